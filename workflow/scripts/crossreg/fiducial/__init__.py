@@ -1,0 +1,1 @@
+"""The fiducial chain: registration of imaging cycles to the reference cycle."""
