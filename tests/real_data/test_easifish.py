@@ -1,0 +1,33 @@
+"""Local registration of two real rounds with rotation and a z scale, against expected shifts."""
+
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from crossreg.fiducial.global_shift import global_shift
+from crossreg.fiducial.local_shift import local_shifts
+from crossreg.fiducial.reference import prepare_reference
+
+EXPECTED_ZYX = np.array(
+    [
+        [(-1.8, -2.8, 2.4), (-2.5, -0.0, 2.8), (-3.2, 2.7, 3.2), (-3.9, 5.4, 3.7)],
+        [(-0.4, -4.2, 0.6), (-1.1, -1.5, 1.0), (-1.7, 1.3, 1.5), (-2.4, 4.0, 1.9)],
+        [(1.0, -5.6, -1.2), (0.4, -2.9, -0.8), (-0.3, -0.1, -0.3), (-1.0, 2.6, 0.1)],
+        [(2.5, -7.0, -3.0), (1.8, -4.3, -2.6), (1.1, -1.5, -2.1), (0.5, 1.2, -1.7)],
+    ]
+)
+"""Total shift of the blocks of 64 px, from the data set's README."""
+
+
+def stack(shared_data: Path, cycle: str) -> np.ndarray:
+    name = f"scan_001_{cycle}_001_ROI_converted_decon_ch00.tif"
+    return tifffile.imread(shared_data / "easifish" / name)
+
+
+def test_every_block_is_near_its_expected_shift(shared_data: Path) -> None:
+    reference, cycle = stack(shared_data, "RT1"), stack(shared_data, "RT2")
+    shift_yx = global_shift(reference.max(0), cycle.max(0), block_size=128).shift_yx
+    found = local_shifts(prepare_reference(reference, block_size_xy=64), cycle, shift_yx)
+    error = found.shift_zyx + np.array([0, *shift_yx]) - EXPECTED_ZYX
+    assert np.abs(error).max() < 2.0
+    assert np.all(np.sqrt((error**2).mean(axis=(0, 1))) < 1.0)

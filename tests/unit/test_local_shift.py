@@ -1,0 +1,87 @@
+"""The local shifts find planted shifts in every block, whatever the shape of the stacks."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from crossreg.fiducial.local_shift import LocalShifts, local_shifts
+from crossreg.fiducial.reference import load_reference, prepare_reference, save_reference
+from fiducial_images import drawn, spot_positions
+
+SHAPE = (20, 160, 224)
+SHIFT = (2.3, -6.4, 9.75)
+
+
+def pair(
+    shift_zyx: tuple[float, float, float],
+    shape: tuple[int, int, int] = SHAPE,
+    planes: int | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    positions = spot_positions(shape, 400, seed=1)
+    moved = positions - shift_zyx
+    return drawn(shape, positions, 20, 2), drawn((planes or shape[0], *shape[1:]), moved, 20, 3)
+
+
+def registered(reference: np.ndarray, cycle: np.ndarray, shift_yx: tuple, **more) -> LocalShifts:
+    prepared = prepare_reference(reference, block_size_xy=more.pop("block_size_xy", 64))
+    return local_shifts(prepared, cycle, shift_yx, **more)
+
+
+@pytest.mark.parametrize("global_yx", [SHIFT[1:], (-6.0, 10.0), (-5.2, 11.1)])
+def test_residual_of_a_planted_shift_in_every_block(global_yx: tuple) -> None:
+    found = registered(*pair(SHIFT), global_yx)
+    assert found.shift_zyx.shape == (3, 4, 3)
+    residual = np.array(SHIFT) - (0, *global_yx)
+    assert np.abs(found.shift_zyx - residual).max() < 0.4
+    assert set(found.status.ravel()) <= {"measured", "borrowed"}
+
+
+def test_reference_and_cycle_may_differ_in_planes() -> None:
+    found = registered(*pair(SHIFT, planes=26), SHIFT[1:])
+    assert np.abs(found.shift_zyx - (SHIFT[0], 0, 0)).max() < 0.4
+
+
+def test_single_planes_have_no_shift_in_z() -> None:
+    reference, cycle = pair((0, *SHIFT[1:]))
+    found = registered(reference.max(0)[None], cycle.max(0)[None], (-6.0, 10.0))
+    assert np.all(found.shift_zyx[..., 0] == 0)
+    assert np.abs(found.shift_zyx[..., 1:] - (-0.4, -0.25)).max() < 0.4
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+def test_other_types_of_pixels(kind: type) -> None:
+    reference, cycle = ((stack // 4).astype(kind) for stack in pair(SHIFT))
+    found = registered(reference, cycle, SHIFT[1:])
+    assert np.abs(found.shift_zyx - (SHIFT[0], 0, 0)).max() < 0.4
+
+
+def test_quality_is_better_at_the_right_shift() -> None:
+    reference, cycle = pair(SHIFT)
+    right = registered(reference, cycle, SHIFT[1:])
+    same = registered(reference, reference, (0.0, 0.0))
+    assert right.quality.shape == (3, 4, 3)
+    assert np.all(same.quality[same.status == "measured"] < 0.01)
+    assert np.all(right.quality[:2, :3] < 1.0)
+
+
+def test_a_cycle_that_cannot_match_fails_in_every_block() -> None:
+    reference, _ = pair(SHIFT)
+    found = registered(reference, drawn(SHAPE, spot_positions(SHAPE, 400, 8), 20, 9), (0.0, 0.0))
+    assert set(found.status.ravel()) == {"failed"}
+    for values in (found.shift_zyx, found.sigma_zyx, found.quality):
+        assert np.isnan(values).all()
+
+
+def test_threads_do_not_change_the_result() -> None:
+    one, two = (registered(*pair(SHIFT), SHIFT[1:], threads=n) for n in (1, 2))
+    for name in ("shift_zyx", "measured_zyx", "sigma_zyx", "confidence", "status", "quality"):
+        assert getattr(one, name).tobytes() == getattr(two, name).tobytes()
+
+
+def test_reference_is_read_as_it_was_written(tmp_path: Path) -> None:
+    reference, cycle = pair(SHIFT)
+    prepared = prepare_reference(reference, block_size_xy=64)
+    save_reference(tmp_path / "reference.npz", prepared)
+    one = local_shifts(prepared, cycle, SHIFT[1:])
+    two = local_shifts(load_reference(tmp_path / "reference.npz"), cycle, SHIFT[1:])
+    assert one.shift_zyx.tobytes() == two.shift_zyx.tobytes()
