@@ -72,15 +72,16 @@ def test_no_interpolation_stands_between_the_two_stacks(content, request):
         request.getfixturevalue("shared_data")
     # whole planes: a fraction would wrap around the stack's ends in the Fourier transform
     shift = np.array([1, -3.5, 2.25])
-    specification = replace(SMALL, content=content, shift_zyx=tuple(shift), spots_per_block=3)
-    pair = make_pair(specification, 3)
+    pair = make_pair(
+        replace(SMALL, content=content, shift_zyx=tuple(shift), spots_per_block=3, snr=1000), 3
+    )
     reference = pair.reference - np.median(pair.reference.astype(float))
     cycle = pair.cycle - np.median(pair.cycle.astype(float))
     moved = np.fft.ifftn(fourier_shift(np.fft.fftn(reference), -shift)).real
     inside = np.s_[6:-6, 12:-12, 12:-12]
     error = np.std(moved[inside] - cycle[inside]) / np.std(cycle[inside])
     wrong = np.fft.ifftn(fourier_shift(np.fft.fftn(reference), -shift + [0, 0, 0.5])).real
-    assert error < 0.1
+    assert error < 0.06  # mostly shot noise
     assert error < np.std(wrong[inside] - cycle[inside]) / np.std(cycle[inside])
 
 
