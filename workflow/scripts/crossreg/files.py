@@ -37,6 +37,13 @@ def write_text(path: Path | str, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def write_text_if_new(path: Path | str, text: str) -> None:
+    """Write `text` to `path`, unless the file says just that: its time stamp then stays."""
+    path = Path(path)
+    if not path.is_file() or path.read_bytes() != text.encode():
+        write_text(path, text)
+
+
 def write_json(path: Path | str, value: Any, indent: int | None = 4) -> None:
     """Write `value` to `path` as JSON with sorted keys, whole or not at all."""
     text = json.dumps(value, indent=indent, sort_keys=True, allow_nan=False, ensure_ascii=False)

@@ -1,0 +1,95 @@
+# What all rules share: configuration, discovery, hashes of code, stamps of files, places of files.
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+REPOSITORY = Path(workflow.basedir)
+SCRIPTS = REPOSITORY / "workflow" / "scripts"
+ENVIRONMENT = str(REPOSITORY / "envs" / "crossreg.yaml")
+sys.path.insert(0, str(SCRIPTS))
+
+from crossreg.code_hash import code_hash
+from crossreg.errors import UserError
+from crossreg.files import read_json
+from crossreg.schema import checked
+
+# Inside a conda environment `python` is the right one; otherwise it is the one that runs now,
+# which need not be the first on the PATH.
+PYTHON = "python" if "conda" in str(workflow.deployment_settings.deployment_method).lower() else shlex.quote(sys.executable)
+IS_DEMO = not workflow.overwrite_configfiles
+WITH_FIDUCIALS = any(key in config for key in ("images", "samples", "parameters"))
+
+
+def located(path):
+    """Return a path of the configuration: the demo's are relative to the repository."""
+    if path is None or os.path.isabs(path) or not IS_DEMO or Path.cwd() == REPOSITORY:
+        return path
+    return str(REPOSITORY / path)
+
+
+def checked_configuration():
+    """Return the configuration with defaults; raise UserError if it is faulty."""
+    source = ", ".join(map(str, workflow.overwrite_configfiles)) or "config/config.yaml"
+    values = checked(dict(config), read_json(REPOSITORY / "workflow/schemas/config.json"), source)
+    if WITH_FIDUCIALS:
+        if "images" in values and "samples" in values:
+            raise UserError(f"{source}: 'images' and 'samples' are both given; keep one of them.")
+        if "images" not in values and "samples" not in values:
+            raise UserError(f"{source}: the key 'images' or 'samples' is missing; add one of them.")
+        if "parameters" not in values:
+            raise UserError(f"{source}: the key 'parameters' is missing; add it.")
+    elif not values.keys() & {"trakem2", "apply_global_affine"}:
+        raise UserError(
+            f"{source}: nothing to do: give 'images' (or 'samples') and 'parameters', or 'trakem2'."
+        )
+    for key in ("images", "samples", "parameters", "register_global", "results"):
+        if key in values:
+            values[key] = located(values[key])
+    return values
+
+
+def listed(names):
+    """Return a list of names from the configuration as text; None stays None."""
+    return None if names is None else [str(name) for name in names]
+
+
+def script(name):
+    """Return the shell command that runs a script of this workflow."""
+    return f"{PYTHON} {shlex.quote(str(SCRIPTS / name))}"
+
+
+def code(name):
+    """Return a hash of a script and its modules: jobs rerun when the code changes, and only then."""
+    return code_hash(SCRIPTS / name)
+
+
+def results(*parts):
+    """Return the path of a result."""
+    return os.path.join(RESULTS, *parts)
+
+
+def log_file(*parts):
+    """Return the path of a job's log."""
+    return results("logs", *parts)
+
+
+def stamp(path):
+    """Return size and time stamp of an input file, by which also an older replacement is seen."""
+    if IS_DEMO:
+        return "made by the workflow"
+    try:
+        status = os.stat(path)
+    except OSError:
+        return "missing"
+    return f"{status.st_size} {status.st_mtime_ns}"
+
+
+try:
+    CONFIGURATION = checked_configuration()
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+RESULTS = CONFIGURATION["results"]

@@ -1,0 +1,116 @@
+# Which stacks there are. Found once, in the main process; jobs read what it wrote.
+
+import dataclasses
+
+from crossreg.fiducial import discovery, parameters, sheet
+from crossreg.files import write_text_if_new
+
+SAMPLES_FILE = results("samples.tsv")
+
+
+def found_in_sheet():
+    """Return the samples of the user's sheet; raise UserError if files are missing."""
+    source = CONFIGURATION["samples"]
+    found = [
+        dataclasses.replace(sample, path=located(sample.path))
+        for sample in sheet.read_sheet(source)
+    ]
+    missing = [sample.path for sample in found if not os.path.isfile(sample.path)]
+    if missing and not IS_DEMO:
+        raise UserError(
+            f"{source}: {len(missing)} of {len(found)} files are not there,"
+            f" such as '{missing[0]}'; correct the paths."
+        )
+    return found
+
+
+def found_in_folder():
+    """Return the fiducial stacks below the folder `images`; list what is passed over."""
+    folder = CONFIGURATION["images"]
+    found = discovery.select_fiducials(
+        discovery.find_files(folder, without=[RESULTS]), PARAMETERS
+    )
+    discovery.check_found(found, folder)
+    ignored = {
+        "of another channel": found.other_channels,
+        "not matched by fileNameRegExp": found.unmatched,
+        "not TIFF": found.no_images,
+    }
+    counts = ", ".join(f"{len(paths)} {kind}" for kind, paths in ignored.items() if paths)
+    logger.info(f"{len(found.samples)} fiducial stacks in {folder}; ignored: {counts or 'none'}.")
+    lines = [f"{kind}: {path}\n" for kind, paths in ignored.items() for path in paths]
+    write_unless_dry_run(log_file("discovery.log"), "".join(lines))
+    tell_cycles_of_unknown_kind(found.samples)
+    return found.samples
+
+
+def tell_cycles_of_unknown_kind(samples):
+    """Log once which cycles are neither RT, mask nor DAPI: they use fiducialBarcode_channel."""
+    names = sorted({sample.cycle for sample in samples})
+    others = [name for name in names if parameters.channel_key(name) is None]
+    if others:
+        channel = PARAMETERS["fiducialBarcode_channel"]
+        logger.info(f"Fiducial of {', '.join(others[:20])}: {channel}, as for RT cycles.")
+
+
+def with_given_shifts(samples):
+    """Return the samples with the user's global shifts; warn about entries that match none."""
+    from crossreg.fiducial.tables import GivenShifts
+
+    given = GivenShifts(CONFIGURATION["register_global"])
+    references = {sample.roi: sample.path for sample in samples if sample.cycle == REFERENCE}
+    result = []
+    for sample in samples:
+        if sample.cycle != REFERENCE:
+            shift = given.shift(sample.roi, sample.cycle, sample.path, references[sample.roi])
+            if shift is not None:
+                sample = dataclasses.replace(
+                    sample, given_x=repr(shift[0]), given_y=repr(shift[1])
+                )
+            else:
+                logger.info(
+                    f"ROI {sample.roi}, cycle {sample.cycle} is not in {given.path}: its global"
+                    " shift comes from the z-projections."
+                )
+        result.append(sample)
+    unused = given.unused()
+    if unused:
+        logger.warning(
+            f"{given.path}: {len(unused)} entries match no stack, such as '{unused[0]}'."
+        )
+    return result
+
+
+def discovered():
+    """Return the samples to register, complete and checked, and write them for the jobs."""
+    for warning in PARAMETERS.warnings:
+        logger.warning(warning)
+    samples = found_in_sheet() if "samples" in CONFIGURATION else found_in_folder()
+    samples = discovery.restrict(
+        samples, REFERENCE, listed(CONFIGURATION["rois"]), listed(CONFIGURATION["cycles"])
+    )
+    discovery.check_samples(samples, REFERENCE)
+    if CONFIGURATION["register_global"]:
+        samples = with_given_shifts(samples)
+    write_unless_dry_run(SAMPLES_FILE, sheet.sheet_text(samples))
+    return samples
+
+
+def write_unless_dry_run(path, text):
+    """Write a text that jobs or people read; a dry run leaves no trace."""
+    if not workflow.dryrun:
+        write_text_if_new(path, text)
+
+
+try:
+    PARAMETERS = parameters.read_parameters(CONFIGURATION["parameters"])
+    REFERENCE = PARAMETERS["referenceFiducial"]
+    found = (
+        discovered()
+        if workflow.is_main_process
+        else sheet.read_sheet(SAMPLES_FILE, sheet.ALL_COLUMNS)
+    )
+    SAMPLES = {(sample.roi, sample.cycle): sample for sample in found}
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+CYCLES = [key for key in SAMPLES if key[1] != REFERENCE]

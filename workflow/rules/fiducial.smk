@@ -1,0 +1,210 @@
+# The fiducial chain: reference, global shift, local shifts, merged tables.
+
+
+include: "discovery.smk"
+
+
+from crossreg.fiducial.parameters import as_options
+
+LOCAL_STEP = PARAMETERS["localAlignment"] == "block3D"
+
+
+wildcard_constraints:
+    roi="[^/]+",
+    cycle="[^/]+",
+
+
+def reference_stack(wildcards):
+    """Return the TIFF stack of the ROI's reference."""
+    return SAMPLES[wildcards.roi, REFERENCE].path
+
+
+def cycle_stack(wildcards):
+    """Return the TIFF stack of the cycle."""
+    return SAMPLES[wildcards.roi, wildcards.cycle].path
+
+
+def stamps(wildcards):
+    """Return the stamps of the stacks that a job depends on."""
+    cycle = [stamp(cycle_stack(wildcards))] if "cycle" in wildcards.keys() else []
+    return [stamp(reference_stack(wildcards)), *cycle]
+
+
+def options(*keys):
+    """Return parameters as the options of a script."""
+    return as_options(PARAMETERS, keys)
+
+
+def global_source(wildcards):
+    """Return the option that says where the cycle's global shift comes from."""
+    sample = SAMPLES[wildcards.roi, wildcards.cycle]
+    if sample.given_x:
+        return ["--given", sample.given_x, sample.given_y]
+    if CONFIGURATION["register_global"]:
+        return ["--z-projections"]
+    return [f"--reference-projection={projection(wildcards.roi)}"]
+
+
+def projection(roi):
+    return results("reference", roi, "projection.npy")
+
+
+def projection_needed(wildcards):
+    return [] if CONFIGURATION["register_global"] else projection(wildcards.roi)
+
+
+rule reference_projection:
+    input:
+        reference=reference_stack,
+    output:
+        projection("{roi}"),
+    log:
+        log_file("reference_projection", "{roi}.log"),
+    params:
+        code=code("reference_projection.py"),
+        stamps=stamps,
+        options=options("mode", "zProjectOption", "zmin", "zmax"),
+    resources:
+        mem_mb=lambda wildcards, attempt: 500 * attempt,
+    conda:
+        ENVIRONMENT
+    shell:
+        script("reference_projection.py")
+        + " --reference {input.reference:q} {params.options:q} --output {output:q} --log {log:q}"
+
+
+rule reference_blocks:
+    input:
+        reference=reference_stack,
+    output:
+        results("reference", "{roi}", "blocks.npz"),
+    log:
+        log_file("reference_blocks", "{roi}.log"),
+    params:
+        code=code("reference_blocks.py"),
+        stamps=stamps,
+        options=options("zBinning", "blockSizeXY"),
+    conda:
+        ENVIRONMENT
+    shell:
+        script("reference_blocks.py")
+        + " --reference {input.reference:q} {params.options:q} --threads {threads}"
+        " --output {output:q} --log {log:q}"
+
+
+rule register_global:
+    input:
+        projection_needed,
+        reference=reference_stack,
+        cycle=cycle_stack,
+    output:
+        results("register_global", "{roi}", "{cycle}.ecsv"),
+    log:
+        log_file("register_global", "{roi}", "{cycle}.log"),
+    params:
+        code=code("register_global.py"),
+        stamps=stamps,
+        options=options("alignByBlock", "blockSize", "mode", "zProjectOption", "zmin", "zmax"),
+        source=global_source,
+    conda:
+        ENVIRONMENT
+    shell:
+        script("register_global.py")
+        + " --reference {input.reference:q} --cycle {input.cycle:q} {params.source:q}"
+        " --roi {wildcards.roi:q} --label {wildcards.cycle:q} {params.options:q}"
+        " --threads {threads} --output {output:q} --log {log:q}"
+
+
+rule register_local:
+    input:
+        reference=results("reference", "{roi}", "blocks.npz"),
+        cycle=cycle_stack,
+        global_shift=results("register_global", "{roi}", "{cycle}.ecsv"),
+    output:
+        results("register_local", "{roi}", "{cycle}.ecsv"),
+    log:
+        log_file("register_local", "{roi}", "{cycle}.log"),
+    params:
+        code=code("register_local.py"),
+        stamps=stamps,
+        borrow=[] if CONFIGURATION["borrow"] else ["--no-borrow"],
+        options=options(
+            "zBinning",
+            "blockSizeXY",
+            "3D_lower_threshold",
+            "3D_higher_threshold",
+            "background_sigma",
+        ),
+    conda:
+        ENVIRONMENT
+    shell:
+        script("register_local.py")
+        + " --reference-blocks {input.reference:q} --cycle {input.cycle:q}"
+        " --global-shift {input.global_shift:q} {params.options:q} {params.borrow:q}"
+        " --threads {threads} --output {output:q} --log {log:q}"
+
+
+rule merge_register_global:
+    input:
+        [results("register_global", roi, f"{cycle}.ecsv") for roi, cycle in CYCLES],
+    output:
+        table=results("register_global.ecsv"),
+        json=results("register_global.json"),
+    log:
+        log_file("merge_register_global.log"),
+    params:
+        code=code("merge_tables.py"),
+        samples=SAMPLES_FILE,
+        reference=REFERENCE,
+        tables=results("register_global"),
+    conda:
+        ENVIRONMENT
+    shell:
+        script("merge_tables.py")
+        + " global --samples {params.samples:q} --reference {params.reference:q}"
+        " --tables {params.tables:q} --output {output.table:q} --json {output.json:q} --log {log:q}"
+
+
+rule merge_register_local:
+    input:
+        [results("register_local", roi, f"{cycle}.ecsv") for roi, cycle in CYCLES],
+    output:
+        results("register_local_block3D.ecsv"),
+    log:
+        log_file("merge_register_local.log"),
+    params:
+        code=code("merge_tables.py"),
+        samples=SAMPLES_FILE,
+        reference=REFERENCE,
+        tables=results("register_local"),
+    conda:
+        ENVIRONMENT
+    shell:
+        script("merge_tables.py")
+        + " local --samples {params.samples:q} --reference {params.reference:q}"
+        " --tables {params.tables:q} --output {output:q} --log {log:q}"
+
+
+rule check_images:
+    input:
+        [sample.path for sample in SAMPLES.values()],
+    log:
+        log_file("check_images.log"),
+    params:
+        code=code("check_images.py"),
+        samples=SAMPLES_FILE,
+        reference=REFERENCE,
+        options=options("blockSize", "blockSizeXY", "alignByBlock"),
+    conda:
+        ENVIRONMENT
+    shell:
+        script("check_images.py")
+        + " --samples {params.samples:q} --reference {params.reference:q}"
+        " {params.options:q} --log {log:q}"
+
+
+FIDUCIAL_TABLES = [
+    results("register_global.ecsv"),
+    results("register_global.json"),
+    *([results("register_local_block3D.ecsv")] if LOCAL_STEP else []),
+]

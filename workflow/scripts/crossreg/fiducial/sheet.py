@@ -1,0 +1,61 @@
+"""Sample sheets: TSV files with one fiducial stack a line."""
+
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+from crossreg.errors import UserError
+from crossreg.fiducial.discovery import Sample
+from crossreg.files import read_text
+
+REQUIRED = ("roi", "cycle", "path")
+COLUMNS = (*REQUIRED, "channel")
+# The workflow's own sheet also carries the global shifts that the user gave.
+ALL_COLUMNS = (*COLUMNS, "given_x", "given_y")
+
+
+def read_sheet(path: Path | str, columns: tuple[str, ...] = COLUMNS) -> list[Sample]:
+    """Return the samples of a sheet with the columns roi, cycle, path (and maybe others).
+
+    Columns not among `columns` are ignored. Raises UserError if the sheet is missing, has no such
+    columns, or a line is incomplete.
+    """
+    text = read_text(path)
+    if "\0" in text:
+        raise UserError(f"{path}: this is not a text file; save the sheet as tab-separated text.")
+    reader = csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE)
+    header = [name.strip() for name in reader.fieldnames or []]
+    if len(set(header)) < len(header):
+        raise UserError(f"{path}: a column stands twice in the first line; remove one.")
+    missing = [name for name in REQUIRED if name not in header]
+    if missing:
+        raise UserError(
+            f"{path}: the column '{missing[0]}' is missing in the first line; the sheet needs"
+            " roi, cycle and path, separated by tabs."
+        )
+    reader.fieldnames = header
+    samples = []
+    for row in reader:
+        values = {name: (row.get(name) or "").strip() for name in columns}
+        if not any(values.values()):
+            continue
+        empty = [name for name in REQUIRED if not values[name]]
+        if empty or None in row:
+            fault = f"has no {empty[0]}" if empty else "has more columns than the first line"
+            raise UserError(f"{path}: line {reader.line_num} {fault}; correct the line.")
+        samples.append(Sample(**values))
+    if not samples:
+        raise UserError(f"{path}: the sheet lists no stack; add a line for each.")
+    return samples
+
+
+def sheet_text(samples: Iterable[Sample]) -> str:
+    """Return the text of a sheet with all columns; raise UserError if a path holds a tab."""
+    lines = ["\t".join(ALL_COLUMNS)]
+    for sample in samples:
+        values = [getattr(sample, name) for name in ALL_COLUMNS]
+        if any(sign in value for value in values for sign in "\t\n\r"):
+            raise UserError(f"{sample.path!r}: the path holds a tab or a line end; rename it.")
+        lines.append("\t".join(values))
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,201 @@
+"""The tables of the fiducial chain (ECSV and JSON), in pyHiM's columns and types."""
+
+import io
+import os
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.table import Table, vstack
+
+from crossreg.errors import UserError
+from crossreg.files import read_json, read_text, write_json, write_text
+
+GLOBAL_COLUMNS = {
+    "aligned file": str,
+    "reference file": str,
+    "shift_x": np.float32,
+    "shift_y": np.float32,
+    "error": np.float32,
+    "diffphase": np.float32,
+    "ROI #": np.int64,
+    "label": str,
+    "source": str,
+}
+LOCAL_COLUMNS = {
+    "reference file": str,
+    "aligned file": str,
+    "blockXY": np.int64,
+    "ROI #": np.int64,
+    "label": str,
+    "block_i": np.int64,
+    "block_j": np.int64,
+    "shift_z": np.float32,
+    "shift_x": np.float32,
+    "shift_y": np.float32,
+    "quality_xy": np.float32,
+    "quality_zy": np.float32,
+    "quality_zx": np.float32,
+    "global_x": np.float32,
+    "global_y": np.float32,
+    "measured_z": np.float32,
+    "measured_x": np.float32,
+    "measured_y": np.float32,
+    "confidence": np.float32,
+    "sigma_z": np.float32,
+    "sigma_x": np.float32,
+    "sigma_y": np.float32,
+    "status": str,
+}
+SOURCES = ("given", "computed", "z-projection")
+# Columns that a table of global shifts from elsewhere must have.
+GIVEN_COLUMNS = ("aligned file", "shift_x", "shift_y")
+
+
+def new_table(columns: dict[str, type], values: dict[str, Any], **meta: Any) -> Table:
+    """Return a table with these columns, in this order and of these types."""
+    data = {
+        name: np.atleast_1d(np.asarray(values[name], dtype=kind)) for name, kind in columns.items()
+    }
+    table = Table(data)
+    table.meta.update(meta)
+    return table
+
+
+def merged(tables: list[Table], columns: dict[str, type], **meta: Any) -> Table:
+    """Return all rows of the tables, in the order given, without the tables' own meta data."""
+    for table in tables:
+        table.meta.clear()
+    if tables:
+        table = vstack(tables, join_type="exact", metadata_conflicts="silent")
+    else:
+        table = new_table(columns, {name: [] for name in columns})
+    table.meta.update(meta)
+    return table
+
+
+def write_table(path: Path | str, table: Table) -> None:
+    """Write a table as ECSV, whole or not at all; equal tables give equal bytes."""
+    text = io.StringIO()
+    table.write(text, format="ascii.ecsv")
+    write_text(path, text.getvalue())
+
+
+def read_table(path: Path | str, columns: Iterable[str] = ()) -> Table:
+    """Return a table read from ECSV; raise UserError if it is malformed or lacks columns."""
+    text = read_text(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            table = Table.read(text, format="ascii.ecsv")
+    except Exception as error:
+        # astropy raises whatever its YAML and number parsers raise.
+        first_line = (str(error).splitlines() or [""])[0][:120]
+        raise UserError(
+            f"{path}: this is not an ECSV table ({first_line}); write it again."
+        ) from None
+    missing = [name for name in columns if name not in table.colnames]
+    if missing:
+        raise UserError(
+            f"{path}: the column '{missing[0]}' is missing; there are: {', '.join(table.colnames)}."
+        )
+    return table
+
+
+def global_json(table: Table, roi_names: dict[int, str]) -> dict[str, dict[str, list[float]]]:
+    """Return the content of register_global.json: {"ROI:005": {"RT26": [row, column]}}."""
+    content: dict[str, dict[str, list[float]]] = {}
+    for row in table:
+        # The shortest decimals that give the float32 of the table back.
+        shift = [float(str(np.float32(row[name]))) for name in ("shift_x", "shift_y")]
+        content.setdefault(f"ROI:{roi_names[int(row['ROI #'])]}", {})[str(row["label"])] = shift
+    return content
+
+
+def write_global_json(path: Path | str, table: Table, roi_names: dict[int, str]) -> None:
+    """Write register_global.json for a merged table of global shifts."""
+    write_json(path, global_json(table, roi_names))
+
+
+class GivenShifts:
+    """Global shifts that the user brings along, looked up by cycle.
+
+    A table (ECSV) is matched by the base name of the aligned file, a JSON file by ROI and cycle.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        """Read the shifts; raise UserError if the file is malformed."""
+        self.path = path
+        self._by_file: dict[str, tuple[float, float, str]] = {}
+        self._by_cycle: dict[tuple[int, str], tuple[float, float]] = {}
+        self._used: set[Any] = set()
+        if str(path).lower().endswith(".json"):
+            self._read_json()
+        else:
+            self._read_table()
+
+    def shift(
+        self, roi: str, cycle: str, file: str, reference_file: str
+    ) -> tuple[float, float] | None:
+        """Return the shift (rows, columns) of a cycle; None if the file has none for it.
+
+        Raises UserError if the shift was measured against another reference.
+        """
+        name = os.path.basename(file)
+        if name in self._by_file:
+            *shift, reference = self._by_file[name]
+            if reference and reference != os.path.basename(reference_file):
+                raise UserError(
+                    f"{self.path}: the row of '{name}' was registered to '{reference}', but the"
+                    f" reference is '{os.path.basename(reference_file)}'; correct one of them."
+                )
+            self._used.add(name)
+            return tuple(shift)
+        key = (int(roi), cycle)
+        if key in self._by_cycle:
+            self._used.add(key)
+            return self._by_cycle[key]
+        return None
+
+    def unused(self) -> list[str]:
+        """Return the entries that no cycle has asked for."""
+        files = [name for name in self._by_file if name not in self._used]
+        cycles = [f"ROI {roi} {cycle}" for roi, cycle in self._by_cycle]
+        keys = list(self._by_cycle)
+        return files + [
+            name for name, key in zip(cycles, keys, strict=True) if key not in self._used
+        ]
+
+    def _read_table(self) -> None:
+        table = read_table(self.path, GIVEN_COLUMNS)
+        for row in table:
+            name = os.path.basename(str(row["aligned file"]))
+            shift = [self._number(row[column], f"row of '{name}'") for column in GIVEN_COLUMNS[1:]]
+            if name in self._by_file:
+                raise UserError(f"{self.path}: '{name}' stands in two rows; remove one.")
+            reference = str(row["reference file"]) if "reference file" in table.colnames else ""
+            self._by_file[name] = (*shift, os.path.basename(reference))
+
+    def _read_json(self) -> None:
+        content = read_json(self.path)
+        if not isinstance(content, dict):
+            raise UserError(f'{self.path}: {{"ROI:005": {{"RT26": [row, column]}}}} is expected.')
+        for roi, cycles in content.items():
+            number = roi.removeprefix("ROI:")
+            if not (number.isascii() and number.isdigit()) or not isinstance(cycles, dict):
+                raise UserError(f"{self.path}: '{roi}' is no ROI with cycles; write \"ROI:005\".")
+            for cycle, shift in cycles.items():
+                if not isinstance(shift, list) or len(shift) != 2:
+                    raise UserError(
+                        f"{self.path}: ROI {number}, cycle {cycle} needs two numbers [row, column]."
+                    )
+                place = f"ROI {number}, cycle {cycle}"
+                self._by_cycle[int(number), cycle] = tuple(self._number(v, place) for v in shift)
+
+    def _number(self, value: Any, place: str) -> float:
+        number = value if isinstance(value, int | float | np.number) else None
+        if number is None or isinstance(value, bool) or not np.isfinite(number):
+            raise UserError(f"{self.path}: {place} has the shift {value!r}; write a finite number.")
+        return float(number)

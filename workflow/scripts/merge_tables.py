@@ -1,0 +1,60 @@
+"""Merge the tables of all cycles into one, sorted by ROI, cycle and block.
+
+In: the sheet of samples and the folder with one table a cycle (ROI/CYCLE.ecsv). Out: the merged
+table (ECSV) and, for global shifts, the same as JSON. Rows are sorted by ROI, cycle (in the order
+of their names), block_i and block_j.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from crossreg.command import log, new_parser, run
+from crossreg.fiducial.sheet import read_sheet
+from crossreg.fiducial.tables import (
+    GLOBAL_COLUMNS,
+    LOCAL_COLUMNS,
+    merged,
+    read_table,
+    write_global_json,
+    write_table,
+)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command's options."""
+    parser = new_parser(__doc__)
+    parser.add_argument(
+        "kind", choices=("global", "local"), help="which tables: of global or of local shifts"
+    )
+    parser.add_argument("--samples", type=Path, required=True, help="sheet of all samples (.tsv)")
+    parser.add_argument("--reference", required=True, help="name of the reference cycle")
+    parser.add_argument(
+        "--tables", type=Path, required=True, help="folder with the tables ROI/CYCLE.ecsv"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="merged table to write (.ecsv)")
+    parser.add_argument("--json", type=Path, help="global shifts as JSON, as pyHiM reads them")
+    return parser
+
+
+def main(options: argparse.Namespace) -> None:
+    """Read the tables in the order of ROI and cycle, merge, write."""
+    columns = GLOBAL_COLUMNS if options.kind == "global" else LOCAL_COLUMNS
+    samples = read_sheet(options.samples)
+    cycles = sorted(
+        (int(sample.roi), sample.cycle, sample.roi)
+        for sample in samples
+        if sample.cycle != options.reference
+    )
+    tables = [
+        read_table(options.tables / roi / f"{cycle}.ecsv", columns) for _, cycle, roi in cycles
+    ]
+    table = merged(tables, columns)
+    write_table(options.output, table)
+    if options.json:
+        write_global_json(options.json, table, {int(sample.roi): sample.roi for sample in samples})
+    log.info("%d rows of %d cycles", len(table), len(cycles))
+
+
+if __name__ == "__main__":
+    sys.exit(run(parser(), main))

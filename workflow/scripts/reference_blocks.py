@@ -1,0 +1,40 @@
+"""Prepare the reference stack of a ROI for the local step, once for all its cycles.
+
+In: the reference's TIFF stack. Out: what the correlation of its blocks needs, in one file.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from crossreg.command import new_parser, run
+from crossreg.fiducial.parameters import add_options
+from crossreg.fiducial.reference import prepare_reference, save_reference
+from crossreg.fiducial.stacks import check_block_fits, read_header, read_kept_planes
+
+PARAMETERS = ("zBinning", "blockSizeXY")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command's options."""
+    parser = new_parser(__doc__)
+    parser.add_argument("--reference", type=Path, required=True, help="TIFF stack of the reference")
+    parser.add_argument("--output", type=Path, required=True, help="prepared reference to write")
+    parser.add_argument("--threads", type=int, default=1, help="threads to use (default: 1)")
+    add_options(parser, PARAMETERS)
+    return parser
+
+
+def main(options: argparse.Namespace) -> None:
+    """Read, prepare, write."""
+    header = read_header(options.reference)
+    check_block_fits(header, options.blockSizeXY, "blockSizeXY", options.reference)
+    stack = read_kept_planes(options.reference, options.zBinning, options.threads)
+    reference = prepare_reference(
+        stack, block_size_xy=options.blockSizeXY, threads=options.threads
+    )
+    save_reference(options.output, reference)
+
+
+if __name__ == "__main__":
+    sys.exit(run(parser(), main))

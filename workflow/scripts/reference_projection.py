@@ -1,0 +1,39 @@
+"""Project the reference stack of a ROI along z, once for all its cycles.
+
+In: the reference's TIFF stack. Out: its projection (Y, X) as .npy, all planes unbinned.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from crossreg.command import new_parser, run
+from crossreg.fiducial.parameters import add_options, projected_planes
+from crossreg.fiducial.stacks import read_projection
+from crossreg.files import whole
+
+PARAMETERS = ("mode", "zProjectOption", "zmin", "zmax")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command's options."""
+    parser = new_parser(__doc__)
+    parser.add_argument("--reference", type=Path, required=True, help="TIFF stack of the reference")
+    parser.add_argument("--output", type=Path, required=True, help="projection to write (.npy)")
+    add_options(parser, PARAMETERS)
+    return parser
+
+
+def main(options: argparse.Namespace) -> None:
+    """Read, project, write."""
+    projection = read_projection(
+        options.reference, options.zProjectOption, projected_planes(vars(options))
+    )
+    with whole(options.output) as path:
+        np.save(path, projection)
+
+
+if __name__ == "__main__":
+    sys.exit(run(parser(), main))

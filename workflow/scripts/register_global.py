@@ -1,0 +1,108 @@
+"""Measure the global XY shift of one cycle of one ROI against the reference.
+
+In: the cycle's and the reference's TIFF stacks and the reference's projection. Out: a table with
+one row (ECSV): what is added to a position in the cycle to bring it to the reference, in px;
+shift_x along rows of the image, shift_y along columns.
+
+A shift given with --given is taken as it is; with --z-projections the two stacks are summed along
+z and correlated once.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from crossreg.command import log, new_parser, run
+from crossreg.fiducial.global_shift import GlobalShift, global_shift
+from crossreg.fiducial.parameters import add_options, projected_planes
+from crossreg.fiducial.stacks import (
+    check_block_fits,
+    check_same_size,
+    read_header,
+    read_projection,
+)
+from crossreg.fiducial.tables import GLOBAL_COLUMNS, new_table, write_table
+
+PARAMETERS = ("alignByBlock", "blockSize", "mode", "zProjectOption", "zmin", "zmax")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command's options."""
+    parser = new_parser(__doc__)
+    parser.add_argument("--reference", type=Path, required=True, help="TIFF stack of the reference")
+    parser.add_argument("--cycle", type=Path, required=True, help="TIFF stack of the cycle")
+    parser.add_argument("--roi", type=int, required=True, help="number of the ROI, for the table")
+    parser.add_argument("--label", required=True, help="name of the cycle, for the table")
+    parser.add_argument("--output", type=Path, required=True, help="table to write (.ecsv)")
+    parser.add_argument("--threads", type=int, default=1, help="threads to use (default: 1)")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "--reference-projection", type=Path, help="projection of the reference (.npy) to align to"
+    )
+    source.add_argument(
+        "--z-projections", action="store_true", help="align the sums of the two stacks along z"
+    )
+    source.add_argument(
+        "--given", type=float, nargs=2, metavar=("X", "Y"), help="take this shift (rows, columns)"
+    )
+    add_options(parser, PARAMETERS)
+    return parser
+
+
+def main(options: argparse.Namespace) -> None:
+    """Check the two stacks, measure the shift, write the table."""
+    reference, cycle = read_header(options.reference), read_header(options.cycle)
+    check_same_size(reference, cycle, options.cycle)
+    if options.given:
+        source, shift = "given", GlobalShift(tuple(options.given), float("nan"), float("nan"))
+    elif options.z_projections:
+        source, shift = "z-projection", from_z_projections(options)
+        log.info("ROI %d, cycle %s: global shift from the z-projections", options.roi, options.label)
+    else:
+        check_block_fits(cycle, options.blockSize, "blockSize", options.cycle)
+        source, shift = "computed", from_projections(options)
+    log.info("shift (rows, columns): %.3f, %.3f px, %s", *shift.shift_yx, source)
+    write_table(options.output, as_table(shift, source, options))
+
+
+def from_projections(options: argparse.Namespace) -> GlobalShift:
+    """Return the shift measured on the projections that the parameters describe."""
+    return global_shift(
+        np.load(options.reference_projection),
+        read_projection(options.cycle, options.zProjectOption, projected_planes(vars(options))),
+        align_by_block=options.alignByBlock,
+        block_size=options.blockSize,
+        threads=options.threads,
+    )
+
+
+def from_z_projections(options: argparse.Namespace) -> GlobalShift:
+    """Return the shift of a cycle that a given table lacks: one correlation of the two sums."""
+    return global_shift(
+        read_projection(options.reference, "sum"),
+        read_projection(options.cycle, "sum"),
+        align_by_block=False,
+        threads=options.threads,
+    )
+
+
+def as_table(shift: GlobalShift, source: str, options: argparse.Namespace):
+    """Return the table with the cycle's one row."""
+    values = {
+        "aligned file": options.cycle.name,
+        "reference file": options.reference.name,
+        "shift_x": shift.shift_yx[0],
+        "shift_y": shift.shift_yx[1],
+        "error": shift.error,
+        "diffphase": shift.diffphase,
+        "ROI #": options.roi,
+        "label": options.label,
+        "source": source,
+    }
+    return new_table(GLOBAL_COLUMNS, values)
+
+
+if __name__ == "__main__":
+    sys.exit(run(parser(), main))

@@ -1,0 +1,109 @@
+"""Measure the local 3D shift of every block of one cycle of one ROI.
+
+In: the cycle's TIFF stack, the prepared reference and the cycle's global shift. Out: a table with
+one row a block (ECSV): the residual after the global shift, to be added to a position in the
+cycle; shift_z in kept planes, shift_x along rows and shift_y along columns of the image in px.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from crossreg.command import log, new_parser, run
+from crossreg.fiducial.local_shift import LocalShifts, local_shifts
+from crossreg.fiducial.parameters import add_options
+from crossreg.fiducial.reference import load_reference
+from crossreg.fiducial.stacks import read_kept_planes
+from crossreg.fiducial.tables import (
+    GLOBAL_COLUMNS,
+    LOCAL_COLUMNS,
+    new_table,
+    read_table,
+    write_table,
+)
+
+PARAMETERS = (
+    "zBinning",
+    "blockSizeXY",
+    "3D_lower_threshold",
+    "3D_higher_threshold",
+    "background_sigma",
+)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command's options."""
+    parser = new_parser(__doc__)
+    parser.add_argument(
+        "--reference-blocks", type=Path, required=True, help="prepared reference of the ROI"
+    )
+    parser.add_argument("--cycle", type=Path, required=True, help="TIFF stack of the cycle")
+    parser.add_argument(
+        "--global-shift", type=Path, required=True, help="table of the cycle's global shift (.ecsv)"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="table to write (.ecsv)")
+    parser.add_argument(
+        "--no-borrow",
+        dest="borrow",
+        action="store_false",
+        help="write the measured shift of every block, however weak",
+    )
+    parser.add_argument("--threads", type=int, default=1, help="threads to use (default: 1)")
+    add_options(parser, PARAMETERS)
+    return parser
+
+
+def main(options: argparse.Namespace) -> None:
+    """Read, measure, write."""
+    row = read_table(options.global_shift, GLOBAL_COLUMNS)[0]
+    shifts = local_shifts(
+        load_reference(options.reference_blocks),
+        read_kept_planes(options.cycle, options.zBinning, options.threads),
+        (float(row["shift_x"]), float(row["shift_y"])),
+        lower_threshold=vars(options)["3D_lower_threshold"],
+        higher_threshold=vars(options)["3D_higher_threshold"],
+        background_sigma=options.background_sigma,
+        borrow=options.borrow,
+        threads=options.threads,
+    )
+    tell(shifts, row)
+    write_table(options.output, as_table(shifts, row, options.blockSizeXY))
+
+
+def tell(shifts: LocalShifts, row) -> None:
+    """Log how many blocks were measured; warn of a cycle that cannot match."""
+    names, counts = np.unique(shifts.status, return_counts=True)
+    log.info("blocks: %s", ", ".join(f"{n} {name}" for name, n in zip(names, counts, strict=True)))
+    if (shifts.status == "failed").all():
+        log.warning(
+            "ROI %s, cycle %s does not match the reference: no shift is given for any block",
+            row["ROI #"],
+            row["label"],
+        )
+
+
+def as_table(shifts: LocalShifts, row, block_size_xy: int):
+    """Return the table with one row a block, by rows and columns of blocks."""
+    n_i, n_j = shifts.status.shape
+    count = n_i * n_j
+    block_i, block_j = (index.ravel() for index in np.indices((n_i, n_j)))
+    values = {name: np.full(count, row[name]) for name in LOCAL_COLUMNS if name in row.colnames}
+    values |= {"blockXY": np.full(count, block_size_xy), "block_i": block_i, "block_j": block_j}
+    values |= {"global_x": np.full(count, row["shift_x"]), "global_y": np.full(count, row["shift_y"])}
+    for prefix, grid in (
+        ("shift", shifts.shift_zyx),
+        ("measured", shifts.measured_zyx),
+        ("sigma", shifts.sigma_zyx),
+    ):
+        for axis, name in enumerate("zxy"):
+            values[f"{prefix}_{name}"] = grid[..., axis].ravel()
+    for axis, name in enumerate(("xy", "zy", "zx")):
+        values[f"quality_{name}"] = shifts.quality[..., axis].ravel()
+    values |= {"confidence": shifts.confidence.ravel(), "status": shifts.status.ravel()}
+    return new_table(LOCAL_COLUMNS, values)
+
+
+if __name__ == "__main__":
+    sys.exit(run(parser(), main))
