@@ -1,20 +1,27 @@
 # crossreg: registration of microscopy images across imaging cycles and across modalities.
 # Usage: snakemake --cores N [--configfile FILE] [TARGET]; see README.md and config/README.md.
 
-
 if not workflow.overwrite_configfiles:
 
     # The default is the demo; a user's own file is complete in itself.
-    configfile: workflow.source_path("config/config.yaml")
+    configfile: os.path.join(workflow.basedir, "config/config.yaml")
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/demo.smk"
-include: "workflow/rules/fiducial.smk"
+
+
+if WITH_FIDUCIALS:
+
+    include: "workflow/rules/fiducial.smk"
+
+
+if IS_DEMO:
+
+    include: "workflow/rules/demo.smk"
 
 
 rule all:
     default_target: True
     input:
-        FIDUCIAL_TABLES,
-        DEMO_COMPARISON,
+        FIDUCIAL_TABLES if WITH_FIDUCIALS else [],
+        results("demo_comparison.txt") if IS_DEMO else [],

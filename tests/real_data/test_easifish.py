@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
+
 from crossreg.fiducial.global_shift import global_shift
 from crossreg.fiducial.local_shift import local_shifts
 from crossreg.fiducial.reference import prepare_reference

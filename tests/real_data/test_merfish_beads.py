@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+
 from crossreg.fiducial.global_shift import global_shift
 
 

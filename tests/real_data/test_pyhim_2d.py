@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from crossreg.fiducial.global_shift import global_shift
 
 EXPECTED_YX = {

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from crossreg.fiducial.global_shift import global_shift
 from fiducial_images import drawn, spot_positions
 

@@ -19,7 +19,11 @@ from crossreg.schema import checked
 
 # Inside a conda environment `python` is the right one; otherwise it is the one that runs now,
 # which need not be the first on the PATH.
-PYTHON = "python" if "conda" in str(workflow.deployment_settings.deployment_method).lower() else shlex.quote(sys.executable)
+PYTHON = (
+    "python"
+    if "conda" in str(workflow.deployment_settings.deployment_method).lower()
+    else shlex.quote(sys.executable)
+)
 IS_DEMO = not workflow.overwrite_configfiles
 WITH_FIDUCIALS = any(key in config for key in ("images", "samples", "parameters"))
 

@@ -1,56 +1,12 @@
 # The fiducial chain: reference, global shift, local shifts, merged tables.
 
 
-include: "discovery.smk"
-
-
-from crossreg.fiducial.parameters import as_options
-
-LOCAL_STEP = PARAMETERS["localAlignment"] == "block3D"
+include: "samples.smk"
 
 
 wildcard_constraints:
     roi="[^/]+",
     cycle="[^/]+",
-
-
-def reference_stack(wildcards):
-    """Return the TIFF stack of the ROI's reference."""
-    return SAMPLES[wildcards.roi, REFERENCE].path
-
-
-def cycle_stack(wildcards):
-    """Return the TIFF stack of the cycle."""
-    return SAMPLES[wildcards.roi, wildcards.cycle].path
-
-
-def stamps(wildcards):
-    """Return the stamps of the stacks that a job depends on."""
-    cycle = [stamp(cycle_stack(wildcards))] if "cycle" in wildcards.keys() else []
-    return [stamp(reference_stack(wildcards)), *cycle]
-
-
-def options(*keys):
-    """Return parameters as the options of a script."""
-    return as_options(PARAMETERS, keys)
-
-
-def global_source(wildcards):
-    """Return the option that says where the cycle's global shift comes from."""
-    sample = SAMPLES[wildcards.roi, wildcards.cycle]
-    if sample.given_x:
-        return ["--given", sample.given_x, sample.given_y]
-    if CONFIGURATION["register_global"]:
-        return ["--z-projections"]
-    return [f"--reference-projection={projection(wildcards.roi)}"]
-
-
-def projection(roi):
-    return results("reference", roi, "projection.npy")
-
-
-def projection_needed(wildcards):
-    return [] if CONFIGURATION["register_global"] else projection(wildcards.roi)
 
 
 rule reference_projection:
@@ -60,14 +16,14 @@ rule reference_projection:
         projection("{roi}"),
     log:
         log_file("reference_projection", "{roi}.log"),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=lambda wildcards, attempt: 500 * attempt,
     params:
         code=code("reference_projection.py"),
         stamps=stamps,
         options=options("mode", "zProjectOption", "zmin", "zmax"),
-    resources:
-        mem_mb=lambda wildcards, attempt: 500 * attempt,
-    conda:
-        ENVIRONMENT
     shell:
         script("reference_projection.py")
         + " --reference {input.reference:q} {params.options:q} --output {output:q} --log {log:q}"
@@ -80,12 +36,12 @@ rule reference_blocks:
         results("reference", "{roi}", "blocks.npz"),
     log:
         log_file("reference_blocks", "{roi}.log"),
+    conda:
+        ENVIRONMENT
     params:
         code=code("reference_blocks.py"),
         stamps=stamps,
         options=options("zBinning", "blockSizeXY"),
-    conda:
-        ENVIRONMENT
     shell:
         script("reference_blocks.py")
         + " --reference {input.reference:q} {params.options:q} --threads {threads}"
@@ -101,13 +57,13 @@ rule register_global:
         results("register_global", "{roi}", "{cycle}.ecsv"),
     log:
         log_file("register_global", "{roi}", "{cycle}.log"),
+    conda:
+        ENVIRONMENT
     params:
         code=code("register_global.py"),
         stamps=stamps,
         options=options("alignByBlock", "blockSize", "mode", "zProjectOption", "zmin", "zmax"),
         source=global_source,
-    conda:
-        ENVIRONMENT
     shell:
         script("register_global.py")
         + " --reference {input.reference:q} --cycle {input.cycle:q} {params.source:q}"
@@ -124,6 +80,8 @@ rule register_local:
         results("register_local", "{roi}", "{cycle}.ecsv"),
     log:
         log_file("register_local", "{roi}", "{cycle}.log"),
+    conda:
+        ENVIRONMENT
     params:
         code=code("register_local.py"),
         stamps=stamps,
@@ -135,8 +93,6 @@ rule register_local:
             "3D_higher_threshold",
             "background_sigma",
         ),
-    conda:
-        ENVIRONMENT
     shell:
         script("register_local.py")
         + " --reference-blocks {input.reference:q} --cycle {input.cycle:q}"
@@ -152,13 +108,13 @@ rule merge_register_global:
         json=results("register_global.json"),
     log:
         log_file("merge_register_global.log"),
+    conda:
+        ENVIRONMENT
     params:
         code=code("merge_tables.py"),
         samples=SAMPLES_FILE,
         reference=REFERENCE,
-        tables=results("register_global"),
-    conda:
-        ENVIRONMENT
+        tables=lambda wildcards: results("register_global"),
     shell:
         script("merge_tables.py")
         + " global --samples {params.samples:q} --reference {params.reference:q}"
@@ -172,13 +128,13 @@ rule merge_register_local:
         results("register_local_block3D.ecsv"),
     log:
         log_file("merge_register_local.log"),
+    conda:
+        ENVIRONMENT
     params:
         code=code("merge_tables.py"),
         samples=SAMPLES_FILE,
         reference=REFERENCE,
-        tables=results("register_local"),
-    conda:
-        ENVIRONMENT
+        tables=lambda wildcards: results("register_local"),
     shell:
         script("merge_tables.py")
         + " local --samples {params.samples:q} --reference {params.reference:q}"
@@ -190,21 +146,14 @@ rule check_images:
         [sample.path for sample in SAMPLES.values()],
     log:
         log_file("check_images.log"),
+    conda:
+        ENVIRONMENT
     params:
         code=code("check_images.py"),
         samples=SAMPLES_FILE,
         reference=REFERENCE,
         options=options("blockSize", "blockSizeXY", "alignByBlock"),
-    conda:
-        ENVIRONMENT
     shell:
         script("check_images.py")
         + " --samples {params.samples:q} --reference {params.reference:q}"
         " {params.options:q} --log {log:q}"
-
-
-FIDUCIAL_TABLES = [
-    results("register_global.ecsv"),
-    results("register_global.json"),
-    *([results("register_local_block3D.ecsv")] if LOCAL_STEP else []),
-]

@@ -30,9 +30,7 @@ def main(options: argparse.Namespace) -> None:
     header = read_header(options.reference)
     check_block_fits(header, options.blockSizeXY, "blockSizeXY", options.reference)
     stack = read_kept_planes(options.reference, options.zBinning, options.threads)
-    reference = prepare_reference(
-        stack, block_size_xy=options.blockSizeXY, threads=options.threads
-    )
+    reference = prepare_reference(stack, block_size_xy=options.blockSizeXY, threads=options.threads)
     save_reference(options.output, reference)
 
 

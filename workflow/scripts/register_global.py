@@ -59,7 +59,9 @@ def main(options: argparse.Namespace) -> None:
         source, shift = "given", GlobalShift(tuple(options.given), float("nan"), float("nan"))
     elif options.z_projections:
         source, shift = "z-projection", from_z_projections(options)
-        log.info("ROI %d, cycle %s: global shift from the z-projections", options.roi, options.label)
+        log.info(
+            "ROI %d, cycle %s: global shift from the z-projections", options.roi, options.label
+        )
     else:
         check_block_fits(cycle, options.blockSize, "blockSize", options.cycle)
         source, shift = "computed", from_projections(options)

@@ -91,7 +91,10 @@ def as_table(shifts: LocalShifts, row, block_size_xy: int):
     block_i, block_j = (index.ravel() for index in np.indices((n_i, n_j)))
     values = {name: np.full(count, row[name]) for name in LOCAL_COLUMNS if name in row.colnames}
     values |= {"blockXY": np.full(count, block_size_xy), "block_i": block_i, "block_j": block_j}
-    values |= {"global_x": np.full(count, row["shift_x"]), "global_y": np.full(count, row["shift_y"])}
+    values |= {
+        "global_x": np.full(count, row["shift_x"]),
+        "global_y": np.full(count, row["shift_y"]),
+    }
     for prefix, grid in (
         ("shift", shifts.shift_zyx),
         ("measured", shifts.measured_zyx),

@@ -1,4 +1,5 @@
-# Which stacks there are. Found once, in the main process; jobs read what it wrote.
+# Which stacks there are (found once, in the main process; jobs read what it wrote), and what of
+# them each rule needs.
 
 import dataclasses
 
@@ -27,9 +28,7 @@ def found_in_sheet():
 def found_in_folder():
     """Return the fiducial stacks below the folder `images`; list what is passed over."""
     folder = CONFIGURATION["images"]
-    found = discovery.select_fiducials(
-        discovery.find_files(folder, without=[RESULTS]), PARAMETERS
-    )
+    found = discovery.select_fiducials(discovery.find_files(folder, without=[RESULTS]), PARAMETERS)
     discovery.check_found(found, folder)
     ignored = {
         "of another channel": found.other_channels,
@@ -64,9 +63,7 @@ def with_given_shifts(samples):
         if sample.cycle != REFERENCE:
             shift = given.shift(sample.roi, sample.cycle, sample.path, references[sample.roi])
             if shift is not None:
-                sample = dataclasses.replace(
-                    sample, given_x=repr(shift[0]), given_y=repr(shift[1])
-                )
+                sample = dataclasses.replace(sample, given_x=repr(shift[0]), given_y=repr(shift[1]))
             else:
                 logger.info(
                     f"ROI {sample.roi}, cycle {sample.cycle} is not in {given.path}: its global"
@@ -114,3 +111,50 @@ try:
 except UserError as error:
     raise WorkflowError(str(error)) from None
 CYCLES = [key for key in SAMPLES if key[1] != REFERENCE]
+LOCAL_STEP = PARAMETERS["localAlignment"] == "block3D"
+FIDUCIAL_TABLES = [
+    results("register_global.ecsv"),
+    results("register_global.json"),
+    *([results("register_local_block3D.ecsv")] if LOCAL_STEP else []),
+]
+
+
+def reference_stack(wildcards):
+    """Return the TIFF stack of the ROI's reference."""
+    return SAMPLES[wildcards.roi, REFERENCE].path
+
+
+def cycle_stack(wildcards):
+    """Return the TIFF stack of the cycle."""
+    return SAMPLES[wildcards.roi, wildcards.cycle].path
+
+
+def stamps(wildcards):
+    """Return the stamps of the stacks that a job depends on."""
+    cycle = [stamp(cycle_stack(wildcards))] if "cycle" in wildcards.keys() else []
+    return [stamp(reference_stack(wildcards)), *cycle]
+
+
+def options(*keys):
+    """Return parameters as the options of a script."""
+    return parameters.as_options(PARAMETERS, keys)
+
+
+def global_source(wildcards):
+    """Return the option that says where the cycle's global shift comes from."""
+    sample = SAMPLES[wildcards.roi, wildcards.cycle]
+    if sample.given_x:
+        return ["--given", sample.given_x, sample.given_y]
+    if CONFIGURATION["register_global"]:
+        return ["--z-projections"]
+    return [f"--reference-projection={projection(wildcards.roi)}"]
+
+
+def projection(roi):
+    """Return the path of the reference's projection."""
+    return results("reference", roi, "projection.npy")
+
+
+def projection_needed(wildcards):
+    """Return the reference's projection, unless the user gave the global shifts."""
+    return [] if CONFIGURATION["register_global"] else projection(wildcards.roi)

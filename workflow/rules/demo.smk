@@ -1,0 +1,42 @@
+# The demo: synthetic stacks with planted shifts, and how far the registration is from them.
+
+DEMO_ROIS = ("001", "002")
+DEMO_CYCLES = {"RT27": "ch00", "RT1": "ch00", "RT2": "ch00", "DAPI": "ch01"}
+
+
+rule demo_images:
+    output:
+        images=[
+            located(f"demo/images/scan_001_{cycle}_{{roi}}_ROI_converted_decon_{channel}.tif")
+            for cycle, channel in DEMO_CYCLES.items()
+        ],
+        planted=located("demo/planted_{roi}.tsv"),
+    log:
+        log_file("demo_images", "{roi}.log"),
+    conda:
+        ENVIRONMENT
+    params:
+        code=code("make_demo.py"),
+        images=lambda wildcards, output: os.path.dirname(output.images[0]),
+        options=options("zBinning"),
+    shell:
+        script("make_demo.py")
+        + " --roi {wildcards.roi} --images {params.images:q} --planted {output.planted:q}"
+        " {params.options:q} --log {log:q}"
+
+
+rule compare_with_planted:
+    input:
+        table=results("register_local_block3D.ecsv"),
+        planted=[located(f"demo/planted_{roi}.tsv") for roi in DEMO_ROIS],
+    output:
+        results("demo_comparison.txt"),
+    log:
+        log_file("compare_with_planted.log"),
+    conda:
+        ENVIRONMENT
+    params:
+        code=code("compare_with_planted.py"),
+    shell:
+        script("compare_with_planted.py")
+        + " --table {input.table:q} --planted {input.planted:q} --output {output:q} --log {log:q}"

@@ -1,0 +1,70 @@
+"""Say how far the demo's registered shifts are from the planted ones.
+
+In: the merged table of local shifts and the tables of planted shifts. Out: a few lines of text.
+"""
+
+import argparse
+import csv
+import io
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from crossreg.command import new_parser, run
+from crossreg.fiducial.tables import LOCAL_COLUMNS, read_table
+from crossreg.files import read_text, write_text
+
+AXES = ("z", "x", "y")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command's options."""
+    parser = new_parser(__doc__)
+    parser.add_argument("--table", type=Path, required=True, help="merged table of local shifts")
+    parser.add_argument(
+        "--planted", type=Path, nargs="+", required=True, help="tables of planted shifts"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="text to write")
+    return parser
+
+
+def main(options: argparse.Namespace) -> None:
+    """Compare and write."""
+    planted = {}
+    for path in options.planted:
+        for row in csv.DictReader(io.StringIO(read_text(path)), delimiter="\t"):
+            key = (int(row["roi"]), row["cycle"], int(row["block_i"]), int(row["block_j"]))
+            planted[key] = [float(row[f"shift_{axis}"]) for axis in AXES]
+    text = comparison(read_table(options.table, LOCAL_COLUMNS), planted)
+    write_text(options.output, text)
+
+
+def comparison(table, planted: dict[tuple[int, str, int, int], list[float]]) -> str:
+    """Return lines with the rms and the largest error on each axis, by status of the blocks."""
+    keys = zip(table["ROI #"], table["label"], table["block_i"], table["block_j"], strict=True)
+    truth = np.array([planted[int(roi), str(c), int(i), int(j)] for roi, c, i, j in keys])
+    total = np.stack(
+        [
+            table["shift_z"],
+            table["shift_x"] + table["global_x"],
+            table["shift_y"] + table["global_y"],
+        ]
+    ).T
+    errors = total - truth
+    header = [f"{kind} {axis}" for kind in ("rms", "worst") for axis in AXES]
+    lines = [
+        "Registered against planted shifts (z in kept planes, x and y in px):",
+        f"{'blocks':<14}" + "".join(f"{word:>10}" for word in header),
+    ]
+    for name in ("measured", "borrowed", "failed", "all"):
+        chosen = errors[(np.array(table["status"]) == name) | (name == "all")]
+        if len(chosen):
+            figures = (*np.sqrt((chosen**2).mean(axis=0)), *np.abs(chosen).max(axis=0))
+            label = f"{len(chosen)} {name}"
+            lines.append(f"{label:<14}" + "".join(f"{figure:>10.3f}" for figure in figures))
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(run(parser(), main))

@@ -1,0 +1,58 @@
+"""Make the demo's stacks of one ROI, and the table of the shifts planted in them.
+
+Out: one TIFF stack a cycle, named as pyHiM names them, and a TSV with the planted total shift of
+every block: shift_z in kept planes, shift_x along rows and shift_y along columns in px.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import tifffile
+
+from crossreg.command import log, new_parser, run
+from crossreg.fiducial import demo
+from crossreg.fiducial.parameters import add_options
+from crossreg.files import whole, write_text
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command's options."""
+    parser = new_parser(__doc__)
+    parser.add_argument("--roi", default="001", help="name of the ROI, digits (default: 001)")
+    parser.add_argument("--images", type=Path, required=True, help="folder to write the stacks to")
+    parser.add_argument("--planted", type=Path, required=True, help="table of shifts to write")
+    add_options(parser, ("zBinning",))
+    return parser
+
+
+def main(options: argparse.Namespace) -> None:
+    """Make the stacks and the table of a ROI."""
+    for cycle in demo.CYCLES:
+        with whole(options.images / file_name(options.roi, cycle)) as path:
+            tifffile.imwrite(path, demo.demo_stack(options.roi, cycle), metadata={"axes": "ZYX"})
+    write_text(options.planted, planted_table(options.roi, options.zBinning))
+    log.info("ROI %s: %d stacks in %s", options.roi, len(demo.CYCLES), options.images)
+
+
+def file_name(roi: str, cycle: str) -> str:
+    """Return the name of a fiducial stack as pyHiM's default fileNameRegExp expects it."""
+    channel = "ch01" if cycle == "DAPI" else "ch00"
+    return f"scan_001_{cycle}_{roi}_ROI_converted_decon_{channel}.tif"
+
+
+def planted_table(roi: str, z_binning: int) -> str:
+    """Return the table of planted shifts as TSV."""
+    lines = ["roi\tcycle\tblock_i\tblock_j\tshift_z\tshift_x\tshift_y\tempty"]
+    empty = demo.empty_block(roi)
+    for cycle in demo.CYCLES[1:]:
+        shifts = demo.planted_blocks(roi, cycle, z_binning)
+        for i, j in np.ndindex(shifts.shape[:2]):
+            numbers = "\t".join(f"{value:.4f}" for value in shifts[i, j])
+            lines.append(f"{roi}\t{cycle}\t{i}\t{j}\t{numbers}\t{int((i, j) == empty)}")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(run(parser(), main))
