@@ -5,8 +5,6 @@ import shlex
 import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
-
 REPOSITORY = Path(workflow.basedir)
 SCRIPTS = REPOSITORY / "workflow" / "scripts"
 ENVIRONMENT = str(REPOSITORY / "envs" / "crossreg.yaml")
@@ -95,5 +93,5 @@ def stamp(path):
 try:
     CONFIGURATION = checked_configuration()
 except UserError as error:
-    raise WorkflowError(str(error)) from None
+    raise SystemExit(f"ERROR: {error}") from None
 RESULTS = CONFIGURATION["results"]

@@ -109,7 +109,7 @@ try:
     )
     SAMPLES = {(sample.roi, sample.cycle): sample for sample in found}
 except UserError as error:
-    raise WorkflowError(str(error)) from None
+    raise SystemExit(f"ERROR: {error}") from None
 CYCLES = [key for key in SAMPLES if key[1] != REFERENCE]
 LOCAL_STEP = PARAMETERS["localAlignment"] == "block3D"
 FIDUCIAL_TABLES = [

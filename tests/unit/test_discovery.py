@@ -1,0 +1,150 @@
+"""The fiducial stacks of an experiment are found by their names, and nothing else is."""
+
+import json
+import os
+
+import pytest
+
+from crossreg.errors import UserError
+from crossreg.fiducial.discovery import (
+    Sample,
+    check_found,
+    check_samples,
+    find_files,
+    restrict,
+    select_fiducials,
+)
+from crossreg.fiducial.parameters import read_parameters
+from crossreg.fiducial.sheet import read_sheet, sheet_text
+
+
+@pytest.fixture
+def parameters(tmp_path):
+    path = tmp_path / "parameters.json"
+    path.write_text(json.dumps({"common": {}}))
+    return read_parameters(path)
+
+
+def name(cycle, roi="001", channel="ch00", suffix="tif"):
+    return f"scan_001_{cycle}_{roi}_ROI_converted_decon_{channel}.{suffix}"
+
+
+def test_fiducials_are_chosen_by_base_name(parameters):
+    files = [
+        f"RT_experiment/{name('DAPI', channel='ch00')}",
+        f"RT_experiment/{name('DAPI', channel='ch01')}",
+        f"a/{name('RT1')}",
+        f"a/{name('RT1', channel='ch01')}",
+        f"b/{name('mask0', roi='002', suffix='tiff')}",
+        f"b/{name('RT2').upper()}",
+        "b/notes.txt",
+    ]
+    found = select_fiducials(files, parameters)
+    assert [(s.roi, s.cycle, s.channel) for s in found.samples] == [
+        ("001", "DAPI", "ch01"),
+        ("001", "RT1", "ch00"),
+        ("002", "mask0", "ch00"),
+    ]
+    assert len(found.other_channels) == 2
+    assert found.unmatched == [files[5]]
+    assert found.no_images == ["b/notes.txt"]
+
+
+def test_files_are_found_in_sub_folders_through_links_but_not_in_results(tmp_path):
+    images = tmp_path / "images"
+    for folder in ("roi1", "roi2/deep", "results", ".hidden"):
+        (images / folder).mkdir(parents=True)
+        (images / folder / "stack.tif").touch()
+    (images / "._stack.tif").touch()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "linked.tif").touch()
+    (images / "link").symlink_to(elsewhere)
+    (images / "roi1" / "loop").symlink_to(images)
+    found = find_files(images, without=[images / "results"])
+    assert [os.path.relpath(path, images) for path in found] == [
+        "link/linked.tif",
+        "roi1/stack.tif",
+        "roi2/deep/stack.tif",
+    ]
+
+
+def test_channels_seen_are_named_where_none_is_a_fiducial(parameters):
+    found = select_fiducials(
+        [name("RT1", channel="ch07"), name("DAPI", channel="ch05")], parameters
+    )
+    with pytest.raises(UserError, match="none of the 2 images is a fiducial.*DAPI ch05, RT1 ch07"):
+        check_found(found, "images")
+
+
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        ([], "no TIFF file"),
+        (["a.txt"], "no TIFF file"),
+        (["a.tif"], "matches fileNameRegExp.*a.tif"),
+    ],
+)
+def test_a_folder_without_matching_images_is_refused(parameters, files, sentence):
+    with pytest.raises(UserError, match=sentence):
+        check_found(select_fiducials(files, parameters), "images")
+
+
+SAMPLES = [
+    Sample("001", "RT27", "a"),
+    Sample("001", "RT1", "b"),
+    Sample("002", "RT27", "c"),
+    Sample("002", "RT1", "d"),
+]
+
+
+def test_rois_and_cycles_restrict_but_the_reference_stays():
+    assert restrict(SAMPLES, "RT27", ["2"], ["RT1"]) == sorted(SAMPLES[2:])
+    assert restrict(SAMPLES, "RT27", None, []) == [SAMPLES[0], SAMPLES[2]]
+    with pytest.raises(UserError, match="'rois' asks for '7'.*001, 002"):
+        restrict(SAMPLES, "RT27", ["7"], None)
+    with pytest.raises(UserError, match="'cycles' asks for 'RT9'"):
+        restrict(SAMPLES, "RT27", None, ["RT9"])
+
+
+@pytest.mark.parametrize(
+    ("samples", "sentence"),
+    [
+        ([*SAMPLES, Sample("001", "RT1", "e")], "e: ROI 001, cycle RT1 is also in b"),
+        ([*SAMPLES, Sample("1", "RT1", "e")], "e: ROI 1, cycle RT1 is also in b"),
+        ([*SAMPLES, Sample("003", "RT1", "e")], "reference cycle RT27 is missing in ROI 003"),
+        ([*SAMPLES, Sample("../1", "RT1", "e")], "e: the ROI is named"),
+        ([*SAMPLES, Sample("A", "RT1", "e")], "e: the ROI is named 'A'"),
+        ([*SAMPLES, Sample("001", "../RT1", "e")], "e: the cycle is named"),
+        ([*SAMPLES, Sample("001", "x" * 200, "e")], "e: the cycle is named"),
+    ],
+)
+def test_samples_that_cannot_be_registered_are_refused(samples, sentence):
+    with pytest.raises(UserError, match=sentence):
+        check_samples(samples, "RT27")
+
+
+def test_a_sheet_comes_back_as_it_was_written(tmp_path):
+    path = tmp_path / "samples.tsv"
+    path.write_text(sheet_text(SAMPLES))
+    assert read_sheet(path) == SAMPLES
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "column 'roi' is missing"),
+        ("roi,cycle,path\n1,RT1,a\n", "column 'roi' is missing"),
+        ("roi\tcycle\n1\tRT1\n", "column 'path' is missing"),
+        ("roi\tcycle\tpath\troi\n", "a column stands twice"),
+        ("roi\tcycle\tpath\n", "lists no stack"),
+        ("roi\tcycle\tpath\n1\tRT1\n", "line 2 has no path"),
+        ("roi\tcycle\tpath\n1\tRT1\ta\tb\n", "line 2 has more columns"),
+        ("roi\tcycle\tpath\n1\tRT1\ta\0b\n", "not a text file"),
+    ],
+)
+def test_a_faulty_sheet_is_refused(tmp_path, text, sentence):
+    path = tmp_path / "samples.tsv"
+    path.write_text(text)
+    with pytest.raises(UserError, match=sentence):
+        read_sheet(path)

@@ -1,0 +1,132 @@
+"""Stacks of all kinds that microscopes write are read alike; damaged ones are refused."""
+
+import numpy as np
+import pytest
+import tifffile
+
+from crossreg.errors import UserError
+from crossreg.fiducial.stacks import (
+    check_block_fits,
+    check_same_size,
+    read_header,
+    read_kept_planes,
+    read_projection,
+)
+
+SHAPE = (7, 20, 30)
+
+
+def planted_stack(dtype="uint16"):
+    return np.random.default_rng(1).integers(0, 200, SHAPE).astype(dtype)
+
+
+KINDS = {
+    "plain": {},
+    "ImageJ": {"imagej": True, "metadata": {"axes": "ZYX"}},
+    "OME": {"ome": True, "metadata": {"axes": "ZYX"}},
+    "Big": {"bigtiff": True},
+    "deflate": {"compression": "zlib", "metadata": None},
+    "LZW in tiles": {"compression": "lzw", "tile": (16, 16), "metadata": None},
+    "big-endian": {"byteorder": ">"},
+    "planes as time": {"imagej": True, "metadata": {"axes": "TYX"}},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_every_kind_of_tiff_gives_the_same_planes(tmp_path, kind, dtype):
+    stack = planted_stack(dtype)
+    path = tmp_path / "stack.tif"
+    tifffile.imwrite(path, stack, **KINDS[kind])
+    header = read_header(path)
+    assert header.shape_zyx == SHAPE
+    assert header.dtype == dtype
+    kept = read_kept_planes(path, z_binning=2)
+    assert kept.dtype == dtype
+    np.testing.assert_array_equal(kept, stack[::2])
+    np.testing.assert_array_equal(read_projection(path), stack.max(axis=0))
+    np.testing.assert_array_equal(read_projection(path, "sum", slice(2, 5)), stack[2:5].sum(axis=0))
+
+
+def test_a_single_plane_is_a_stack_of_one(tmp_path):
+    path = tmp_path / "plane.tif"
+    tifffile.imwrite(path, planted_stack()[0])
+    assert read_header(path).shape_zyx == (1, 20, 30)
+    np.testing.assert_array_equal(read_kept_planes(path, 2)[0], planted_stack()[0])
+
+
+def test_other_real_types_become_float32(tmp_path):
+    path = tmp_path / "stack.tif"
+    tifffile.imwrite(path, planted_stack("int16"))
+    assert read_kept_planes(path).dtype == np.float32
+    np.testing.assert_array_equal(read_kept_planes(path), planted_stack("int16"))
+
+
+@pytest.mark.parametrize("kind", ["plain", "ImageJ", "OME", "deflate"])
+@pytest.mark.parametrize("part", [0.05, 0.5, 0.97])
+def test_a_truncated_file_is_refused_by_name(tmp_path, kind, part):
+    path = tmp_path / "stack.tif"
+    tifffile.imwrite(path, planted_stack(), **KINDS[kind])
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * part)])
+    with pytest.raises(UserError, match=r"stack\.tif: .*(cut off|damaged|not a TIFF)"):
+        read_kept_planes(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(b"", "not a TIFF|cut off"), (b"no image at all", "not a TIFF"), (b"II*\0", "damaged")],
+)
+def test_a_file_that_is_no_tiff_is_refused_by_name(tmp_path, content, sentence):
+    path = tmp_path / "stack.tif"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=rf"stack\.tif: .*({sentence})"):
+        read_header(path)
+
+
+def test_colour_images_and_hyperstacks_are_refused(tmp_path):
+    rgb = tmp_path / "rgb.tif"
+    tifffile.imwrite(rgb, np.zeros((20, 30, 3), "uint8"), photometric="rgb")
+    with pytest.raises(UserError, match="axes are YXS"):
+        read_header(rgb)
+    hyper = tmp_path / "hyper.tif"
+    tifffile.imwrite(
+        hyper, np.zeros((3, 2, 20, 30), "uint8"), imagej=True, metadata={"axes": "ZCYX"}
+    )
+    with pytest.raises(UserError, match="axes are ZCYX"):
+        read_header(hyper)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_values_that_are_not_finite_are_refused(tmp_path, value):
+    stack = planted_stack("float32")
+    stack[2, 3, 4] = value
+    path = tmp_path / "stack.tif"
+    tifffile.imwrite(path, stack)
+    with pytest.raises(UserError, match="not finite"):
+        read_kept_planes(path)
+
+
+def test_a_constant_stack_is_refused(tmp_path):
+    path = tmp_path / "stack.tif"
+    tifffile.imwrite(path, np.full(SHAPE, 7, "uint16"))
+    with pytest.raises(UserError, match="all pixels have the value 7"):
+        read_kept_planes(path)
+
+
+def test_sizes_that_do_not_fit_are_refused(tmp_path):
+    paths = [tmp_path / "reference.tif", tmp_path / "cycle.tif"]
+    tifffile.imwrite(paths[0], planted_stack())
+    tifffile.imwrite(paths[1], planted_stack()[:, :, :25])
+    headers = [read_header(path) for path in paths]
+    with pytest.raises(UserError, match=r"cycle\.tif: .* 20 x 25 px.* 20 x 30 px"):
+        check_same_size(*headers, paths[1])
+    with pytest.raises(UserError, match="blockSizeXY is 64 px"):
+        check_block_fits(headers[0], 64, "blockSizeXY", paths[0])
+
+
+def test_planes_outside_of_the_stack_cannot_be_projected(tmp_path):
+    path = tmp_path / "stack.tif"
+    tifffile.imwrite(path, planted_stack())
+    with pytest.raises(UserError, match="7 planes, none of them in 10 <= z < 20"):
+        read_projection(path, "MIP", slice(10, 20))

@@ -1,0 +1,151 @@
+"""Tables keep pyHiM's columns, types and bytes; given shifts are matched to the right cycles."""
+
+import json
+
+import numpy as np
+import pytest
+from astropy.table import Table
+
+from crossreg.errors import UserError
+from crossreg.fiducial.tables import (
+    GLOBAL_COLUMNS,
+    LOCAL_COLUMNS,
+    GivenShifts,
+    global_json,
+    merged,
+    new_table,
+    read_table,
+    write_table,
+)
+
+REAL_GLOBAL = "register_global.table"
+REAL_LOCAL = "register_global_block3D.dat"
+
+
+def global_row(label, shift, roi=5):
+    return new_table(
+        GLOBAL_COLUMNS,
+        {
+            "aligned file": f"{label}.tif",
+            "reference file": "RT27.tif",
+            "shift_x": shift[0],
+            "shift_y": shift[1],
+            "error": np.nan,
+            "diffphase": 0,
+            "ROI #": roi,
+            "label": label,
+            "source": "computed",
+        },
+        note="of one cycle",
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "file"), [(GLOBAL_COLUMNS, REAL_GLOBAL), (LOCAL_COLUMNS, REAL_LOCAL)]
+)
+def test_columns_begin_with_pyhims_in_its_order_and_types(shared_data, columns, file):
+    theirs = Table.read(shared_data / "pyhim-2d" / file, format="ascii.ecsv")
+    ours = new_table(columns, {name: [] for name in columns})
+    assert ours.colnames[: len(theirs.colnames)] == theirs.colnames
+    for name in theirs.colnames:
+        assert ours[name].dtype.kind == theirs[name].dtype.kind, name
+        if theirs[name].dtype.kind != "U":
+            assert ours[name].dtype == theirs[name].dtype, name
+
+
+def test_a_merged_table_comes_back_as_it_was_written(tmp_path):
+    rows = [global_row("DAPI", (1.25, -2)), global_row("RT1", (np.nan, 0.1), roi=12)]
+    table = merged(rows, GLOBAL_COLUMNS)
+    for path in (tmp_path / "a.ecsv", tmp_path / "b.ecsv"):
+        write_table(path, table)
+    assert (tmp_path / "a.ecsv").read_bytes() == (tmp_path / "b.ecsv").read_bytes()
+    back = read_table(tmp_path / "a.ecsv", GLOBAL_COLUMNS)
+    assert list(back["label"]) == ["DAPI", "RT1"]
+    np.testing.assert_array_equal(back["shift_x"], np.array([1.25, np.nan], "float32"))
+    assert [back[name].dtype.kind for name in back.colnames] == [
+        table[name].dtype.kind for name in table.colnames
+    ]
+    assert "note" not in back.meta
+
+
+def test_merging_nothing_gives_all_columns_and_no_row():
+    table = merged([], LOCAL_COLUMNS)
+    assert table.colnames == list(LOCAL_COLUMNS)
+    assert len(table) == 0
+
+
+def test_the_json_has_pyhims_shape_and_short_numbers():
+    table = merged([global_row("RT26", (-5.18, 6.62))], GLOBAL_COLUMNS)
+    assert global_json(table, {5: "005"}) == {"ROI:005": {"RT26": [-5.18, 6.62]}}
+
+
+@pytest.mark.parametrize("file", [REAL_GLOBAL, "register_global.json"])
+def test_pyhims_own_shifts_are_found_for_their_cycles(shared_data, file):
+    given = GivenShifts(shared_data / "pyhim-2d" / file)
+    names = {
+        "RT26": "somewhere/scan_001_RT26_005_ROI_converted_decon_ch00.tif",
+        "RT1": "scan_001_RT1_005_ROI_converted_decon_ch00.tif",
+    }
+    reference = "elsewhere/scan_001_RT27_005_ROI_converted_decon_ch00.tif"
+    assert given.shift("005", "RT26", names["RT26"], reference) == pytest.approx((-5.18, 6.62))
+    assert given.shift("005", "RT1", names["RT1"], reference) is None
+    assert len(given.unused()) == 1
+    assert "DAPI" in given.unused()[0]
+
+
+def test_shifts_against_another_reference_are_refused(shared_data):
+    given = GivenShifts(shared_data / "pyhim-2d" / REAL_GLOBAL)
+    with pytest.raises(UserError, match="registered to 'scan_001_RT27.*the reference is 'RT1.tif'"):
+        given.shift("5", "RT26", "scan_001_RT26_005_ROI_converted_decon_ch00.tif", "RT1.tif")
+
+
+def given_table(**columns):
+    values = {"aligned file": ["a.tif"], "shift_x": [1.0], "shift_y": [2.0]} | columns
+    return Table({name: value for name, value in values.items() if value is not None})
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        ({"shift_y": None}, "column 'shift_y' is missing"),
+        ({"aligned file": None}, "column 'aligned file' is missing"),
+        ({"shift_x": [np.nan]}, "row of 'a.tif' has the shift .*nan.*finite"),
+        ({"shift_x": ["1.0"]}, "row of 'a.tif' has the shift '1.0'.*finite|finite"),
+        (
+            {"aligned file": ["a.tif", "b/a.tif"], "shift_x": [1.0, 2], "shift_y": [1.0, 2]},
+            "'a.tif' stands in two rows",
+        ),
+    ],
+)
+def test_a_faulty_table_of_given_shifts_is_refused(tmp_path, columns, sentence):
+    path = tmp_path / "given.ecsv"
+    given_table(**columns).write(path, format="ascii.ecsv")
+    with pytest.raises(UserError, match=sentence):
+        GivenShifts(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ([], "is expected"),
+        ({"5": {"RT1": [1, 2]}, "ROI:x": {}}, "'ROI:x' is no ROI"),
+        ({"ROI:005": {"RT1": [1]}}, "ROI 005, cycle RT1 needs two numbers"),
+        ({"ROI:005": {"RT1": [1, "2"]}}, "ROI 005, cycle RT1 has the shift '2'"),
+        ({"ROI:005": {"RT1": [1, True]}}, "has the shift True"),
+    ],
+)
+def test_a_faulty_json_of_given_shifts_is_refused(tmp_path, content, sentence):
+    path = tmp_path / "given.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=sentence):
+        GivenShifts(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a b\n1 2\n", "# %ECSV 1.0\n# ---\n# x: [\na\n1\n", "\x00\x01"]
+)
+def test_a_file_that_is_no_table_is_refused(tmp_path, text):
+    path = tmp_path / "given.ecsv"
+    path.write_text(text)
+    with pytest.raises(UserError, match="given.ecsv"):
+        read_table(path, ["shift_x"])
