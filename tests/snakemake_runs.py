@@ -1,0 +1,63 @@
+"""Runs of the real workflow: in a copy of the repository, or over a small experiment."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def copy_of_the_repository(folder: Path) -> Path:
+    """Return a copy of what git knows of the repository, or would know, in `folder`."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    for name in listed:
+        if (REPOSITORY / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPOSITORY / name, folder / name)
+    return folder
+
+
+def snakemake(
+    *arguments: object, folder: Path, snakefile: Path = REPOSITORY / "Snakefile"
+) -> subprocess.CompletedProcess[str]:
+    """Run snakemake on 2 cores in `folder`; return its status and all that it printed."""
+    program = [sys.executable, "-m", "snakemake", "--cores", "2", "--snakefile", snakefile]
+    # A run started by pytest must not think that it is a test of Snakemake itself.
+    environment = {name: value for name, value in os.environ.items() if "PYTEST" not in name}
+    return subprocess.run(
+        [str(word) for word in (*program, *arguments)],
+        cwd=folder,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=600,
+    )
+
+
+def write_configuration(folder: Path, parameters: dict | None = None, **keys: object) -> Path:
+    """Write a parameters.json and a configuration with these keys; return the latter's path.
+
+    `parameters` are keys of the section alignImages, over a default for stacks as `small_stack`
+    makes them.
+    """
+    sections = {
+        "acquisition": {"zBinning": 1},
+        "alignImages": {"referenceFiducial": "RT27", "blockSize": 64, "blockSizeXY": 32}
+        | (parameters or {}),
+    }
+    (folder / "parameters.json").write_text(json.dumps({"common": sections}))
+    path = folder / "my.yaml"
+    path.write_text(yaml.safe_dump({"parameters": "parameters.json", "results": "out"} | keys))
+    return path
