@@ -36,7 +36,7 @@ KIND_HEADING = (
     "wild",
     "peer wild",
     "rms",
-    "largest (pair)",
+    "largest (seed)",
 )
 VERDICTS = {True: "pass", False: "FAIL", None: ""}
 
@@ -53,6 +53,7 @@ def evaluate(task: tuple[PairSpecification, int, bool]) -> Result:
         peer_shift = _peer_total(pair.reference, pair.cycle, block, pair.truth.global_shift_yx)
     return Result(
         specification=specification,
+        seed=seed,
         truth=pair.truth,
         shift_zyx=ours.total_zyx,
         sigma_zyx=ours.local.sigma_zyx,

@@ -30,6 +30,7 @@ class Result:
     """
 
     specification: PairSpecification
+    seed: int
     truth: Truth
     shift_zyx: NDArray
     sigma_zyx: NDArray
@@ -307,7 +308,7 @@ def breakdown(results: list[Result]) -> list[list[str]]:
                 f"{wild}",
                 peer_wild,
                 _per_axis(rms(error)),
-                f"{max(worst):.2f} (pair {int(np.argmax(worst))})",
+                f"{max(worst):.2f} (seed {chosen[int(np.argmax(worst))].seed})",
             ]
         )
     return lines
