@@ -1,6 +1,9 @@
 """One box of integers for all projects, and the sections that have a partner."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from crossreg.crossmodal.bounds import (
     layer_size,
     layer_warning,
@@ -10,8 +13,6 @@ from crossreg.crossmodal.bounds import (
 )
 from crossreg.crossmodal.parameters import normalised
 from crossreg.errors import UserError
-from hypothesis import given
-from hypothesis import strategies as st
 
 EM = {"minX": -10.5, "minY": 3.0, "maxX": 200.25, "maxY": 90.0, "minZ": 1.0, "maxZ": 5.0}
 

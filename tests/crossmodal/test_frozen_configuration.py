@@ -10,6 +10,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+
 from crossreg.crossmodal import frozen as frozen_module
 from crossreg.crossmodal.canonical import canonical_json, sha256
 from crossreg.crossmodal.frozen import (

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from crossreg.crossmodal.intensity import percentile_range, sample_tiles, stack_intensity
 
 

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+
 from crossreg.crossmodal.parameters import (
     normalised,
     read_parameters,
