@@ -6,10 +6,10 @@
 
 Ours: from the TIFF file and the prepared reference to the table, quality included. The limit:
 reading the TIFF and three float32 real FFTs a block on the kept planes. The peer: its sequence on
-one thread, at most on a 512 x 512 crop, and scaled by the number of voxels. Every run is a
+one thread, on a stack of at most 512 x 512 px, and scaled by the number of voxels. Every run is a
 process of its own; peak memory is all that the process held. zBinning is 2 throughout. The
-stacks (up to 2 GB) are written to the folder of temporary files. Exit status 1 when a limit is
-missed.
+stacks (up to 2.6 GB) are written to the folder of temporary files; planting the large ones takes
+4.4 GB of memory. Exit status 1 when a limit is missed.
 """
 
 import argparse
