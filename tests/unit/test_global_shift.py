@@ -29,10 +29,11 @@ def test_equal_images_have_no_error_and_unrelated_ones_have_a_large_one() -> Non
     assert global_shift(one, other).error > 0.8
 
 
-def test_uneven_background_does_not_count() -> None:
+def test_uneven_background_and_fixed_pattern_do_not_count() -> None:
     one, two = projections((5.5, -9.5))
-    ramp = np.linspace(0, 400, one.shape[1])
-    found = global_shift(one + ramp, two + 0.5 * ramp, block_size=128)
+    pattern = np.random.default_rng(4).normal(0, 30, one.shape)
+    ramp = np.linspace(0, 2000, one.shape[1])
+    found = global_shift(one + pattern + ramp, two + pattern + 0.5 * ramp, block_size=128)
     assert found.shift_yx == pytest.approx((5.5, -9.5), abs=0.1)
 
 

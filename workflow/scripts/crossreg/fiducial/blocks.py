@@ -1,8 +1,13 @@
-"""The grid of blocks that cover an image."""
+"""The grid of blocks that cover an image, and the tiles in a block."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
+
+TILE_SIZE = 40
+"""Edge (px) that tiles come nearest to: small enough that 3 degrees of rotation turn the edge of
+a tile by 1 px only, large enough for several spots."""
 
 
 @dataclass(frozen=True)
@@ -14,13 +19,21 @@ class Block:
     rows: slice
     columns: slice
 
-    @property
-    def centre_yx(self) -> tuple[float, float]:
-        """Return the block's centre in px (the centre of the first pixel is 0)."""
-        return (
-            (self.rows.start + self.rows.stop - 1) / 2,
-            (self.columns.start + self.columns.stop - 1) / 2,
+    def sample_points_yx(self, points: int) -> np.ndarray:
+        """Return points**2 evenly spread positions (px) in the block, (n, 2)."""
+        axes = [
+            where.start - 0.5 + (where.stop - where.start) * (np.arange(points) + 0.5) / points
+            for where in (self.rows, self.columns)
+        ]
+        return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
+
+    def tiles(self) -> list[tuple[slice, slice]]:
+        """Return the rows and columns of the tiles that the block is cut into."""
+        rows, columns = (
+            _cut(where, max(1, round((where.stop - where.start) / TILE_SIZE)))
+            for where in (self.rows, self.columns)
         )
+        return list(itertools.product(rows, columns))
 
 
 def grid_shape(image_shape: tuple[int, int], block_size: int) -> tuple[int, int]:
@@ -40,6 +53,24 @@ def block_grid(image_shape: tuple[int, int], block_size: int) -> list[Block]:
     return [Block(i, j, y, x) for i, y in enumerate(rows) for j, x in enumerate(columns)]
 
 
-def centres_yx(blocks: list[Block]) -> np.ndarray:
-    """Return the centres of blocks in px, (n, 2): rows, columns."""
-    return np.array([block.centre_yx for block in blocks], dtype=float)
+def centre_yx(rows: slice, columns: slice) -> tuple[float, float]:
+    """Return the centre of a rectangle in px (the centre of the first pixel is 0)."""
+    return (rows.start + rows.stop - 1) / 2, (columns.start + columns.stop - 1) / 2
+
+
+def seen_by_both(
+    where: slice, reference_size: int, cycle_size: int, shift: int
+) -> tuple[slice, slice]:
+    """Return what both stacks show of a range of an axis, once the cycle is moved by `shift`.
+
+    The first slice is for the reference, the second for the cycle; both are empty where there
+    is nothing.
+    """
+    start = max(where.start, shift, 0)
+    stop = max(start, min(where.stop, cycle_size + shift, reference_size))
+    return slice(start, stop), slice(start - shift, stop - shift)
+
+
+def _cut(where: slice, parts: int) -> list[slice]:
+    edges = np.linspace(where.start, where.stop, parts + 1).round().astype(int)
+    return [slice(int(a), int(b)) for a, b in itertools.pairwise(edges)]

@@ -1,35 +1,47 @@
-"""The 3D shift of every block that remains after the global shift in XY."""
+"""The 3D shift of every block that remains after the global shift in XY.
 
-import itertools
+A wide search on binned stacks finds most blocks; those that agree on an affine field predict
+the shifts of small tiles of full resolution; a smooth field through the tiles' shifts, each at
+the place of its structure, is what is reported at the block.
+"""
+
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.fft
+from threadpoolctl import threadpool_limits
 
-from crossreg.fiducial.band_pass import band_pass, taper
-from crossreg.fiducial.blocks import Block, block_grid, centres_yx, grid_shape
-from crossreg.fiducial.correlation import centred, correlation_map, sub_pixel_peak
-from crossreg.fiducial.quality import block_quality, prepared_for_quality
+from crossreg.fiducial import smooth_field
+from crossreg.fiducial.binned import binned_band_passed
+from crossreg.fiducial.blocks import Block, block_grid, centre_yx, grid_shape
+from crossreg.fiducial.confidence import confidence_threshold
+from crossreg.fiducial.consensus import agreeing_blocks
+from crossreg.fiducial.quality import block_qualities, preprocessing
 from crossreg.fiducial.reference import Reference
-from crossreg.fiducial.smooth_field import affine_at, robust_affine
+from crossreg.fiducial.smooth_field import Domain, SmoothField
+from crossreg.fiducial.tiles import Measurements, TileMatcher
+from crossreg.fiducial.wide_search import WideShifts, wide_shifts
 
 STATUSES = ("measured", "borrowed", "failed")
-TOLERANCE = (4.0, 4.0, 4.0)
-"""How far (planes, px, px) a block may lie from the affine field and still support it."""
-LEAST_AGREEING = 0.5
-"""Part of the blocks that have to agree on one affine field; chance does not reach it."""
-WINDOW = (4, 5, 5)
-"""How far (planes, px, px) around the prediction the second pass searches."""
+WIDE_SIGMA = 0.5
+"""Uncertainty (px, planes) of the shifts of the wide search, seen on planted shifts."""
+WIDE_HEIGHT = 4.0
+"""Height of a peak (standard deviations) that unrelated blocks reach often."""
+LEAST_MEASURED = 0.2
+"""Part of the blocks that have to match for a cycle to match at all."""
+SAMPLE_POINTS = 3
+"""Points along each axis of a block over which the field is averaged."""
 
 
 @dataclass(frozen=True)
 class LocalShifts:
     """Grids (n_i, n_j) of the residual shifts after the global shift in XY.
 
-    `shift_zyx` is to be applied at the block's centre (planes, px, px); `measured_zyx` is what
-    the block itself says, `sigma_zyx` the uncertainty of `shift_zyx`. `quality` is the NRMSE in
-    the projections xy, zy, zx. `status` is one of STATUSES.
+    `shift_zyx` (n_i, n_j, 3) is to be applied at the block's centre (planes, px, px), and
+    `sigma_zyx` is its uncertainty; `measured_zyx` is what the block itself says. `quality` is
+    the NRMSE in the projections xy, zy, zx. `status` is one of STATUSES. `confidence` of a
+    measured block is above `confidence_threshold`, which `null_pairs` blocks that cannot match
+    gave.
     """
 
     shift_zyx: np.ndarray
@@ -53,167 +65,92 @@ def local_shifts(
     borrow: bool = True,
     threads: int = 1,
 ) -> LocalShifts:
-    """Return the shifts of all blocks of a cycle's kept planes (Z, Y, X)."""
-    base = np.rint(global_shift_yx).astype(int)
-    fraction = np.array([0.0, *(base - np.asarray(global_shift_yx))])
+    """Return the residual shifts of all blocks of a cycle's kept planes (Z, Y, X).
+
+    `global_shift_yx` (px) is where the search starts and what the shifts are relative to. With
+    `borrow` every block gets the shift of the smooth field, otherwise its own. The thresholds
+    and `background_sigma` act on the quality only. The result does not depend on `threads`.
+    """
     blocks = block_grid(reference.stack.shape[1:], reference.block_size_xy)
-    planes = scipy.fft.next_fast_len(max(len(reference.stack), len(cycle)), real=True)
-    with ThreadPoolExecutor(threads) as pool:
-        first = list(
-            pool.map(
-                lambda block: _wide(reference.stack, cycle, block, base, planes),
-                blocks,
-            )
+    with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, user_api="blas"):
+        binned = binned_band_passed(cycle, pool)
+        wide = wide_shifts(reference.binned, binned, blocks, global_shift_yx, pool)
+        matcher = TileMatcher(reference, cycle, binned, blocks, pool)
+        field = _wide_field(matcher.domain, blocks, wide)
+        found = matcher.measure(field)
+        threshold = confidence_threshold(found.null)
+        measured = found.confidence > threshold
+        if measured.mean() < LEAST_MEASURED:
+            return _failed(reference, found, threshold)
+        total, sigma = found.field.mean_over(_sample_points(blocks, matcher.domain))
+        own = found.own_shifts(total, wide.shift_zyx)
+        applied = total if borrow else own
+        if not matcher.has_depth:
+            applied[:, 0] = own[:, 0] = sigma[:, 0] = 0.0
+        quality = block_qualities(
+            *(
+                preprocessing(stack, lower_threshold, higher_threshold, background_sigma)
+                for stack in (reference.stack, cycle)
+            ),
+            blocks,
+            applied,
+            pool,
         )
-        shifts, confidence = (np.array(part) for part in zip(*first, strict=True))
-        threshold, null_pairs = _null(reference.stack, cycle, blocks, base, planes)
-        matched = confidence > threshold
-        grid = grid_shape(reference.stack.shape[1:], reference.block_size_xy)
-        if matched.sum() < max(1, 0.1 * len(blocks)):
-            return _failed(grid, confidence, threshold, null_pairs)
-        places = centres_yx(blocks)
-        places -= places.mean(axis=0)
-        weights = np.where(matched, confidence**2, 0.0)
-        field, agreeing = robust_affine(places, shifts, weights, TOLERANCE)
-        if agreeing.sum() < LEAST_AGREEING * len(blocks):
-            return _failed(grid, confidence, threshold, null_pairs)
-        second = pool.map(
-            lambda pair: _near(reference.stack, cycle, pair[0], base, pair[1], planes),
-            zip(blocks, affine_at(places, field), strict=True),
-        )
-        refined, kept = (np.array(part) for part in zip(*second, strict=True))
-    measured = kept & matched
-    weights = np.where(measured, weights, 0.0)
-    predicted = affine_at(places, robust_affine(places, refined, weights, TOLERANCE)[0])
-    applied = np.where(measured[:, None] | (not borrow), refined, predicted) + fraction
-    prepared = [
-        prepared_for_quality(stack, lower_threshold, higher_threshold, background_sigma)
-        for stack in (reference.stack, cycle)
-    ]
-    total = applied + np.array([0.0, *global_shift_yx])
-    quality = [
-        block_quality(*prepared, block, shift) for block, shift in zip(blocks, total, strict=True)
-    ]
-    sigma = np.where(measured[:, None], 0.3, 1.0) * np.ones(3)
-    if max(len(reference.stack), len(cycle)) == 1:
-        applied[:, 0] = refined[:, 0] = sigma[:, 0] = 0.0
-    return LocalShifts(
-        shift_zyx=applied.reshape(*grid, 3).astype(np.float32),
-        measured_zyx=(refined + fraction).reshape(*grid, 3).astype(np.float32),
-        sigma_zyx=sigma.reshape(*grid, 3).astype(np.float32),
-        confidence=confidence.reshape(grid).astype(np.float32),
-        status=np.where(measured, "measured", "borrowed").reshape(grid),
-        quality=np.array(quality, dtype=np.float32).reshape(*grid, 3),
-        confidence_threshold=threshold,
-        null_pairs=null_pairs,
+    start = np.array([0.0, *global_shift_yx])
+    status = np.where(measured, "measured", "borrowed")
+    return _as_grids(
+        reference, applied - start, own - start, sigma, found, status, quality, threshold
     )
 
 
-def _failed(
-    grid: tuple[int, int], confidence: np.ndarray, threshold: float, null_pairs: int
-) -> LocalShifts:
+def _wide_field(domain: Domain, blocks: list[Block], wide: WideShifts) -> SmoothField:
+    """Return the field through the blocks whose peaks agree, the first prediction."""
+    centres = np.array([centre_yx(block.rows, block.columns) for block in blocks])
+    weights = np.maximum(wide.height - WIDE_HEIGHT, 0)
+    agree = agreeing_blocks(centres - centres.mean(axis=0), wide.shift_zyx, weights)
+    if not agree.any():
+        agree[:] = True
+    positions = np.column_stack([np.full(len(centres), domain.middle_plane), centres])[agree]
+    sigmas = np.full((len(positions), 3), WIDE_SIGMA)
+    return smooth_field.fit(domain, positions, wide.shift_zyx[agree], sigmas)
+
+
+def _sample_points(blocks: list[Block], domain: Domain) -> np.ndarray:
+    """Return points (n, p, 3) spread over each block in the middle plane."""
+    points = np.array([block.sample_points_yx(SAMPLE_POINTS) for block in blocks])
+    depth = np.full((*points.shape[:2], 1), domain.middle_plane)
+    return np.concatenate([depth, points], axis=-1)
+
+
+def _failed(reference: Reference, found: Measurements, threshold: float) -> LocalShifts:
     """Return the result for a cycle that does not match the reference."""
-    nothing = np.full((*grid, 3), np.nan, dtype=np.float32)
+    nothing = np.full((len(found.confidence), 3), np.nan)
+    status = np.full(len(found.confidence), "failed")
+    return _as_grids(reference, nothing, nothing, nothing, found, status, nothing, threshold)
+
+
+def _as_grids(
+    reference: Reference,
+    applied: np.ndarray,
+    own: np.ndarray,
+    sigma: np.ndarray,
+    found: Measurements,
+    status: np.ndarray,
+    quality: np.ndarray,
+    threshold: float,
+) -> LocalShifts:
+    grid = grid_shape(reference.stack.shape[1:], reference.block_size_xy)
+
+    def shaped(values: np.ndarray) -> np.ndarray:
+        return values.astype(np.float32).reshape(*grid, *values.shape[1:])
+
     return LocalShifts(
-        shift_zyx=nothing,
-        measured_zyx=nothing,
-        sigma_zyx=nothing,
-        confidence=confidence.reshape(grid).astype(np.float32),
-        status=np.full(grid, "failed", dtype="<U8"),
-        quality=nothing,
+        shift_zyx=shaped(applied),
+        measured_zyx=shaped(own),
+        sigma_zyx=shaped(sigma),
+        confidence=shaped(found.confidence),
+        status=status.reshape(grid),
+        quality=shaped(quality),
         confidence_threshold=threshold,
-        null_pairs=null_pairs,
+        null_pairs=len(found.null),
     )
-
-
-def _spectrum(stack: np.ndarray, block: Block, offset_yx: np.ndarray, planes: int) -> np.ndarray:
-    """Return the tapered, band-passed spectrum of what lies in the block after a whole shift."""
-    part = _cut(stack, block, offset_yx)
-    middle = np.median(part[:, ::4, ::4], axis=(1, 2), keepdims=True)
-    part = np.where(np.isnan(part), 0.0, part - middle).astype(np.float32)
-    part *= taper(part.shape)
-    shape = (planes, *part.shape[1:])
-    return scipy.fft.rfftn(part, s=shape) * band_pass(shape)
-
-
-def _cut(stack: np.ndarray, block: Block, offset_yx: np.ndarray) -> np.ndarray:
-    """Return the block (Z, y, x) of the stack moved by `offset_yx`, NaN outside, as float32."""
-    out = np.full(
-        (
-            len(stack),
-            block.rows.stop - block.rows.start,
-            block.columns.stop - block.columns.start,
-        ),
-        np.nan,
-        dtype=np.float32,
-    )
-    into, source = [slice(None)], [slice(None)]
-    for where, size, offset in zip(
-        (block.rows, block.columns), stack.shape[1:], offset_yx, strict=True
-    ):
-        start, stop = (min(max(int(at - offset), 0), size) for at in (where.start, where.stop))
-        source.append(slice(start, stop))
-        into.append(slice(int(start + offset - where.start), int(stop + offset - where.start)))
-    if all(part.stop > part.start for part in source[1:]):
-        out[tuple(into)] = stack[tuple(source)]
-    return out
-
-
-def _wide(
-    reference: np.ndarray, cycle: np.ndarray, block: Block, base: np.ndarray, planes: int
-) -> tuple[np.ndarray, float]:
-    """Return (shift, confidence) of a block over the whole range of shifts."""
-    spectra = (
-        _spectrum(reference, block, np.zeros(2), planes),
-        _spectrum(cycle, block, base, planes),
-    )
-    shape = (planes, block.rows.stop - block.rows.start, block.columns.stop - block.columns.start)
-    correlation = centred(correlation_map(*spectra, shape))
-    index = tuple(int(at) for at in np.unravel_index(np.argmax(correlation), shape))
-    noise = float(np.sqrt(np.mean(correlation**2)))
-    confidence = float(correlation[index]) / noise if noise > 0 else 0.0
-    return np.array(index, dtype=float) - np.array(shape) // 2, confidence
-
-
-def _null(
-    reference: np.ndarray, cycle: np.ndarray, blocks: list[Block], base: np.ndarray, planes: int
-) -> tuple[float, int]:
-    """Return (threshold, pairs): the largest confidence of blocks that cannot match."""
-    found = []
-    for one, other in list(itertools.permutations(blocks, 2))[:: max(1, len(blocks) // 2)]:
-        same = one.rows.stop - one.rows.start == other.rows.stop - other.rows.start
-        if not same:
-            continue
-        if one.columns.stop - one.columns.start != other.columns.stop - other.columns.start:
-            continue
-        apart = base + np.subtract(
-            (one.rows.start, one.columns.start), (other.rows.start, other.columns.start)
-        )
-        found.append(_wide(reference, cycle, one, apart, planes)[1])
-    return (float(np.max(found)) if found else 6.0), len(found)
-
-
-def _near(
-    reference: np.ndarray,
-    cycle: np.ndarray,
-    block: Block,
-    base: np.ndarray,
-    predicted: np.ndarray,
-    planes: int,
-) -> tuple[np.ndarray, bool]:
-    """Return (shift, whether a peak was found) of a block near its predicted shift."""
-    whole = np.rint(predicted).astype(int)
-    spectra = (
-        _spectrum(reference, block, np.zeros(2), planes),
-        _spectrum(cycle, block, base + whole[1:], planes),
-    )
-    shape = (planes, block.rows.stop - block.rows.start, block.columns.stop - block.columns.start)
-    correlation = centred(correlation_map(*spectra, shape))
-    zero = np.array(shape) // 2 + (whole[0], 0, 0)
-    low = np.maximum(zero - WINDOW, 0)
-    near = correlation[
-        tuple(slice(a, z + w + 1) for a, z, w in zip(low, zero, WINDOW, strict=True))
-    ]
-    index = tuple(int(at) for at in np.unravel_index(np.argmax(near), near.shape))
-    inside = all(0 < at < size - 1 or size == 1 for at, size in zip(index, near.shape, strict=True))
-    return sub_pixel_peak(near, index) + low - zero + whole, inside

@@ -1,115 +1,165 @@
 """The agreement of a block's projections at its shift, after pyHiM's preprocessing."""
 
-import itertools
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.ndimage
 
-from crossreg.fiducial.blocks import Block
+from crossreg.fiducial.blocks import Block, seen_by_both
 
 BOX = 64
 """Edge (px) of the boxes in which the background is estimated."""
+SAMPLED = 8
+"""Every so many pixels along both axes is looked at for statistics."""
+CLIPS = 2
+"""Rounds of sigma-clipping: the third changes medians by less than the noise."""
 CLIPPED = (0.5, 0.9999)
 """Cumulative fractions at which a projection is clipped before it is compared."""
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A stack (Z, Y, X) with its background removed, clipped and rescaled to 0..1 on the fly."""
+class Preprocessing:
+    """How a stack (Z, Y, X) becomes free of background and scaled to 0..1.
+
+    `boxes` (Z, n, m) is the background in boxes of BOX px; `low` and `high` are the heights
+    above it that become 0 and 1.
+    """
 
     stack: np.ndarray
-    background: np.ndarray
+    boxes: np.ndarray
     low: float
     high: float
 
-    def cut(self, rows: slice, columns: slice) -> np.ndarray:
-        """Return a part (Z, y, x), rescaled to 0..1."""
-        values = self.stack[:, rows, columns] - self.background[:, rows, columns]
-        return np.clip((values - self.low) / (self.high - self.low), 0.0, 1.0)
+    def part(self, rows: slice, columns: slice) -> np.ndarray:
+        """Return the preprocessed rows x columns (Z, y, x), float32."""
+        values = self.stack[:, rows, columns].astype(np.float32)
+        values -= self._background(rows, columns)
+        values -= self.low
+        values *= 1 / (self.high - self.low)
+        return np.clip(np.nan_to_num(values), 0, 1, out=values)
+
+    def _background(self, rows: slice, columns: slice) -> np.ndarray:
+        """Return the background (Z, y, x) or (Z, 1, 1), interpolated between the boxes."""
+        y, x = (
+            _interpolation(where, count)
+            for where, count in zip((rows, columns), self.boxes.shape[1:], strict=True)
+        )
+        return np.matmul(np.matmul(y, self.boxes), x.T)
 
 
-def prepared_for_quality(stack: np.ndarray, lower: float, higher: float, sigma: float) -> Prepared:
-    """Return the stack (Z, Y, X) ready to be compared.
+def _interpolation(where: slice, count: int) -> np.ndarray:
+    """Return the weights (n, count) of linear interpolation from box centres to pixels."""
+    position = (np.arange(where.start, where.stop) + 0.5) / BOX - 0.5
+    position = np.clip(position, 0, count - 1)
+    return np.maximum(0, 1 - np.abs(position[:, None] - np.arange(count))).astype(np.float32)
 
-    `lower`, `higher`: cumulative fractions at which the voxels are clipped; `sigma`: the
-    sigma-clip of the background's estimate.
+
+def preprocessing(stack: np.ndarray, lower: float, higher: float, sigma: float) -> Preprocessing:
+    """Return how to preprocess a stack (Z, Y, X).
+
+    `lower`, `higher`: cumulative fractions at which the voxels are clipped; `sigma`: limit of
+    the sigma-clip of the background's estimate.
     """
-    stack = np.nan_to_num(np.asarray(stack, dtype=np.float32))
-    background = np.stack([_background(plane, sigma) for plane in stack])
-    sample = (stack - background)[:, ::4, ::4]
-    low, high = np.quantile(sample, (lower, higher))
-    return Prepared(stack, background, float(low), float(max(high, low + 1e-6)))
+    sample = np.nan_to_num(stack[:, ::SAMPLED, ::SAMPLED].astype(np.float32))
+    each = BOX // SAMPLED
+    padding = [(0, 0), *((0, -size % each) for size in sample.shape[1:])]
+    padded = np.pad(sample, padding, mode="edge")
+    z, y, x = padded.shape
+    boxes = padded.reshape(z, y // each, each, x // each, each).swapaxes(2, 3)
+    background = _clipped_median(boxes.reshape(z, y // each, x // each, -1), sigma)
+    background = scipy.ndimage.median_filter(background, size=(1, 3, 3), mode="nearest")
+    above = boxes - background[..., None, None]
+    low, high = np.quantile(above, (lower, higher))
+    return Preprocessing(stack, background, float(low), float(max(high, low + 1)))
 
 
-def _background(plane: np.ndarray, sigma: float) -> np.ndarray:
-    """Return the smooth background of a plane (Y, X): clipped medians of boxes, interpolated."""
-    counts = [max(1, round(size / BOX)) for size in plane.shape]
-    edges = [
-        np.linspace(0, size, n + 1).astype(int) for size, n in zip(plane.shape, counts, strict=True)
-    ]
-    boxes = np.array(
-        [
-            [_clipped_median(plane[a:b:2, c:d:2], sigma) for c, d in itertools.pairwise(edges[1])]
-            for a, b in itertools.pairwise(edges[0])
-        ]
-    )
-    boxes = scipy.ndimage.median_filter(boxes, size=3, mode="nearest")
-    where = [
-        (np.arange(size) + 0.5) * n / size - 0.5
-        for size, n in zip(plane.shape, counts, strict=True)
-    ]
-    grid = np.meshgrid(*where, indexing="ij")
-    return scipy.ndimage.map_coordinates(boxes, grid, order=1, mode="nearest")
+def _clipped_median(values: np.ndarray, sigma: float) -> np.ndarray:
+    """Return the median over the last axis of what lies within `sigma` deviations of it."""
+    ordered = np.sort(values, axis=-1)
+    inside = np.ones(ordered.shape, dtype=bool)
+    for _ in range(CLIPS):
+        count = inside.sum(axis=-1, keepdims=True)
+        mean = ordered.sum(axis=-1, keepdims=True, where=inside) / count
+        spread = np.sqrt(
+            np.square(ordered - mean).sum(axis=-1, keepdims=True, where=inside) / count
+        )
+        middle = _middle(ordered, inside)[..., None]
+        inside = np.abs(ordered - middle) <= sigma * spread
+    return _middle(ordered, inside)
 
 
-def _clipped_median(values: np.ndarray, sigma: float) -> float:
-    for _ in range(3):
-        middle, spread = np.median(values), np.std(values)
-        kept = values[np.abs(values - middle) <= sigma * spread]
-        if kept.size in (0, values.size):
-            break
-        values = kept
-    return float(np.median(values))
+def _middle(ordered: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Return the median of the values inside, which follow each other in the last axis."""
+    first = inside.argmax(axis=-1)
+    index = first + (inside.sum(axis=-1) - 1) // 2
+    return np.take_along_axis(ordered, index[..., None], axis=-1)[..., 0]
 
 
-def block_quality(
-    reference: Prepared, cycle: Prepared, block: Block, shift_zyx: np.ndarray
-) -> tuple[float, float, float]:
-    """Return the NRMSE of the projections xy, zy, zx of a block at its total shift.
+def block_qualities(
+    reference: Preprocessing,
+    cycle: Preprocessing,
+    blocks: list[Block],
+    shifts_zyx: np.ndarray,
+    pool: Executor,
+) -> np.ndarray:
+    """Return the NRMSE (n, 3) of the projections xy, zy, zx of blocks at total shifts (n, 3).
 
-    ||reference - cycle|| / ||reference||; lower is better. NaN where a projection of the
+    ||reference - cycle|| / ||reference||, lower is better; NaN where a projection of the
     reference is empty.
     """
+
+    def one(block: Block, shift_zyx: np.ndarray) -> list[float]:
+        return _quality(reference, cycle, block, shift_zyx)
+
+    return np.array(list(pool.map(one, blocks, shifts_zyx)))
+
+
+def _quality(
+    reference: Preprocessing, cycle: Preprocessing, block: Block, shift_zyx: np.ndarray
+) -> list[float]:
+    """Return the NRMSE of the three projections of a block.
+
+    Projections commute with shifts: the block is cut at the whole shift in the plane, and only
+    its projections are shifted by what remains.
+    """
     whole = np.rint(shift_zyx[1:]).astype(int)
-    rest = (shift_zyx[0], *(shift_zyx[1:] - whole))
+    rest = np.array([shift_zyx[0], *(shift_zyx[1:] - whole)])
     planes = max(len(reference.stack), len(cycle.stack))
-    fixed = reference.cut(block.rows, block.columns)
-    moved = np.zeros((planes, *fixed.shape[1:]), dtype=np.float32)
-    into, source = [], []
-    for where, size, at in zip(
-        (block.rows, block.columns), cycle.stack.shape[1:], whole, strict=True
-    ):
-        start, stop = (min(max(int(edge - at), 0), size) for edge in (where.start, where.stop))
-        source.append(slice(start, stop))
-        into.append(slice(int(start + at - where.start), int(stop + at - where.start)))
-    if all(part.stop > part.start for part in source):
-        moved[: len(cycle.stack), into[0], into[1]] = cycle.cut(*source)
-    if len(fixed) < planes:
-        fixed = np.concatenate([fixed, np.zeros((planes - len(fixed), *fixed.shape[1:]))])
-    result = []
-    for axis in range(3):
-        step = [rest[other] for other in range(3) if other != axis]
-        one, two = fixed.sum(axis=axis), scipy.ndimage.shift(moved.sum(axis=axis), step, order=1)
-        result.append(_nrmse(_rescaled(one), _rescaled(two)))
-    return tuple(result)
-
-
-def _rescaled(projection: np.ndarray) -> np.ndarray:
-    low, high = np.quantile(projection, CLIPPED)
-    return np.clip((projection - low) / (high - low), 0, 1) if high > low else projection * 0
+    size = (block.rows.stop - block.rows.start, block.columns.stop - block.columns.start)
+    fixed = np.zeros((planes, *size), dtype=np.float32)
+    moved = np.zeros((planes, *size), dtype=np.float32)
+    fixed[: len(reference.stack)] = reference.part(block.rows, block.columns)
+    both = [
+        seen_by_both(where, limit, limit, int(shift))
+        for where, limit, shift in zip(
+            (block.rows, block.columns), cycle.stack.shape[1:], whole, strict=True
+        )
+    ]
+    if all(source.stop > source.start for _, source in both):
+        into = tuple(
+            slice(seen.start - where.start, seen.stop - where.start)
+            for (seen, _), where in zip(both, (block.rows, block.columns), strict=True)
+        )
+        moved[: len(cycle.stack), *into] = cycle.part(*(source for _, source in both))
+    return [
+        _nrmse(
+            fixed.sum(axis=axis),
+            scipy.ndimage.shift(moved.sum(axis=axis), np.delete(rest, axis), order=1),
+        )
+        for axis in range(3)
+    ]
 
 
 def _nrmse(reference: np.ndarray, cycle: np.ndarray) -> float:
+    reference, cycle = _rescaled(reference), _rescaled(cycle)
     norm = np.linalg.norm(reference)
     return float(np.linalg.norm(reference - cycle) / norm) if norm > 0 else float("nan")
+
+
+def _rescaled(projection: np.ndarray) -> np.ndarray:
+    """Return a projection clipped at its cumulative fractions and scaled to 0..1."""
+    low, high = np.quantile(projection, CLIPPED)
+    if high <= low:
+        return np.zeros_like(projection)
+    return np.clip((projection - low) / (high - low), 0, 1)

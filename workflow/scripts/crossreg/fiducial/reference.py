@@ -1,33 +1,45 @@
 """The reference stack, prepared once a ROI and used by all its cycles."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from crossreg.fiducial.binned import binned_band_passed
 from crossreg.files import whole
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Kept planes (Z, Y, X) of the reference and the edge of its blocks in px."""
+    """What the cycles of a ROI need of the reference.
+
+    `stack` are the kept planes (Z, Y, X), `binned` the same binned and band-passed, and
+    `block_size_xy` is the edge of a block in px.
+    """
 
     stack: np.ndarray
+    binned: np.ndarray
     block_size_xy: int
 
 
 def prepare_reference(stack: np.ndarray, *, block_size_xy: int, threads: int = 1) -> Reference:
-    """Return what the cycles of a ROI need of the reference's kept planes (Z, Y, X)."""
-    return Reference(np.ascontiguousarray(stack), block_size_xy)
+    """Return the prepared reference for kept planes (Z, Y, X)."""
+    with ThreadPoolExecutor(threads) as pool:
+        binned = binned_band_passed(stack, pool)
+    return Reference(np.ascontiguousarray(stack), binned, block_size_xy)
 
 
 def save_reference(path: Path | str, reference: Reference) -> None:
-    """Write a reference to `path`, whole or not at all."""
+    """Write a reference to `path`, whole or not at all: three NumPy arrays, one after another."""
     with whole(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, stack=reference.stack, block_size_xy=reference.block_size_xy)
+        for values in (reference.stack, reference.binned, np.array(reference.block_size_xy)):
+            np.save(file, values)
 
 
 def load_reference(path: Path | str) -> Reference:
-    """Return the reference that `save_reference` wrote to `path`."""
-    with np.load(path) as data:
-        return Reference(data["stack"], int(data["block_size_xy"]))
+    """Return the reference that `save_reference` wrote; its stack is mapped from the file."""
+    stack = np.load(path, mmap_mode="r")
+    with Path(path).open("rb") as file:
+        file.seek(stack.offset + stack.nbytes)
+        return Reference(stack, np.load(file), int(np.load(file)))

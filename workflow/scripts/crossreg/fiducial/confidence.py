@@ -1,0 +1,52 @@
+"""How sure it is that a block shows the same structure in both stacks."""
+
+import numpy as np
+from scipy import stats
+
+from crossreg.fiducial.tile_map import TileMap
+
+FALSE_ACCEPT_RATE = 0.01
+"""Part of the blocks that cannot match whose confidence passes the threshold."""
+THEORETICAL_THRESHOLD = 3.5
+"""Least threshold: the largest of the few independent values around a prediction, each standard
+normal, passes it in fewer than 1 of 100 blocks."""
+FEWEST_PAIRS = 3
+"""Pairs from which on their spread is used."""
+
+
+def block_confidence(maps: list[TileMap | None], expected: np.ndarray) -> float:
+    """Return the confidence of a block from the maps of its tiles.
+
+    `expected` (n, 3) are the shifts that the maps are expected to show. The maps, in units of
+    their noise, are added around the expected shifts; the highest sum over the square root of
+    their number is standard normal for one shift of an unrelated pair. 0 where there is no map.
+    """
+    parts = [
+        _around(found, lag) for found, lag in zip(maps, expected, strict=True) if found is not None
+    ]
+    parts = [part for part in parts if part.shape == parts[0].shape]
+    return float(np.sum(parts, axis=0).max() / np.sqrt(len(parts))) if parts else 0.0
+
+
+def _around(found: TileMap, lag: np.ndarray) -> np.ndarray:
+    """Return the values next to a shift, one step in every direction, in units of the noise."""
+    where = []
+    for size, step in zip(found.values.shape, np.rint(lag).astype(int), strict=True):
+        middle = min(max(size // 2 + int(step), 1), size - 2) if size > 2 else 0
+        where.append(slice(max(middle - 1, 0), middle + 2))
+    return found.values[tuple(where)] / found.noise
+
+
+def confidence_threshold(null: np.ndarray) -> float:
+    """Return the confidence that a pair that cannot match passes at FALSE_ACCEPT_RATE.
+
+    `null` (n,) are the confidences of blocks of the same two stacks that cannot match. The
+    limit is the upper end of a prediction interval (Student's t), so that few pairs give a
+    higher one; ASHLAR (Muhlich et al. 2022) measures its threshold from such pairs too.
+    """
+    count = len(null)
+    if count < FEWEST_PAIRS:
+        return THEORETICAL_THRESHOLD
+    reach = stats.t.ppf(1 - FALSE_ACCEPT_RATE, count - 1) * np.sqrt(1 + 1 / count)
+    measured = float(np.mean(null) + reach * np.std(null, ddof=1))
+    return max(measured, THEORETICAL_THRESHOLD)
