@@ -46,7 +46,11 @@ def evaluate(task: tuple[PairSpecification, int, bool]) -> Result:
     specification, seed, with_peer = task
     pair = make_pair(specification, seed)
     block = specification.block_size_xy
-    ours = register(pair.reference, pair.cycle, block)
+    try:
+        ours = register(pair.reference, pair.cycle, block)
+    except Exception as error:
+        error.add_note(f"on the pair of kind {specification.kind} with seed {seed}")
+        raise
     peer_shift = peer_global = None
     if with_peer and pair.truth.matches:
         peer_global = _peer_global(pair.reference, pair.cycle)
