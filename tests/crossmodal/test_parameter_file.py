@@ -6,6 +6,7 @@ import re
 import pytest
 
 from crossreg.crossmodal.parameters import (
+    described_parameters,
     normalised,
     read_parameters,
     schema,
@@ -137,6 +138,12 @@ def test_keys_that_are_needed():
 def test_a_file_without_keys_is_told(value):
     with pytest.raises(UserError, match=r"p\.json: it must be a JSON object with keys"):
         normalised(value, "p.json")
+
+
+def test_the_help_describes_every_key():
+    lines = described_parameters().splitlines()
+    assert len(lines) == len(list(described_keys(schema())))
+    assert "  render.owner: Owner of the project in Render; needed unless" in lines[1]
 
 
 def test_every_key_has_a_description_and_a_use():

@@ -102,6 +102,11 @@ def unused_warning(parameters: Parameters) -> str | None:
     return f"these keys of the parameter file have no effect here: {', '.join(parameters.unused)}."
 
 
+def described_parameters() -> str:
+    """Return one line a key of the parameter file with its description, for a command's help."""
+    return "\n".join(f"  {key}: {part['description']}" for key, part in described_keys(schema()))
+
+
 def effective_request(request: Request) -> Request:
     """Return a request with the defaults that do not depend on stacks, in one form.
 
