@@ -1,0 +1,65 @@
+"""Copy a stack between a Render web service and a folder, in either direction.
+
+In:  a stack in one place; --from and --to take folder:PATH or http://HOST:PORT/OWNER/PROJECT.
+Out: the same stack in the other place: raw tiles, references kept, with the same metadata and
+     one more line in its versionNotes. Each section is read back and compared; the copy is
+     COMPLETE only when all is there. A copy that stopped is continued by the same command.
+"""
+
+import argparse
+import sys
+
+from crossreg.command import log, new_parser, run
+from crossreg.crossmodal.output_stack import NOTES, marked_version, write_stack
+from crossreg.crossmodal.places import FORMS, is_same, open_store
+from crossreg.crossmodal.stack_store import read_sections, required_metadata
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the options of this command."""
+    options = new_parser(__doc__)
+    options.add_argument(
+        "--from", dest="source", required=True, metavar="PLACE", help=f"where it is: {FORMS}"
+    )
+    options.add_argument(
+        "--to", dest="target", required=True, metavar="PLACE", help=f"where to copy it: {FORMS}"
+    )
+    options.add_argument("--stack", required=True, help="name of the stack")
+    options.add_argument("--as", dest="name", help="name of the copy; default: the same")
+    options.add_argument("--zmin", type=float, help="first section to copy; default: the first")
+    options.add_argument("--zmax", type=float, help="last section to copy; default: the last")
+    options.add_argument(
+        "--overwrite", action="store_true", help="replace a stack of that name by the copy"
+    )
+    return options
+
+
+def main(options: argparse.Namespace) -> None:
+    """Copy the stack."""
+    source = open_store(options.source)
+    metadata = required_metadata(source, options.stack)
+    target = open_store(options.target, metadata.get("stackId"))
+    name = options.name or options.stack
+    mark = f"crossreg copy of {source.place} {options.stack}"
+    version = marked_version(metadata, mark)
+    version[NOTES] = "\n".join(filter(None, [metadata["currentVersion"].get(NOTES), mark]))
+    written = write_stack(
+        target,
+        name,
+        version,
+        mark,
+        read_sections(source, options.stack, options.zmin, options.zmax),
+        inputs=[options.stack] if is_same(source, target) else [],
+        overwrite=options.overwrite,
+    )
+    log.info(
+        "%s: stack '%s' is complete: %d sections, %d tiles.",
+        target.place,
+        name,
+        written.sections,
+        written.tiles,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(run(parser(), main))
