@@ -1,7 +1,9 @@
 """An output stack is never an input, never half complete, and the same however often one stops."""
 
 import copy
+import gc
 import re
+import weakref
 
 import pytest
 
@@ -143,6 +145,25 @@ def test_an_overwrite_that_stopped_is_continued_without_the_permission(store):
         write(store, killed_after(1), overwrite=True)
     write(store)
     assert set(content(store)) == set(ZS)
+
+
+class Section(dict):
+    """A section whose end can be watched."""
+
+
+def test_no_more_than_two_sections_are_in_memory(tmp_path):
+    watched = []
+
+    def sections():
+        for z in range(30):
+            tiles = Section(section(float(z)))
+            watched.append(weakref.ref(tiles))
+            yield float(z), tiles
+            del tiles
+            gc.collect()
+            assert sum(one() is not None for one in watched) <= 2
+
+    assert write(FolderStore(tmp_path), sections()).sections == 30
 
 
 def test_without_any_section_nothing_is_created(store):

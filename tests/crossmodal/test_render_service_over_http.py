@@ -4,10 +4,12 @@ import socket
 import time
 
 import pytest
+import requests
 
 from crossmodal.planted_stacks import VERSION, fill, section
 from crossmodal.small_render_service import SmallRenderService
-from crossreg.crossmodal.places import open_store
+from crossreg.crossmodal.parameters import normalised
+from crossreg.crossmodal.places import open_store, store_of
 from crossreg.crossmodal.render_service import RenderService
 from crossreg.errors import UserError
 
@@ -169,6 +171,31 @@ def test_z_is_never_cut_to_an_integer(service):
     store.create("EM", VERSION)
     store.delete_section("EM", 3.5)
     assert store.z_values("EM") == [3.0]
+
+
+def test_the_parameters_say_where_the_stacks_are(service, tmp_path):
+    render = {"host": "127.0.0.1", "port": service.port, "owner": "me", "project": "mine"}
+    named = {"inputStack": "EM", "LMstack": "LM"}
+    fill(store_of(normalised(named | {"render": render}, "p"), None, "p"), "EM")
+    assert list(service.stacks) == [("me", "mine", "EM")]
+    folder = store_of(normalised(named | {"render": render}, "p"), tmp_path, "p")
+    fill(folder, "EM")
+    assert folder.metadata("EM")["stackId"]["owner"] == "me"
+    sentence = told(lambda: store_of(normalised(named, "p"), None, "p.json"))
+    assert "p.json: 'render.host', 'render.owner', 'render.project' missing" in sentence
+
+
+def test_a_host_needs_no_port(monkeypatch):
+    asked = []
+
+    def send(adapter, request, **_):
+        asked.append(request.url)
+        raise requests.exceptions.ConnectionError("no network in this test")
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
+    told(lambda: open_store("http://render.lab/me/mine").metadata("EM"))
+    wanted = "http://render.lab/render-ws/v1/owner/me/project/mine/stack/EM"
+    assert set(asked) == {wanted}
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from crossreg.crossmodal.stack_store import (
     TRANSFORMS,
     ResolvedTiles,
     check_section,
+    checked_metadata,
     checked_stack_name,
     no_tiles,
     required_metadata,
@@ -46,10 +47,7 @@ class FolderStore:
         path = self._stack_folder(stack) / STACK_FILE
         if not path.is_file():
             return None
-        metadata = read_json(path)
-        if not isinstance(metadata, dict) or not isinstance(metadata.get("currentVersion"), dict):
-            raise UserError(f"{path}: not a stack's metadata; it needs an object 'currentVersion'.")
-        return metadata
+        return checked_metadata(read_json(path), str(path))
 
     def z_values(self, stack: str) -> list[float]:
         """See StackStore."""

@@ -1,10 +1,12 @@
 """Which place for stacks a name stands for."""
 
 import re
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from crossreg.crossmodal.folder_store import FolderStore
+from crossreg.crossmodal.parameters import Parameters
 from crossreg.crossmodal.render_service import RenderService
 from crossreg.crossmodal.stack_store import StackStore
 from crossreg.errors import UserError
@@ -30,6 +32,23 @@ def open_store(place: str, identity: dict[str, Any] | None = None) -> StackStore
         raise UserError(f"'{place}' is no place for stacks; write {FORMS}.")
     port = int(parts["port"]) if parts["port"] else None
     return RenderService(parts["host"], port, unquote(parts["owner"]), unquote(parts["project"]))
+
+
+def store_of(parameters: Parameters, folder: Path | str | None, source: str) -> StackStore:
+    """Return where the stacks of `parameters` are: in `folder`, else in the Render they name.
+
+    Raises UserError, naming the file `source`, if neither is given.
+    """
+    if folder is not None:
+        return FolderStore(folder, parameters.owner, parameters.project)
+    needed = {key: getattr(parameters, key) for key in ("host", "owner", "project")}
+    missing = [f"'render.{key}'" for key, value in needed.items() if value is None]
+    if missing:
+        raise UserError(
+            f"{source}: {', '.join(missing)} missing; name the Render web service there, or a"
+            " folder of stacks in the configuration of the workflow."
+        )
+    return RenderService(port=parameters.port, **needed)
 
 
 def is_same(one: StackStore, other: StackStore) -> bool:

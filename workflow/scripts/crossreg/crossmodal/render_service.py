@@ -23,6 +23,7 @@ from crossreg.crossmodal.stack_store import (
     TILES,
     ResolvedTiles,
     check_section,
+    checked_metadata,
     checked_stack_name,
     no_tiles,
     required_metadata,
@@ -83,9 +84,12 @@ class RenderService:
     def metadata(self, stack: str) -> dict[str, Any] | None:
         """See StackStore."""
         with self._told(stack, "its metadata cannot be read"):
-            return _none_if_not_found(
+            metadata = _none_if_not_found(
                 lambda: renderapi.stack.get_full_stack_metadata(stack, render=self._render)
             )
+        if metadata is None:
+            return None
+        return checked_metadata(metadata, f"{self.place}: stack '{stack}'")
 
     def z_values(self, stack: str) -> list[float]:
         """See StackStore."""

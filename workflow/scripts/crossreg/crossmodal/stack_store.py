@@ -83,6 +83,13 @@ def required_metadata(store: StackStore, stack: str) -> dict[str, Any]:
     return metadata
 
 
+def checked_metadata(metadata: Any, source: str) -> dict[str, Any]:
+    """Return `metadata`; raise UserError naming `source` unless it is what a stack answers."""
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("currentVersion"), dict):
+        raise UserError(f"{source}: not a stack's metadata; it needs an object 'currentVersion'.")
+    return metadata
+
+
 def read_sections(
     store: StackStore, stack: str, zmin: float | None = None, zmax: float | None = None
 ) -> Iterator[tuple[float, ResolvedTiles]]:
