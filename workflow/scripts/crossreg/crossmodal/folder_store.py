@@ -24,7 +24,7 @@ from crossreg.crossmodal.stack_store import (
     section_stem,
     z_of_stem,
 )
-from crossreg.crossmodal.tile_specs import tile_bounds
+from crossreg.crossmodal.tile_boxes import tile_bounds
 from crossreg.errors import UserError
 from crossreg.files import read_json, write_json
 
