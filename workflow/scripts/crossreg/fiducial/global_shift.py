@@ -54,7 +54,7 @@ class GlobalShift:
     shift_yx: tuple[float, float]
     error: float
     diffphase: float
-    height: float
+    height: float = float("nan")
 
 
 @dataclass(frozen=True)
