@@ -13,6 +13,7 @@ include: "workflow/rules/common.smk"
 if WITH_FIDUCIALS:
 
     include: "workflow/rules/fiducial.smk"
+    include: "workflow/rules/pictures.smk"
 
 
 if IS_DEMO:
@@ -24,4 +25,5 @@ rule all:
     default_target: True
     input:
         FIDUCIAL_TABLES if WITH_FIDUCIALS else [],
+        FIDUCIAL_PICTURES if WITH_FIDUCIALS else [],
         results("demo_comparison.txt") if IS_DEMO else [],

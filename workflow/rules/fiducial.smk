@@ -13,7 +13,8 @@ rule reference_projection:
     input:
         reference=reference_stack,
     output:
-        projection("{roi}"),
+        projection=projection("{roi}"),
+        preview=[] if LOCAL_STEP else reference_preview("{roi}"),
     log:
         log_file("reference_projection", "{roi}.log"),
     conda:
@@ -24,16 +25,19 @@ rule reference_projection:
         code=code("reference_projection.py"),
         stamps=stamps,
         options=options("mode", "zProjectOption", "zmin", "zmax"),
+        preview=lambda wildcards: [] if LOCAL_STEP else preview_option(wildcards),
     shell:
         script("reference_projection.py")
-        + " --reference {input.reference:q} {params.options:q} --output {output:q} --log {log:q}"
+        + " --reference {input.reference:q} {params.options:q} {params.preview:q}"
+        " --output {output.projection:q} --log {log:q}"
 
 
 rule reference_blocks:
     input:
         reference=reference_stack,
     output:
-        results("reference", "{roi}", "blocks.npz"),
+        blocks=results("reference", "{roi}", "blocks.npz"),
+        preview=reference_preview("{roi}") if LOCAL_STEP else [],
     log:
         log_file("reference_blocks", "{roi}.log"),
     conda:
@@ -45,7 +49,7 @@ rule reference_blocks:
     shell:
         script("reference_blocks.py")
         + " --reference {input.reference:q} {params.options:q} --threads {threads}"
-        " --output {output:q} --log {log:q}"
+        " --output {output.blocks:q} --preview {output.preview:q} --log {log:q}"
 
 
 rule register_global:
@@ -54,7 +58,8 @@ rule register_global:
         reference=reference_stack,
         cycle=cycle_stack,
     output:
-        results("register_global", "{roi}", "{cycle}.ecsv"),
+        table=results("register_global", "{roi}", "{cycle}.ecsv"),
+        preview=[] if LOCAL_STEP else cycle_preview("{roi}", "{cycle}"),
     log:
         log_file("register_global", "{roi}", "{cycle}.log"),
     conda:
@@ -64,20 +69,23 @@ rule register_global:
         stamps=stamps,
         options=options("alignByBlock", "blockSize", "mode", "zProjectOption", "zmin", "zmax"),
         source=global_source,
+        preview=lambda wildcards: [] if LOCAL_STEP else preview_option(wildcards),
     shell:
         script("register_global.py")
         + " --reference {input.reference:q} --cycle {input.cycle:q} {params.source:q}"
         " --roi {wildcards.roi:q} --label {wildcards.cycle:q} {params.options:q}"
-        " --threads {threads} --output {output:q} --log {log:q}"
+        " --threads {threads} --output {output.table:q} {params.preview:q} --log {log:q}"
 
 
 rule register_local:
     input:
         reference=results("reference", "{roi}", "blocks.npz"),
+        reference_preview=reference_preview("{roi}"),
         cycle=cycle_stack,
         global_shift=results("register_global", "{roi}", "{cycle}.ecsv"),
     output:
-        results("register_local", "{roi}", "{cycle}.ecsv"),
+        table=results("register_local", "{roi}", "{cycle}.ecsv"),
+        preview=cycle_preview("{roi}", "{cycle}") if LOCAL_STEP else [],
     log:
         log_file("register_local", "{roi}", "{cycle}.log"),
     conda:
@@ -97,7 +105,8 @@ rule register_local:
         script("register_local.py")
         + " --reference-blocks {input.reference:q} --cycle {input.cycle:q}"
         " --global-shift {input.global_shift:q} {params.options:q} {params.borrow:q}"
-        " --threads {threads} --output {output:q} --log {log:q}"
+        " --threads {threads} --output {output.table:q} --preview {output.preview:q}"
+        " --reference-preview {input.reference_preview:q} --log {log:q}"
 
 
 rule merge_register_global:

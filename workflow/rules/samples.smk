@@ -155,6 +155,23 @@ def projection(roi):
     return results("reference", roi, "projection.npy")
 
 
+def reference_preview(roi):
+    """Return the path of the small images of a ROI's reference."""
+    return results("previews", roi, "reference.npz")
+
+
+def cycle_preview(roi, cycle):
+    """Return the path of the small images of a cycle."""
+    return results("previews", roi, "cycles", f"{cycle}.npz")
+
+
+def preview_option(wildcards):
+    """Return the option that makes a step of the global registration leave small images."""
+    if "cycle" in wildcards.keys():
+        return ["--preview", cycle_preview(wildcards.roi, wildcards.cycle)]
+    return ["--preview", reference_preview(wildcards.roi)]
+
+
 def projection_needed(wildcards):
     """Return the reference's projection, unless the user gave the global shifts."""
     return [] if CONFIGURATION["register_global"] else projection(wildcards.roi)

@@ -1,6 +1,7 @@
 """Prepare the reference stack of a ROI for the local step, once for all its cycles.
 
-In: the reference's TIFF stack. Out: what the correlation of its blocks needs, in one file.
+In: the reference's TIFF stack. Out: what the correlation of its blocks needs, in one file. If
+asked for, also small images of the stack, from which pictures are drawn.
 """
 
 import argparse
@@ -11,6 +12,7 @@ from crossreg.command import new_parser, run
 from crossreg.fiducial.parameters import add_options
 from crossreg.fiducial.reference import prepare_reference, save_reference
 from crossreg.fiducial.stacks import check_block_fits, read_header, read_kept_planes
+from crossreg.pictures.previews import save_preview, slab_of, stack_preview
 
 PARAMETERS = ("zBinning", "blockSizeXY")
 
@@ -20,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
     parser = new_parser(__doc__)
     parser.add_argument("--reference", type=Path, required=True, help="TIFF stack of the reference")
     parser.add_argument("--output", type=Path, required=True, help="prepared reference to write")
+    parser.add_argument("--preview", type=Path, help="small images for pictures to write (.npz)")
     parser.add_argument("--threads", type=int, default=1, help="threads to use (default: 1)")
     add_options(parser, PARAMETERS)
     return parser
@@ -32,6 +35,9 @@ def main(options: argparse.Namespace) -> None:
     stack = read_kept_planes(options.reference, options.zBinning, options.threads)
     reference = prepare_reference(stack, block_size_xy=options.blockSizeXY, threads=options.threads)
     save_reference(options.output, reference)
+    if options.preview:
+        slab = slab_of(stack.max(axis=0), options.blockSizeXY)
+        save_preview(options.preview, stack_preview(stack, slab, full=True))
 
 
 if __name__ == "__main__":

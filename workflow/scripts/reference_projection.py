@@ -1,6 +1,7 @@
 """Project the reference stack of a ROI along z, once for all its cycles.
 
-In: the reference's TIFF stack. Out: its projection (Y, X) as .npy, all planes unbinned.
+In: the reference's TIFF stack. Out: its projection (Y, X) as .npy, all planes unbinned. If asked
+for, also a small image of it, from which pictures are drawn.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from crossreg.command import new_parser, run
 from crossreg.fiducial.parameters import add_options, projected_planes
 from crossreg.fiducial.stacks import read_projection
 from crossreg.files import whole
+from crossreg.pictures.previews import projection_preview, save_preview
 
 PARAMETERS = ("mode", "zProjectOption", "zmin", "zmax")
 
@@ -22,6 +24,7 @@ def parser() -> argparse.ArgumentParser:
     parser = new_parser(__doc__)
     parser.add_argument("--reference", type=Path, required=True, help="TIFF stack of the reference")
     parser.add_argument("--output", type=Path, required=True, help="projection to write (.npy)")
+    parser.add_argument("--preview", type=Path, help="small image for pictures to write (.npz)")
     add_options(parser, PARAMETERS)
     return parser
 
@@ -33,6 +36,8 @@ def main(options: argparse.Namespace) -> None:
     )
     with whole(options.output) as path:
         np.save(path, projection)
+    if options.preview:
+        save_preview(options.preview, projection_preview(projection))
 
 
 if __name__ == "__main__":

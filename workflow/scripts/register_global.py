@@ -5,7 +5,8 @@ one row (ECSV): what is added to a position in the cycle to bring it to the refe
 shift_x along rows of the image, shift_y along columns.
 
 A shift given with --given is taken as it is; with --z-projections the two stacks are summed along
-z and correlated once.
+z and correlated once. If asked for, a small image of the cycle's projection is written, too, from
+which its picture is drawn.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from crossreg.fiducial.stacks import (
     read_projection,
 )
 from crossreg.fiducial.tables import GLOBAL_COLUMNS, new_table, write_table
+from crossreg.pictures.previews import projection_preview, save_preview
 
 PARAMETERS = ("alignByBlock", "blockSize", "mode", "zProjectOption", "zmin", "zmax")
 
@@ -37,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--label", required=True, help="name of the cycle, for the table")
     parser.add_argument("--output", type=Path, required=True, help="table to write (.ecsv)")
     parser.add_argument("--threads", type=int, default=1, help="threads to use (default: 1)")
+    parser.add_argument("--preview", type=Path, help="small image for pictures to write (.npz)")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument(
         "--reference-projection", type=Path, help="projection of the reference (.npy) to align to"
@@ -67,17 +70,24 @@ def main(options: argparse.Namespace) -> None:
         source, shift = "computed", from_projections(options)
     log.info("shift (rows, columns): %.3f, %.3f px, %s", *shift.shift_yx, source)
     write_table(options.output, as_table(shift, source, options))
+    if options.preview:
+        save_preview(options.preview, projection_preview(cycle_projection(options)))
 
 
 def from_projections(options: argparse.Namespace) -> GlobalShift:
     """Return the shift measured on the projections that the parameters describe."""
     return global_shift(
         np.load(options.reference_projection),
-        read_projection(options.cycle, options.zProjectOption, projected_planes(vars(options))),
+        cycle_projection(options),
         align_by_block=options.alignByBlock,
         block_size=options.blockSize,
         threads=options.threads,
     )
+
+
+def cycle_projection(options: argparse.Namespace) -> np.ndarray:
+    """Return the projection of the cycle that the parameters describe."""
+    return read_projection(options.cycle, options.zProjectOption, projected_planes(vars(options)))
 
 
 def from_z_projections(options: argparse.Namespace) -> GlobalShift:

@@ -3,6 +3,7 @@
 In: the cycle's TIFF stack, the prepared reference and the cycle's global shift. Out: a table with
 one row a block (ECSV): the residual after the global shift, to be added to a position in the
 cycle; shift_z in kept planes, shift_x along rows and shift_y along columns of the image in px.
+If asked for, also small images of the stack, from which the cycle's pictures are drawn.
 """
 
 import argparse
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from crossreg.command import log, new_parser, run
+from crossreg.fiducial.blocks import block_grid
 from crossreg.fiducial.local_shift import LocalShifts, local_shifts
 from crossreg.fiducial.parameters import add_options
 from crossreg.fiducial.reference import load_reference
@@ -22,6 +24,12 @@ from crossreg.fiducial.tables import (
     new_table,
     read_table,
     write_table,
+)
+from crossreg.pictures.previews import (
+    blocks_to_detail,
+    load_preview,
+    save_preview,
+    stack_preview,
 )
 
 PARAMETERS = (
@@ -44,6 +52,10 @@ def parser() -> argparse.ArgumentParser:
         "--global-shift", type=Path, required=True, help="table of the cycle's global shift (.ecsv)"
     )
     parser.add_argument("--output", type=Path, required=True, help="table to write (.ecsv)")
+    parser.add_argument("--preview", type=Path, help="small images for pictures to write (.npz)")
+    parser.add_argument(
+        "--reference-preview", type=Path, help="those of the reference; needed for --preview"
+    )
     parser.add_argument(
         "--no-borrow",
         dest="borrow",
@@ -58,10 +70,12 @@ def parser() -> argparse.ArgumentParser:
 def main(options: argparse.Namespace) -> None:
     """Read, measure, write."""
     row = read_table(options.global_shift, GLOBAL_COLUMNS)[0]
+    stack = read_kept_planes(options.cycle, options.zBinning, options.threads)
+    shift_yx = (float(row["shift_x"]), float(row["shift_y"]))
     shifts = local_shifts(
         load_reference(options.reference_blocks),
-        read_kept_planes(options.cycle, options.zBinning, options.threads),
-        (float(row["shift_x"]), float(row["shift_y"])),
+        stack,
+        shift_yx,
         lower_threshold=vars(options)["3D_lower_threshold"],
         higher_threshold=vars(options)["3D_higher_threshold"],
         background_sigma=options.background_sigma,
@@ -70,6 +84,11 @@ def main(options: argparse.Namespace) -> None:
     )
     tell(shifts, row)
     write_table(options.output, as_table(shifts, row, options.blockSizeXY))
+    if options.preview:
+        slab = load_preview(options.reference_preview).slab
+        grid = block_grid(stack.shape[1:], options.blockSizeXY)
+        blocks = blocks_to_detail(grid, shifts.confidence)
+        save_preview(options.preview, stack_preview(stack, slab, shift_yx, blocks))
 
 
 def tell(shifts: LocalShifts, row) -> None:
@@ -105,7 +124,12 @@ def as_table(shifts: LocalShifts, row, block_size_xy: int):
     for axis, name in enumerate(("xy", "zy", "zx")):
         values[f"quality_{name}"] = shifts.quality[..., axis].ravel()
     values |= {"confidence": shifts.confidence.ravel(), "status": shifts.status.ravel()}
-    return new_table(LOCAL_COLUMNS, values)
+    return new_table(
+        LOCAL_COLUMNS,
+        values,
+        confidence_threshold=float(shifts.confidence_threshold),
+        null_pairs=int(shifts.null_pairs),
+    )
 
 
 if __name__ == "__main__":

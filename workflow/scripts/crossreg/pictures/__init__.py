@@ -1,0 +1,1 @@
+"""Pictures of registrations: small images and tables in, matplotlib figures out."""
