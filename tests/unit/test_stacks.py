@@ -28,6 +28,7 @@ KINDS = {
     "deflate": {"compression": "zlib", "metadata": None},
     "LZW in tiles": {"compression": "lzw", "tile": (16, 16), "metadata": None},
     "big-endian": {"byteorder": ">"},
+    "planes as channels": {"imagej": True},
     "planes as time": {"imagej": True, "metadata": {"axes": "TYX"}},
 }
 

@@ -31,7 +31,8 @@ def main(options: argparse.Namespace) -> None:
     """Make the stacks and the table of a ROI."""
     for cycle in demo.CYCLES:
         with whole(options.images / file_name(options.roi, cycle)) as path:
-            tifffile.imwrite(path, demo.demo_stack(options.roi, cycle), metadata={"axes": "ZYX"})
+            stack = demo.demo_stack(options.roi, cycle)
+            tifffile.imwrite(path, stack, photometric="minisblack", metadata={"axes": "ZYX"})
     write_text(options.planted, planted_table(options.roi, options.zBinning))
     log.info("ROI %s: %d stacks in %s", options.roi, len(demo.CYCLES), options.images)
 

@@ -14,8 +14,8 @@ from crossreg.errors import UserError
 # Types that are computed with as they are; other real types are converted to float32.
 KEPT_DTYPES = (np.dtype("uint8"), np.dtype("uint16"), np.dtype("float32"))
 # Names tifffile gives to the axis of the planes: Z where the file says so, I or Q (unknown) in
-# plain files, T where an acquisition program stored the planes as time points.
-PLANE_AXES = ("Z", "I", "Q", "T")
+# plain files, T or C where a program stored planes as time points or channels (ImageJ's default).
+PLANE_AXES = ("Z", "I", "Q", "T", "C")
 
 
 @dataclass(frozen=True)
