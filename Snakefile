@@ -8,6 +8,7 @@ if not workflow.overwrite_configfiles:
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/run.smk"
 
 
 if WITH_FIDUCIALS:
@@ -19,6 +20,9 @@ if WITH_FIDUCIALS:
 if IS_DEMO:
 
     include: "workflow/rules/demo.smk"
+
+
+include: "workflow/rules/handlers.smk"
 
 
 rule all:

@@ -23,6 +23,8 @@ PYTHON = (
     else shlex.quote(sys.executable)
 )
 IS_DEMO = not workflow.overwrite_configfiles
+# Script -> hash of its code, of all rules there are.
+CODE_HASHES = {}
 WITH_FIDUCIALS = any(key in config for key in ("images", "samples", "parameters"))
 
 
@@ -65,8 +67,13 @@ def script(name):
 
 
 def code(name):
-    """Return a hash of a script and its modules: jobs rerun when the code changes, and only then."""
-    return code_hash(SCRIPTS / name)
+    """Return a hash of a script and its modules: jobs rerun when the code changes, and only then.
+
+    Jobs need no hash: what the main process recorded counts.
+    """
+    if workflow.is_main_process and name not in CODE_HASHES:
+        CODE_HASHES[name] = code_hash(SCRIPTS / name)
+    return CODE_HASHES.get(name, "")
 
 
 def results(*parts):

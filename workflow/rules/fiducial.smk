@@ -111,7 +111,7 @@ rule register_local:
 
 rule merge_register_global:
     input:
-        [results("register_global", roi, f"{cycle}.ecsv") for roi, cycle in CYCLES],
+        tables_of_cycles("register_global"),
     output:
         table=results("register_global.ecsv"),
         json=results("register_global.json"),
@@ -132,7 +132,7 @@ rule merge_register_global:
 
 rule merge_register_local:
     input:
-        [results("register_local", roi, f"{cycle}.ecsv") for roi, cycle in CYCLES],
+        tables_of_cycles("register_local"),
     output:
         results("register_local_block3D.ecsv"),
     log:
@@ -152,7 +152,7 @@ rule merge_register_local:
 
 rule check_images:
     input:
-        [sample.path for sample in SAMPLES.values()],
+        all_stacks,
     log:
         log_file("check_images.log"),
     conda:

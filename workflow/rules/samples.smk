@@ -4,7 +4,6 @@
 import dataclasses
 
 from crossreg.fiducial import discovery, parameters, sheet
-from crossreg.files import write_text_if_new
 
 SAMPLES_FILE = results("samples.tsv")
 
@@ -38,7 +37,7 @@ def found_in_folder():
     counts = ", ".join(f"{len(paths)} {kind}" for kind, paths in ignored.items() if paths)
     logger.info(f"{len(found.samples)} fiducial stacks in {folder}; ignored: {counts or 'none'}.")
     lines = [f"{kind}: {path}\n" for kind, paths in ignored.items() for path in paths]
-    write_unless_dry_run(log_file("discovery.log"), "".join(lines))
+    TEXTS[log_file("discovery.log")] = "".join(lines)
     tell_cycles_of_unknown_kind(found.samples)
     return found.samples
 
@@ -89,14 +88,8 @@ def discovered():
     discovery.check_samples(samples, REFERENCE)
     if CONFIGURATION["register_global"]:
         samples = with_given_shifts(samples)
-    write_unless_dry_run(SAMPLES_FILE, sheet.sheet_text(samples))
+    TEXTS[SAMPLES_FILE] = sheet.sheet_text(samples)
     return samples
-
-
-def write_unless_dry_run(path, text):
-    """Write a text that jobs or people read; a dry run leaves no trace."""
-    if not workflow.dryrun:
-        write_text_if_new(path, text)
 
 
 try:
@@ -117,6 +110,23 @@ FIDUCIAL_TABLES = [
     results("register_global.json"),
     *([results("register_local_block3D.ecsv")] if LOCAL_STEP else []),
 ]
+
+
+def tables_of_cycles(step):
+    """Return the input function of a merge: a step's tables of all cycles."""
+
+
+    def paths(wildcards):
+        run_begins()
+        return [results(step, roi, f"{cycle}.ecsv") for roi, cycle in CYCLES]
+
+    return paths
+
+
+def all_stacks(wildcards):
+    """Return all stacks."""
+    run_begins()
+    return [sample.path for sample in SAMPLES.values()]
 
 
 def reference_stack(wildcards):

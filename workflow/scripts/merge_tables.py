@@ -3,9 +3,14 @@
 In: the sheet of samples and the folder with one table a cycle (ROI/CYCLE.ecsv). Out: the merged
 table (ECSV) and, for global shifts, the same as JSON. Rows are sorted by ROI, cycle (in the order
 of their names), block_i and block_j.
+
+With --missing, cycles whose table could not be made are left out; the merged table then says in its
+meta data, under "missing", which ones and why.
 """
 
 import argparse
+import csv
+import io
 import sys
 from pathlib import Path
 
@@ -19,6 +24,7 @@ from crossreg.fiducial.tables import (
     write_global_json,
     write_table,
 )
+from crossreg.files import read_text
 
 
 def parser() -> argparse.ArgumentParser:
@@ -33,6 +39,9 @@ def parser() -> argparse.ArgumentParser:
         "--tables", type=Path, required=True, help="folder with the tables ROI/CYCLE.ecsv"
     )
     parser.add_argument("--output", type=Path, required=True, help="merged table to write (.ecsv)")
+    parser.add_argument(
+        "--missing", type=Path, help="cycles to leave out: TSV with the columns roi, cycle, reason"
+    )
     parser.add_argument("--json", type=Path, help="global shifts as JSON, as pyHiM reads them")
     return parser
 
@@ -41,19 +50,29 @@ def main(options: argparse.Namespace) -> None:
     """Read the tables in the order of ROI and cycle, merge, write."""
     columns = GLOBAL_COLUMNS if options.kind == "global" else LOCAL_COLUMNS
     samples = read_sheet(options.samples)
+    missing = read_missing(options.missing) if options.missing else {}
     cycles = sorted(
         (int(sample.roi), sample.cycle, sample.roi)
         for sample in samples
-        if sample.cycle != options.reference
+        if sample.cycle != options.reference and (sample.roi, sample.cycle) not in missing
     )
     tables = [
         read_table(options.tables / roi / f"{cycle}.ecsv", columns) for _, cycle, roi in cycles
     ]
-    table = merged(tables, columns)
+    reasons = [
+        {"ROI": roi, "label": cycle, "reason": reason} for (roi, cycle), reason in missing.items()
+    ]
+    table = merged(tables, columns, **({"missing": reasons} if reasons else {}))
     write_table(options.output, table)
     if options.json:
         write_global_json(options.json, table, {int(sample.roi): sample.roi for sample in samples})
     log.info("%d rows of %d cycles", len(table), len(cycles))
+
+
+def read_missing(path: Path) -> dict[tuple[str, str], str]:
+    """Return why the table of a (ROI, cycle) could not be made, of those that could not."""
+    rows = csv.DictReader(io.StringIO(read_text(path)), delimiter="\t", quoting=csv.QUOTE_NONE)
+    return {(row["roi"], row["cycle"]): row["reason"] for row in rows}
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from crossreg import __version__
 from crossreg.errors import UserError
+from crossreg.locks import shared_by_job
 
 log = logging.getLogger("crossreg")
 
@@ -39,7 +40,8 @@ def run(
     options = parser.parse_args(argv)
     try:
         _start_log(options.log)
-        return main(options) or 0
+        with shared_by_job():
+            return main(options) or 0
     except UserError as error:
         log.error("%s", error)
         return 1

@@ -1,0 +1,103 @@
+# What happens once a run, in the main process only: before its first job, and after its last.
+
+import shutil
+import subprocess
+from functools import cache
+
+from crossreg.command import describe_os_error
+from crossreg.files import write_text, write_text_if_new
+from crossreg.locks import JOBS_LOCK, hold_results, jobs_lock, remove_stale_locks
+from crossreg.versions import changed_code, remember_code
+
+CODE_FILE = log_file("code.json")
+MISSING_FILE = log_file("missing.tsv")
+# File -> its text: what jobs or people read and the main process found out.
+TEXTS = {}
+os.environ[JOBS_LOCK] = str(jobs_lock(RESULTS).absolute())
+
+
+@cache
+def run_begins():
+    """Hold the results folder and write TEXTS; a dry run or a mere question leaves no trace.
+
+    Rules call it where their inputs are worked out: only then is known whether this is a real
+    run, and Snakemake has not yet looked at its own locks, of which those of killed runs go.
+    """
+    if not workflow.is_main_process or workflow.executor_plugin is None or workflow.dryrun:
+        return None
+    try:
+        held = hold_results(RESULTS, logger.info)
+        if held:
+            remove_stale_locks(Path(".snakemake", "locks"), RESULTS)
+        for path, text in TEXTS.items():
+            write_text_if_new(path, text)
+    except (UserError, OSError) as error:
+        logger.error(str(error) if isinstance(error, UserError) else describe_os_error(error))
+        raise SystemExit(1) from None
+    changed = changed_code(CODE_FILE, CODE_HASHES)
+    if changed:
+        logger.warning(
+            f"{RESULTS} was made by another version of {', '.join(changed)}: jobs that use it, and"
+            " what depends on them, run again. To keep the old results, stop now and give another"
+            " folder with the key 'results'."
+        )
+    return held
+
+
+def unfinished_jobs():
+    """Return the jobs that this run should have done and did not."""
+    return [job for job in workflow.dag.needrun_jobs() if not workflow.dag.finished(job)]
+
+
+def remember_finished_code():
+    """Keep the hashes of the scripts whose jobs are all done, for `changed_code`."""
+    unfinished = {job.rule.name for job in unfinished_jobs()}
+    used = {job.params.get("code") for job in workflow.dag.jobs if job.rule.name not in unfinished}
+    remember_code(CODE_FILE, {name: value for name, value in CODE_HASHES.items() if value in used})
+
+
+def reason_of_failure(job):
+    """Return in one sentence why a job failed: the last error in its log."""
+    for path in job.log:
+        try:
+            lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            continue
+        errors = [line.partition(" ERROR ")[2] for line in lines if " ERROR " in line]
+        if errors:
+            return errors[-1]
+    return f"the job {job.rule.name} was ended from outside (memory, run time or cancelled)."
+
+
+def reasons_of_cycle(roi, cycle):
+    """Return why a cycle's rows are missing: its own failed jobs, or those of its ROI's reference."""
+    failed = [
+        job
+        for job in workflow.scheduler.failed
+        if job.wildcards_dict.get("roi") == roi
+        and job.wildcards_dict.get("cycle", cycle) == cycle
+    ]
+    reasons = " ".join(dict.fromkeys(reason_of_failure(job) for job in failed))
+    return reasons or "the run was stopped before."
+
+
+def merge_what_there_is():
+    """Merge the tables of the cycles that are done; the merged tables name the others.
+
+    Snakemake is told that the merged tables are unfinished: the next run makes them anew.
+    """
+    unfinished = unfinished_jobs()
+    for merge in unfinished:
+        step = merge.rule.name.removeprefix("merge_")
+        if step not in ("register_global", "register_local"):
+            continue
+        missing = [
+            (job.wildcards.roi, job.wildcards.cycle) for job in unfinished if job.rule.name == step
+        ]
+        lines = ["\t".join((*key, reasons_of_cycle(*key))) for key in sorted(missing)]
+        write_text(MISSING_FILE, "\n".join(["roi\tcycle\treason", *lines, ""]))
+        workflow.persistence.started(merge)
+        done = subprocess.run(f"{merge.shellcmd} --missing {shlex.quote(MISSING_FILE)}", shell=True)
+        if done.returncode == 0:
+            names = ", ".join(f"ROI {roi} {cycle}" for roi, cycle in sorted(missing)[:10])
+            logger.error(f"{merge.output[0]} lacks {len(missing)} cycles ({names}); it says why.")
