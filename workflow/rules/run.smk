@@ -65,7 +65,7 @@ def reason_of_failure(job):
             continue
         errors = [line.partition(" ERROR ")[2] for line in lines if " ERROR " in line]
         if errors:
-            return errors[-1]
+            return " ".join(errors[-1].split())
     return f"the job {job.rule.name} was ended from outside (memory, run time or cancelled)."
 
 

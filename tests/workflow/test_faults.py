@@ -1,0 +1,81 @@
+"""What goes wrong around a run: killed, full, vanished, odd names. Nothing is lost or spoilt."""
+
+import shutil
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+import tifffile
+from crossreg.fiducial.tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, read_table
+from experiment import Experiment, make_experiment
+
+
+def read_merged(experiment):
+    """Return the merged tables of global and local shifts."""
+    return (
+        read_table(experiment.results / "register_global.ecsv", GLOBAL_COLUMNS),
+        read_table(experiment.results / "register_local_block3D.ecsv", LOCAL_COLUMNS),
+    )
+
+
+def cut(path):
+    """Leave only the first half of a file."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def test_one_bad_cycle_stops_no_other_and_the_merged_tables_name_it(again, finished):
+    cut(again.image("001", "RT1"))
+    done = again.snakemake()
+    assert done.returncode != 0
+    for table in read_merged(again):
+        (missing,) = table.meta["missing"]
+        assert (missing["ROI"], missing["label"]) == ("001", "RT1")
+        assert "scan_001_RT1_001_ROI" in missing["reason"]
+        rows = {(int(roi), str(label)) for roi, label in zip(table["ROI #"], table["label"])}
+        assert rows == {(1, "RT2"), (2, "RT1"), (2, "RT2")}
+    shutil.copy2(finished.image("001", "RT1"), again.image("001", "RT1"))
+    again.succeed()
+    assert again.tables() == finished.tables()
+
+
+def test_merged_tables_are_whole_again_when_the_bad_cycle_is_taken_out(again):
+    cut(again.image("001", "RT1"))
+    assert again.snakemake().returncode != 0
+    again.image("001", "RT1").unlink()
+    assert again.pending() == {"register_global", "register_local_block3D"}
+    again.succeed()
+    assert all("missing" not in table.meta for table in read_merged(again))
+
+
+def test_bad_reference_takes_out_its_roi_only(again):
+    cut(again.image("002", "RT0"))
+    assert again.snakemake().returncode != 0
+    for table in read_merged(again):
+        assert set(table["ROI #"]) == {1}
+        assert [entry["label"] for entry in table.meta["missing"]] == ["RT1", "RT2"]
+        assert all("scan_001_RT0_002_ROI" in entry["reason"] for entry in table.meta["missing"])
+
+
+def test_second_run_on_the_same_results_is_refused_in_one_sentence(fresh):
+    first = subprocess.Popen(fresh.command(), cwd=fresh.folder, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(fresh.results / "logs" / "run.lock")
+        second = fresh.snakemake()
+    finally:
+        first.wait()
+    assert second.returncode == 1
+    told = [line for line in second.stderr.splitlines() if "another run" in line]
+    assert len(told) == 1
+    assert f"process {first.pid} on" in told[0]
+    assert "Traceback" not in second.stderr
+    assert first.returncode == 0
+
+
+def wait_for(path, seconds=60):
+    """Wait until a file has content."""
+    end = time.monotonic() + seconds
+    while not (path.exists() and path.stat().st_size):
+        assert time.monotonic() < end, f"{path} did not appear"
+        time.sleep(0.05)

@@ -1,0 +1,123 @@
+"""After a change, exactly what it asks for is made again: the table "What reruns" of the README."""
+
+import json
+import os
+import shutil
+
+import pytest
+from experiment import copied_repository, write_stack
+
+MERGES = {"register_global", "register_local_block3D"}
+
+
+def jobs(roi: str, *cycles: str, steps=("register_global", "register_local")) -> set[str]:
+    """Return the outputs of the steps of cycles."""
+    return {f"{step}/{roi}/{cycle}" for step in steps for cycle in cycles}
+
+
+def references(roi: str) -> set[str]:
+    return {f"reference/{roi}/projection", f"reference/{roi}/blocks"}
+
+
+def test_nothing_is_made_again_without_a_change(again):
+    assert again.pending() == set()
+
+
+def test_changed_image_reruns_its_cycle_and_the_merges(again):
+    write_stack(again.image("001", "RT1"), "001", "RT1", seed=1)
+    assert again.pending() == jobs("001", "RT1") | MERGES
+
+
+def test_image_replaced_by_an_older_one_reruns_its_cycle_and_the_merges(again):
+    image = again.image("001", "RT1")
+    write_stack(image, "001", "RT1", seed=1)
+    os.utime(image, (1_000_000_000, 1_000_000_000))
+    assert again.pending() == jobs("001", "RT1") | MERGES
+
+
+def test_touched_image_reruns_its_cycle_and_the_merges(again):
+    again.image("001", "RT1").touch()
+    assert again.pending() == jobs("001", "RT1") | MERGES
+
+
+def test_added_cycle_is_made_and_merged(again):
+    write_stack(again.image("002", "RT3"), "002", "RT3")
+    assert again.pending() == jobs("002", "RT3") | MERGES
+
+
+def test_removed_cycle_leaves_the_merged_tables(again):
+    again.image("002", "RT2").unlink()
+    assert again.pending() == MERGES
+    again.succeed()
+    assert b"RT2" in again.tables()["register_global.json"]
+    kept = json.loads(again.tables()["register_global.json"])
+    assert {roi: sorted(cycles) for roi, cycles in kept.items()} == {
+        "ROI:001": ["RT1", "RT2"],
+        "ROI:002": ["RT1"],
+    }
+
+
+def test_changed_reference_reruns_its_roi_only(again):
+    write_stack(again.image("002", "RT0"), "002", "RT0", seed=1)
+    assert again.pending() == references("002") | jobs("002", "RT1", "RT2") | MERGES
+
+
+def test_parameter_of_the_local_step_reruns_no_global_step(again):
+    again.change_parameter("alignImages", "3D_lower_threshold", 0.8)
+    local = {"register_local"}
+    expected = jobs("001", "RT1", "RT2", steps=local) | jobs("002", "RT1", "RT2", steps=local)
+    assert again.pending() == expected | {"register_local_block3D"}
+
+
+def test_one_given_global_shift_reruns_its_cycle(again):
+    given = again.folder / "given.json"
+    shifts = {f"ROI:{roi}": {"RT1": [1.5, 0.0], "RT2": [2.5, 0.0]} for roi in ("001", "002")}
+    given.write_text(json.dumps(shifts))
+    with (again.folder / "config.yaml").open("a") as config:
+        config.write("register_global: given.json\n")
+    again.succeed()
+    shifts["ROI:002"]["RT1"] = [1.25, 0.0]
+    given.write_text(json.dumps(shifts))
+    assert again.pending() == jobs("002", "RT1") | MERGES
+
+
+@pytest.fixture
+def edited(again, tmp_path):
+    """Return the experiment with a copy of the workflow that made it, and the scripts' folder."""
+    repository = copied_repository(tmp_path / "crossreg")
+    return type(again)(again.folder, repository), repository / "workflow" / "scripts"
+
+
+def test_code_of_a_module_reruns_the_rules_that_use_it(edited):
+    experiment, scripts = edited
+    module = scripts / "crossreg" / "fiducial" / "local_shift.py"
+    module.write_text(module.read_text() + "\nUNUSED = 1\n")
+    local = {"register_local"}
+    expected = jobs("001", "RT1", "RT2", steps=local) | jobs("002", "RT1", "RT2", steps=local)
+    assert experiment.pending() == expected | {"register_local_block3D"}
+
+
+def test_code_of_a_script_reruns_its_rule_and_is_told_before_the_first_job(edited):
+    experiment, scripts = edited
+    script = scripts / "merge_tables.py"
+    script.write_text(script.read_text().replace("%d rows of %d cycles", "%d rows, %d cycles"))
+    assert experiment.pending() == MERGES
+    printed = experiment.succeed()
+    assert "made by another version of merge_tables.py" in printed
+    assert printed.index("another version") < printed.index("Execute ")
+    assert "another version" not in experiment.succeed()
+
+
+def test_comments_docstrings_and_time_stamps_of_code_rerun_nothing(edited):
+    experiment, scripts = edited
+    script = scripts / "register_local.py"
+    script.write_text(script.read_text().replace('"""Measure', '"""Find', 1) + "# a comment\n")
+    for path in scripts.rglob("*.py"):
+        path.touch()
+    assert experiment.pending() == set()
+
+
+def test_results_moved_with_their_experiment_stay_valid(again, tmp_path):
+    moved = tmp_path / "elsewhere"
+    shutil.move(again.folder, moved)
+    assert type(again)(moved).pending() == set()
