@@ -37,5 +37,3 @@ def again(finished, tmp_path) -> Experiment:
 def fresh(tmp_path) -> Experiment:
     """Return an experiment with one ROI and two cycles, not registered yet."""
     return make_experiment(tmp_path / "fresh", rois=("001",))
-
-

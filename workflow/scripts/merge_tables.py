@@ -19,10 +19,9 @@ from crossreg.fiducial.sheet import read_sheet
 from crossreg.fiducial.tables import (
     GLOBAL_COLUMNS,
     LOCAL_COLUMNS,
-    merged,
     read_table,
     write_global_json,
-    write_table,
+    write_merged,
 )
 from crossreg.files import read_text
 
@@ -56,17 +55,19 @@ def main(options: argparse.Namespace) -> None:
         for sample in samples
         if sample.cycle != options.reference and (sample.roi, sample.cycle) not in missing
     )
-    tables = [
-        read_table(options.tables / roi / f"{cycle}.ecsv", columns) for _, cycle, roi in cycles
-    ]
     reasons = [
         {"ROI": roi, "label": cycle, "reason": reason} for (roi, cycle), reason in missing.items()
     ]
-    table = merged(tables, columns, **({"missing": reasons} if reasons else {}))
-    write_table(options.output, table)
+    rows = write_merged(
+        options.output,
+        [options.tables / roi / f"{cycle}.ecsv" for _, cycle, roi in cycles],
+        columns,
+        **({"missing": reasons} if reasons else {}),
+    )
     if options.json:
-        write_global_json(options.json, table, {int(sample.roi): sample.roi for sample in samples})
-    log.info("%d rows of %d cycles", len(table), len(cycles))
+        names = {int(sample.roi): sample.roi for sample in samples}
+        write_global_json(options.json, read_table(options.output), names)
+    log.info("%d rows of %d cycles", rows, len(cycles))
 
 
 def read_missing(path: Path) -> dict[tuple[str, str], str]:
