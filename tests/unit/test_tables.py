@@ -12,9 +12,9 @@ from crossreg.fiducial.tables import (
     LOCAL_COLUMNS,
     GivenShifts,
     global_json,
-    merged,
     new_table,
     read_table,
+    write_merged,
     write_table,
 )
 
@@ -53,29 +53,52 @@ def test_columns_begin_with_pyhims_in_its_order_and_types(shared_data, columns, 
             assert ours[name].dtype == theirs[name].dtype, name
 
 
-def test_a_merged_table_comes_back_as_it_was_written(tmp_path):
-    rows = [global_row("DAPI", (1.25, -2)), global_row("RT1", (np.nan, 0.1), roi=12)]
-    table = merged(rows, GLOBAL_COLUMNS)
-    for path in (tmp_path / "a.ecsv", tmp_path / "b.ecsv"):
-        write_table(path, table)
-    assert (tmp_path / "a.ecsv").read_bytes() == (tmp_path / "b.ecsv").read_bytes()
-    back = read_table(tmp_path / "a.ecsv", GLOBAL_COLUMNS)
-    assert list(back["label"]) == ["DAPI", "RT1"]
+def merged(folder, *tables, columns=GLOBAL_COLUMNS, **meta):
+    """Return the path of the merged table of some tables."""
+    sources = [folder / f"{index}.ecsv" for index in range(len(tables))]
+    for source, table in zip(sources, tables, strict=True):
+        write_table(source, table)
+    assert write_merged(folder / "merged.ecsv", sources, columns, **meta) == len(tables)
+    return folder / "merged.ecsv"
+
+
+def test_a_merged_table_has_the_rows_and_not_the_notes_of_its_parts(tmp_path):
+    rows = [global_row("DAPI", (1.25, -2)), global_row("a b", (np.nan, 0.1), roi=12)]
+    path = merged(tmp_path, *rows)
+    back = read_table(path, GLOBAL_COLUMNS)
+    assert list(back["label"]) == ["DAPI", "a b"]
     np.testing.assert_array_equal(back["shift_x"], np.array([1.25, np.nan], "float32"))
-    assert [back[name].dtype.kind for name in back.colnames] == [
-        table[name].dtype.kind for name in table.colnames
-    ]
+    for name, kind in GLOBAL_COLUMNS.items():
+        assert back[name].dtype.kind == np.dtype(kind).kind
     assert "note" not in back.meta
+    # Merging as text gives the bytes that writing the whole table gives.
+    whole = new_table(
+        GLOBAL_COLUMNS, {name: [row[name][0] for row in rows] for name in GLOBAL_COLUMNS}
+    )
+    write_table(tmp_path / "whole.ecsv", whole)
+    assert path.read_bytes() == (tmp_path / "whole.ecsv").read_bytes()
 
 
-def test_merging_nothing_gives_all_columns_and_no_row():
-    table = merged([], LOCAL_COLUMNS)
+def test_a_merged_table_says_what_is_missing(tmp_path):
+    path = merged(tmp_path, global_row("RT1", (0, 0)), missing=[{"ROI": "001", "label": "RT2"}])
+    assert read_table(path).meta["missing"] == [{"ROI": "001", "label": "RT2"}]
+
+
+def test_tables_of_other_columns_are_not_merged(tmp_path):
+    write_table(tmp_path / "old.ecsv", Table({"shift_x": [1.0]}))
+    with pytest.raises(UserError, match=r"old\.ecsv: .* delete it"):
+        write_merged(tmp_path / "merged.ecsv", [tmp_path / "old.ecsv"], GLOBAL_COLUMNS)
+    assert not (tmp_path / "merged.ecsv").exists()
+
+
+def test_merging_nothing_gives_all_columns_and_no_row(tmp_path):
+    table = read_table(merged(tmp_path, columns=LOCAL_COLUMNS))
     assert table.colnames == list(LOCAL_COLUMNS)
     assert len(table) == 0
 
 
 def test_the_json_has_pyhims_shape_and_short_numbers():
-    table = merged([global_row("RT26", (-5.18, 6.62))], GLOBAL_COLUMNS)
+    table = global_row("RT26", (-5.18, 6.62))
     assert global_json(table, {5: "005"}) == {"ROI:005": {"RT26": [-5.18, 6.62]}}
 
 

@@ -4,6 +4,7 @@ import fcntl
 import os
 
 import pytest
+
 from experiment import Experiment, make_experiment
 
 

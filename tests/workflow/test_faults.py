@@ -1,15 +1,10 @@
 """What goes wrong around a run: killed, full, vanished, odd names. Nothing is lost or spoilt."""
 
 import shutil
-import signal
 import subprocess
 import time
 
-import numpy as np
-import pytest
-import tifffile
 from crossreg.fiducial.tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, read_table
-from experiment import Experiment, make_experiment
 
 
 def read_merged(experiment):
@@ -33,7 +28,7 @@ def test_one_bad_cycle_stops_no_other_and_the_merged_tables_name_it(again, finis
         (missing,) = table.meta["missing"]
         assert (missing["ROI"], missing["label"]) == ("001", "RT1")
         assert "scan_001_RT1_001_ROI" in missing["reason"]
-        rows = {(int(roi), str(label)) for roi, label in zip(table["ROI #"], table["label"])}
+        rows = {(int(row["ROI #"]), str(row["label"])) for row in table}
         assert rows == {(1, "RT2"), (2, "RT1"), (2, "RT2")}
     shutil.copy2(finished.image("001", "RT1"), again.image("001", "RT1"))
     again.succeed()

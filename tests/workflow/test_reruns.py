@@ -5,6 +5,7 @@ import os
 import shutil
 
 import pytest
+
 from experiment import copied_repository, write_stack
 
 MERGES = {"register_global", "register_local_block3D"}

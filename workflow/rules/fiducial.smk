@@ -2,6 +2,7 @@
 
 
 include: "samples.smk"
+include: "resources.smk"
 
 
 wildcard_constraints:
@@ -20,7 +21,8 @@ rule reference_projection:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=lambda wildcards, attempt: 500 * attempt,
+        mem_mb=mem_mb(planes=10),
+        runtime=runtime(),
     params:
         code=code("reference_projection.py"),
         stamps=stamps,
@@ -42,6 +44,9 @@ rule reference_blocks:
         log_file("reference_blocks", "{roi}.log"),
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=mem_mb(stacks=2),
+        runtime=runtime(),
     params:
         code=code("reference_blocks.py"),
         stamps=stamps,
@@ -64,6 +69,9 @@ rule register_global:
         log_file("register_global", "{roi}", "{cycle}.log"),
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=mem_mb(planes=20),
+        runtime=runtime(),
     params:
         code=code("register_global.py"),
         stamps=stamps,
@@ -90,6 +98,10 @@ rule register_local:
         log_file("register_local", "{roi}", "{cycle}.log"),
     conda:
         ENVIRONMENT
+    resources:
+        # The reference, and three times the kept planes of the cycle.
+        mem_mb=mem_mb(stacks=4),
+        runtime=runtime(),
     params:
         code=code("register_local.py"),
         stamps=stamps,
@@ -119,6 +131,9 @@ rule merge_register_global:
         log_file("merge_register_global.log"),
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=mem_mb(tables=len(CYCLES)),
+        runtime=runtime(tables=len(CYCLES)),
     params:
         code=code("merge_tables.py"),
         samples=SAMPLES_FILE,
@@ -139,6 +154,9 @@ rule merge_register_local:
         log_file("merge_register_local.log"),
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=mem_mb(tables=len(CYCLES)),
+        runtime=runtime(tables=len(CYCLES)),
     params:
         code=code("merge_tables.py"),
         samples=SAMPLES_FILE,
@@ -157,6 +175,9 @@ rule check_images:
         log_file("check_images.log"),
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=mem_mb(tables=len(CYCLES)),
+        runtime=runtime(tables=len(CYCLES)),
     params:
         code=code("check_images.py"),
         samples=SAMPLES_FILE,

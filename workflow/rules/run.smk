@@ -32,8 +32,8 @@ def run_begins():
         for path, text in TEXTS.items():
             write_text_if_new(path, text)
     except (UserError, OSError) as error:
-        logger.error(str(error) if isinstance(error, UserError) else describe_os_error(error))
-        raise SystemExit(1) from None
+        sentence = str(error) if isinstance(error, UserError) else describe_os_error(error)
+        raise SystemExit(f"ERROR: {sentence}") from None
     changed = changed_code(CODE_FILE, CODE_HASHES)
     if changed:
         logger.warning(
@@ -74,8 +74,7 @@ def reasons_of_cycle(roi, cycle):
     failed = [
         job
         for job in workflow.scheduler.failed
-        if job.wildcards_dict.get("roi") == roi
-        and job.wildcards_dict.get("cycle", cycle) == cycle
+        if job.wildcards_dict.get("roi") == roi and job.wildcards_dict.get("cycle", cycle) == cycle
     ]
     reasons = " ".join(dict.fromkeys(reason_of_failure(job) for job in failed))
     return reasons or "the run was stopped before."
@@ -88,9 +87,9 @@ def merge_what_there_is():
     """
     unfinished = unfinished_jobs()
     for merge in unfinished:
-        step = merge.rule.name.removeprefix("merge_")
-        if step not in ("register_global", "register_local"):
+        if merge.rule.name not in ("merge_register_global", "merge_register_local"):
             continue
+        step = merge.rule.name.removeprefix("merge_")
         missing = [
             (job.wildcards.roi, job.wildcards.cycle) for job in unfinished if job.rule.name == step
         ]

@@ -115,7 +115,6 @@ FIDUCIAL_TABLES = [
 def tables_of_cycles(step):
     """Return the input function of a merge: a step's tables of all cycles."""
 
-
     def paths(wildcards):
         run_begins()
         return [results(step, roi, f"{cycle}.ecsv") for roi, cycle in CYCLES]

@@ -59,7 +59,8 @@ def main(options: argparse.Namespace) -> None:
     reference, cycle = read_header(options.reference), read_header(options.cycle)
     check_same_size(reference, cycle, options.cycle)
     if options.given:
-        source, shift = "given", GlobalShift(tuple(options.given), float("nan"), float("nan"))
+        # Nothing was measured, so there is no error, phase or height to tell.
+        source, shift = "given", GlobalShift(tuple(options.given), *3 * (float("nan"),))
     elif options.z_projections:
         source, shift = "z-projection", from_z_projections(options)
         log.info(

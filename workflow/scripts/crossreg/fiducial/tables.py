@@ -73,21 +73,29 @@ def write_merged(
     digit changes. Raises UserError if a table has not just these columns.
     """
     empty = new_table(columns, {name: [] for name in columns})
-    header = _as_text(empty)
     empty.meta.update(meta)
+    header = _as_text(empty)
+    described = _parts(header)[0]
     count = 0
     with whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        file.write(_as_text(empty))
+        file.write(header)
         for source in sources:
-            text = read_text(source)
-            if not text.startswith(header) or not text.endswith("\n"):
+            columns_there, rows = _parts(read_text(source))
+            if columns_there != described:
                 raise UserError(
                     f"{source}: this is not a table of this version; delete it and run again."
                 )
-            rows = text[len(header) :]
-            file.write(rows)
-            count += rows.count("\n")
+            file.writelines(rows)
+            count += len(rows)
     return count
+
+
+def _parts(text: str) -> tuple[list[str], list[str]]:
+    """Return the lines of an ECSV that describe its columns, and those of its rows."""
+    lines = text.splitlines(keepends=True)
+    start = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    described = [line for line in lines[:start] if line.startswith("# - {name:")]
+    return described + lines[start : start + 1], lines[start + 1 :]
 
 
 def write_table(path: Path | str, table: Table) -> None:
