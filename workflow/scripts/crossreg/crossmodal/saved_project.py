@@ -233,6 +233,8 @@ def _secure_parser(start: Callable, end: Callable) -> expat.XMLParserType:
     parser.EntityDeclHandler = refuse
     parser.ExternalEntityRefHandler = refuse
     parser.SkippedEntityHandler = refuse
+    # Called at a reference to a parameter entity, after which undeclared entities would pass.
+    parser.NotStandaloneHandler = refuse
     parser.UnparsedEntityDeclHandler = refuse
     parser.NotationDeclHandler = refuse
     parser.StartDoctypeDeclHandler = start_doctype

@@ -1,0 +1,96 @@
+"""Findings: what is wrong or remarkable about a section's project, for people and for programs."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+ERROR, WARNING, NOTE = "error", "warning", "note"
+
+PROJECT_SUFFIXES = (".xml", ".xml.gz")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One remark; an `error` keeps the section from being imported."""
+
+    level: str
+    kind: str
+    section: str
+    expected: str
+    found: str
+    advice: str
+    stack: str | None = None
+    tile: str | None = None
+    title: str | None = None
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the finding as JSON has it in a report."""
+        return asdict(self)
+
+    def sentence(self) -> str:
+        """Return the finding as one sentence for a person."""
+        tile = f", tile {self.tile}" if self.tile is not None else ""
+        titled = f' ("{self.title}")' if self.title not in (None, self.tile) else ""
+        stack = f" of stack {self.stack}" if self.stack is not None else ""
+        return (
+            f"section {self.section}{tile}{titled}{stack}: expected {self.expected},"
+            f" found {self.found}; {self.advice}."
+        )
+
+
+def has_errors(findings: Iterable[Finding]) -> bool:
+    """Return whether any finding is an error."""
+    return any(finding.level == ERROR for finding in findings)
+
+
+def folder_findings(names: Iterable[str], stems: Iterable[str]) -> list[Finding]:
+    """Return what is remarkable about the names of the files beside the projects.
+
+    `stems` are the sections. A section in two files is an error; a file that is no project of
+    a section is a note. TrakEM2's own folders (`trakem2.*`) and ours are expected.
+    """
+    names, stems = sorted(names), sorted(stems)
+    found = []
+    for stem in stems:
+        both = [stem + suffix for suffix in PROJECT_SUFFIXES if stem + suffix in names]
+        if len(both) > 1:
+            found.append(
+                Finding(
+                    ERROR,
+                    "two_files",
+                    stem,
+                    f"one of {' and '.join(both)}",
+                    "both",
+                    "move the one that you do not want out of the folder",
+                )
+            )
+    expected = {stem + suffix for stem in stems for suffix in PROJECT_SUFFIXES} | {"frozen"}
+    for name in names:
+        if name not in expected and not name.startswith((".", "trakem2.")):
+            advice = "nothing: it is ignored; if it is a saved section, give it the section's name"
+            found.append(Finding(NOTE, "stray_file", "", "only projects", name, advice))
+    return found
+
+
+def stack_changes(
+    section: str, stack: str, frozen: Mapping[str, Any], live: Mapping[str, Any]
+) -> list[Finding]:
+    """Return a note if the resolved tiles of a section are not those that were frozen.
+
+    Both have tileIdToSpecMap and transformIdToSpecMap; only tiles in `frozen` are compared.
+    """
+    old, new = frozen["tileIdToSpecMap"], live["tileIdToSpecMap"]
+    changed = sorted(tile for tile in old if tile in new and old[tile] != new[tile])
+    gone = sorted(tile for tile in old if tile not in new)
+    shared_old = frozen.get("transformIdToSpecMap") or {}
+    shared_new = live.get("transformIdToSpecMap") or {}
+    shared = sorted(name for name in shared_old if shared_old[name] != shared_new.get(name))
+    lists = {"changed tiles": changed, "tiles gone": gone, "changed transforms": shared}
+    found = [f"{len(ids)} {what} ({ids[0]} ...)" for what, ids in lists.items() if ids]
+    if not found:
+        return []
+    advice = "nothing if the frozen tiles are meant; for the new ones take a new name"
+    expected = "the stack as it was frozen"
+    return [
+        Finding(NOTE, "stack_changed", section, expected, ", ".join(found), advice, stack=stack)
+    ]
