@@ -2,7 +2,7 @@
 
 import pytest
 
-from crossreg.crossmodal.tile_boxes import tile_bounds
+from crossreg.crossmodal.tile_specs import tile_bounds
 from crossreg.errors import UserError
 
 PREFIX = "mpicbg.trakem2.transform."
@@ -31,34 +31,34 @@ def test_affine_models_references_and_lists(entry, box):
     shared = {
         "lens": {"id": "lens", "type": "list", "specList": [leaf("AffineModel2D", "1 0 0 1 3 4")]}
     }
-    assert tile_bounds(spec(entry), shared) == box
+    assert tile_bounds(spec(entry), shared, "tile 't'") == box
 
 
 def test_transforms_apply_first_to_last():
     moved_then_scaled = spec(
         leaf("AffineModel2D", "1 0 0 1 10 0"), leaf("AffineModel2D", "2 0 0 2 0 0")
     )
-    assert tile_bounds(moved_then_scaled, {}) == (20, 0, 220, 100)
+    assert tile_bounds(moved_then_scaled, {}, "tile 't'") == (20, 0, 220, 100)
 
 
 @pytest.mark.parametrize(
     ("entry", "reason"),
     [
-        (leaf("PolynomialTransform2D", "1 0 0"), "PolynomialTransform2D' is no affine model"),
-        (leaf("AffineModel2D", "1 0 0 1"), "'1 0 0 1' has too few or too many numbers"),
-        (leaf("AffineModel2D", "1 0 0 x 0 0"), "could not convert"),
-        (leaf("AffineModel2D", "1 0 0 inf 0 0"), "cannot convert float"),
-        ({"type": "ref", "refId": "gone"}, "there is no shared transform 'gone'"),
-        ({"type": "ref", "refId": "round"}, "refer to themselves"),
-        ({"type": "interpolated", "a": {}, "b": {}, "lambda": 0.5}, "an interpolated transform"),
+        (leaf("HomographyModel2D", "1 0 0"), "HomographyModel2D: TrakEM2 does not know"),
+        (leaf("AffineModel2D", "1 0 0 1"), "4 numbers where 6 are needed"),
+        (leaf("AffineModel2D", "1 0 0 x 0 0"), "not a number"),
+        (leaf("AffineModel2D", "1 0 0 inf 0 0"), "not finite"),
+        ({"type": "ref", "refId": "gone"}, "'gone' is not in the stack"),
+        ({"type": "ref", "refId": "round"}, "'round' refers to itself"),
+        ({"type": "interpolated", "a": {}, "b": {}, "lambda": 0.5}, "'interpolated'"),
     ],
 )
 def test_what_cannot_be_derived_is_told_with_its_tile(entry, reason):
     shared = {"round": {"type": "list", "specList": [{"type": "ref", "refId": "round"}]}}
-    with pytest.raises(UserError, match=f"tile 't': its box cannot be derived .*{reason}"):
-        tile_bounds(spec(entry), shared)
+    with pytest.raises(UserError, match=f"^tile 't': .*{reason}.*; .*\\.$"):
+        tile_bounds(spec(entry), shared, "tile 't'")
 
 
 def test_a_tile_without_a_size_is_told():
-    with pytest.raises(UserError, match="it has no 'width'"):
-        tile_bounds({"tileId": "t"}, {})
+    with pytest.raises(UserError, match="tile 't': width is None"):
+        tile_bounds({"tileId": "t"}, {}, "tile 't'")

@@ -24,7 +24,7 @@ from crossreg.crossmodal.stack_store import (
     section_stem,
     z_of_stem,
 )
-from crossreg.crossmodal.tile_boxes import tile_bounds
+from crossreg.crossmodal.tile_specs import tile_bounds
 from crossreg.errors import UserError
 from crossreg.files import read_json, write_json
 
@@ -172,7 +172,8 @@ def _box(spec: dict[str, Any], shared: dict[str, Any]) -> list[float]:
     """Return minX, minY, maxX, maxY of a tile: as it says, or derived from its transforms."""
     if all(isinstance(spec.get(key), int | float) for key in BOX_KEYS):
         return [spec[key] for key in BOX_KEYS]
-    return [float(limit) for limit in tile_bounds(spec, shared)]
+    bounds = tile_bounds(spec, shared, f"tile '{spec.get('tileId')}'")
+    return [float(limit) for limit in bounds]
 
 
 def _overlap(one: list[float], other: list[float]) -> bool:

@@ -57,7 +57,10 @@ def check_known(transforms: Sequence[Transform], where: str) -> None:
         try:
             _function(transform)
         except ValueError as error:
-            raise UserError(f"{where}: {transform.class_name}: {error}.") from None
+            raise UserError(
+                f"{where}: {transform.class_name}: {error}; correct it, or replace it by a"
+                " transform that TrakEM2 knows."
+            ) from None
 
 
 def apply(transforms: Sequence[Transform], points: Points) -> Points:
@@ -148,10 +151,7 @@ def _function(transform: Transform) -> Function:
 def _read_function(transform: Transform) -> Function:
     reader = _READERS.get(transform.class_name)
     if reader is None:
-        raise ValueError(
-            "TrakEM2 does not know this class of coordinate transform and would drop it;"
-            " replace it in the stack"
-        )
+        raise ValueError("TrakEM2 does not know this class and would drop it")
     return reader(transform.data)
 
 
