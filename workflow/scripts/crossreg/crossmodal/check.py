@@ -81,6 +81,10 @@ class RegisteredTile:
     moved: float
     """Largest distance of a corner from where it was frozen, px."""
 
+    def corners(self) -> Points:
+        """Return the registered corners in the frame of the project, (4, 2) in px."""
+        return _corners(self.patch, self.matrix, self.added, self.box)
+
     def spec(self, frozen_spec: Spec, origin: tuple[float, float]) -> dict:
         """Return the new tile spec from the frozen one; `origin` is (minX, minY) as frozen."""
         matrix = to_stack(self.matrix, self.box, origin)
@@ -376,9 +380,12 @@ def _corrected(
 
 
 def _saved_corners(patch: Patch, saved: SavedPatch) -> Points:
+    return _corners(patch, saved.matrix, (), _saved_box(patch, saved, ()))
+
+
+def _corners(patch: Patch, matrix: Affine, added: tuple[Transform, ...], box: Box) -> Points:
     corners = image_corners(patch.o_width, patch.o_height)
-    box = _saved_box(patch, saved, ())
-    return project_points(saved.matrix, patch.transforms, box, corners)
+    return project_points(matrix, (*patch.transforms, *added), box, corners)
 
 
 def _saved_box(patch: Patch, saved: SavedPatch, added: tuple[Transform, ...]) -> Box:
@@ -407,8 +414,7 @@ def _registered(
             report(_of_patch(NOTE, "transform_added", frozen, patch, *texts))
         box = _saved_box(patch, saved, added)
         matrix = affine.compose(correction, saved.matrix)
-        before, corners = patch_corners(patch), image_corners(patch.o_width, patch.o_height)
-        after = project_points(matrix, (*patch.transforms, *added), box, corners)
+        before, after = patch_corners(patch), _corners(patch, matrix, added, box)
         moved = largest_distance(before, after)
         tiles.append(RegisteredTile(patch, matrix, added, box, affine.fit(before, after), moved))
     return tiles
