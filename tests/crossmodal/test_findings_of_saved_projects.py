@@ -337,7 +337,11 @@ def test_files_in_the_folder():
         ("error", "two_files", "00042"),
         ("note", "stray_file", ""),
     ]
-    assert found[1].found == "untitled.xml"
+    assert (
+        found[1]
+        .sentence()
+        .startswith("the folder of projects: expected only projects, found untitled.xml; ")
+    )
 
 
 def test_a_stack_that_changed_since_freezing_is_a_note():

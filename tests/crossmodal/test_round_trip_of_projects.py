@@ -297,6 +297,7 @@ def test_projects_are_read_in_any_order_of_attributes_and_nesting_of_lists(share
     assert read_project(nested.encode(), "nested").patches == created.patches
 
 
+@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_java_doubles_keep_the_number(value):
     text = java_double(value)

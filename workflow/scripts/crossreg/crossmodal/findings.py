@@ -16,6 +16,7 @@ class Finding:
     level: str
     kind: str
     section: str
+    """Stem of the section; empty for the folder of projects."""
     expected: str
     found: str
     advice: str
@@ -32,8 +33,9 @@ class Finding:
         tile = f", tile {self.tile}" if self.tile is not None else ""
         titled = f' ("{self.title}")' if self.title not in (None, self.tile) else ""
         stack = f" of stack {self.stack}" if self.stack is not None else ""
+        place = f"section {self.section}" if self.section else "the folder of projects"
         return (
-            f"section {self.section}{tile}{titled}{stack}: expected {self.expected},"
+            f"{place}{tile}{titled}{stack}: expected {self.expected},"
             f" found {self.found}; {self.advice}."
         )
 
