@@ -10,7 +10,6 @@ BACKGROUND_SIGMA = 3.0
 """Gaussian scale (px) above which structure counts as background: three spots wide."""
 
 
-@lru_cache(maxsize=64)
 def band_pass(shape: tuple[int, ...], pixel: float = 1.0) -> np.ndarray:
     """Return the difference of two Gaussians as a factor on the spectrum of `scipy.fft.rfftn`.
 
@@ -19,21 +18,37 @@ def band_pass(shape: tuple[int, ...], pixel: float = 1.0) -> np.ndarray:
     varies along z varies in the plane too. Difference of Gaussians without phase normalisation:
     as in ASHLAR (Muhlich et al. 2022).
     """
+    return low_pass(shape, pixel) * high_pass(shape[-2:], pixel)
+
+
+@lru_cache(maxsize=64)
+def low_pass(shape: tuple[int, ...], pixel: float = 1.0) -> np.ndarray:
+    """Return the narrower Gaussian of the band-pass, which takes noise away."""
+    squares = _squares(shape, pixel)
+    return np.exp(-2 * (np.pi * SPOT_SIGMA) ** 2 * sum(squares)).astype(np.float32)
+
+
+@lru_cache(maxsize=64)
+def high_pass(shape: tuple[int, int], pixel: float = 1.0) -> np.ndarray:
+    """Return one minus the wider Gaussian of the band-pass, which takes background away."""
+    squares = _squares(shape, pixel)
+    return 1 - np.exp(-2 * (np.pi * BACKGROUND_SIGMA) ** 2 * sum(squares)).astype(np.float32)
+
+
+def _squares(shape: tuple[int, ...], pixel: float) -> list[np.ndarray]:
+    """Return the squared frequency (cycles per px or plane) of each axis, to be broadcast."""
     axes = [np.fft.fftfreq(size) for size in shape[:-1]] + [np.fft.rfftfreq(shape[-1])]
-    squares = np.meshgrid(*(axis**2 for axis in axes), indexing="ij", sparse=True)
-    in_plane = (squares[-1] + squares[-2]) / pixel**2
-    everywhere = in_plane + squares[0] if len(shape) == 3 else in_plane
-    narrow = np.exp(-2 * (np.pi * SPOT_SIGMA) ** 2 * everywhere)
-    wide = np.exp(-2 * (np.pi * BACKGROUND_SIGMA) ** 2 * in_plane)
-    return (narrow * (1 - wide)).astype(np.float32)
+    scales = [1.0] * (len(shape) - 2) + [pixel, pixel]
+    squares = [np.square(axis / scale) for axis, scale in zip(axes, scales, strict=True)]
+    return np.meshgrid(*squares, indexing="ij", sparse=True)
 
 
-@lru_cache(maxsize=256)
-def taper(size: int, edge: int) -> np.ndarray:
-    """Return a window (size,) float32 of 1 with cosine edges of `edge` samples on both sides."""
+def taper(size: int, edge: int, offset: float = 0.0) -> np.ndarray:
+    """Return a window (size,) float32 of 1 with cosine edges of `edge` samples on both sides.
+
+    It is moved by `offset` samples, towards higher indices where positive.
+    """
     edge = min(edge, size // 2)
-    rise = np.sin(np.pi / 2 * np.arange(1, edge + 1) / (edge + 1)) ** 2
-    window = np.ones(size, dtype=np.float32)
-    window[:edge] = rise
-    window[size - edge :] = rise[::-1]
-    return window
+    position = np.arange(1, size + 1) - offset
+    rise = np.minimum(position, size + 1 - position) / (edge + 1)
+    return np.square(np.sin(np.pi / 2 * np.clip(rise, 0, 1))).astype(np.float32)

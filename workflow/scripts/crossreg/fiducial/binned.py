@@ -1,11 +1,12 @@
-"""Stacks binned 2 x 2 and band-passed, for the wide search and for where structure lies."""
+"""Stacks binned 2 x 2 and freed of their background: what is registered."""
 
+from collections.abc import Iterable
 from concurrent.futures import Executor
 
 import numpy as np
 import scipy.fft
 
-from crossreg.fiducial.band_pass import band_pass
+from crossreg.fiducial.band_pass import high_pass
 
 BIN = 2
 """Edge (px) of a binned pixel: a spot of the usual size is still sampled well."""
@@ -13,59 +14,69 @@ PLANES_FOR_PATTERN = 8
 """Planes from which on what is equal in all of them is taken for the camera's pattern."""
 STEPS = 10
 """Steps of the stored values in one standard deviation of the noise."""
-CLIP = 12.0
-"""Standard deviations of the noise above which structure counts no more: bright dirt, which only
-one stack shows, must not outweigh many spots."""
+BRIGHT = 8.0
+"""Standard deviations of the noise above which heights count by their logarithm only: bright
+dirt, which only one stack shows, must not outweigh many spots."""
+SAMPLED = 4
+"""Every so many bins along both axes are looked at for medians."""
 NORMAL_MEDIAN = 0.6745
 """Median of the absolute value of a normal variable of standard deviation 1."""
 
 
-def binned_band_passed(stack: np.ndarray, pool: Executor) -> np.ndarray:
+def binned_stack(stack: np.ndarray, pool: Executor) -> np.ndarray:
     """Return a stack (Z, Y, X) binned, freed of background and of what all planes share.
 
-    int8, (Z, ceil(Y / BIN), ceil(X / BIN)), in 1 / STEPS of the standard deviation of the noise
-    (by the median of the absolute values, so that bright structure does not count).
+    int16, (Z, ceil(Y / BIN), ceil(X / BIN)), in 1 / STEPS of the standard deviation of the noise
+    (by the median of the absolute values, so that bright structure does not count). Heights are
+    compressed above BRIGHT.
     """
     shape = tuple(-(-size // BIN) for size in stack.shape[1:])
     values = np.empty((len(stack), *shape), dtype=np.float32)
-    for z, plane in enumerate(pool.map(_binned, stack)):
-        values[z] = plane
+    _fill(values, pool.map(_binned, stack))
     pattern = values.mean(axis=0) if len(stack) >= PLANES_FOR_PATTERN else np.float32(0)
-    for z, plane in enumerate(pool.map(lambda plane: _band_passed(plane - pattern), values)):
-        values[z] = plane
-    _smooth_along_z(values)
-    sample = np.abs(values[::2, ::3, ::3])
+    _fill(values, pool.map(lambda plane: _high_passed(plane - pattern), values))
+    sample = np.abs(values[::2, ::SAMPLED, ::SAMPLED])
     noise = float(np.median(sample)) / NORMAL_MEDIAN or float(sample.max()) or 1.0
-    result = np.empty(values.shape, dtype=np.int8)
-    for plane, target in zip(values, result, strict=True):
-        target[...] = np.rint(np.clip(plane / noise, -CLIP, CLIP) * STEPS)
+    result = np.empty(values.shape, dtype=np.int16)
+    _fill(result, pool.map(lambda plane: np.rint(_compressed(plane / noise) * STEPS), values))
     return result
+
+
+def _fill(target: np.ndarray, planes: Iterable[np.ndarray]) -> None:
+    """Write planes (Y, X) into a stack (Z, Y, X), one after another."""
+    for z, plane in enumerate(planes):
+        target[z] = plane
+
+
+def _compressed(values: np.ndarray) -> np.ndarray:
+    """Return values with those above BRIGHT compressed: continuous, and so is the slope."""
+    bright = values > BRIGHT
+    values[bright] = BRIGHT * (1 + np.log(values[bright] / BRIGHT))
+    return np.maximum(values, -BRIGHT, out=values)
 
 
 def _binned(plane: np.ndarray) -> np.ndarray:
     """Return a plane (Y, X) binned, the last row and column repeated where the size is odd."""
-    plane = np.nan_to_num(np.asarray(plane, dtype=np.float32))
+    plane = finite(plane)
     if any(size % BIN for size in plane.shape):
         plane = np.pad(plane, [(0, -size % BIN) for size in plane.shape], mode="edge")
     rows = plane[::2] + plane[1::2]
-    return (rows[:, ::2] + rows[:, 1::2]) / BIN**2
+    return (rows[:, ::2] + rows[:, 1::2]) * np.float32(1 / BIN**2)
 
 
-def _band_passed(plane: np.ndarray) -> np.ndarray:
+def finite(values: np.ndarray) -> np.ndarray:
+    """Return values as float32, those that are not finite as 0."""
+    if np.issubdtype(values.dtype, np.integer):
+        return values.astype(np.float32)
+    return np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
+
+
+def _high_passed(plane: np.ndarray) -> np.ndarray:
     shape = tuple(scipy.fft.next_fast_len(size, real=True) for size in plane.shape)
-    spectrum = scipy.fft.rfft2(plane - np.median(plane[::4, ::4]), s=shape)
-    spectrum *= band_pass(shape, BIN)
+    plane -= np.median(plane[::SAMPLED, ::SAMPLED])
+    spectrum = scipy.fft.rfft2(plane, s=shape)
+    spectrum *= high_pass(shape, BIN)
     return scipy.fft.irfft2(spectrum, s=shape)[: plane.shape[0], : plane.shape[1]]
-
-
-def _smooth_along_z(stack: np.ndarray) -> None:
-    """Smooth a stack in place with weights 1/4, 1/2, 1/4 along z; the ends are repeated."""
-    before = stack[0].copy()
-    for z in range(len(stack)):
-        current = stack[z].copy()
-        after = stack[min(z + 1, len(stack) - 1)]
-        stack[z] = 0.25 * (before + after) + 0.5 * current
-        before = current
 
 
 def moved_part(

@@ -9,6 +9,9 @@ TILE_SIZE = 40
 """Edge (px) that tiles come nearest to: small enough that 3 degrees of rotation turn the edge of
 a tile by 1 px only, large enough for several spots."""
 
+MOST_TILES = 4
+"""Tiles along a block's edge at most: a large block needs no more to show the gradients."""
+
 
 @dataclass(frozen=True)
 class Block:
@@ -30,7 +33,7 @@ class Block:
     def tiles(self) -> list[tuple[slice, slice]]:
         """Return the rows and columns of the tiles that the block is cut into."""
         rows, columns = (
-            _cut(where, max(1, round((where.stop - where.start) / TILE_SIZE)))
+            _cut(where, min(MOST_TILES, max(1, round((where.stop - where.start) / TILE_SIZE))))
             for where in (self.rows, self.columns)
         )
         return list(itertools.product(rows, columns))

@@ -10,28 +10,40 @@ FALSE_ACCEPT_RATE = 0.01
 THEORETICAL_THRESHOLD = 3.5
 """Least threshold: the largest of the few independent values around a prediction, each standard
 normal, passes it in fewer than 1 of 100 blocks."""
+LEAST_MATCHING = 0.5
+"""Part of the blocks that have to pass the threshold for a cycle to match: where nothing matches,
+the field can follow chance in a third of them."""
+SURE = 3.0
+"""Multiple of the threshold that chance does not reach."""
+LEAST_SURE = 0.1
+"""Part of the blocks that have to be sure where structure is too sparse for LEAST_MATCHING."""
 FEWEST_PAIRS = 3
 """Pairs from which on their spread is used."""
 
 
-def block_confidence(maps: list[TileMap | None], expected: np.ndarray) -> float:
+def block_confidence(maps: list[TileMap | None], expected_zyx: np.ndarray | None) -> float:
     """Return the confidence of a block from the maps of its tiles.
 
-    `expected` (n, 3) are the shifts that the maps are expected to show. The maps, in units of
-    their noise, are added around the expected shifts; the highest sum over the square root of
-    their number is standard normal for one shift of an unrelated pair. 0 where there is no map.
+    `expected_zyx` (n, 3) are the shifts that the maps are expected to show; None for their
+    middles. The maps, in units of their noise, are added around the expected shifts; the highest
+    sum over the square root of their number is standard normal for one shift of an unrelated
+    pair. 0 where there is no map.
     """
     parts = [
-        _around(found, lag) for found, lag in zip(maps, expected, strict=True) if found is not None
+        _around(found, found.middle_zyx if expected_zyx is None else expected_zyx[number])
+        for number, found in enumerate(maps)
+        if found is not None
     ]
     parts = [part for part in parts if part.shape == parts[0].shape]
     return float(np.sum(parts, axis=0).max() / np.sqrt(len(parts))) if parts else 0.0
 
 
-def _around(found: TileMap, lag: np.ndarray) -> np.ndarray:
+def _around(found: TileMap, shift: np.ndarray) -> np.ndarray:
     """Return the values next to a shift, one step in every direction, in units of the noise."""
     where = []
-    for size, step in zip(found.values.shape, np.rint(lag).astype(int), strict=True):
+    for size, step in zip(
+        found.values.shape, np.rint(shift - found.middle_zyx).astype(int), strict=True
+    ):
         middle = min(max(size // 2 + int(step), 1), size - 2) if size > 2 else 0
         where.append(slice(max(middle - 1, 0), middle + 2))
     return found.values[tuple(where)] / found.noise
@@ -50,3 +62,15 @@ def confidence_threshold(null: np.ndarray) -> float:
     reach = stats.t.ppf(1 - FALSE_ACCEPT_RATE, count - 1) * np.sqrt(1 + 1 / count)
     measured = float(np.mean(null) + reach * np.std(null, ddof=1))
     return max(measured, THEORETICAL_THRESHOLD)
+
+
+def cycle_matches(confidence: np.ndarray, threshold: float) -> bool:
+    """Return whether a cycle matches at all, from the confidences (n,) of its blocks.
+
+    Blocks of which both stacks show nothing have the confidence 0 and do not count.
+    """
+    seen = confidence[confidence != 0]
+    if not len(seen):
+        return False
+    matching, sure = np.mean(seen > threshold), np.mean(seen > SURE * threshold)
+    return bool(matching >= LEAST_MATCHING or sure >= LEAST_SURE)

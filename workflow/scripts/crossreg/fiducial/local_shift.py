@@ -12,9 +12,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from crossreg.fiducial import smooth_field
-from crossreg.fiducial.binned import binned_band_passed
+from crossreg.fiducial.binned import binned_stack
 from crossreg.fiducial.blocks import Block, block_grid, centre_yx, grid_shape
-from crossreg.fiducial.confidence import confidence_threshold
+from crossreg.fiducial.confidence import confidence_threshold, cycle_matches
 from crossreg.fiducial.consensus import agreeing_blocks
 from crossreg.fiducial.quality import block_qualities, preprocessing
 from crossreg.fiducial.reference import Reference
@@ -27,8 +27,8 @@ WIDE_SIGMA = 0.5
 """Uncertainty (px, planes) of the shifts of the wide search, seen on planted shifts."""
 WIDE_HEIGHT = 4.0
 """Height of a peak (standard deviations) that unrelated blocks reach often."""
-LEAST_MEASURED = 0.2
-"""Part of the blocks that have to match for a cycle to match at all."""
+LEAST_PLANES = 3
+"""Planes below which there is no shift in z."""
 SAMPLE_POINTS = 3
 """Points along each axis of a block over which the field is averaged."""
 
@@ -73,19 +73,21 @@ def local_shifts(
     """
     blocks = block_grid(reference.stack.shape[1:], reference.block_size_xy)
     with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, user_api="blas"):
-        binned = binned_band_passed(cycle, pool)
+        binned = binned_stack(cycle, pool)
         wide = wide_shifts(reference.binned, binned, blocks, global_shift_yx, pool)
-        matcher = TileMatcher(reference, cycle, binned, blocks, pool)
-        field = _wide_field(matcher.domain, blocks, wide)
-        found = matcher.measure(field)
+        domain = Domain(
+            reference.stack.shape[1:], reference.block_size_xy, (len(reference.stack) - 1) / 2
+        )
+        matcher = TileMatcher((reference.binned, binned), blocks, domain, pool)
+        found = matcher.measure(_wide_field(domain, blocks, wide))
         threshold = confidence_threshold(found.null)
         measured = found.confidence > threshold
-        if measured.mean() < LEAST_MEASURED:
+        if not cycle_matches(found.confidence, threshold):
             return _failed(reference, found, threshold)
-        total, sigma = found.field.mean_over(_sample_points(blocks, matcher.domain))
+        total, sigma = found.field.mean_over(_sample_points(blocks, domain))
         own = found.own_shifts(total, wide.shift_zyx)
         applied = total if borrow else own
-        if not matcher.has_depth:
+        if min(len(reference.stack), len(cycle)) < LEAST_PLANES:
             applied[:, 0] = own[:, 0] = sigma[:, 0] = 0.0
         quality = block_qualities(
             *(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.ndimage
 
+from crossreg.fiducial.binned import finite
 from crossreg.fiducial.blocks import Block, seen_by_both
 
 BOX = 64
@@ -33,11 +34,11 @@ class Preprocessing:
 
     def part(self, rows: slice, columns: slice) -> np.ndarray:
         """Return the preprocessed rows x columns (Z, y, x), float32."""
-        values = self.stack[:, rows, columns].astype(np.float32)
+        values = finite(self.stack[:, rows, columns])
         values -= self._background(rows, columns)
         values -= self.low
         values *= 1 / (self.high - self.low)
-        return np.clip(np.nan_to_num(values), 0, 1, out=values)
+        return np.clip(values, 0, 1, out=values)
 
     def _background(self, rows: slice, columns: slice) -> np.ndarray:
         """Return the background (Z, y, x) or (Z, 1, 1), interpolated between the boxes."""
@@ -61,7 +62,7 @@ def preprocessing(stack: np.ndarray, lower: float, higher: float, sigma: float) 
     `lower`, `higher`: cumulative fractions at which the voxels are clipped; `sigma`: limit of
     the sigma-clip of the background's estimate.
     """
-    sample = np.nan_to_num(stack[:, ::SAMPLED, ::SAMPLED].astype(np.float32))
+    sample = finite(stack[:, ::SAMPLED, ::SAMPLED])
     each = BOX // SAMPLED
     padding = [(0, 0), *((0, -size % each) for size in sample.shape[1:])]
     padded = np.pad(sample, padding, mode="edge")
@@ -145,7 +146,9 @@ def _quality(
     return [
         _nrmse(
             fixed.sum(axis=axis),
-            scipy.ndimage.shift(moved.sum(axis=axis), np.delete(rest, axis), order=1),
+            scipy.ndimage.shift(
+                moved.sum(axis=axis), np.delete(rest, axis), order=1, mode="grid-constant"
+            ),
         )
         for axis in range(3)
     ]

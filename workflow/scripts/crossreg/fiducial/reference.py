@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from crossreg.fiducial.binned import binned_band_passed
+from crossreg.fiducial.binned import binned_stack
 from crossreg.files import whole
 
 
@@ -14,7 +14,7 @@ from crossreg.files import whole
 class Reference:
     """What the cycles of a ROI need of the reference.
 
-    `stack` are the kept planes (Z, Y, X), `binned` the same binned and band-passed, and
+    `stack` are the kept planes (Z, Y, X), `binned` the same binned, and
     `block_size_xy` is the edge of a block in px.
     """
 
@@ -26,7 +26,7 @@ class Reference:
 def prepare_reference(stack: np.ndarray, *, block_size_xy: int, threads: int = 1) -> Reference:
     """Return the prepared reference for kept planes (Z, Y, X)."""
     with ThreadPoolExecutor(threads) as pool:
-        binned = binned_band_passed(stack, pool)
+        binned = binned_stack(stack, pool)
     return Reference(np.ascontiguousarray(stack), binned, block_size_xy)
 
 

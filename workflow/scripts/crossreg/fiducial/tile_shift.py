@@ -1,7 +1,5 @@
 """The shift that a tile's correlation shows, how sure it is, and where it belongs."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from crossreg.fiducial.band_pass import taper
@@ -12,6 +10,8 @@ from crossreg.fiducial.tile_map import TAPERED, TileMap
 
 UNKNOWN = 100.0
 """Sigma (px) of a shift that the map does not show."""
+NO_DEPTH = 1.0
+"""Sigma (planes) of the shift in z of stacks without depth, which is 0."""
 BEST_RESIDUAL = 0.02
 """Least part of a tile's energy that counts as unmatched: no two images are quite alike."""
 SMALLEST_VALUE = 1e-6
@@ -20,17 +20,12 @@ STRUCTURE = 2.0
 """Standard deviations of the noise that structure exceeds in both stacks."""
 
 
-@dataclass(frozen=True)
-class TileShift:
-    """The shift (3,) relative to the map's middle, its sigma (3,), and the correlation there."""
+def tile_shift(
+    found: TileMap, expected_zyx: np.ndarray, sigma_zyx: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (shift, its sigma), both (3,): the most probable, given what is expected (3,).
 
-    shift_zyx: np.ndarray
-    sigma_zyx: np.ndarray
-    correlation: float
-
-
-def tile_shift(found: TileMap, expected_zyx: np.ndarray, sigma_zyx: np.ndarray) -> TileShift:
-    """Return the most probable shift given what is expected (3,) and how surely (3,).
+    `sigma_zyx` (3,) says how sure the expectation is. A stack without depth has no shift in z.
 
     The log-likelihood of a shift is c |c| / (2 noise**2) at the correlation c. The top of the
     peak is that of a parabola through the logarithms (exact for a Gaussian peak), and the noise
@@ -39,7 +34,7 @@ def tile_shift(found: TileMap, expected_zyx: np.ndarray, sigma_zyx: np.ndarray) 
     values = found.values
     score = values * np.abs(values) / (2 * found.noise**2)
     for axis, size in enumerate(values.shape):
-        lags = np.arange(size) - size // 2
+        lags = np.arange(size) - size // 2 + found.middle_zyx[axis]
         cost = 0.5 * ((lags - expected_zyx[axis]) / sigma_zyx[axis]) ** 2
         score = score - cost.reshape([-1 if other == axis else 1 for other in range(3)])
     inner = tuple(slice(1, -1) if size > 1 else slice(None) for size in values.shape)
@@ -48,18 +43,20 @@ def tile_shift(found: TileMap, expected_zyx: np.ndarray, sigma_zyx: np.ndarray) 
     return _top(found, index)
 
 
-def _top(found: TileMap, index: tuple[int, ...]) -> TileShift:
+def _top(found: TileMap, index: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     correlation = float(found.values[index])
     shift, sigma = np.zeros(3), np.full(3, UNKNOWN)
     for axis, size in enumerate(found.values.shape):
-        shift[axis] = index[axis] - size // 2
+        shift[axis] = index[axis] - size // 2 + found.middle_zyx[axis]
         around = np.log(np.maximum(neighbours(found.values, index, axis), SMALLEST_VALUE))
         offset, curvature = parabola(around)
         if size > 1 and correlation > 0 and curvature < 0:
             unmatched = found.noise * np.sqrt(max(1 - correlation**2, BEST_RESIDUAL))
             shift[axis] += offset
             sigma[axis] = unmatched / correlation / np.sqrt(-curvature)
-    return TileShift(shift, sigma, correlation)
+    if found.values.shape[0] == 1:
+        shift[0], sigma[0] = 0.0, NO_DEPTH
+    return shift, sigma
 
 
 def structure_position(

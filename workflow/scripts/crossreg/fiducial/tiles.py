@@ -1,23 +1,25 @@
 """The shifts of all tiles of a cycle, and the smooth field through them."""
 
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.fft
 
 from crossreg.fiducial import smooth_field
+from crossreg.fiducial.binned import in_bins
 from crossreg.fiducial.blocks import Block, centre_yx
 from crossreg.fiducial.confidence import block_confidence
-from crossreg.fiducial.reference import Reference
 from crossreg.fiducial.smooth_field import Domain, SmoothField
-from crossreg.fiducial.tile_map import TileMap, clip_level, common_part, tile_map, tile_spectrum
+from crossreg.fiducial.tile_map import TileMap, TileSpectra, tile_map, tile_spectra
 from crossreg.fiducial.tile_shift import UNKNOWN, structure_position, tile_shift
 
-ROUNDS = 3
+ROUNDS = 2
 """Rounds of measuring tiles around the field and fitting the field to them."""
-OFF_CENTRE = 0.8
-"""Distance (px, planes) of a map's middle from its prediction from which on it is done again."""
+OFF_TARGET = 0.2
+"""Distance (px, planes) of the prediction from where a tile was measured from which on it is
+measured again."""
+SAME_PLACE = 0.5
+"""Change of a shift (px, planes) that does not change where its structure is."""
 PREDICTION_FLOOR = 0.3
 """Uncertainty (px, planes) that a prediction has at least: what the field cannot follow."""
 USEFUL_SIGMA = 2.0
@@ -28,22 +30,32 @@ the null distribution."""
 
 
 @dataclass(frozen=True)
-class Measurements:
-    """What the tiles say.
+class TileShifts:
+    """Shifts of m tiles: `shift_zyx`, `sigma_zyx` and `position_zyx` where they hold (m, 3)."""
 
-    Tiles (m,): `block` is the number of their block, `shift_zyx`, `sigma_zyx`, `position_zyx`
-    (m, 3) where it holds, `useful` whether they count. Blocks (n,): `confidence`. `null` (k,)
-    are confidences of blocks that cannot match. `field` is the smooth field.
-    """
-
-    block: np.ndarray
     shift_zyx: np.ndarray
     sigma_zyx: np.ndarray
     position_zyx: np.ndarray
-    useful: np.ndarray
+
+    @property
+    def useful(self) -> np.ndarray:
+        """Return which tiles (m,) say something about the field."""
+        return self.sigma_zyx.max(axis=1) < USEFUL_SIGMA
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """What the tiles say: their shifts, and the smooth field through them.
+
+    `tiles_of_block` are the numbers of the tiles of each of n blocks, `confidence` (n,) how
+    sure it is that they match, and `null` (k,) the confidences of blocks that cannot match.
+    """
+
+    tiles: TileShifts
+    tiles_of_block: list[np.ndarray]
+    field: SmoothField
     confidence: np.ndarray
     null: np.ndarray
-    field: SmoothField
 
     def own_shifts(self, field_zyx: np.ndarray, wide_zyx: np.ndarray) -> np.ndarray:
         """Return the shift (n, 3) of each block from its own tiles only.
@@ -52,134 +64,126 @@ class Measurements:
         field's value in the block (n, 3); a block without a useful tile has that of the wide
         search (n, 3).
         """
-        expected, _ = self.field.at(self.position_zyx)
-        weights = np.where(self.useful[:, None], self.sigma_zyx**-2, 0.0)
+        deviation = self.tiles.shift_zyx - self.field.at(self.tiles.position_zyx)[0]
+        weights = np.where(self.tiles.useful[:, None], self.tiles.sigma_zyx**-2, 0.0)
         own = wide_zyx.copy()
-        for number in range(len(own)):
-            mine = self.block == number
+        for number, mine in enumerate(self.tiles_of_block):
             total = weights[mine].sum(axis=0)
             if np.all(total > 0):
-                deviation = (weights * (self.shift_zyx - expected))[mine].sum(axis=0) / total
-                own[number] = field_zyx[number] + deviation
+                mean = (weights * deviation)[mine].sum(axis=0) / total
+                own[number] = field_zyx[number] + mean
         return own
 
 
 class TileMatcher:
-    """Matches the tiles of two stacks around a predicted field."""
+    """Matches the tiles of two binned stacks (Z, y, x) around a predicted field."""
 
     def __init__(
         self,
-        reference: Reference,
-        cycle: np.ndarray,
-        binned: np.ndarray,
+        stacks: tuple[np.ndarray, np.ndarray],
         blocks: list[Block],
+        domain: Domain,
         pool: Executor,
     ) -> None:
-        self.stacks = (reference.stack, cycle)
-        self.binned = (reference.binned, binned)
-        self.clips = tuple(clip_level(stack) for stack in self.stacks)
-        self.blocks = blocks
-        self.pool = pool
+        """Take the binned (reference, cycle), and the blocks and domain of the image."""
+        self.stacks, self.domain, self.pool = stacks, domain, pool
         self.tiles = [tile for block in blocks for tile in block.tiles()]
-        self.block = np.repeat(np.arange(len(blocks)), [len(b.tiles()) for b in blocks])
-        self.domain = Domain(
-            reference.stack.shape[1:], reference.block_size_xy, (len(reference.stack) - 1) / 2
-        )
-        self.planes = scipy.fft.next_fast_len(max(len(s) for s in self.stacks), real=True)
-        self.has_depth = min(len(stack) for stack in self.stacks) > 2
+        ends = np.cumsum([len(block.tiles()) for block in blocks])
+        self.tiles_of_block = np.split(np.arange(len(self.tiles)), ends[:-1])
         centres = np.array([centre_yx(*tile) for tile in self.tiles])
-        self.centres = np.column_stack([np.full(len(centres), self.domain.middle_plane), centres])
+        self.centres = np.column_stack([np.full(len(centres), domain.middle_plane), centres])
 
     def measure(self, field: SmoothField) -> Measurements:
         """Return the tiles' shifts, starting from a first field."""
-        maps, null, used = self._first_maps(field)
-        for _ in range(ROUNDS):
-            expected, sigma = field.at(self.centres)
-            again = np.flatnonzero(np.abs(expected - used)[:, self._axes].max(axis=1) > OFF_CENTRE)
-            used[again] = self._whole(expected[again])
-            for number, found in zip(
-                again, self.pool.map(self._map, again, used[again]), strict=True
-            ):
-                maps[number] = found
-            shift, sigma, position = self._shifts(maps, used, expected, sigma)
-            useful = sigma[:, self._axes].max(axis=1) < USEFUL_SIGMA
-            if not useful.any():
-                break
-            if not self.has_depth:
-                sigma[:, 0] = 1.0
-            field = smooth_field.fit(self.domain, position[useful], shift[useful], sigma[useful])
-        expected, _ = field.at(self.centres)
-        confidence = np.array(
-            [
-                block_confidence([maps[t] for t in mine], (expected - used)[mine])
-                for mine in (np.flatnonzero(self.block == n) for n in range(len(self.blocks)))
-            ]
-        )
-        return Measurements(
-            self.block, shift, sigma, position, useful, confidence, np.array(null), field
-        )
+        expected, sigma = field.at(self.centres)
+        aimed = expected.copy()
+        maps, null = self._first_maps(aimed)
+        tiles = self._shifts(maps, expected, sigma, None)
+        for round_ in range(ROUNDS):
+            if tiles.useful.any():
+                field = self._field(tiles)
+                expected, sigma = field.at(self.centres)
+            if round_ < ROUNDS - 1:
+                self._aim_again(maps, aimed, expected)
+                tiles = self._shifts(maps, expected, sigma, tiles)
+        confidence = [
+            block_confidence([maps[tile] for tile in mine], expected[mine])
+            for mine in self.tiles_of_block
+        ]
+        return Measurements(tiles, self.tiles_of_block, field, np.array(confidence), null)
 
-    @property
-    def _axes(self) -> slice:
-        return slice(0 if self.has_depth else 1, 3)
+    def _field(self, tiles: TileShifts) -> SmoothField:
+        """Return the smooth field through the useful tiles."""
+        values = tiles.position_zyx, tiles.shift_zyx, tiles.sigma_zyx
+        return smooth_field.fit(self.domain, *(part[tiles.useful] for part in values))
 
-    def _whole(self, shift_zyx: np.ndarray) -> np.ndarray:
-        whole = np.rint(shift_zyx)
-        if not self.has_depth:
-            whole[:, 0] = 0
-        return whole
+    def _aim_again(
+        self, maps: list[TileMap | None], aimed: np.ndarray, expected: np.ndarray
+    ) -> None:
+        """Replace the maps of tiles that were aimed at a shift (m, 3) that is not expected now."""
+        again = np.flatnonzero(np.abs(expected - aimed).max(axis=1) > OFF_TARGET)
+        aimed[again] = expected[again]
+        for number, found in zip(again, self.pool.map(self._map, again, aimed[again]), strict=True):
+            maps[number] = found
 
-    def _map(self, number: int, shift_zyx: np.ndarray) -> TileMap | None:
-        spectra = self._spectra(number, shift_zyx)
-        return None if spectra is None else tile_map(*spectra)
+    def _spectra(self, number: int, expected_zyx: np.ndarray) -> TileSpectra | None:
+        rows, columns = self.tiles[number]
+        return tile_spectra(*self.stacks, (in_bins(rows), in_bins(columns)), expected_zyx)
 
-    def _spectra(self, number: int, shift_zyx: np.ndarray) -> tuple | None:
-        parts = common_part(*self.stacks, self.tiles[number], shift_zyx)
-        if parts is None:
-            return None
-        shape = (self.planes, *(where.stop - where.start for where in self.tiles[number]))
-        one, two = (
-            tile_spectrum(part, clip, shape) for part, clip in zip(parts, self.clips, strict=True)
-        )
-        return one, two, shape, parts[0].shape
+    def _map(self, number: int, expected_zyx: np.ndarray) -> TileMap | None:
+        spectra = self._spectra(number, expected_zyx)
+        return None if spectra is None else tile_map(spectra)
 
-    def _first_maps(self, field: SmoothField) -> tuple[list, list, np.ndarray]:
-        used = self._whole(field.at(self.centres)[0])
-        numbers = [np.flatnonzero(self.block == n) for n in range(len(self.blocks))]
-        rows = [numbers[n : n + BLOCKS_IN_A_ROW] for n in range(0, len(numbers), BLOCKS_IN_A_ROW)]
-        maps, null = [], []
-        for own, others in self.pool.map(lambda row: self._row(row, used), rows):
+    def _first_maps(self, expected: np.ndarray) -> tuple[list[TileMap | None], np.ndarray]:
+        """Return (maps of all tiles, confidences of blocks that cannot match)."""
+        count = len(self.tiles_of_block)
+        rows = [range(n, min(n + BLOCKS_IN_A_ROW, count)) for n in range(0, count, BLOCKS_IN_A_ROW)]
+        maps: list[TileMap | None] = []
+        null: list[float] = []
+        for own, others in self.pool.map(lambda row: self._row(row, expected), rows):
             maps += own
             null += others
-        return maps, null, used
+        return maps, np.array(null)
 
-    def _row(self, row: list[np.ndarray], used: np.ndarray) -> tuple[list, list]:
-        """Return (maps of the tiles of some blocks, confidences of each with its predecessor)."""
-        maps, null, before = [], [], []
-        for numbers in row:
-            spectra = [self._spectra(n, used[n]) for n in numbers]
-            maps += [None if s is None else tile_map(*s) for s in spectra]
-            if before:
-                unrelated = [
-                    tile_map(s[0], b[1], *s[2:])
-                    for s, b in zip(spectra, before, strict=False)
-                    if s is not None and b is not None and s[2] == b[2]
-                ]
-                if 2 * len(unrelated) > len(numbers):
-                    null.append(block_confidence(unrelated, np.zeros((len(unrelated), 3))))
+    def _row(self, row: range, expected: np.ndarray) -> tuple[list[TileMap | None], list[float]]:
+        """Return (maps of the tiles of some blocks, confidence of each with its predecessor)."""
+        maps: list[TileMap | None] = []
+        null: list[float] = []
+        before: list[TileSpectra | None] = []
+        for block in row:
+            spectra = [self._spectra(tile, expected[tile]) for tile in self.tiles_of_block[block]]
+            maps += [None if tile is None else tile_map(tile) for tile in spectra]
+            unrelated = [
+                tile_map(replace(tile, cycle=other.cycle))
+                for tile, other in zip(spectra, before, strict=False)
+                if tile is not None and other is not None and tile.shape == other.shape
+            ]
+            if 2 * len(unrelated) > len(spectra):
+                null.append(block_confidence(unrelated, None))
             before = spectra
         return maps, null
 
-    def _shifts(self, maps, used, expected, sigma):
-        """Return (shifts, sigmas, positions), each (m, 3), of all tiles."""
+    def _shifts(
+        self,
+        maps: list[TileMap | None],
+        expected: np.ndarray,
+        sigma: np.ndarray,
+        before: TileShifts | None,
+    ) -> TileShifts:
+        """Return the most probable shifts of all tiles, given what is expected (m, 3).
 
-        def one(number: int) -> tuple:
+        A tile whose shift is near the one of the round before keeps its position.
+        """
+        sigma = np.hypot(sigma, PREDICTION_FLOOR)
+
+        def one(number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             found = maps[number]
             if found is None:
                 return expected[number], np.full(3, UNKNOWN), self.centres[number]
-            spread = np.hypot(sigma[number], PREDICTION_FLOOR)
-            top = tile_shift(found, expected[number] - used[number], spread)
-            shift = used[number] + top.shift_zyx
-            return shift, top.sigma_zyx, structure_position(*self.binned, self.tiles[number], shift)
+            shift, uncertainty = tile_shift(found, expected[number], sigma[number])
+            if before is not None and np.all(np.abs(shift - before.shift_zyx[number]) < SAME_PLACE):
+                return shift, uncertainty, before.position_zyx[number]
+            return shift, uncertainty, structure_position(*self.stacks, self.tiles[number], shift)
 
-        return (np.array(part) for part in zip(*self.pool.map(one, range(len(maps))), strict=True))
+        found = zip(*self.pool.map(one, range(len(maps))), strict=True)
+        return TileShifts(*(np.array(part) for part in found))

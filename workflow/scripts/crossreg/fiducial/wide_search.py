@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.fft
 
-from crossreg.fiducial.band_pass import taper
+from crossreg.fiducial.band_pass import low_pass, taper
 from crossreg.fiducial.binned import BIN, in_bins, moved_part
 from crossreg.fiducial.blocks import Block
 from crossreg.fiducial.peak import sub_pixel_peak
@@ -61,6 +61,7 @@ def _peak(reference: np.ndarray, cycle: np.ndarray, planes: int) -> tuple[np.nda
     shape = (planes, *reference.shape[1:])
     spectrum = scipy.fft.rfftn(reference, s=shape)
     spectrum *= np.conj(scipy.fft.rfftn(cycle, s=shape))
+    spectrum *= np.square(low_pass(shape, BIN))
     correlation = scipy.fft.irfftn(spectrum, s=shape)
     noise = float(np.sqrt(np.mean(np.square(correlation))))
     if noise == 0:
