@@ -54,11 +54,15 @@ def record(z):
     return {"z": z, "resolvedTiles": {"EM": {}}, "patches": [{"oid": 7}], "outside": []}
 
 
+def draft(frozen, entry, record):
+    return f"<{record['z']}/>".encode()
+
+
 def freeze(folder, zs=(1.0, 2.5), **given):
     with freezing(folder) as freezer:
         for z in zs:
-            freezer.add_section(record(z), f"u{z}", f"<{z}/>".encode(), {"EM": 3}, 0)
-        return freezer.finish(head(**given))
+            freezer.add_section(record(z), f"u{z}", {"EM": 3}, 0)
+        return freezer.finish(head(**given), draft)
 
 
 def snapshot(folder):
@@ -109,7 +113,18 @@ def test_the_hash_is_of_everything_but_itself_and_info(tmp_path):
     frozen = freeze(tmp_path)
     assert fingerprint(frozen | {"info": {}, "sha256": ""}) == frozen["sha256"]
     for key in frozen.keys() - {"info", "sha256"}:
-        assert fingerprint(frozen | {key: "changed"}) != frozen["sha256"], key
+        changed = [{"changed": 1}] if key == "sections" else "changed"
+        assert fingerprint(frozen | {key: changed}) != frozen["sha256"], key
+
+
+def test_projects_carry_the_hash_and_their_own_hashes_are_kept(tmp_path):
+    with freezing(tmp_path) as freezer:
+        freezer.add_section(record(1.0), "u", {"EM": 3}, 0)
+        frozen = freezer.finish(head(), lambda frozen, *_: frozen["sha256"].encode())
+    assert frozen == read_frozen(tmp_path)
+    (entry,) = frozen["sections"]
+    create_once(tmp_path / "00001.xml", frozen["sha256"].encode())
+    assert project_status(tmp_path, entry) == "untouched"
 
 
 def test_there_is_none_before(tmp_path):
@@ -165,17 +180,17 @@ def test_reading_changes_nothing(tmp_path):
 
 def test_a_failed_freezing_leaves_nothing(tmp_path):
     with pytest.raises(UserError, match="no images"), freezing(tmp_path) as freezer:
-        freezer.add_section(record(1.0), "u", b"", {}, 0)
+        freezer.add_section(record(1.0), "u", {}, 0)
         raise UserError("no images")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_another_that_froze_meanwhile_wins(tmp_path):
     with pytest.raises(UserError, match="already frozen"), freezing(tmp_path) as freezer:
-        freezer.add_section(record(9.0), "u", b"", {}, 0)
+        freezer.add_section(record(9.0), "u", {}, 0)
         (tmp_path / "frozen").mkdir()
         (tmp_path / "frozen" / "frozen.json").write_text("{}")
-        freezer.finish(head())
+        freezer.finish(head(), draft)
     assert [path.name for path in tmp_path.iterdir()] == ["frozen"]
 
 
@@ -186,7 +201,7 @@ def test_a_killed_freezing_leaves_nothing_that_counts(tmp_path):
         sys.path.insert(0, {str(SCRIPTS)!r})
         from crossreg.crossmodal.frozen import freezing
         with freezing(Path({str(tmp_path)!r})) as freezer:
-            freezer.add_section({record(7.0)!r}, "u", b"", {{}}, 0)
+            freezer.add_section({record(7.0)!r}, "u", {{}}, 0)
             print("ready", flush=True)
             time.sleep(60)
     """

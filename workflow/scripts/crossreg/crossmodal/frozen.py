@@ -6,7 +6,7 @@ one step, and are never written again. Both are canonical JSON.
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +32,9 @@ MISSING = "missing"
 Frozen = dict[str, Any]
 """The content of frozen.json."""
 
+Draft = Callable[[Frozen, dict[str, Any], dict[str, Any]], bytes]
+"""Returns the project as it is created, from frozen.json, its entry of a section, its record."""
+
 
 @dataclass
 class Freezer:
@@ -41,39 +44,42 @@ class Freezer:
     entries: list[dict[str, Any]] = field(default_factory=list)
 
     def add_section(
-        self,
-        record: dict[str, Any],
-        unuid: str,
-        draft: bytes,
-        tiles: dict[str, int],
-        sticks_out: int,
+        self, record: dict[str, Any], unuid: str, tiles: dict[str, int], sticks_out: int
     ) -> None:
-        """Keep a section: its record (z, resolvedTiles, patches, outside) and its project.
+        """Keep a section's record (z, resolvedTiles, patches, outside).
 
-        `draft` is the project as it will be created, `tiles` the number of tiles of each
-        stack, `sticks_out` how many EM tiles reach beyond the box.
+        `tiles` is the number of tiles of each stack, `sticks_out` how many EM tiles reach
+        beyond the box.
         """
         stem = section_stem(record["z"])
         data = canonical_json(record).encode()
-        (self.folder / SECTIONS_FOLDER / f"{stem}.json").write_bytes(data)
+        self._record_file(stem).write_bytes(data)
         self.entries.append(
             {
                 "z": record["z"],
                 "stem": stem,
                 "unuid": unuid,
                 "sha256": sha256_of_bytes(data),
-                "draftSha256": sha256_of_bytes(draft),
                 "tiles": tiles,
                 "sticksOut": sticks_out,
             }
         )
 
-    def finish(self, head: dict[str, Any]) -> Frozen:
-        """Return the frozen configuration, written: `head` (see `frozen_head`) and the sections."""
+    def finish(self, head: dict[str, Any], draft: Draft) -> Frozen:
+        """Return the frozen configuration, written: `head` (see `frozen_head`) and the sections.
+
+        `draft` makes the projects, which carry the hash of the frozen configuration.
+        """
         frozen = head | {"format": FORMAT, "sections": self.entries}
         frozen["sha256"] = fingerprint(frozen)
+        for entry in self.entries:
+            record = read_json(self._record_file(entry["stem"]))
+            entry["draftSha256"] = sha256_of_bytes(draft(frozen, entry, record))
         (self.folder / FROZEN_FILE).write_text(canonical_json(frozen), encoding="utf-8")
         return frozen
+
+    def _record_file(self, stem: str) -> Path:
+        return self.folder / SECTIONS_FOLDER / f"{stem}.json"
 
 
 @contextmanager
@@ -131,8 +137,16 @@ def frozen_head(
 
 
 def fingerprint(frozen: Frozen) -> str:
-    """Return the SHA-256 of a frozen configuration, over everything but itself and `info`."""
-    return sha256({key: value for key, value in frozen.items() if key not in NOT_HASHED})
+    """Return the SHA-256 of a frozen configuration, over everything but itself and `info`.
+
+    The hashes of the projects as created do not count either: those carry this one.
+    """
+    hashed = {key: value for key, value in frozen.items() if key not in NOT_HASHED}
+    hashed["sections"] = [
+        {key: value for key, value in entry.items() if key != "draftSha256"}
+        for entry in frozen.get("sections", [])
+    ]
+    return sha256(hashed)
 
 
 def read_frozen(folder: Path) -> Frozen | None:
