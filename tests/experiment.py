@@ -58,6 +58,17 @@ class Experiment:
             timeout=TIMEOUT_S,
         )
 
+    def start(self, *options: str, env: dict[str, str] | None = None) -> subprocess.Popen:
+        """Start a run and return its process; what it prints comes together through a pipe."""
+        return subprocess.Popen(
+            self.command(*options),
+            cwd=self.folder,
+            env=os.environ | (env or {}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
     def succeed(self, *options: str) -> str:
         """Run the workflow, which must succeed, and return what it printed."""
         done = self.snakemake(*options)

@@ -1,0 +1,89 @@
+"""The workflow on a real SLURM: same bytes as a local run, whatever happens to single jobs."""
+
+import fcntl
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from experiment import REPOSITORY, make_experiment
+from slurm_cluster import Cluster, reason_against, wait_until
+
+TABLES = (
+    "results/register_global.ecsv",
+    "results/register_global.json",
+    "results/register_local_block3D.ecsv",
+)
+PROFILE = [
+    *("--profile", str(REPOSITORY / "profiles" / "slurm")),
+    # This cluster keeps no accounts, its jobs last seconds, and its only node sees all files.
+    *("--slurm-status-command", "squeue"),
+    *("--slurm-init-seconds-before-status-checks", "7"),
+    *("--latency-wait", "5"),
+]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Return a running cluster; only one at a time on a machine."""
+    reason = reason_against()
+    if reason:
+        pytest.skip(reason)
+    folder = Path(tempfile.mkdtemp(prefix="crossreg-slurm-"))
+    with (Path(tempfile.gettempdir()) / "crossreg-slurm.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        running = Cluster(folder)
+        yield running
+        running.stop()
+    shutil.rmtree(folder)
+
+
+def test_cancelled_and_too_large_jobs_are_repeated_and_the_tables_equal_a_local_run(
+    cluster, finished, tmp_path
+):
+    experiment = make_experiment(tmp_path / "on_slurm")
+    # The first attempt of the local steps gets less memory than Python itself needs.
+    little = "register_local:mem_mb=100 if attempt == 1 else 1000"
+    process = experiment.start(
+        *PROFILE, "--set-resources", little, "--", *TABLES, env=cluster.environment
+    )
+    cancelled = cancel_one(cluster, "rule_register_global")
+    printed = process.communicate(timeout=280)[0]
+    assert process.returncode == 0, printed
+    assert experiment.tables() == {name: finished.tables()[name] for name in experiment.tables()}
+    assert len(experiment.tables()) == len(TABLES)
+    assert cancelled in printed
+    repeated = printed.count("Trying to restart job")
+    # One cancelled cycle, and four over their memory.
+    assert repeated == 5, printed
+    assert submitted_memory(cluster, "rule_register_local") == [100, 1000]
+    # 2 + 2 references, 4 + 4 cycles, 2 merges; 5 of them twice: 19 jobs in 8 submissions.
+    assert len(cluster.submissions.read_text().splitlines()) <= 8
+    assert experiment.leftovers() == []
+    # Without SLURM there is nothing left to do: it recorded what a local run records.
+    assert "Nothing to be done" in experiment.succeed("--", *TABLES)
+
+
+def cancel_one(cluster, comment) -> str:
+    """Cancel the first job with this comment that runs; return its number."""
+    found = []
+
+    def running():
+        for line in cluster.run("squeue", "--noheader", "--format=%i %t %k").splitlines():
+            number, state, told = line.split(maxsplit=2)
+            if state == "R" and comment in told:
+                found.append(number)
+                return True
+        return False
+
+    wait_until(running, 120)
+    cluster.run("scancel", found[0])
+    return found[0].split("_")[0]
+
+
+def submitted_memory(cluster, comment) -> list[int]:
+    """Return the MB asked for in the submissions with this comment, without the array's own few."""
+    lines = [line for line in cluster.submissions.read_text().splitlines() if comment in line]
+    asked = [int(line.partition(" --mem ")[2].split()[0]) for line in lines]
+    return [megabytes // 100 * 100 for megabytes in asked]
