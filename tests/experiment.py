@@ -76,12 +76,14 @@ class Experiment:
         return done.stdout + done.stderr
 
     def pending(self) -> set[str]:
-        """Return the outputs in `results`, without suffix, that a plain run would make now."""
+        """Return what in `results` a plain run would make now: STEP/ROI/CYCLE, merged tables."""
         done = self.snakemake("--summary", "all")
         assert done.returncode == 0, done.stderr
         rows = csv.DictReader(io.StringIO(done.stdout), delimiter="\t")
         outputs = {row["output_file"] for row in rows if row["plan"] != "no update"}
-        return {str(Path(path).relative_to("results").with_suffix("")) for path in outputs}
+        places = {_place(Path(path).relative_to("results")) for path in outputs}
+        # Previews come out of the jobs of the other steps.
+        return {place for place in places if not place.startswith("previews")}
 
     def tables(self) -> dict[str, bytes]:
         """Return the merged tables: name -> content."""
@@ -103,6 +105,12 @@ class Experiment:
         content = json.loads(path.read_text())
         content["common"][section][key] = value
         path.write_text(json.dumps(content))
+
+
+def _place(path: Path) -> str:
+    """Return FOLDER/ROI/CYCLE of an output of a cycle, FOLDER/ROI of a ROI, or the table's name."""
+    depth = 2 if path.parts[0] == "reference" else 3
+    return "/".join(path.with_suffix("").parts[:depth])
 
 
 def make_experiment(

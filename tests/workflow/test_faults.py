@@ -1,10 +1,18 @@
 """What goes wrong around a run: killed, full, vanished, odd names. Nothing is lost or spoilt."""
 
+import contextlib
+import os
+import random
 import shutil
+import signal
 import subprocess
 import time
+from pathlib import Path
+
+import pytest
 
 from crossreg.fiducial.tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, read_table
+from experiment import TIMEOUT_S, Experiment
 
 
 def read_merged(experiment):
@@ -66,6 +74,62 @@ def test_second_run_on_the_same_results_is_refused_in_one_sentence(fresh):
     assert f"process {first.pid} on" in told[0]
     assert "Traceback" not in second.stderr
     assert first.returncode == 0
+
+
+def processes(experiment, word):
+    """Return the numbers of this experiment's processes with a word in their command."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and Path(entry, "cwd").resolve() == experiment.folder:
+                command = Path(entry, "cmdline").read_bytes().decode(errors="replace")
+                if word in command:
+                    found.append(int(entry.name))
+    return found
+
+
+def kill_at_random(experiment, rng):
+    """Start a run and kill, at a random moment, the run itself or one of its jobs."""
+    with (experiment.folder / "killed.log").open("w") as log:
+        run = subprocess.Popen(experiment.command(), cwd=experiment.folder, stdout=log, stderr=log)
+        wait_for(experiment.results / "logs" / "run.lock")
+        time.sleep(rng.uniform(0, 8))
+        jobs = processes(experiment, "workflow/scripts/")
+        victim = rng.choice([run.pid, *jobs])
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(victim, signal.SIGKILL)
+        if victim == run.pid:
+            run.wait()
+            return "run"
+        # A job that was killed fails; the run goes on and ends with an error, if it was in time.
+        run.wait(TIMEOUT_S)
+        return "job"
+
+
+def check_killed(folder, finished, seed, kills):
+    """Kill so many runs one after the other; a plain run then ends as if nothing had been."""
+    rng = random.Random(seed)
+    experiment = Experiment(folder)
+    folder.mkdir()
+    for name in ("images", "parameters.json", "config.yaml"):
+        source = finished.folder / name
+        (shutil.copytree if source.is_dir() else shutil.copy2)(source, folder / name)
+    for _ in range(kills):
+        kill_at_random(experiment, rng)
+    experiment.succeed()
+    assert experiment.tables() == finished.tables()
+    assert experiment.leftovers() == []
+    assert experiment.pending() == set()
+
+
+def test_killed_runs_and_jobs_leave_nothing_for_the_person_to_do(finished, tmp_path):
+    check_killed(tmp_path / "killed", finished, seed=0, kills=5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 11))
+def test_killed_runs_and_jobs_leave_nothing_for_the_person_to_do_often(finished, tmp_path, seed):
+    check_killed(tmp_path / "killed", finished, seed, kills=3)
 
 
 def wait_for(path, seconds=60):

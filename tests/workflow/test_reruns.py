@@ -11,13 +11,19 @@ from experiment import copied_repository, write_stack
 MERGES = {"register_global", "register_local_block3D"}
 
 
-def jobs(roi: str, *cycles: str, steps=("register_global", "register_local")) -> set[str]:
+STEPS = ("register_global", "register_local", "pictures")
+# Pictures show what the local step measured.
+LOCAL = STEPS[1:]
+
+
+def jobs(roi: str, *cycles: str, steps=STEPS) -> set[str]:
     """Return the outputs of the steps of cycles."""
     return {f"{step}/{roi}/{cycle}" for step in steps for cycle in cycles}
 
 
-def references(roi: str) -> set[str]:
-    return {f"reference/{roi}/projection", f"reference/{roi}/blocks"}
+def all_jobs(steps) -> set[str]:
+    """Return the outputs of the steps of all cycles."""
+    return jobs("001", "RT1", "RT2", steps=steps) | jobs("002", "RT1", "RT2", steps=steps)
 
 
 def test_nothing_is_made_again_without_a_change(again):
@@ -49,25 +55,40 @@ def test_added_cycle_is_made_and_merged(again):
 def test_removed_cycle_leaves_the_merged_tables(again):
     again.image("002", "RT2").unlink()
     assert again.pending() == MERGES
-    again.succeed()
-    assert b"RT2" in again.tables()["register_global.json"]
+    printed = again.succeed()
+    old = again.results / "register_local" / "002" / "RT2.ecsv"
+    assert "files in results are of cycles no longer there" in printed
+    assert str(old.relative_to(again.folder)) in listed(again)
+    assert old.exists()
     kept = json.loads(again.tables()["register_global.json"])
     assert {roi: sorted(cycles) for roi, cycles in kept.items()} == {
         "ROI:001": ["RT1", "RT2"],
         "ROI:002": ["RT1"],
     }
 
+    again.succeed("prune")
+    assert not old.exists()
+    assert not list(again.results.rglob("*002*/RT2*"))
+    assert again.pending() == set()
+
+
+def listed(experiment) -> list[str]:
+    return (experiment.results / "logs" / "old_files.txt").read_text().splitlines()
+
 
 def test_changed_reference_reruns_its_roi_only(again):
     write_stack(again.image("002", "RT0"), "002", "RT0", seed=1)
-    assert again.pending() == references("002") | jobs("002", "RT1", "RT2") | MERGES
+    assert again.pending() == {"reference/002"} | jobs("002", "RT1", "RT2") | MERGES
 
 
 def test_parameter_of_the_local_step_reruns_no_global_step(again):
     again.change_parameter("alignImages", "3D_lower_threshold", 0.8)
-    local = {"register_local"}
-    expected = jobs("001", "RT1", "RT2", steps=local) | jobs("002", "RT1", "RT2", steps=local)
-    assert again.pending() == expected | {"register_local_block3D"}
+    assert again.pending() == all_jobs(LOCAL) | {"register_local_block3D"}
+
+
+def test_parameter_of_pictures_reruns_pictures_only(again):
+    again.change_parameter("acquisition", "pixelSizeXY", 0.2)
+    assert again.pending() == all_jobs({"pictures"})
 
 
 def test_one_given_global_shift_reruns_its_cycle(again):
@@ -93,9 +114,7 @@ def test_code_of_a_module_reruns_the_rules_that_use_it(edited):
     experiment, scripts = edited
     module = scripts / "crossreg" / "fiducial" / "local_shift.py"
     module.write_text(module.read_text() + "\nUNUSED = 1\n")
-    local = {"register_local"}
-    expected = jobs("001", "RT1", "RT2", steps=local) | jobs("002", "RT1", "RT2", steps=local)
-    assert experiment.pending() == expected | {"register_local_block3D"}
+    assert experiment.pending() == all_jobs(LOCAL) | {"register_local_block3D"}
 
 
 def test_code_of_a_script_reruns_its_rule_and_is_told_before_the_first_job(edited):

@@ -187,3 +187,22 @@ rule check_images:
         script("check_images.py")
         + " --samples {params.samples:q} --reference {params.reference:q}"
         " {params.options:q} --log {log:q}"
+
+
+rule prune:
+    input:
+        nothing_but_the_run,
+    log:
+        log_file("prune.log"),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=mem_mb(),
+        runtime=runtime(),
+    params:
+        code=code("prune.py"),
+        samples=SAMPLES_FILE,
+        results=RESULTS,
+    shell:
+        script("prune.py")
+        + " --samples {params.samples:q} --results {params.results:q} --log {log:q}"

@@ -13,12 +13,14 @@ CODE_FILE = log_file("code.json")
 MISSING_FILE = log_file("missing.tsv")
 # File -> its text: what jobs or people read and the main process found out.
 TEXTS = {}
+# Functions to call once this run holds the results folder.
+BEFORE_FIRST_JOB = []
 os.environ[JOBS_LOCK] = str(jobs_lock(RESULTS).absolute())
 
 
 @cache
 def run_begins():
-    """Hold the results folder and write TEXTS; a dry run or a mere question leaves no trace.
+    """Hold the results folder and prepare jobs; a dry run or a mere question leaves no trace.
 
     Rules call it where their inputs are worked out: only then is known whether this is a real
     run, and Snakemake has not yet looked at its own locks, of which those of killed runs go.
@@ -31,6 +33,8 @@ def run_begins():
             remove_stale_locks(Path(".snakemake", "locks"), RESULTS)
         for path, text in TEXTS.items():
             write_text_if_new(path, text)
+        for function in BEFORE_FIRST_JOB:
+            function()
     except (UserError, OSError) as error:
         sentence = str(error) if isinstance(error, UserError) else describe_os_error(error)
         raise SystemExit(f"ERROR: {sentence}") from None

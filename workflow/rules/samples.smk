@@ -4,8 +4,10 @@
 import dataclasses
 
 from crossreg.fiducial import discovery, parameters, sheet
+from crossreg.fiducial.old_files import old_files
 
 SAMPLES_FILE = results("samples.tsv")
+OLD_FILES = log_file("old_files.txt")
 
 
 def found_in_sheet():
@@ -126,6 +128,26 @@ def all_stacks(wildcards):
     """Return all stacks."""
     run_begins()
     return [sample.path for sample in SAMPLES.values()]
+
+
+def nothing_but_the_run(wildcards):
+    """Return no file: for a rule that looks at the results folder itself."""
+    run_begins()
+    return []
+
+
+def tell_old_files():
+    """Say once a run which files belong to no cycle any more; only `prune` removes them."""
+    old = old_files(RESULTS, SAMPLES.values())
+    if old:
+        logger.info(
+            f"{len(old)} files in {RESULTS} are of cycles no longer there, such as {old[0]}; they"
+            f" are listed in {OLD_FILES}, and the target 'prune' removes them."
+        )
+        write_text_if_new(OLD_FILES, "".join(f"{path}\n" for path in old))
+
+
+BEFORE_FIRST_JOB.append(tell_old_files)
 
 
 def reference_stack(wildcards):

@@ -1,0 +1,39 @@
+"""List the files of cycles and ROIs that are no longer registered, and remove them.
+
+In: the sheet of samples and the results folder. Merged tables never hold rows of such cycles; only
+their own files are still there, in case they come back. Empty folders go with their files.
+"""
+
+import argparse
+import contextlib
+import sys
+from pathlib import Path
+
+from crossreg.command import log, new_parser, run
+from crossreg.fiducial.old_files import old_files
+from crossreg.fiducial.sheet import read_sheet
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command's options."""
+    parser = new_parser(__doc__)
+    parser.add_argument("--samples", type=Path, required=True, help="sheet of all samples (.tsv)")
+    parser.add_argument("--results", type=Path, required=True, help="results folder")
+    parser.add_argument("--list", action="store_true", help="only list the files")
+    return parser
+
+
+def main(options: argparse.Namespace) -> None:
+    """List, and remove unless told not to."""
+    paths = old_files(options.results, read_sheet(options.samples))
+    for path in paths:
+        log.info("%s%s", "" if options.list else "removed ", path)
+        if not options.list:
+            path.unlink()
+            with contextlib.suppress(OSError):
+                path.parent.rmdir()
+    log.info("%d old files", len(paths))
+
+
+if __name__ == "__main__":
+    sys.exit(run(parser(), main))
