@@ -86,3 +86,45 @@ def test_reference_is_read_as_it_was_written(tmp_path: Path) -> None:
     one = local_shifts(prepared, cycle, SHIFT[1:])
     two = local_shifts(load_reference(tmp_path / "reference.npy"), cycle, SHIFT[1:])
     assert one.shift_zyx.tobytes() == two.shift_zyx.tobytes()
+
+
+def test_a_block_without_structure_borrows_along_the_gradient() -> None:
+    random = np.random.default_rng(5)
+    shape = (16, 256, 256)
+    positions = spot_positions(shape, 500, seed=5)
+    inside = np.all(np.abs(positions[:, 1:] - 159.5) < 38, axis=1)
+    positions = positions[~inside]
+    gradient = 0.02
+    shift = np.column_stack([0 * positions[:, 0], gradient * positions[:, 1], 0 * positions[:, 0]])
+    reference = drawn(shape, positions, 20, int(random.integers(100)))
+    cycle = drawn(shape, positions - shift, 20, int(random.integers(100)))
+    found = registered(reference, cycle, (0.0, 0.0))
+    assert found.status[2, 2] == "borrowed"
+    assert (found.status == "measured").sum() >= 15
+    error = abs(found.shift_zyx[2, 2, 1] - gradient * 159.5)
+    assert error < 0.15
+    assert error < 3 * found.sigma_zyx[2, 2, 1]
+
+
+def test_blocks_outside_the_overlap_are_borrowed() -> None:
+    positions = spot_positions((16, 256, 256), 500, seed=6)
+    reference = drawn((16, 256, 256), positions, 20, 1)
+    cycle = drawn((16, 256, 256), positions - (0, 0, 80), 20, 2)
+    found = registered(reference, cycle, (0.0, 80.0))
+    assert set(found.status[:, 0]) == {"borrowed"}
+    assert set(found.status[:, 2:].ravel()) == {"measured"}
+    assert np.abs(found.shift_zyx[:, 0]).max() < 0.3
+
+
+def test_without_borrowing_every_block_has_its_own_shift() -> None:
+    reference, cycle = pair(SHIFT)
+    found = registered(reference, cycle, SHIFT[1:], borrow=False)
+    assert np.array_equal(found.shift_zyx, found.measured_zyx)
+    assert np.isfinite(found.shift_zyx).all()
+
+
+def test_a_block_as_large_as_the_image() -> None:
+    reference, cycle = pair(SHIFT, shape=(20, 128, 128))
+    found = registered(reference, cycle, (-6.0, 10.0), block_size_xy=128)
+    assert found.shift_zyx.shape == (1, 1, 3)
+    assert np.abs(found.shift_zyx - (2.3, -0.4, -0.25)).max() < 0.15

@@ -1,0 +1,49 @@
+"""A tile's correlation shows planted shifts to a small part of a pixel, without a pull."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from crossreg.fiducial.binned import binned_stack
+from crossreg.fiducial.tile_map import tile_map, tile_spectra
+from crossreg.fiducial.tile_shift import structure_position, tile_shift
+from fiducial_images import drawn, spot_positions
+
+SHAPE = (20, 96, 96)
+TILE = (slice(8, 40), slice(8, 40))
+
+
+def found_shift(shift_zyx: np.ndarray, expected_zyx: np.ndarray, seed: int) -> np.ndarray:
+    positions = spot_positions(SHAPE, 120, seed)
+    with ThreadPoolExecutor(1) as pool:
+        stacks = [
+            binned_stack(drawn(SHAPE, at, 4, noise_seed), pool)
+            for at, noise_seed in ((positions, seed + 50), (positions - shift_zyx, seed + 90))
+        ]
+    found = tile_map(tile_spectra(*stacks, TILE, expected_zyx))
+    return tile_shift(found, expected_zyx, np.ones(3))[0]
+
+
+@pytest.mark.parametrize("fraction", np.arange(8) / 8)
+def test_error_is_small_at_every_fraction_of_a_pixel(fraction: float) -> None:
+    shift = np.array([0.5, 2.0, -5.0]) + fraction
+    assert np.abs(found_shift(shift, shift, seed=1) - shift).max() < 0.05
+
+
+def test_an_expectation_that_is_off_hardly_pulls() -> None:
+    shift = np.array([1.3, -2.6, 4.4])
+    for off in (np.array([0.4, 0.7, -0.7]), np.array([-0.4, -0.7, 0.7])):
+        assert np.abs(found_shift(shift, shift + off, seed=2) - shift).max() < 0.1
+
+
+def test_structure_lies_where_both_stacks_show_it() -> None:
+    positions = np.array([[6.0, 30.0, 61.0], [9.0, 33.0, 64.0]])
+    shift = np.array([2.0, 4.0, -6.0])
+    with ThreadPoolExecutor(1) as pool:
+        stacks = [
+            binned_stack(drawn(SHAPE, at, 4, seed), pool)
+            for seed, at in enumerate((positions, positions - shift))
+        ]
+    tile = (slice(16, 80), slice(16, 80))
+    assert np.abs(structure_position(*stacks, tile, shift) - positions.mean(axis=0)).max() < 0.6
