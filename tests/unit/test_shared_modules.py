@@ -41,7 +41,7 @@ def test_what_a_killed_job_left_behind_is_replaced(tmp_path):
         (b"", "not valid JSON at line 1"),
         (b'{"a": 1', "not valid JSON"),
         (b'{"a": 1, "a": 2}', "the key 'a' stands twice"),
-        (b'{"a": NaN}', "NaN is not a JSON number"),
+        (b'{"a": NaN}', "NaN is no finite number"),
         (b'{"a": "\xff"}', "not UTF-8"),
         (b"[" * 100_000, "nested too deeply"),
     ],

@@ -2,14 +2,19 @@
 
 import contextlib
 import json
+import math
 import os
+import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from crossreg.errors import UserError
 
 TEMPORARY_PREFIX = ".unfinished-"
+# Half of a pair of escapes that together stand for one sign; alone it is no text.
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 @contextlib.contextmanager
@@ -70,28 +75,55 @@ def read_text(path: Path | str) -> str:
 def read_json(path: Path | str) -> Any:
     """Return the content of a JSON file.
 
-    Raises UserError if it is missing or not JSON, has a key twice in one object, or holds NaN
-    or Infinity, which JSON does not know.
+    Raises UserError if it is missing or not JSON, has a key twice in one object, holds NaN,
+    Infinity or a number beyond double precision, or half of a sign.
     """
     text = read_text(path)
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        result: dict[str, Any] = {}
-        for key, value in pairs:
-            if key in result:
-                raise UserError(f"{path}: the key '{key}' stands twice; remove one of them.")
-            result[key] = value
-        return result
-
-    def refuse(constant: str) -> None:
-        raise UserError(f"{path}: {constant} is not a JSON number; write a finite number.")
-
     try:
-        return json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
+        value = json.loads(
+            text,
+            object_pairs_hook=_unique,
+            parse_constant=_refused_number,
+            parse_int=_whole_number,
+            parse_float=_finite_number,
+        )
+        if SURROGATE.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
     except json.JSONDecodeError as error:
         raise UserError(
             f"{path}: not valid JSON at line {error.lineno}, column {error.colno} ({error.msg});"
             " correct the file there."
         ) from None
+    except UnicodeEncodeError:
+        raise UserError(f"{path}: a text holds half a sign (as \\ud800); write it out.") from None
+    except _RefusedError as refusal:
+        raise UserError(f"{path}: {refusal}") from None
     except RecursionError:
         raise UserError(f"{path}: the JSON is nested too deeply to be read.") from None
+
+
+class _RefusedError(Exception):
+    """What is wrong in a JSON file, without its name."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise _RefusedError(f"the key '{twice}' stands twice; remove one of them.")
+    return result
+
+
+def _refused_number(digits: str) -> NoReturn:
+    raise _RefusedError(f"{digits[:20]} is no finite number; correct it.")
+
+
+def _finite_number(digits: str) -> float:
+    number = float(digits)
+    return number if math.isfinite(number) else _refused_number(digits)
+
+
+def _whole_number(digits: str) -> int:
+    _finite_number(digits)
+    return int(digits)

@@ -21,7 +21,7 @@ KINDS = {
 
 
 def checked(value: Any, schema: dict[str, Any], source: str) -> Any:
-    """Return a copy of `value` with the schema's defaults filled in.
+    """Return a copy of `value` with the schema's defaults filled in; 2.0 becomes 2 if whole.
 
     Raises UserError for the first fault, in a sentence that names `source` (a file), the key,
     the value and what is allowed. Unknown keys are faults where the schema says
@@ -31,9 +31,7 @@ def checked(value: Any, schema: dict[str, Any], source: str) -> Any:
     faults = sorted(validator.iter_errors(value), key=lambda fault: [str(p) for p in fault.path])
     if faults:
         raise UserError(f"{source}: {_sentence(faults[0])}")
-    filled = copy.deepcopy(value)
-    _fill_defaults(filled, schema)
-    return filled
+    return _completed(copy.deepcopy(value), schema)
 
 
 def nearest(word: str, known: list[str]) -> str | None:
@@ -97,11 +95,14 @@ def _unknown_key(fault: jsonschema.ValidationError, section: str) -> str:
     return f"unknown key '{f'{section}.{unknown}' if section else unknown}'; {advice}"
 
 
-def _fill_defaults(value: Any, schema: dict[str, Any]) -> None:
-    if not isinstance(value, dict):
-        return
-    for key, part in schema.get("properties", {}).items():
-        if key not in value and "default" in part:
-            value[key] = copy.deepcopy(part["default"])
-        if key in value:
-            _fill_defaults(value[key], part)
+def _completed(value: Any, schema: dict[str, Any]) -> Any:
+    """Return `value` with defaults; a whole number written as 2.0 becomes an int (JSON has one)."""
+    if isinstance(value, float) and schema.get("type") == "integer":
+        return int(value)
+    if isinstance(value, dict):
+        for key, part in schema.get("properties", {}).items():
+            if key not in value and "default" in part:
+                value[key] = copy.deepcopy(part["default"])
+            if key in value:
+                value[key] = _completed(value[key], part)
+    return value
