@@ -2,6 +2,8 @@
 
 import contextlib
 import logging
+import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,8 @@ KEPT_DTYPES = (np.dtype("uint8"), np.dtype("uint16"), np.dtype("float32"))
 # Names tifffile gives to the axis of the planes: Z where the file says so, I or Q (unknown) in
 # plain files, T or C where a program stored planes as time points or channels (ImageJ's default).
 PLANE_AXES = ("Z", "I", "Q", "T", "C")
+# Deflate makes constant data at most 1030 times smaller, LZW 1400 times; images stay far below.
+MOST_COMPRESSED = 10_000
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,8 @@ def read_kept_planes(path: Path | str, z_binning: int = 1, threads: int = 1) -> 
     """Return planes 0, n, 2n, ... (n = `z_binning`) of a stack as an array (Z, Y, X).
 
     The type is uint8, uint16 or float32. Raises UserError as `read_header`, and if the planes are
-    constant or hold values that are not finite.
+    constant or hold values that are not finite. Negative values are grey values as any other:
+    deconvolution and background subtraction leave them.
     """
     with _opened(path) as series:
         header = _header(series, path)
@@ -107,6 +112,8 @@ def _size(header: StackHeader) -> str:
 @contextlib.contextmanager
 def _opened(path: Path | str) -> Iterator[tifffile.TiffPageSeries]:
     """Yield the only image series of a TIFF file; turn every fault of the file into UserError."""
+    if os.path.lexists(path) and not Path(path).is_file():
+        raise UserError(f"{path}: this is no file that can be read as an image; correct the path.")
     faults = _CollectedFaults()
     logger = logging.getLogger("tifffile")
     logger.addHandler(faults)
@@ -119,7 +126,9 @@ def _opened(path: Path | str) -> Iterator[tifffile.TiffPageSeries]:
                     " or is cut off; one stack a file is needed."
                 )
             series = file.series[0]
+            _check_one_file(series, file, path)
             _check_whole(series, Path(path).stat().st_size, path)
+            _check_claim(series, path)
             if faults.messages:
                 raise UserError(
                     f"{path}: the TIFF file is damaged or cut off ({faults.messages[0]});"
@@ -131,7 +140,9 @@ def _opened(path: Path | str) -> Iterator[tifffile.TiffPageSeries]:
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file; check the path.") from None
     except tifffile.TiffFileError as error:
-        raise UserError(f"{path}: this is not a TIFF file ({error}).") from None
+        raise UserError(
+            f"{path}: this is not a TIFF file, or it is damaged ({error}); save or copy it again."
+        ) from None
     except MemoryError:
         raise
     except OSError as error:
@@ -162,16 +173,41 @@ class _CollectedFaults(logging.Handler):
         self.messages.append(record.getMessage().splitlines()[0][:120])
 
 
+def _check_one_file(
+    series: tifffile.TiffPageSeries, file: tifffile.TiffFile, path: Path | str
+) -> None:
+    """Raise UserError if planes are missing, or are in other files that this one names."""
+    if any(page is None for page in series.pages):
+        raise UserError(f"{path}: planes are missing in the file; copy it again.")
+    if any(page.parent is not file for page in series.pages):
+        raise UserError(f"{path}: its planes are spread over several files; save it as one stack.")
+
+
+def _check_claim(series: tifffile.TiffPageSeries, path: Path | str) -> None:
+    """Raise UserError if the header claims more pixels than the file can hold.
+
+    The memory for the stack would be taken before its data turns out to be missing.
+    """
+    claimed = math.prod(series.shape) * series.dtype.itemsize
+    pages = [page for page in series.pages if page.databytecounts]
+    held = sum(sum(page.databytecounts) for page in pages)
+    if any(0 in (*page.dataoffsets, *page.databytecounts) for page in pages):
+        raise UserError(f"{path}: parts of the image are missing in the file; copy it again.")
+    compressed = series.keyframe.compression != tifffile.COMPRESSION.NONE
+    if series.dataoffset is None and claimed > held * (MOST_COMPRESSED if compressed else 1):
+        raise UserError(
+            f"{path}: the header claims {claimed} bytes of pixels, but the file holds {held};"
+            " it is damaged, copy or save it again."
+        )
+
+
 def _check_whole(series: tifffile.TiffPageSeries, file_size: int, path: Path | str) -> None:
     """Raise UserError if pixels of the series lie beyond the end of the file."""
-    pages = series.pages
-    if any(page is None for page in pages):
-        raise UserError(f"{path}: planes are missing in the file; copy it again.")
     end = 0
     if series.dataoffset is not None:
         end = series.dataoffset + series.nbytes
     else:
-        for page in pages:
+        for page in series.pages:
             segments = zip(page.dataoffsets, page.databytecounts, strict=True)
             end = max(end, *(offset + count for offset, count in segments), 0)
     if end > file_size:
