@@ -11,7 +11,9 @@ ENVIRONMENT = str(REPOSITORY / "envs" / "crossreg.yaml")
 sys.path.insert(0, str(SCRIPTS))
 
 from crossreg.code_hash import code_hash
+from crossreg.configuration_file import check_keys_stand_once
 from crossreg.errors import UserError
+from crossreg.fiducial.discovery import check_path
 from crossreg.files import read_json
 from crossreg.schema import checked
 
@@ -38,6 +40,8 @@ def located(path):
 def checked_configuration():
     """Return the configuration with defaults; raise UserError if it is faulty."""
     source = ", ".join(map(str, workflow.overwrite_configfiles)) or "config/config.yaml"
+    for path in workflow.overwrite_configfiles if workflow.is_main_process else ():
+        check_keys_stand_once(path)
     values = checked(dict(config), read_json(REPOSITORY / "workflow/schemas/config.json"), source)
     if WITH_FIDUCIALS:
         if "images" in values and "samples" in values:
@@ -53,6 +57,7 @@ def checked_configuration():
     for key in ("images", "samples", "parameters", "register_global", "results"):
         if key in values:
             values[key] = located(values[key])
+    check_path(values["results"])
     return values
 
 

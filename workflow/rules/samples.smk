@@ -2,7 +2,9 @@
 # them each rule needs.
 
 import dataclasses
+from decimal import Decimal
 
+from crossreg.errors import one_line
 from crossreg.fiducial import discovery, parameters, sheet
 from crossreg.fiducial.old_files import old_files
 
@@ -38,7 +40,7 @@ def found_in_folder():
     }
     counts = ", ".join(f"{len(paths)} {kind}" for kind, paths in ignored.items() if paths)
     logger.info(f"{len(found.samples)} fiducial stacks in {folder}; ignored: {counts or 'none'}.")
-    lines = [f"{kind}: {path}\n" for kind, paths in ignored.items() for path in paths]
+    lines = [f"{kind}: {one_line(path)}\n" for kind, paths in ignored.items() for path in paths]
     TEXTS[log_file("discovery.log")] = "".join(lines)
     tell_cycles_of_unknown_kind(found.samples)
     return found.samples
@@ -53,6 +55,11 @@ def tell_cycles_of_unknown_kind(samples):
         logger.info(f"Fiducial of {', '.join(others[:20])}: {channel}, as for RT cycles.")
 
 
+def decimals(number):
+    """Return a number without exponent: a command takes -1e-05 for one of its options."""
+    return format(Decimal(repr(number)), "f")
+
+
 def with_given_shifts(samples):
     """Return the samples with the user's global shifts; warn about entries that match none."""
     from crossreg.fiducial.tables import GivenShifts
@@ -64,7 +71,9 @@ def with_given_shifts(samples):
         if sample.cycle != REFERENCE:
             shift = given.shift(sample.roi, sample.cycle, sample.path, references[sample.roi])
             if shift is not None:
-                sample = dataclasses.replace(sample, given_x=repr(shift[0]), given_y=repr(shift[1]))
+                sample = dataclasses.replace(
+                    sample, given_x=decimals(shift[0]), given_y=decimals(shift[1])
+                )
             else:
                 logger.info(
                     f"ROI {sample.roi}, cycle {sample.cycle} is not in {given.path}: its global"

@@ -8,14 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from crossreg.errors import UserError
-from crossreg.fiducial.parameters import Parameters, fiducial_channel
+from crossreg.fiducial.parameters import REQUIRED_GROUPS, Parameters, fiducial_channel
 from crossreg.files import TEMPORARY_PREFIX
 
 IMAGE_SUFFIXES = (".tif", ".tiff")
 # ROI and cycle become parts of file names, so they may not lead out of the results folder.
 SAFE_NAME = re.compile(r"\w[\w|.+-]*")
-# Leaves room for prefixes and suffixes below the 255 bytes that file systems allow.
+# Bytes; leaves room for prefixes and suffixes below the 255 that file systems allow.
 LONGEST_NAME = 100
+# Snakemake takes what stands in braces for a wildcard, and a command what starts with - for an
+# option; control signs and halves of signs (names that are not UTF-8) cannot stand in tables.
+UNUSABLE_PATH = re.compile(r"^-|[{}\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
 
 
 @dataclass(frozen=True, order=True)
@@ -73,7 +76,7 @@ def select_fiducials(files: Iterable[str], parameters: Parameters) -> Discovered
         match = pattern.search(name)
         if not name.lower().endswith(IMAGE_SUFFIXES) or name.startswith(TEMPORARY_PREFIX):
             discovered.no_images.append(path)
-        elif match is None:
+        elif match is None or None in match.group(*REQUIRED_GROUPS):
             discovered.unmatched.append(path)
         else:
             cycle, channel = match["cycle"], match["channel"]
@@ -136,10 +139,11 @@ def restrict(
 
 
 def check_samples(samples: Iterable[Sample], reference: str) -> None:
-    """Raise UserError if names are unusable, two files claim one cycle, or references miss."""
+    """Raise UserError if names or paths are unusable, files claim one cycle, references miss."""
     files: dict[tuple[int, str], Sample] = {}
     cycles: dict[str, set[str]] = {}
     for sample in samples:
+        check_path(sample.path)
         _check_name(sample.roi, "ROI", sample.path)
         _check_name(sample.cycle, "cycle", sample.path)
         other = files.setdefault((roi_number(sample), sample.cycle), sample)
@@ -159,6 +163,15 @@ def check_samples(samples: Iterable[Sample], reference: str) -> None:
         )
 
 
+def check_path(path: str) -> None:
+    """Raise UserError if a path cannot stand in the workflow's rules, tables or commands."""
+    if UNUSABLE_PATH.search(path):
+        raise UserError(
+            f"{path}: a path must not start with '-' nor hold curly braces, line ends or signs that"
+            " are not UTF-8; rename the file or folder."
+        )
+
+
 def roi_number(sample: Sample) -> int:
     """Return the number of a sample's ROI; raise UserError if its name is not a number."""
     if not (sample.roi.isascii() and sample.roi.isdigit() and len(sample.roi) < 19):
@@ -173,8 +186,8 @@ def _same(wanted: str, roi: str) -> bool:
 
 
 def _check_name(name: str, kind: str, path: str) -> None:
-    if not SAFE_NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+    if not SAFE_NAME.fullmatch(name) or len(name.encode()) > LONGEST_NAME:
         raise UserError(
-            f"{path}: the {kind} is named '{name[:LONGEST_NAME]}'; use at most {LONGEST_NAME}"
-            " letters, digits and the signs _ | . + -."
+            f"{path}: the {kind} is named '{name[:LONGEST_NAME]}'; use letters, digits and the"
+            f" signs _ | . + -, at most {LONGEST_NAME} bytes, no sign first."
         )

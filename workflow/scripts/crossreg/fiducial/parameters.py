@@ -188,7 +188,7 @@ def _check_together(values: dict[str, Any], path: Path | str) -> None:
         )
     try:
         groups = re.compile(values["fileNameRegExp"]).groupindex
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise UserError(
             f"{path}: acquisition.fileNameRegExp is not a regular expression ({error}); correct it."
         ) from None

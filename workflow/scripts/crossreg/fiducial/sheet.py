@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from crossreg.errors import UserError
@@ -36,7 +36,7 @@ def read_sheet(path: Path | str, columns: tuple[str, ...] = COLUMNS) -> list[Sam
         )
     reader.fieldnames = header
     samples = []
-    for row in reader:
+    for row in _rows(reader, path):
         values = {name: (row.get(name) or "").strip() for name in columns}
         if not any(values.values()):
             continue
@@ -48,6 +48,16 @@ def read_sheet(path: Path | str, columns: tuple[str, ...] = COLUMNS) -> list[Sam
     if not samples:
         raise UserError(f"{path}: the sheet lists no stack; add a line for each.")
     return samples
+
+
+def _rows(reader: csv.DictReader, path: Path | str) -> Iterator[dict[str, str]]:
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise UserError(
+            f"{path}: line {reader.line_num + 1} cannot be read ({error}); save the sheet as"
+            " tab-separated text."
+        ) from None
 
 
 def sheet_text(samples: Iterable[Sample]) -> str:

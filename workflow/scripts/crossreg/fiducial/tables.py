@@ -1,6 +1,7 @@
 """The tables of the fiducial chain (ECSV and JSON), in pyHiM's columns and types."""
 
 import io
+import math
 import os
 import warnings
 from collections.abc import Iterable
@@ -115,7 +116,8 @@ def read_table(path: Path | str, columns: Iterable[str] = ()) -> Table:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            table = Table.read(text, format="ascii.ecsv")
+            # As lines: astropy takes a text of one line for a path or a URL, and opens it.
+            table = Table.read(text.splitlines(), format="ascii.ecsv")
     except Exception as error:
         # astropy raises whatever its YAML and number parsers raise.
         first_line = (str(error).splitlines() or [""])[0][:120]
@@ -221,7 +223,7 @@ class GivenShifts:
                 self._by_cycle[int(number), cycle] = tuple(self._number(v, place) for v in shift)
 
     def _number(self, value: Any, place: str) -> float:
-        number = value if isinstance(value, int | float | np.number) else None
-        if number is None or isinstance(value, bool) or not np.isfinite(number):
+        is_number = isinstance(value, int | float | np.integer | np.floating)
+        if not is_number or isinstance(value, bool) or not math.isfinite(value):
             raise UserError(f"{self.path}: {place} has the shift {value!r}; write a finite number.")
-        return float(number)
+        return float(value)
