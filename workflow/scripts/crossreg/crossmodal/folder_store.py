@@ -73,7 +73,7 @@ class FolderStore:
                 f"{self.place}: stack '{stack}' has the state {metadata.get('state')}; its bounds"
                 f" are known when it is {COMPLETE}."
             )
-        return metadata.get("stats", {}).get(STATISTICS) or self._bounds_of_tiles(stack)
+        return (metadata.get("stats") or {}).get(STATISTICS) or self._bounds_of_tiles(stack)
 
     def section(self, stack: str, z: float) -> ResolvedTiles:
         """See StackStore."""

@@ -308,4 +308,9 @@ def _matrix(text: str, where: str) -> Affine:
 
 def _opacity(style: str) -> float:
     match = OPACITY.search(style)
-    return float(match.group(1)) if match else 1.0
+    try:
+        return float(match.group(1)) if match else 1.0
+    except ValueError:
+        raise _RefusedError(
+            f"an image has style='{style}', whose opacity is not a number; save the project again."
+        ) from None

@@ -9,6 +9,13 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Protocol
 
+from crossreg.crossmodal.tile_shape import (
+    MOST_TRANSFORMS,
+    is_number,
+    spec_fault,
+    too_many_transforms,
+    transform_fault,
+)
 from crossreg.errors import UserError
 
 TILES = "tileIdToSpecMap"
@@ -17,6 +24,7 @@ LOADING = "LOADING"
 COMPLETE = "COMPLETE"
 STATISTICS = "stackBounds"
 BOX_KEYS = ("minX", "minY", "maxX", "maxY")
+RESOLUTIONS = ("stackResolutionX", "stackResolutionY", "stackResolutionZ")
 
 STACK_NAME = r"[A-Za-z0-9]+(_[A-Za-z0-9]+)*"
 STEM = r"[0-9]{5,}(\.[0-9]+)?"
@@ -87,7 +95,24 @@ def checked_metadata(metadata: Any, source: str) -> dict[str, Any]:
     """Return `metadata`; raise UserError naming `source` unless it is what a stack answers."""
     if not isinstance(metadata, dict) or not isinstance(metadata.get("currentVersion"), dict):
         raise UserError(f"{source}: not a stack's metadata; it needs an object 'currentVersion'.")
+    version = metadata["currentVersion"]
+    statistics = metadata.get("stats") or {}
+    bounds = statistics.get(STATISTICS) if isinstance(statistics, dict) else statistics
+    faulty = {
+        "stackId": not isinstance(metadata.get("stackId") or {}, dict),
+        "currentVersionNumber": not is_number(metadata.get("currentVersionNumber", 0)),
+        "versionNotes": not isinstance(version.get("versionNotes") or "", str),
+        f"stats.{STATISTICS}": bool(bounds) and not _are_bounds(bounds),
+    } | {key: version.get(key) is not None and not is_number(version[key]) for key in RESOLUTIONS}
+    wrong = [key for key, is_faulty in faulty.items() if is_faulty]
+    if wrong:
+        raise UserError(f"{source}: '{wrong[0]}' of the stack is of the wrong kind; correct it.")
     return metadata
+
+
+def _are_bounds(value: Any) -> bool:
+    keys = (*BOX_KEYS, "minZ", "maxZ")
+    return isinstance(value, dict) and all(is_number(value.get(key)) for key in keys)
 
 
 def read_sections(
@@ -137,11 +162,17 @@ def check_section(tiles: ResolvedTiles, z: float, source: str) -> None:
             raise UserError(f"{source}: tile '{tile_id}' is not an object; correct it.")
         if str(spec.get("tileId")) != tile_id:
             raise UserError(f"{source}: tile '{tile_id}' has the tileId {spec.get('tileId')!r}.")
-        if not _is_number(spec.get("z")) or spec["z"] != z:
+        if not is_number(spec.get("z")) or spec["z"] != z:
             raise UserError(
                 f"{source}: tile '{tile_id}' has z {spec.get('z')!r}, but the section is z = {z}."
             )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+        if fault := spec_fault(spec):
+            raise UserError(f"{source}: tile '{tile_id}': {fault}; correct the tile spec.")
+    for name, transform in tiles[TRANSFORMS].items():
+        if fault := transform_fault(transform):
+            raise UserError(f"{source}: shared transform '{name}': {fault}; correct it.")
+    for tile_id in too_many_transforms(tiles[TILES], tiles[TRANSFORMS]):
+        raise UserError(
+            f"{source}: tile '{tile_id}' has more than {MOST_TRANSFORMS} transforms, references"
+            " resolved; correct the stack."
+        )
