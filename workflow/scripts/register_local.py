@@ -19,10 +19,9 @@ from crossreg.fiducial.parameters import add_options
 from crossreg.fiducial.reference import load_reference
 from crossreg.fiducial.stacks import read_kept_planes
 from crossreg.fiducial.tables import (
-    GLOBAL_COLUMNS,
     LOCAL_COLUMNS,
     new_table,
-    read_table,
+    read_global_row,
     write_table,
 )
 from crossreg.pictures.previews import (
@@ -69,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(options: argparse.Namespace) -> None:
     """Read, measure, write."""
-    row = read_table(options.global_shift, GLOBAL_COLUMNS)[0]
+    row = read_global_row(options.global_shift)
     stack = read_kept_planes(options.cycle, options.zBinning, options.threads)
     shift_yx = (float(row["shift_x"]), float(row["shift_y"]))
     shifts = local_shifts(

@@ -14,7 +14,8 @@ from typing import Any
 
 from crossreg.crossmodal.canonical import canonical_json, sha256, sha256_of_bytes
 from crossreg.crossmodal.parameters import Parameters, effective_request
-from crossreg.crossmodal.stack_store import section_stem
+from crossreg.crossmodal.stack_store import section_stem, z_of_stem
+from crossreg.crossmodal.tile_shape import is_number
 from crossreg.errors import UserError
 from crossreg.files import TEMPORARY_PREFIX, read_json
 
@@ -165,7 +166,21 @@ def read_frozen(folder: Path) -> Frozen | None:
             f"{path}: the file was changed after freezing; restore it from a backup, or freeze"
             " again under another name."
         )
+    if not _names_sections(frozen):
+        raise UserError(f"{path}: its sections are not named by their z; restore it from a backup.")
     return frozen
+
+
+def _names_sections(frozen: Frozen) -> bool:
+    """Return whether each section has the stem of its z: stems become names of files."""
+    sections = frozen.get("sections")
+    return isinstance(sections, list) and all(
+        isinstance(entry, dict)
+        and is_number(entry.get("z"))
+        and isinstance(entry.get("stem"), str)
+        and z_of_stem(entry["stem"]) == entry["z"]
+        for entry in sections
+    )
 
 
 def read_section(folder: Path, entry: dict[str, Any]) -> dict[str, Any]:

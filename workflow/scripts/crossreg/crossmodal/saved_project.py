@@ -107,6 +107,9 @@ def read_project(data: bytes, name: str) -> SavedProject:
             f" ({expat.ErrorString(error.code)}); save the project again in TrakEM2, or take a"
             ' title or path with one of the characters & < " out of the file.'
         ) from None
+    except (LookupError, ValueError) as error:
+        # What the parser raises for an encoding that it does not know.
+        raise UserError(f"{name}: {error}; save the project again in TrakEM2.") from None
 
 
 def _decompressed(data: bytes) -> bytes:

@@ -121,9 +121,10 @@ def _opened(path: Path | str) -> Iterator[tifffile.TiffPageSeries]:
     try:
         with tifffile.TiffFile(path) as file:
             if len(file.series) != 1:
+                count = f"{len(file.series)} images of different sizes or kinds"
                 raise UserError(
-                    f"{path}: the file holds {len(file.series)} images of different sizes or kinds,"
-                    " or is cut off; one stack a file is needed."
+                    f"{path}: the file holds {count if file.series else 'no image'}, or is cut off;"
+                    " one stack a file is needed."
                 )
             series = file.series[0]
             _check_one_file(series, file, path)
@@ -188,7 +189,7 @@ def _check_claim(series: tifffile.TiffPageSeries, path: Path | str) -> None:
 
     The memory for the stack would be taken before its data turns out to be missing.
     """
-    claimed = math.prod(series.shape) * series.dtype.itemsize
+    claimed = math.prod(series.shape) * series.keyframe.bitspersample // 8
     pages = [page for page in series.pages if page.databytecounts]
     held = sum(sum(page.databytecounts) for page in pages)
     if any(0 in (*page.dataoffsets, *page.databytecounts) for page in pages):

@@ -3,13 +3,14 @@
 import io
 import math
 import os
+import re
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.table import Table
+from astropy.table import Row, Table
 
 from crossreg.errors import UserError
 from crossreg.files import read_json, read_text, whole, write_json, write_text
@@ -132,6 +133,25 @@ def read_table(path: Path | str, columns: Iterable[str] = ()) -> Table:
     return table
 
 
+def read_global_row(path: Path | str) -> Row:
+    """Return the one row of a cycle's table of global shifts.
+
+    Raises UserError if the table is malformed, has not one row, or text in place of numbers.
+    """
+    table = read_table(path, GLOBAL_COLUMNS)
+    if len(table) != 1:
+        raise UserError(
+            f"{path}: the table has {len(table)} rows; one row for the cycle is needed."
+        )
+    for name, kind in GLOBAL_COLUMNS.items():
+        if kind is not str and table[name].dtype != kind:
+            raise UserError(
+                f"{path}: the column '{name}' is of type {table[name].dtype}, but"
+                f" {np.dtype(kind)} is needed."
+            )
+    return table[0]
+
+
 def global_json(table: Table, roi_names: dict[int, str]) -> dict[str, dict[str, list[float]]]:
     """Return the content of register_global.json: {"ROI:005": {"RT26": [row, column]}}."""
     content: dict[str, dict[str, list[float]]] = {}
@@ -145,6 +165,10 @@ def global_json(table: Table, roi_names: dict[int, str]) -> dict[str, dict[str, 
 def write_global_json(path: Path | str, table: Table, roi_names: dict[int, str]) -> None:
     """Write register_global.json for a merged table of global shifts."""
     write_json(path, global_json(table, roi_names))
+
+
+# As in names of files; longer ones are no numbers of ROIs, and int64 holds these.
+NUMBER_OF_ROI = re.compile("[0-9]{1,18}")
 
 
 class GivenShifts:
@@ -212,7 +236,7 @@ class GivenShifts:
             raise UserError(f'{self.path}: {{"ROI:005": {{"RT26": [row, column]}}}} is expected.')
         for roi, cycles in content.items():
             number = roi.removeprefix("ROI:")
-            if not (number.isascii() and number.isdigit()) or not isinstance(cycles, dict):
+            if not NUMBER_OF_ROI.fullmatch(number) or not isinstance(cycles, dict):
                 raise UserError(f"{self.path}: '{roi}' is no ROI with cycles; write \"ROI:005\".")
             for cycle, shift in cycles.items():
                 if not isinstance(shift, list) or len(shift) != 2:
