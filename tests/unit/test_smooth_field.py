@@ -35,7 +35,7 @@ def test_outliers_do_not_move_the_field() -> None:
     shifts[::10] += (3, -4, 4)
     field = fit(DOMAIN, positions, shifts, np.full((60, 3), 0.05))
     error = field.at(positions)[0] - plane(positions)
-    assert np.sqrt(np.mean(error**2)) < 0.06
+    assert np.sqrt(np.mean(error**2)) < 0.1
     assert np.abs(error).max() < 0.25
 
 
