@@ -1,6 +1,7 @@
 """Which grey values of a stack are shown as black and white."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,11 +13,13 @@ FULL_RANGES = {0: (0.0, 255.0), 1: (0.0, 65535.0), 4: (0.0, 255.0)}
 PERCENTILES = (0.5, 99.5)
 MOST_SAMPLES = 8
 
+T = TypeVar("T")
 
-def sample_tiles(tile_ids: Sequence[str]) -> list[str]:
-    """Return up to MOST_SAMPLES of the ids, evenly spread over their order."""
-    count = min(MOST_SAMPLES, len(tile_ids))
-    return [tile_ids[(2 * index + 1) * len(tile_ids) // (2 * count)] for index in range(count)]
+
+def sample_tiles(items: Sequence[T], most: int = MOST_SAMPLES) -> list[T]:
+    """Return up to `most` of the items (tiles or sections), evenly spread over their order."""
+    count = min(most, len(items))
+    return [items[(2 * index + 1) * len(items) // (2 * count)] for index in range(count)]
 
 
 def stack_intensity(

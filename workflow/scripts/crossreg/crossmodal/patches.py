@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.affine import Affine, Points
 from crossreg.crossmodal.tile_specs import Spec, image_corners, split_transforms
@@ -37,7 +39,7 @@ class Patch:
     box: Box
     mres: int
     type: int
-    """0 = 8-bit grey, 1 = 16-bit, 2 = 32-bit float, 4 = RGB."""
+    """0 = 8-bit grey, 1 = 16-bit, 2 = 32-bit float, 3 = palette, 4 = RGB."""
     o_width: int
     o_height: int
     min: float
@@ -148,6 +150,13 @@ def patch_corners(patch: Patch) -> Points:
     """Return the corners of a patch in the frame of the project, (4, 2) in px."""
     corners = image_corners(patch.o_width, patch.o_height)
     return project_points(patch.matrix, patch.transforms, patch.box, corners)
+
+
+def overhang(patch: Patch, width: float, height: float) -> float:
+    """Return how far a patch reaches beyond a layer of this size, px; 0 if it does not."""
+    extent = affine.apply(patch.matrix, image_corners(patch.box.width, patch.box.height))
+    beyond = np.concatenate((-extent, extent - [width, height]))
+    return max(0.0, float(beyond.max()))
 
 
 def safe_title(text: str) -> str:

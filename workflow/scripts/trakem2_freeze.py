@@ -1,0 +1,77 @@
+"""Freeze what shapes the TrakEM2 projects of a registration, once for each name.
+
+In:  the JSON parameter file; the stacks, in a folder or in the Render web service that it names.
+Out: the frozen configuration in FOLDER/frozen, and a report. A frozen configuration that is
+     there is never changed: if the parameters now say something else, the command stops and
+     names each difference.
+"""
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from crossreg import __version__
+from crossreg.command import log, new_parser, run
+from crossreg.crossmodal.export import freeze
+from crossreg.crossmodal.frozen import Frozen, check_request, read_frozen
+from crossreg.crossmodal.frozen_summary import frozen_summary
+from crossreg.crossmodal.parameters import (
+    Parameters,
+    described_parameters,
+    read_parameters,
+    unused_warning,
+)
+from crossreg.crossmodal.places import store_of
+from crossreg.files import write_text
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the options of this command."""
+    parser = new_parser(f"{__doc__}\nKeys of the parameter file:\n{described_parameters()}")
+    parser.add_argument("--parameters", type=Path, required=True, help="the JSON parameter file")
+    parser.add_argument("--stacks", type=Path, help="folder of stacks; default: the Render service")
+    parser.add_argument("--name", required=True, help="name of the registration")
+    parser.add_argument(
+        "--registration", type=Path, required=True, metavar="FOLDER", help="folder of this name"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="report to write")
+    return parser
+
+
+def main(options: argparse.Namespace) -> None:
+    """Freeze, or verify what is frozen, and report."""
+    parameters = read_parameters(options.parameters)
+    unused = unused_warning(parameters)
+    if unused:
+        log.warning("%s: %s", options.parameters, unused)
+    frozen = read_frozen(options.registration)
+    if frozen is None:
+        frozen = frozen_now(options, parameters)
+    else:
+        check_request(options.registration, frozen, parameters)
+    lines, warnings = frozen_summary(options.registration, frozen)
+    for line in lines:
+        log.info("%s", line)
+    for warning in warnings:
+        log.warning("%s", warning)
+    write_text(options.output, "\n".join([*lines, *(f"WARNING: {w}" for w in warnings), ""]))
+
+
+def frozen_now(options: argparse.Namespace, parameters: Parameters) -> Frozen:
+    """Return the frozen configuration, made from the stacks as they are now."""
+    store = store_of(parameters, options.stacks, str(options.parameters))
+    info: dict[str, Any] = {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "crossreg": __version__,
+    }
+    if options.stacks is None:
+        info |= {"host": parameters.host, "port": parameters.port}
+    else:
+        info["folder"] = str(options.stacks)
+    return freeze(options.registration, options.name, parameters, store, info)
+
+
+if __name__ == "__main__":
+    sys.exit(run(parser(), main))

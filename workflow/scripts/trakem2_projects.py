@@ -1,0 +1,43 @@
+"""Create the TrakEM2 project of each frozen section that has none.
+
+In:  the frozen configuration in FOLDER/frozen.
+Out: FOLDER/00042.xml for the section z = 42, and so on, and a receipt. A project that is there,
+     as created or saved by a person, as .xml or .xml.gz, is never written, moved or deleted.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from crossreg.command import log, new_parser, run
+from crossreg.crossmodal.frozen import FROZEN_FILE, FROZEN_FOLDER, read_frozen
+from crossreg.crossmodal.projects import create_missing
+from crossreg.errors import UserError
+from crossreg.files import write_text
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the options of this command."""
+    parser = new_parser(__doc__)
+    parser.add_argument(
+        "--registration", type=Path, required=True, metavar="FOLDER", help="folder of this name"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="receipt to write")
+    return parser
+
+
+def main(options: argparse.Namespace) -> None:
+    """Create the projects."""
+    frozen = read_frozen(options.registration)
+    if frozen is None:
+        path = options.registration / FROZEN_FOLDER / FROZEN_FILE
+        raise UserError(f"{path}: there is no frozen configuration; run trakem2_freeze first.")
+    created = create_missing(options.registration, frozen)
+    count = len(frozen["sections"])
+    log.info("%s: %d projects, %d created now.", options.registration, count, len(created))
+    stems = (entry["stem"] for entry in frozen["sections"])
+    write_text(options.output, "".join(f"{stem}\n" for stem in stems))
+
+
+if __name__ == "__main__":
+    sys.exit(run(parser(), main))
