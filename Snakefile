@@ -22,6 +22,11 @@ if IS_DEMO:
     include: "workflow/rules/demo.smk"
 
 
+if WITH_CROSSMODAL:
+
+    include: "workflow/rules/crossmodal.smk"
+
+
 include: "workflow/rules/handlers.smk"
 
 
@@ -31,3 +36,4 @@ rule all:
         FIDUCIAL_TABLES if WITH_FIDUCIALS else [],
         FIDUCIAL_PICTURES if WITH_FIDUCIALS else [],
         results("demo_comparison.txt") if IS_DEMO else [],
+        PROJECTS_RECEIPT if not WITH_FIDUCIALS and "trakem2" in CONFIGURATION else [],

@@ -28,6 +28,7 @@ IS_DEMO = not workflow.overwrite_configfiles
 # Script -> hash of its code, of all rules there are.
 CODE_HASHES = {}
 WITH_FIDUCIALS = any(key in config for key in ("images", "samples", "parameters"))
+WITH_CROSSMODAL = any(key in config for key in ("trakem2", "apply_global_affine"))
 
 
 def located(path):
@@ -50,7 +51,7 @@ def checked_configuration():
             raise UserError(f"{source}: the key 'images' or 'samples' is missing; add one of them.")
         if "parameters" not in values:
             raise UserError(f"{source}: the key 'parameters' is missing; add it.")
-    elif not values.keys() & {"trakem2", "apply_global_affine"}:
+    elif not WITH_CROSSMODAL:
         raise UserError(
             f"{source}: nothing to do: give 'images' (or 'samples') and 'parameters', or 'trakem2'."
         )
@@ -58,7 +59,18 @@ def checked_configuration():
         if key in values:
             values[key] = located(values[key])
     check_path(values["results"])
+    for section in ("trakem2", "apply_global_affine"):
+        locate_in_section(values.get(section, {}))
     return values
+
+
+def locate_in_section(section):
+    """Make the paths of a section of the cross-modal chain relative to the working directory."""
+    for key in ("parameters", "registered"):
+        if key in section:
+            section[key] = located(section[key])
+    if "folder" in section.get("stacks", {}):
+        section["stacks"]["folder"] = located(section["stacks"]["folder"])
 
 
 def listed(names):
