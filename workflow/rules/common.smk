@@ -65,12 +65,12 @@ def checked_configuration():
 
 
 def locate_in_section(section):
-    """Make the paths of a section of the cross-modal chain relative to the working directory."""
-    for key in ("parameters", "registered"):
-        if key in section:
-            section[key] = located(section[key])
-    if "folder" in section.get("stacks", {}):
-        section["stacks"]["folder"] = located(section["stacks"]["folder"])
+    """Locate the paths in a section of the cross-modal chain."""
+    for keys in (section, section.get("stacks", {})):
+        for key in ("parameters", "registered", "folder"):
+            if key in keys:
+                keys[key] = located(keys[key])
+                check_path(keys[key])
 
 
 def listed(names):
