@@ -5,7 +5,7 @@ the shifts of small tiles of full resolution; a smooth field through the tiles' 
 the place of its structure, is what is reported at the block.
 """
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,7 +79,7 @@ def local_shifts(
             reference.stack.shape[1:], reference.block_size_xy, (len(reference.stack) - 1) / 2
         )
         matcher = TileMatcher((reference.binned, binned), blocks, domain, pool)
-        found = matcher.measure(_wide_field(domain, blocks, wide))
+        found = matcher.measure(_wide_field(domain, blocks, wide, pool))
         threshold = confidence_threshold(found.null)
         measured = found.confidence > threshold
         if not cycle_matches(found.confidence, threshold):
@@ -105,7 +105,9 @@ def local_shifts(
     )
 
 
-def _wide_field(domain: Domain, blocks: list[Block], wide: WideShifts) -> SmoothField:
+def _wide_field(
+    domain: Domain, blocks: list[Block], wide: WideShifts, pool: Executor
+) -> SmoothField:
     """Return the field through the blocks whose peaks agree, the first prediction."""
     centres = np.array([centre_yx(block.rows, block.columns) for block in blocks])
     weights = np.maximum(wide.height - WIDE_HEIGHT, 0)
@@ -114,7 +116,7 @@ def _wide_field(domain: Domain, blocks: list[Block], wide: WideShifts) -> Smooth
         agree[:] = True
     positions = np.column_stack([np.full(len(centres), domain.middle_plane), centres])[agree]
     sigmas = np.full((len(positions), 3), WIDE_SIGMA)
-    return smooth_field.fit(domain, positions, wide.shift_zyx[agree], sigmas)
+    return smooth_field.fit(domain, positions, wide.shift_zyx[agree], sigmas, pool)
 
 
 def _sample_points(blocks: list[Block], domain: Domain) -> np.ndarray:

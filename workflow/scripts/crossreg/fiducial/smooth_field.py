@@ -8,6 +8,7 @@ scale of the measurements' noise are averaged over a grid, weighted by their evi
 not known about them widens the uncertainty.
 """
 
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,8 @@ HOPELESS = 5.0
 """Standardised residual from which on a measurement does not count at all."""
 IGNORED = 1e6
 """Factor on the variance of a measurement that does not count."""
+ROUGH_STEP = 2
+"""Every so many amplitudes and lengths are tried to find the outliers."""
 ROUNDS = 4
 """Rounds of fitting and weighing down outliers."""
 LEAST_WEIGHT = 1e-3
@@ -145,21 +148,28 @@ class SmoothField:
 
 
 def fit(
-    domain: Domain, positions_zyx: np.ndarray, shifts_zyx: np.ndarray, sigmas_zyx: np.ndarray
+    domain: Domain,
+    positions_zyx: np.ndarray,
+    shifts_zyx: np.ndarray,
+    sigmas_zyx: np.ndarray,
+    pool: Executor | None = None,
 ) -> SmoothField:
     """Return the field through measurements (n, 3) at positions (n, 3) with uncertainties.
 
-    Measurements that contradict their surroundings are weighed down.
+    Measurements that contradict their surroundings are weighed down. The threads of `pool`, if
+    there is one, share the components of the shift.
     """
     positions = domain.scaled(positions_zyx)
     knots = domain.knots()
     features = [Features.of(knots, length * domain.block_size) for length in LENGTHS]
     designs = [_design(choice, positions) for choice in features]
     offset = np.median(shifts_zyx, axis=0)
-    posteriors = tuple(
-        _fit_axis(axis, features, designs, shifts_zyx[:, axis] - offset[axis], sigmas_zyx[:, axis])
-        for axis in range(3)
-    )
+
+    def one(axis: int) -> tuple[Posterior, ...]:
+        values = shifts_zyx[:, axis] - offset[axis]
+        return _fit_axis(axis, features, designs, values, sigmas_zyx[:, axis])
+
+    posteriors = tuple((pool.map if pool else map)(one, range(3)))
     return SmoothField(domain, offset, posteriors)
 
 
@@ -186,10 +196,11 @@ def _fit_axis(
     variances = sigmas**2 + FLOOR**2
     inflation = np.ones(len(values))
     for last in (False, True):
+        step = 1 if last else ROUGH_STEP
         found = [
             posterior
-            for choice, design in zip(features, designs, strict=True)
-            for amplitude in AMPLITUDES
+            for choice, design in list(zip(features, designs, strict=True))[::step]
+            for amplitude in AMPLITUDES[::step]
             for posterior in _regress(
                 choice,
                 design,

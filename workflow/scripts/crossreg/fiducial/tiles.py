@@ -115,7 +115,7 @@ class TileMatcher:
     def _field(self, tiles: TileShifts) -> SmoothField:
         """Return the smooth field through the useful tiles."""
         values = tiles.position_zyx, tiles.shift_zyx, tiles.sigma_zyx
-        return smooth_field.fit(self.domain, *(part[tiles.useful] for part in values))
+        return smooth_field.fit(self.domain, *(part[tiles.useful] for part in values), self.pool)
 
     def _aim_again(
         self, maps: list[TileMap | None], aimed: np.ndarray, expected: np.ndarray
@@ -175,15 +175,26 @@ class TileMatcher:
         A tile whose shift is near the one of the round before keeps its position.
         """
         sigma = np.hypot(sigma, PREDICTION_FLOOR)
+        shifts, sigmas = expected.copy(), np.full(expected.shape, UNKNOWN)
+        for number, found in enumerate(maps):
+            if found is not None:
+                shifts[number], sigmas[number] = tile_shift(found, expected[number], sigma[number])
+        positions = self.centres.copy() if before is None else before.position_zyx.copy()
+        moved = [
+            number
+            for number, found in enumerate(maps)
+            if found is not None
+            and (
+                before is None
+                or np.any(np.abs(shifts[number] - before.shift_zyx[number]) > SAME_PLACE)
+            )
+        ]
+        for number, position in zip(
+            moved, self.pool.map(self._position, moved, shifts[moved]), strict=True
+        ):
+            positions[number] = position
+        return TileShifts(shifts, sigmas, positions)
 
-        def one(number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-            found = maps[number]
-            if found is None:
-                return expected[number], np.full(3, UNKNOWN), self.centres[number]
-            shift, uncertainty = tile_shift(found, expected[number], sigma[number])
-            if before is not None and np.all(np.abs(shift - before.shift_zyx[number]) < SAME_PLACE):
-                return shift, uncertainty, before.position_zyx[number]
-            return shift, uncertainty, structure_position(*self.stacks, self.tiles[number], shift)
-
-        found = zip(*self.pool.map(one, range(len(maps))), strict=True)
-        return TileShifts(*(np.array(part) for part in found))
+    def _position(self, number: int, shift_zyx: np.ndarray) -> np.ndarray:
+        """Return where the structure of a tile lies in the reference (z, y, x)."""
+        return structure_position(*self.stacks, self.tiles[number], shift_zyx)
