@@ -40,3 +40,8 @@ def test_uneven_background_and_fixed_pattern_do_not_count() -> None:
 def test_threads_do_not_change_the_result() -> None:
     one, two = projections((3.4, -7.25))
     assert global_shift(one, two, threads=1) == global_shift(one, two, threads=2)
+
+
+def test_constant_images_have_no_shift() -> None:
+    flat = np.full((64, 64), 7, dtype=np.uint16)
+    assert global_shift(flat, flat).shift_yx == (0.0, 0.0)

@@ -128,3 +128,17 @@ def test_a_block_as_large_as_the_image() -> None:
     found = registered(reference, cycle, (-6.0, 10.0), block_size_xy=128)
     assert found.shift_zyx.shape == (1, 1, 3)
     assert np.abs(found.shift_zyx - (2.3, -0.4, -0.25)).max() < 0.15
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_constant_stack_fails_in_every_block(place: int) -> None:
+    stacks = list(pair(SHIFT))
+    stacks[place] = np.full(SHAPE, 7, dtype=np.uint16)
+    assert set(registered(*stacks, (0.0, 0.0)).status.ravel()) == {"failed"}
+
+
+def test_values_that_are_not_finite_do_not_spread() -> None:
+    reference, cycle = (stack.astype(np.float32) for stack in pair(SHIFT))
+    reference[0], cycle[:, :20, :20] = np.nan, np.nan
+    found = registered(reference, cycle, SHIFT[1:])
+    assert np.abs(found.shift_zyx - (SHIFT[0], 0, 0)).max() < 0.3

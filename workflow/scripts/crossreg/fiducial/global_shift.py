@@ -112,7 +112,8 @@ def _probed_shift(
     target = scipy.fft.rfft2(cycle * _window(shape)) * weights
     energy = np.square(scipy.fft.irfft2(target, s=shape))
     energy = scipy.ndimage.uniform_filter(energy, size // 2, mode="wrap")
-    energy = np.sqrt(np.maximum(energy, np.median(energy) / 2))
+    floor = max(float(np.median(energy)) / 2, np.finfo(np.float32).tiny)
+    energy = np.sqrt(np.maximum(energy, floor))
     target = np.conj(target) * weights
 
     def one(block: Block) -> tuple[np.ndarray, float]:
