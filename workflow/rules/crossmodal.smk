@@ -49,7 +49,7 @@ if TRAKEM2:
 
     rule trakem2_freeze:
         input:
-            DEMO_STACKS if IS_DEMO else [],
+            list(DEMO_STACKS.values()) if IS_DEMO else [],
             parameters=parameters_of_projects,
         output:
             FROZEN_RECEIPT,

@@ -40,3 +40,30 @@ rule compare_with_planted:
     shell:
         script("compare_with_planted.py")
         + " --table {input.table:q} --planted {input.planted:q} --output {output:q} --log {log:q}"
+
+
+DEMO_STACKS = {
+    "planted": located("demo/crossmodal/planted.json"),
+    "images": located("demo/crossmodal/images"),
+    "em": located("demo/crossmodal/stacks/EM"),
+    "lm": located("demo/crossmodal/stacks/LM"),
+}
+
+
+rule crossmodal_demo:
+    output:
+        images=directory(DEMO_STACKS["images"]),
+        em=directory(DEMO_STACKS["em"]),
+        lm=directory(DEMO_STACKS["lm"]),
+        planted=DEMO_STACKS["planted"],
+    log:
+        log_file("crossmodal_demo.log"),
+    conda:
+        ENVIRONMENT
+    params:
+        code=code("make_crossmodal_demo.py"),
+        stacks=lambda wildcards, output: os.path.dirname(output.em),
+    shell:
+        script("make_crossmodal_demo.py")
+        + " --images {output.images:q} --stacks {params.stacks:q} --planted {output.planted:q}"
+        " --log {log:q}"

@@ -20,7 +20,7 @@ from crossreg.crossmodal.frozen import Freezer, Frozen, freezing, frozen_head
 from crossreg.crossmodal.parameters import Parameters
 from crossreg.crossmodal.patches import Patch, Place, overhang, patch_of_tile
 from crossreg.crossmodal.projects import first_patch_oid, project_bytes, project_layers
-from crossreg.crossmodal.section_tiles import SectionTiles, read_tiles, tile_box
+from crossreg.crossmodal.section_tiles import SectionTiles, read_tiles
 from crossreg.crossmodal.shown_images import ShownImages, stack_ranges
 from crossreg.crossmodal.stack_store import (
     TILES,
@@ -29,6 +29,7 @@ from crossreg.crossmodal.stack_store import (
     required_metadata,
     section_stem,
 )
+from crossreg.crossmodal.tile_specs import tile_box
 from crossreg.errors import UserError
 
 
@@ -118,7 +119,7 @@ def _box_of(tile_id: str, stack: str, store: StackStore) -> tuple[float, float, 
     for z in store.z_values(stack):
         section = store.section(stack, z)
         if tile_id in section[TILES]:
-            return tile_box(section[TILES][tile_id], section[TRANSFORMS], tile_id)
+            return tile_box(section[TILES][tile_id], section[TRANSFORMS], f"tile {tile_id}")
     raise UserError(f"'tile' asks for the tile '{tile_id}', which is not in '{stack}'.")
 
 

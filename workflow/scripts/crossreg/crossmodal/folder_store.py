@@ -24,7 +24,7 @@ from crossreg.crossmodal.stack_store import (
     section_stem,
     z_of_stem,
 )
-from crossreg.crossmodal.tile_specs import tile_bounds
+from crossreg.crossmodal.tile_specs import overlap, tile_box
 from crossreg.errors import UserError
 from crossreg.files import read_json, write_json
 
@@ -92,7 +92,7 @@ class FolderStore:
         taken = {
             tile_id: spec
             for tile_id, spec in tiles[TILES].items()
-            if _overlap(_box(spec, shared), [box[key] for key in BOX_KEYS])
+            if overlap(_box(spec, shared), [box[key] for key in BOX_KEYS])
         }
         return {TILES: taken, TRANSFORMS: shared if taken else {}}
 
@@ -168,20 +168,11 @@ class FolderStore:
         return total
 
 
-def _box(spec: dict[str, Any], shared: dict[str, Any]) -> list[float]:
-    """Return minX, minY, maxX, maxY of a tile: as it says, or derived from its transforms."""
-    if all(isinstance(spec.get(key), int | float) for key in BOX_KEYS):
-        return [spec[key] for key in BOX_KEYS]
-    bounds = tile_bounds(spec, shared, f"tile '{spec.get('tileId')}'")
-    return [float(limit) for limit in bounds]
+def _box(spec: dict[str, Any], shared: dict[str, Any]) -> tuple[float, ...]:
+    return tile_box(spec, shared, f"tile '{spec.get('tileId')}'")
 
 
-def _overlap(one: list[float], other: list[float]) -> bool:
-    """Return whether two closed boxes (minX, minY, maxX, maxY) have a point in common."""
-    return one[0] <= other[2] and other[0] <= one[2] and one[1] <= other[3] and other[1] <= one[3]
-
-
-def _union(boxes: Iterable[list[float]]) -> dict[str, float]:
+def _union(boxes: Iterable[tuple[float, ...]]) -> dict[str, float]:
     left, top, right, bottom = zip(*boxes, strict=True)
     limits = (min(left), min(top), max(right), max(bottom))
     return {key: float(limit) for key, limit in zip(BOX_KEYS, limits, strict=True)}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from crossreg.crossmodal.bounds import Bounds
 from crossreg.crossmodal.parameters import Parameters
 from crossreg.crossmodal.stack_store import BOX_KEYS, TILES, TRANSFORMS, ResolvedTiles, StackStore
-from crossreg.crossmodal.tile_specs import Spec, overlap, tile_bounds
+from crossreg.crossmodal.tile_specs import overlap, tile_box
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,6 @@ def read_tiles(store: StackStore, parameters: Parameters, bounds: Bounds, z: flo
     outside = (
         tile_id
         for tile_id, spec in em[TILES].items()
-        if not overlap(tile_box(spec, em[TRANSFORMS], tile_id), limits)
+        if not overlap(tile_box(spec, em[TRANSFORMS], f"tile {tile_id}"), limits)
     )
     return SectionTiles(z, tiles, tuple(sorted(outside)))
-
-
-def tile_box(spec: Spec, shared: Spec, tile_id: str) -> tuple[float, float, float, float]:
-    """Return minX, minY, maxX, maxY of a tile: as its place derived them, else from its specs."""
-    if all(isinstance(spec.get(key), int | float) for key in BOX_KEYS):
-        return tuple(float(spec[key]) for key in BOX_KEYS)
-    return tile_bounds(spec, shared, f"tile {tile_id}")
