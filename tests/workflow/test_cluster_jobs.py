@@ -1,0 +1,72 @@
+"""What a job costs on a cluster: no discovery, few submissions, and every rule fit for it."""
+
+import itertools
+import re
+from pathlib import Path
+
+import pytest
+
+from experiment import REPOSITORY
+
+RULES = sorted((REPOSITORY / "workflow" / "rules").glob("*.smk"))
+# Notes every folder that is listed and every file that is opened by a process and its children.
+AUDIT = """\
+import os, sys
+def note(event, arguments):
+    if event in ("os.listdir", "os.scandir", "open") and isinstance(arguments[0], str):
+        path = os.path.realpath(arguments[0])
+        if path.startswith(os.environ["WATCHED"]):
+            os.write(NOTES, f"{event} {path}\\n".encode())
+NOTES = os.open(os.environ["NOTES"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+sys.addaudithook(note)
+"""
+
+
+def test_a_job_on_a_cluster_lists_no_images_and_opens_only_its_own(again, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(AUDIT)
+    notes = tmp_path / "notes"
+    watched = again.folder / "images"
+    environment = {
+        "PYTHONPATH": f"{tmp_path}:{REPOSITORY / 'workflow' / 'scripts'}",
+        "NOTES": str(notes),
+        "WATCHED": str(watched.resolve()),
+        # Else Python looks for modules in all folders of the working directory.
+        "PYTHONSAFEPATH": "1",
+    }
+    # What the SLURM executor makes a job run on its node.
+    job = ["--target-jobs", "register_global:roi=001,cycle=RT1", "--allowed-rules"]
+    options = ["--force", "--nolock", "--no-hooks", "--max-inventory-time", "0"]
+    done = again.snakemake(*job, "register_global", *options, "--mode", "remote", env=environment)
+    assert done.returncode == 0, done.stderr
+    opened = {line.split(maxsplit=1)[0] for line in notes.read_text().splitlines()}
+    paths = {Path(line.split(maxsplit=1)[1]).name for line in notes.read_text().splitlines()}
+    assert opened == {"open"}
+    assert paths == {again.image("001", cycle).name for cycle in ("RT0", "RT1")}
+    # The same notes do see that a run of its own discovers the images.
+    notes.write_text("")
+    assert again.snakemake("--dry-run", env=environment).returncode == 0
+    assert f"os.scandir {watched.resolve()}" in notes.read_text()
+
+
+def rules():
+    """Return (name, text) of every rule that runs a command."""
+    for path in RULES:
+        parts = re.split(r"^rule (\w+):$", path.read_text(), flags=re.MULTILINE)
+        yield from zip(parts[1::2], parts[2::2], strict=True)
+
+
+@pytest.mark.parametrize(("name", "text"), [pytest.param(*rule, id=rule[0]) for rule in rules()])
+def test_every_rule_reruns_by_its_code_and_has_a_log_and_an_environment(name, text):
+    (script,) = re.findall(r'script\("(\w+\.py)"\)', text)
+    assert f'code=code("{script}")' in text
+    assert "    log:\n" in text
+    assert "--log {log:q}" in text
+    assert "    conda:\n        ENVIRONMENT" in text
+
+
+def test_every_setting_of_the_profiles_has_a_comment():
+    for path in (REPOSITORY / "profiles").glob("*/config.yaml"):
+        lines = path.read_text().splitlines()
+        for before, line in itertools.pairwise(lines):
+            if re.match(r"[a-z-]+:", line):
+                assert before.startswith("#"), f"{path}: {line}"
