@@ -1,20 +1,33 @@
-# Pictures of the fiducial chain, drawn from small images and tables; no table waits for them.
+# Summaries and pictures of the fiducial chain, from small images and tables; no table waits for
+# them.
 
 CYCLE_PICTURES = (
     ("before_after", "details", "shifts", "quality", "preprocessing")
     if LOCAL_STEP
     else ("before_after",)
 )
+ROIS = sorted({roi for roi, _ in CYCLES})
 FIDUCIAL_PICTURES = [
-    results("pictures", roi, cycle, f"{kind}.png")
-    for roi, cycle in CYCLES
-    for kind in CYCLE_PICTURES
+    *(
+        results("pictures", roi, cycle, f"{kind}.png")
+        for roi, cycle in CYCLES
+        for kind in CYCLE_PICTURES
+    ),
+    *(results("pictures", roi, "drift.png") for roi in ROIS),
+    *([results("pictures", "experiment.png")] if CYCLES else []),
 ]
 
 
 def caption(name):
     """Return the path of the text that says how to read a kind of picture."""
     return str(REPOSITORY / "workflow" / "report" / f"{name}.rst")
+
+
+def tables_of_roi(roi):
+    """Return the tables of all cycles of a ROI."""
+    steps = ("register_global", "register_local") if LOCAL_STEP else ("register_global",)
+    cycles = [cycle for other, cycle in CYCLES if other == roi]
+    return [results(step, roi, f"{cycle}.ecsv") for step in steps for cycle in cycles]
 
 
 rule picture_cycle:
@@ -54,3 +67,92 @@ rule picture_cycle:
         " --global-shift {input.global_shift:q} {params.local:q} --reference {params.reference:q}"
         " --roi {wildcards.roi:q} --label {wildcards.cycle:q} {params.options:q}"
         " --folder {params.folder:q} --log {log:q}"
+
+
+rule summary_of_roi:
+    input:
+        lambda wildcards: tables_of_roi(wildcards.roi),
+    output:
+        results("summary", "{roi}.tsv"),
+    log:
+        log_file("summary_of_roi", "{roi}.log"),
+    conda:
+        ENVIRONMENT
+    params:
+        code=code("summarize.py"),
+        samples=SAMPLES_FILE,
+        reference=REFERENCE,
+        options=options("fileNameRegExp"),
+        global_shifts=results("register_global"),
+        local_shifts=["--local-shifts", results("register_local")] if LOCAL_STEP else [],
+    shell:
+        script("summarize.py")
+        + " --samples {params.samples:q} --reference {params.reference:q} --roi {wildcards.roi:q}"
+        " --global-shifts {params.global_shifts:q} {params.local_shifts:q} {params.options:q}"
+        " --output {output:q} --log {log:q}"
+
+
+rule summary:
+    input:
+        [results("summary", f"{roi}.tsv") for roi in ROIS],
+    output:
+        results("summary.tsv"),
+    log:
+        log_file("summary.log"),
+    conda:
+        ENVIRONMENT
+    params:
+        code=code("merge_summaries.py"),
+        samples=SAMPLES_FILE,
+        reference=REFERENCE,
+        summaries=results("summary"),
+    shell:
+        script("merge_summaries.py")
+        + " --samples {params.samples:q} --reference {params.reference:q}"
+        " --summaries {params.summaries:q} --output {output:q} --log {log:q}"
+
+
+rule picture_drift:
+    input:
+        results("summary", "{roi}.tsv"),
+    output:
+        report(
+            results("pictures", "{roi}", "drift.png"),
+            caption=caption("drift"),
+            category="ROIs",
+            labels={"ROI": "{roi}", "picture": "drift"},
+        ),
+    log:
+        log_file("picture_drift", "{roi}.log"),
+    conda:
+        ENVIRONMENT
+    params:
+        code=code("picture_drift.py"),
+        reference=REFERENCE,
+        options=options("pixelSizeXY", "pixelSizeZ", "zBinning"),
+    shell:
+        script("picture_drift.py")
+        + " --summary {input:q} --reference {params.reference:q} {params.options:q}"
+        " --output {output:q} --log {log:q}"
+
+
+rule picture_experiment:
+    input:
+        results("summary.tsv"),
+    output:
+        report(
+            results("pictures", "experiment.png"),
+            caption=caption("experiment"),
+            category="Experiment",
+            labels={"picture": "all ROIs and cycles"},
+        ),
+    log:
+        log_file("picture_experiment.log"),
+    conda:
+        ENVIRONMENT
+    params:
+        code=code("picture_experiment.py"),
+        options=options("pixelSizeXY"),
+    shell:
+        script("picture_experiment.py")
+        + " --summary {input:q} {params.options:q} --output {output:q} --log {log:q}"

@@ -9,8 +9,10 @@ from crossreg.pictures.orthogonal import Views, draw_views, geometry
 from crossreg.pictures.previews import Preview
 from crossreg.pictures.warp import between_blocks, moved
 
-MARGIN = (0.25, 0.35)
+MARGIN = (0.25, 0.5)
 """Inches beside and above each state."""
+LEAST_WIDTH = 2.3
+"""Inches that the title of a state takes."""
 HEADER = 0.75
 """Inches above all states: the title and the key to the colours."""
 
@@ -22,6 +24,7 @@ def before_after_figure(cycle: Cycle, reference: Preview, image: Preview) -> Fig
     columns, scale = arranged(len(states), shape.cell, MARGIN)
     rows = -(-len(states) // columns)
     cell = [scale * size + extra for size, extra in zip(shape.cell, MARGIN, strict=True)]
+    cell[0] = max(cell[0], LEAST_WIDTH)
     width = max(columns * cell[0] + MARGIN[0], 7.0)
     figure = new_figure(width, HEADER + rows * cell[1] + 0.1, f"{cycle.title}: before and after")
     key = (
@@ -31,9 +34,9 @@ def before_after_figure(cycle: Cycle, reference: Preview, image: Preview) -> Fig
     figure.text(0.15 / width, 1 - 0.4 / figure.get_figheight(), key, va="top")
     for index, (title, views, similarity) in enumerate(states):
         row, column = divmod(index, columns)
-        place = (MARGIN[0] + column * cell[0], HEADER + row * cell[1] + 0.25)
+        place = (MARGIN[0] + column * cell[0], HEADER + row * cell[1] + 0.4)
         axes = draw_views(figure, place, scale, views, shape, cycle, image.slab)
-        axes.set_title(f"{title}   r = {similarity:.2f}", loc="left", pad=4)
+        axes.set_title(f"{title}\nr = {similarity:.2f}", loc="left", pad=4)
     return figure
 
 

@@ -105,7 +105,8 @@ def write_numbers(
 ) -> None:
     """Write each value into its block, dark on light colours, as large as fits."""
     texts = {
-        at: number.format(values[at]) if np.isfinite(values[at]) else "-"
+        # Zero is added because a rounded -0.001 would be written as -0.00.
+        at: number.format(round(float(values[at]), 2) + 0.0) if np.isfinite(values[at]) else "-"
         for at in np.ndindex(values.shape)
     }
     widest = max(map(width_of, texts.values()))

@@ -113,7 +113,7 @@ def scale_bar(axes: Axes, unit_um: float, vertical: bool = False) -> None:
     place, align = (
         ((0.945, 0.12 + part / 2), ("right", "center"))
         if vertical
-        else ((0.96 - part / 2, 0.065), ("center", "bottom"))
+        else ((0.96, 0.065), ("right", "bottom"))
     )
     axes.text(
         *place,

@@ -8,6 +8,8 @@ from crossreg.pictures.orthogonal import Views, draw_views, geometry
 from crossreg.pictures.previews import Preview
 
 MARGIN = (0.25, 0.35)
+LEAST_WIDTH = 1.6
+"""Inches that the title of a panel takes."""
 HEADER = 0.75
 
 
@@ -17,17 +19,18 @@ def preprocessing_figure(cycle: Cycle, reference: Preview, image: Preview) -> Fi
     panels = [
         (f"{kind} {name}", Views(*(getattr(preview, prefix + axis) for axis in ("xy", "zx", "zy"))))
         for name, preview in ((cycle.reference, reference), (cycle.name, image))
-        for kind, prefix in (("Raw", ""), ("Seen by the correlation:", "seen_"))
+        for kind, prefix in (("Raw", ""), ("Seen:", "seen_"))
     ]
     columns, scale = arranged(len(panels), shape.cell, MARGIN)
     cell = [scale * size + extra for size, extra in zip(shape.cell, MARGIN, strict=True)]
+    cell[0] = max(cell[0], LEAST_WIDTH)
     figure = new_figure(
         max(columns * cell[0] + MARGIN[0], 7.0),
         HEADER + -(-len(panels) // columns) * cell[1] + 0.1,
         f"{cycle.title}: preprocessing",
     )
     width, height = figure.get_size_inches()
-    note = "raw: brightest values along each axis    seen: band-passed sums along each axis"
+    note = "raw: brightest values along each axis    seen by the correlation: band-passed sums"
     figure.text(0.15 / width, 1 - 0.4 / height, note, va="top")
     for index, (title, views) in enumerate(panels):
         row, column = divmod(index, columns)

@@ -1,0 +1,206 @@
+"""What is to be known of a cycle at a glance: drift, statuses of its blocks, quality, faults."""
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.table import Row, Table
+
+from crossreg.files import read_text, write_text
+
+USUAL = 0.5
+"""Part of the cycles of a ROI that measure a block, above which the others should measure it."""
+SPREAD = (5, 95)
+"""Percentiles of the blocks between which the spread of a drift lies."""
+NEIGHBOURS = 2
+"""Cycles before and after a cycle that its drift is compared with."""
+LEAST_JUMP, JUMP_SPREADS = 5.0, 6.0
+"""A drift jumps if it differs from its neighbours by so many px and by so many of the spreads
+(median absolute deviations) that such differences have in the ROI."""
+
+
+@dataclass(frozen=True)
+class CycleSummary:
+    """A cycle of a ROI in one line; `drift` is the median total shift of its blocks.
+
+    z in kept planes, x along rows and y along columns in px. `low` and `high` are the SPREAD of
+    the blocks. `unusual` counts blocks that are not measured here, but in most cycles of the
+    ROI; `worst_block` ("i, j") is the least confident of them, or of all. `quality` is the
+    median NRMSE in xy, `jump` the XY distance (px) to the drift of the neighbouring cycles, 0
+    where it is as usual. Values that there are not are NaN or empty.
+    """
+
+    roi: str
+    cycle: str
+    drift_z: float
+    drift_x: float
+    drift_y: float
+    low_z: float
+    low_x: float
+    low_y: float
+    high_z: float
+    high_x: float
+    high_y: float
+    blocks: int
+    measured: int
+    borrowed: int
+    failed: int
+    unusual: int
+    worst_block: str
+    quality: float
+    jump: float
+
+    @property
+    def has_failed(self) -> bool:
+        """Return whether the cycle does not match the reference."""
+        return self.failed > 0
+
+    @property
+    def share_borrowed(self) -> float:
+        """Return the part of the blocks that are borrowed; 0 without a local step."""
+        return self.borrowed / self.blocks if self.blocks else 0.0
+
+    @property
+    def faults(self) -> str:
+        """Return in words what is wrong with the cycle; empty if nothing is."""
+        if self.has_failed:
+            return "does not match the reference: all blocks failed"
+        found = []
+        if self.unusual:
+            found.append(
+                f"{self.unusual} of {self.blocks} blocks borrowed that most cycles of the ROI"
+                f" measure; the weakest is block ({self.worst_block})"
+            )
+        if self.jump:
+            found.append(f"drifts {self.jump:.1f} px away from its neighbours")
+        return "; ".join(found)
+
+
+def in_order_of_imaging(
+    names: Sequence[str], files: Sequence[str], pattern: str
+) -> list[tuple[str, str]]:
+    """Return (name, file) of cycles by the runNumber in the file names, then by name.
+
+    Names are compared with their numbers as numbers, so that RT2 comes before RT10. `pattern` is
+    the regular expression for file names; without its group runNumber only the names count.
+    """
+
+    def key(pair: tuple[str, str]) -> tuple[Any, ...]:
+        match = re.search(pattern, Path(pair[1]).name)
+        run = (match.groupdict().get("runNumber") or "") if match else ""
+        parts = re.split(r"(\d+)", pair[0])
+        natural = [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+        return int(run) if run.isdigit() else 0, natural
+
+    return sorted(zip(names, files, strict=True), key=key)
+
+
+def summaries_of_roi(
+    roi: str, cycles: Sequence[tuple[str, Row, Table | None]]
+) -> list[CycleSummary]:
+    """Return the summaries of a ROI's cycles (name, row of global shift, table of local shifts).
+
+    The cycles are in the order of imaging; there is no table without a local step.
+    """
+    measured = [np.asarray(table["status"]) == "measured" for *_, table in cycles if table]
+    matched = [blocks for blocks in measured if blocks.any()]
+    usual = np.mean(matched, axis=0) > USUAL if matched else np.zeros(0, bool)
+    values = [
+        _from_blocks(row, table, usual) if table else _from_global_shift(row)
+        for _, row, table in cycles
+    ]
+    jumps = jumps_of([(part["drift_x"], part["drift_y"]) for part in values])
+    return [
+        CycleSummary(roi=roi, cycle=name, jump=float(jump), **part)
+        for (name, *_), part, jump in zip(cycles, values, jumps, strict=True)
+    ]
+
+
+def jumps_of(drifts_xy: Sequence[tuple[float, float]]) -> np.ndarray:
+    """Return how far (px) each drift is from the median of its neighbours; 0 where as usual."""
+    drifts = np.array(drifts_xy, dtype=float).reshape(-1, 2)
+    known = np.flatnonzero(np.isfinite(drifts).all(axis=1))
+    jumps = np.zeros(len(drifts))
+    if len(known) <= 2 * NEIGHBOURS:
+        return jumps
+    distance = np.zeros(len(known))
+    for at in range(len(known)):
+        first = min(max(at - NEIGHBOURS, 0), len(known) - 2 * NEIGHBOURS - 1)
+        near = [n for n in range(first, first + 2 * NEIGHBOURS + 1) if n != at]
+        distance[at] = np.linalg.norm(drifts[known[at]] - np.median(drifts[known[near]], axis=0))
+    spread = np.median(np.abs(distance - np.median(distance)))
+    limit = max(LEAST_JUMP, np.median(distance) + JUMP_SPREADS * spread)
+    jumps[known] = np.where(distance > limit, distance, 0.0)
+    return jumps
+
+
+def worst_first(summaries: Sequence[CycleSummary]) -> list[CycleSummary]:
+    """Return the summaries from the worst to the best cycle."""
+
+    def badness(cycle: CycleSummary) -> tuple[float, ...]:
+        unusual = cycle.unusual / cycle.blocks if cycle.blocks else 0.0
+        quality = np.nan_to_num(cycle.quality)
+        return float(cycle.has_failed), unusual, cycle.jump, cycle.share_borrowed, float(quality)
+
+    return sorted(summaries, key=badness, reverse=True)
+
+
+def write_summaries(path: Path | str, summaries: Sequence[CycleSummary]) -> None:
+    """Write summaries as TSV, numbers to three decimals; whole or not at all."""
+    text = io.StringIO()
+    names = [field.name for field in fields(CycleSummary)]
+    writer = csv.DictWriter(text, names, delimiter="\t", lineterminator="\n")
+    writer.writeheader()
+    for summary in summaries:
+        values = asdict(summary).items()
+        writer.writerow({k: f"{v:.3f}" if isinstance(v, float) else v for k, v in values})
+    write_text(path, text.getvalue())
+
+
+def read_summaries(path: Path | str) -> list[CycleSummary]:
+    """Return the summaries that `write_summaries` wrote to `path`."""
+    types = {field.name: field.type for field in fields(CycleSummary)}
+    rows = csv.DictReader(io.StringIO(read_text(path)), delimiter="\t")
+    return [CycleSummary(**{name: types[name](row[name]) for name in types}) for row in rows]
+
+
+def _from_global_shift(row: Row) -> dict[str, Any]:
+    """Return the values of a cycle without a local step."""
+    x, y = float(row["shift_x"]), float(row["shift_y"])
+    drift = {f"{kind}_x": x for kind in ("drift", "low", "high")}
+    drift |= {f"{kind}_y": y for kind in ("drift", "low", "high")}
+    drift |= {f"{kind}_z": float("nan") for kind in ("drift", "low", "high")}
+    counts = dict.fromkeys(("blocks", "measured", "borrowed", "failed", "unusual"), 0)
+    return drift | counts | {"worst_block": "", "quality": float("nan")}
+
+
+def _from_blocks(row: Row, table: Table, usual: np.ndarray) -> dict[str, Any]:
+    """Return the values of a cycle from its blocks."""
+    start = {"z": 0.0, "x": float(row["shift_x"]), "y": float(row["shift_y"])}
+    status = np.asarray(table["status"])
+    counts = {name: int((status == name).sum()) for name in ("measured", "borrowed", "failed")}
+    drift = {}
+    for axis, offset in start.items():
+        total = np.asarray(table[f"shift_{axis}"], dtype=float) + offset
+        drift[f"drift_{axis}"] = float(np.median(total))
+        low, high = np.percentile(total, SPREAD) if np.isfinite(total).all() else (np.nan, np.nan)
+        drift |= {f"low_{axis}": float(low), f"high_{axis}": float(high)}
+    unusual = usual & (status == "borrowed")
+    among = unusual if unusual.any() else usual if usual.any() else np.ones(len(status), bool)
+    confidence = np.where(among, np.nan_to_num(np.asarray(table["confidence"])), np.inf)
+    worst = table[int(np.argmin(confidence))]
+    return (
+        drift
+        | counts
+        | {
+            "blocks": len(status),
+            "unusual": int(unusual.sum()),
+            "worst_block": f"{worst['block_i']}, {worst['block_j']}",
+            "quality": float(np.median(np.asarray(table["quality_xy"]))),
+        }
+    )

@@ -1,0 +1,126 @@
+"""The picture of a whole experiment: ROI x cycle, one bad cycle among thousands stands out."""
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from crossreg.fiducial.summary import CycleSummary, worst_first
+from crossreg.pictures.canvas import (
+    FONT_SIZE,
+    MISSING_COLOUR,
+    OUTLIER_COLOUR,
+    hatch_blocks,
+    new_figure,
+    panel,
+)
+
+CELL = 0.24
+"""Inches of a cell, in which the rank of a bad cycle can be read."""
+NARROWEST, WIDEST, TALLEST = 5.0, 24.0, 14.0
+LEFT, HEADER, ABOVE, BELOW, RIGHT = 0.9, 0.75, 0.35, 0.75, 1.3
+MARKED = 10
+"""Worst cycles that are numbered."""
+DARK_COLOURS = "magma"
+
+
+def heat_maps_figure(
+    summaries: Sequence[CycleSummary], cycles: Sequence[str], pixel_um: float
+) -> Figure:
+    """Return the maps of drift, share of borrowed blocks and quality; `cycles` in their order."""
+    rois = sorted({cycle.roi for cycle in summaries})
+    maps = [
+        ("Drift in XY [µm]", values_of(summaries, rois, cycles, lambda c: drift_um(c, pixel_um)))
+    ]
+    if any(cycle.blocks for cycle in summaries):
+        maps += [
+            ("Share of borrowed blocks", values_of(summaries, rois, cycles, _share)),
+            ("Median NRMSE in XY", values_of(summaries, rois, cycles, lambda c: c.quality)),
+        ]
+    width = float(np.clip(CELL * len(cycles), NARROWEST, WIDEST))
+    height = float(np.clip(CELL * len(rois), 2 * CELL, TALLEST))
+    step = ABOVE + height + BELOW
+    figure = new_figure(LEFT + width + RIGHT, HEADER + len(maps) * step, "All ROIs and cycles")
+    figure.text(
+        0.15 / figure.get_figwidth(),
+        1 - 0.4 / figure.get_figheight(),
+        "1 to 10: the worst cycles    crosses: failed    grey: no such cycle",
+        va="top",
+    )
+    for index, (title, values) in enumerate(maps):
+        axes = panel(figure, LEFT, HEADER + ABOVE + index * step, width, height)
+        draw_heat_map(axes, values, title, width)
+        name_ticks(axes, rois, cycles, (height, width))
+        mark(axes, summaries, rois, cycles)
+    return figure
+
+
+def values_of(
+    summaries: Sequence[CycleSummary], rois: Sequence[str], cycles: Sequence[str], value
+) -> np.ndarray:
+    """Return values (ROI, cycle) of summaries; NaN where there is no such cycle."""
+    values = np.full((len(rois), len(cycles)), np.nan)
+    rows, columns = ({name: n for n, name in enumerate(names)} for names in (rois, cycles))
+    for cycle in summaries:
+        values[rows[cycle.roi], columns[cycle.cycle]] = value(cycle)
+    return values
+
+
+def drift_um(cycle: CycleSummary, pixel_um: float) -> float:
+    """Return the length of a cycle's drift in XY."""
+    return pixel_um * float(np.hypot(cycle.drift_x, cycle.drift_y))
+
+
+def worst_of(summaries: Sequence[CycleSummary]) -> list[CycleSummary]:
+    """Return at most MARKED cycles with a fault, the worst first."""
+    return [cycle for cycle in worst_first(summaries) if cycle.faults][:MARKED]
+
+
+def draw_heat_map(axes: Axes, values: np.ndarray, title: str, width: float) -> None:
+    """Draw values (ROI, cycle) from 0 on, with a colour bar."""
+    palette = mpl.colormaps[DARK_COLOURS].with_extremes(bad=MISSING_COLOUR)
+    highest = max(float(values[np.isfinite(values)].max(initial=0)), 1e-3)
+    drawn = axes.imshow(values, cmap=palette, vmin=0, vmax=highest, aspect="auto")
+    axes.set_title(title, loc="left", pad=4)
+    axes.figure.colorbar(drawn, cax=axes.inset_axes((1 + 0.1 / width, 0, 0.15 / width, 1)))
+
+
+def name_ticks(
+    axes: Axes, rois: Sequence[str], cycles: Sequence[str], size: tuple[float, float]
+) -> None:
+    """Write the names of ROIs and cycles at the axes, as many as are readable."""
+    least = 1.3 * FONT_SIZE / 72
+    for axis, names, inches in ((axes.yaxis, rois, size[0]), (axes.xaxis, cycles, size[1])):
+        step = int(np.ceil(least * len(names) / inches))
+        axis.set_ticks(range(0, len(names), step), names[::step])
+    axes.tick_params(axis="x", rotation=90, length=2)
+    axes.set_ylabel("ROI")
+
+
+def mark(
+    axes: Axes, summaries: Sequence[CycleSummary], rois: Sequence[str], cycles: Sequence[str]
+) -> None:
+    """Hatch failed cycles and number the worst ones."""
+    status = np.full((len(rois), len(cycles)), "measured")
+    for cycle in summaries:
+        if cycle.has_failed:
+            status[rois.index(cycle.roi), cycles.index(cycle.cycle)] = "failed"
+    hatch_blocks(axes, status)
+    for rank, cycle in enumerate(worst_of(summaries), start=1):
+        axes.text(
+            cycles.index(cycle.cycle),
+            rois.index(cycle.roi),
+            str(rank),
+            ha="center",
+            va="center",
+            fontsize=FONT_SIZE - 1,
+            weight="bold",
+            color="white",
+            bbox={"facecolor": OUTLIER_COLOUR, "pad": 1, "linewidth": 0},
+        )
+
+
+def _share(cycle: CycleSummary) -> float:
+    return float("nan") if cycle.has_failed else cycle.share_borrowed

@@ -1,0 +1,57 @@
+"""Summarise the cycles of one ROI: a line a cycle with drift, statuses of blocks, quality.
+
+In: the sheet of samples and the tables of the ROI's cycles (ROI/CYCLE.ecsv). Out: a TSV in the
+order of imaging, which is that of the runNumber in the file names, then of the cycles' names.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from crossreg.command import new_parser, run
+from crossreg.fiducial.parameters import add_options
+from crossreg.fiducial.sheet import read_sheet
+from crossreg.fiducial.summary import in_order_of_imaging, summaries_of_roi, write_summaries
+from crossreg.fiducial.tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, read_table
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command's options."""
+    parser = new_parser(__doc__)
+    parser.add_argument("--samples", type=Path, required=True, help="sheet of all samples (.tsv)")
+    parser.add_argument("--reference", required=True, help="name of the reference cycle")
+    parser.add_argument("--roi", required=True, help="name of the ROI")
+    parser.add_argument(
+        "--global-shifts", type=Path, required=True, help="folder with tables ROI/CYCLE.ecsv"
+    )
+    parser.add_argument(
+        "--local-shifts", type=Path, help="folder with tables ROI/CYCLE.ecsv, if any"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="summary to write (.tsv)")
+    add_options(parser, ("fileNameRegExp",))
+    return parser
+
+
+def main(options: argparse.Namespace) -> None:
+    """Read the tables in the order of imaging, summarise, write."""
+    samples = [
+        sample
+        for sample in read_sheet(options.samples)
+        if sample.roi == options.roi and sample.cycle != options.reference
+    ]
+    ordered = in_order_of_imaging(
+        [sample.cycle for sample in samples],
+        [sample.path for sample in samples],
+        options.fileNameRegExp,
+    )
+    cycles = []
+    for name, _ in ordered:
+        table = f"{options.roi}/{name}.ecsv"
+        row = read_table(options.global_shifts / table, GLOBAL_COLUMNS)[0]
+        local = options.local_shifts
+        cycles.append((name, row, read_table(local / table, LOCAL_COLUMNS) if local else None))
+    write_summaries(options.output, summaries_of_roi(options.roi, cycles))
+
+
+if __name__ == "__main__":
+    sys.exit(run(parser(), main))
