@@ -103,6 +103,11 @@ def log_file(*parts):
     return results("logs", *parts)
 
 
+def benchmark_file(rule, *parts):
+    """Return the path of a job's run time and memory."""
+    return results("benchmarks", rule, *parts) + ".tsv"
+
+
 def stamp(path):
     """Return size and time stamp of an input file, by which also an older replacement is seen."""
     if IS_DEMO:

@@ -18,6 +18,8 @@ rule reference_projection:
         preview=[] if LOCAL_STEP else reference_preview("{roi}"),
     log:
         log_file("reference_projection", "{roi}.log"),
+    benchmark:
+        benchmark_file("reference_projection", "{roi}")
     conda:
         ENVIRONMENT
     resources:
@@ -42,6 +44,8 @@ rule reference_blocks:
         preview=reference_preview("{roi}") if LOCAL_STEP else [],
     log:
         log_file("reference_blocks", "{roi}.log"),
+    benchmark:
+        benchmark_file("reference_blocks", "{roi}")
     conda:
         ENVIRONMENT
     resources:
@@ -67,6 +71,8 @@ rule register_global:
         preview=[] if LOCAL_STEP else cycle_preview("{roi}", "{cycle}"),
     log:
         log_file("register_global", "{roi}", "{cycle}.log"),
+    benchmark:
+        benchmark_file("register_global", "{roi}", "{cycle}")
     conda:
         ENVIRONMENT
     resources:
@@ -96,6 +102,8 @@ rule register_local:
         preview=cycle_preview("{roi}", "{cycle}") if LOCAL_STEP else [],
     log:
         log_file("register_local", "{roi}", "{cycle}.log"),
+    benchmark:
+        benchmark_file("register_local", "{roi}", "{cycle}")
     conda:
         ENVIRONMENT
     resources:

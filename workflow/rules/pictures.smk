@@ -1,6 +1,8 @@
 # Summaries and pictures of the fiducial chain, from small images and tables; no table waits for
 # them.
 
+import json
+
 CYCLE_PICTURES = (
     ("before_after", "details", "shifts", "quality", "preprocessing")
     if LOCAL_STEP
@@ -49,6 +51,8 @@ rule picture_cycle:
         ],
     log:
         log_file("picture_cycle", "{roi}", "{cycle}.log"),
+    benchmark:
+        benchmark_file("picture_cycle", "{roi}", "{cycle}")
     conda:
         ENVIRONMENT
     params:
@@ -156,3 +160,29 @@ rule picture_experiment:
     shell:
         script("picture_experiment.py")
         + " --summary {input:q} {params.options:q} --output {output:q} --log {log:q}"
+
+
+rule report:
+    input:
+        FIDUCIAL_TABLES,
+        FIDUCIAL_PICTURES,
+        results("summary.tsv"),
+        template=REPOSITORY / "workflow" / "report" / "report.html.j2",
+        captions=[caption(kind) for kind in (*CYCLE_PICTURES, "drift", "experiment")],
+    output:
+        results("report.html"),
+    log:
+        log_file("report.log"),
+    conda:
+        ENVIRONMENT
+    params:
+        code=code("make_report.py"),
+        results=RESULTS,
+        reference=REFERENCE,
+        parameters=CONFIGURATION["parameters"],
+        configuration=json.dumps(CONFIGURATION),
+        template=str(REPOSITORY / "workflow" / "report"),
+    shell:
+        script("make_report.py") + " --results {params.results:q} --reference {params.reference:q}"
+        " --parameters {params.parameters:q} --configuration {params.configuration:q}"
+        " --template {params.template:q} --output {output:q} --log {log:q}"

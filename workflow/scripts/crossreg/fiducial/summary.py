@@ -17,11 +17,11 @@ USUAL = 0.5
 """Part of the cycles of a ROI that measure a block, above which the others should measure it."""
 SPREAD = (5, 95)
 """Percentiles of the blocks between which the spread of a drift lies."""
-NEIGHBOURS = 2
-"""Cycles before and after a cycle that its drift is compared with."""
+LEAST_CYCLES = 5
+"""Cycles below which it cannot be said what drift is usual."""
 LEAST_JUMP, JUMP_SPREADS = 5.0, 6.0
-"""A drift jumps if it differs from its neighbours by so many px and by so many of the spreads
-(median absolute deviations) that such differences have in the ROI."""
+"""A drift jumps if it differs from the nearest of its neighbours by so many px, and by so many
+spreads (median absolute deviations) more than is usual in the ROI."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class CycleSummary:
     z in kept planes, x along rows and y along columns in px. `low` and `high` are the SPREAD of
     the blocks. `unusual` counts blocks that are not measured here, but in most cycles of the
     ROI; `worst_block` ("i, j") is the least confident of them, or of all. `quality` is the
-    median NRMSE in xy, `jump` the XY distance (px) to the drift of the neighbouring cycles, 0
-    where it is as usual. Values that there are not are NaN or empty.
+    median NRMSE in xy, `jump` the XY distance (px) to the drift of the nearer neighbouring
+    cycle, 0 where it is as usual. Values that there are not are NaN or empty.
     """
 
     roi: str
@@ -122,17 +122,21 @@ def summaries_of_roi(
 
 
 def jumps_of(drifts_xy: Sequence[tuple[float, float]]) -> np.ndarray:
-    """Return how far (px) each drift is from the median of its neighbours; 0 where as usual."""
+    """Return how far (px) each drift is from the nearest of its two neighbours; 0 where as usual.
+
+    The neighbours of the first and last are the two next to them on one side.
+    """
     drifts = np.array(drifts_xy, dtype=float).reshape(-1, 2)
     known = np.flatnonzero(np.isfinite(drifts).all(axis=1))
     jumps = np.zeros(len(drifts))
-    if len(known) <= 2 * NEIGHBOURS:
+    if len(known) < LEAST_CYCLES:
         return jumps
-    distance = np.zeros(len(known))
-    for at in range(len(known)):
-        first = min(max(at - NEIGHBOURS, 0), len(known) - 2 * NEIGHBOURS - 1)
-        near = [n for n in range(first, first + 2 * NEIGHBOURS + 1) if n != at]
-        distance[at] = np.linalg.norm(drifts[known[at]] - np.median(drifts[known[near]], axis=0))
+    places = np.arange(len(known))
+    first = np.clip(places - 1, 0, len(known) - 3)
+    steps = drifts[known][first[:, None] + np.arange(3)] - drifts[known][:, None]
+    lengths = np.linalg.norm(steps, axis=-1)
+    lengths[places, places - first] = np.inf
+    distance = lengths.min(axis=1)
     spread = np.median(np.abs(distance - np.median(distance)))
     limit = max(LEAST_JUMP, np.median(distance) + JUMP_SPREADS * spread)
     jumps[known] = np.where(distance > limit, distance, 0.0)

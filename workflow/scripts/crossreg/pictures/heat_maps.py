@@ -11,7 +11,6 @@ from crossreg.fiducial.summary import CycleSummary, worst_first
 from crossreg.pictures.canvas import (
     FONT_SIZE,
     MISSING_COLOUR,
-    OUTLIER_COLOUR,
     hatch_blocks,
     new_figure,
     panel,
@@ -118,7 +117,7 @@ def mark(
             fontsize=FONT_SIZE - 1,
             weight="bold",
             color="white",
-            bbox={"facecolor": OUTLIER_COLOUR, "pad": 1, "linewidth": 0},
+            bbox={"facecolor": "black", "pad": 1, "linewidth": 0},
         )
 
 

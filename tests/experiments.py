@@ -1,0 +1,75 @@
+"""Tables of a made-up experiment with one bad block and one bad cycle."""
+
+import numpy as np
+from astropy.table import Table
+
+from crossreg.fiducial.summary import CycleSummary, summaries_of_roi
+from crossreg.fiducial.tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, new_table
+
+GRID = (4, 4)
+EMPTY_BLOCK = (3, 0)
+"""A block without fiducials in every cycle, which is nothing unusual."""
+BAD_BLOCK_AT, BAD_BLOCK = ("002", "RT4"), (2, 1)
+BAD_CYCLE_AT = ("003", "RT7")
+
+
+def summaries(rois: int, cycles: int) -> list[CycleSummary]:
+    """Return the summaries of an experiment with the planted faults."""
+    names = [f"RT{number}" for number in range(1, cycles + 1)]
+    result = []
+    for number in range(1, rois + 1):
+        roi = f"{number:03d}"
+        tables = [(name, global_row(roi, name), local_table(roi, name)) for name in names]
+        result += summaries_of_roi(roi, tables)
+    return result
+
+
+def global_row(roi: str, cycle: str):
+    """Return a row of global shifts; the drift grows from cycle to cycle."""
+    step = int(cycle.removeprefix("RT"))
+    values = {
+        "aligned file": f"scan_001_{cycle}_{roi}_ROI_converted_decon_ch00.tif",
+        "reference file": f"scan_001_RT0_{roi}_ROI_converted_decon_ch00.tif",
+        "shift_x": 0.8 * step,
+        "shift_y": -0.5 * step,
+        "error": 0.3,
+        "diffphase": 0.0,
+        "ROI #": int(roi),
+        "label": cycle,
+        "source": "computed",
+    }
+    return new_table(GLOBAL_COLUMNS, values)[0]
+
+
+def local_table(roi: str, cycle: str) -> Table:
+    """Return the table of local shifts of a cycle."""
+    block_i, block_j = (index.ravel() for index in np.indices(GRID))
+    random = np.random.default_rng([int(roi), int(cycle.removeprefix("RT"))])
+    count = len(block_i)
+    status = np.full(count, "measured", dtype="<U8")
+    confidence = random.uniform(10, 20, count).astype(np.float32)
+    weak = [EMPTY_BLOCK] + ([BAD_BLOCK] if (roi, cycle) == BAD_BLOCK_AT else [])
+    for at in weak:
+        status[np.ravel_multi_index(at, GRID)] = "borrowed"
+        confidence[np.ravel_multi_index(at, GRID)] = 1.0
+    values = {name: random.normal(0, 0.3, count) for name in LOCAL_COLUMNS}
+    values |= {name: random.uniform(0.3, 0.5, count) for name in LOCAL_COLUMNS if "quality" in name}
+    if (roi, cycle) == BAD_CYCLE_AT:
+        status[:] = "failed"
+        for name in LOCAL_COLUMNS:
+            if name.startswith(("shift", "quality", "sigma", "measured")):
+                values[name] = np.full(count, np.nan)
+    row = global_row(roi, cycle)
+    values |= {
+        name: [row[name]] * count
+        for name in LOCAL_COLUMNS
+        if name in GLOBAL_COLUMNS and not name.startswith("shift")
+    }
+    values |= {
+        "blockXY": [128] * count,
+        "block_i": block_i,
+        "block_j": block_j,
+        "confidence": confidence,
+        "status": status,
+    }
+    return new_table(LOCAL_COLUMNS, values, confidence_threshold=4.0, null_pairs=100)

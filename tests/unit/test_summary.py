@@ -1,0 +1,96 @@
+"""Summaries name what was planted: the bad block, the bad cycle, the jump; and nothing else."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import experiments
+from crossreg import report
+from crossreg.fiducial.summary import (
+    in_order_of_imaging,
+    jumps_of,
+    read_summaries,
+    worst_first,
+    write_summaries,
+)
+from crossreg.pictures.canvas import HATCHES
+from crossreg.pictures.drift import drift_figure
+from crossreg.pictures.heat_maps import heat_maps_figure
+
+TEMPLATE = Path(__file__).parents[2] / "workflow" / "report"
+
+
+@pytest.fixture(scope="module")
+def summaries():
+    return experiments.summaries(4, 10)
+
+
+def test_the_planted_faults_and_no_others_are_found(summaries) -> None:
+    faulty = [cycle for cycle in worst_first(summaries) if cycle.faults]
+    assert [(c.roi, c.cycle) for c in faulty] == [
+        experiments.BAD_CYCLE_AT,
+        experiments.BAD_BLOCK_AT,
+    ]
+    assert faulty[0].has_failed
+    assert faulty[1].worst_block == "2, 1"
+
+
+def test_a_block_that_is_empty_in_every_cycle_is_nothing_unusual(summaries) -> None:
+    usual = [cycle for cycle in summaries if not cycle.faults]
+    assert {cycle.borrowed for cycle in usual} == {1}
+    assert {cycle.unusual for cycle in usual} == {0}
+
+
+def test_a_jump_of_the_drift_is_found_and_a_steady_drift_is_not() -> None:
+    drifts = np.array([(2.0 * n, -1.0 * n) for n in range(12)])
+    assert not jumps_of(drifts).any()
+    drifts[7] += (0, 30)
+    assert np.flatnonzero(jumps_of(drifts)).tolist() == [7]
+
+
+def test_summaries_come_back_from_their_file(tmp_path: Path, summaries) -> None:
+    write_summaries(tmp_path / "summary.tsv", summaries)
+    again = read_summaries(tmp_path / "summary.tsv")
+    assert [(c.roi, c.cycle, c.faults) for c in again] == [
+        (c.roi, c.cycle, c.faults) for c in summaries
+    ]
+    assert again[3].drift_x == pytest.approx(summaries[3].drift_x, abs=1e-3)
+
+
+def test_cycles_are_ordered_by_run_number_then_by_numbers_in_their_names() -> None:
+    names = ["RT10", "RT2", "DAPI"]
+    files = [f"scan_{run:03d}_{name}_001.tif" for run, name in zip((1, 1, 2), names, strict=True)]
+    ordered = in_order_of_imaging(names, files, r"scan_(?P<runNumber>[0-9]+)_(?P<cycle>\w+)")
+    assert [name for name, _ in ordered] == ["RT2", "RT10", "DAPI"]
+    ordered = in_order_of_imaging(names, files, "(?P<cycle>.*)")
+    assert [name for name, _ in ordered] == ["DAPI", "RT2", "RT10"]
+
+
+def test_the_heat_maps_number_the_worst_cycles_and_hatch_the_failed_one(summaries) -> None:
+    cycles = [f"RT{number}" for number in range(1, 11)]
+    axes = heat_maps_figure(summaries, cycles, 0.1).axes[0]
+    ranks = {text.get_text(): text.get_position() for text in axes.texts}
+    assert ranks == {"1": (6, 2), "2": (3, 1)}
+    hatched = [patch for patch in axes.findobj() if getattr(patch, "get_hatch", str)()]
+    assert {patch.get_hatch() for patch in hatched} == {HATCHES["failed"]}
+    assert [patch.get_xy() for patch in hatched] == [(5.5, 1.5)]
+
+
+def test_the_drift_names_the_failed_cycle(summaries) -> None:
+    figure = drift_figure([c for c in summaries if c.roi == "003"], 0.1, 0.5, "RT0")
+    assert len(figure.axes) == 3
+    for axes in figure.axes:
+        assert [text.get_text() for text in axes.texts] == ["RT7 failed"]
+
+
+def test_the_first_rows_of_the_report_are_the_planted_faults(summaries) -> None:
+    rows = report.worst_rows(summaries)
+    assert len(rows) == report.WORST
+    assert [(row.roi, row.cycle) for row in rows[:2]] == [
+        experiments.BAD_CYCLE_AT,
+        experiments.BAD_BLOCK_AT,
+    ]
+    verdict = report.verdict(summaries)
+    assert verdict["sentence"] == "1 of 40 cycles does not match the reference; 1 deserves a look."
+    assert (verdict["blocks"], verdict["failed"], verdict["borrowed"]) == (640, 16, 40)

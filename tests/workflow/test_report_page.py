@@ -1,0 +1,153 @@
+"""The report works in a browser: offline, without errors, with 20 ROIs x 40 cycles."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import experiments
+from crossreg.command import run
+from crossreg.fiducial.summary import write_summaries
+
+SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
+TEMPLATE = SCRIPTS.parent / "report"
+KINDS = ("before_after", "details", "shifts", "quality", "preprocessing")
+SIZE = (640, 480)
+# Without a sandbox, because continuous integration runs as root; without its background requests,
+# which would be seen as those of the page.
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--window-size=1500,1000",
+]
+
+
+def make_report(results: Path, rois: int, cycles: int, noise: bool = False) -> Path:
+    """Return the page of an experiment with planted faults, made by the script."""
+    summaries = experiments.summaries(rois, cycles)
+    write_summaries(results / "summary.tsv", summaries)
+    (results / "register_global.ecsv").write_text("a table\n")
+    picture = results / "one.png"
+    image = Image.effect_noise(SIZE, 80) if noise else Image.new("L", SIZE, 90)
+    image.save(picture)
+    for cycle in summaries:
+        folder = results / "pictures" / cycle.roi / cycle.cycle
+        folder.mkdir(parents=True)
+        for kind in KINDS:
+            (folder / f"{kind}.png").hardlink_to(picture)
+        shutil.copy(picture, folder.parent / "drift.png")
+    shutil.copy(picture, results / "pictures" / "experiment.png")
+    parameters = results / "parameters.json"
+    parameters.write_text(json.dumps({"common": {"acquisition": {}}}))
+    sys.path.insert(0, str(SCRIPTS))
+    import make_report as script
+
+    page = results / "report.html"
+    words = ["--results", results, "--parameters", parameters, "--reference", "RT0"]
+    words += ["--template", TEMPLATE, "--output", page]
+    assert run(script.parser(), script.main, [str(word) for word in words]) == 0
+    return page
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Return headless Chromium that records console messages and requests."""
+    webdriver = pytest.importorskip("selenium.webdriver")
+    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (program and driver):
+        pytest.skip("chromium and chromedriver are not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for flag in FLAGS:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    browser = webdriver.Chrome(options, webdriver.ChromeService(driver))
+    yield browser
+    browser.quit()
+
+
+def requests(browser) -> list[str]:
+    """Return the addresses that the browser has asked for since the last call."""
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    return [
+        event["params"]["request"]["url"]
+        for event in events
+        if event["method"] == "Network.requestWillBeSent"
+    ]
+
+
+def shown(browser) -> dict[str, tuple[str, bool]]:
+    """Return the address of each visible picture of a cycle, and whether it has been loaded."""
+    return browser.execute_async_script(
+        """
+        const done = arguments[0];
+        const figures = [...document.querySelectorAll("figure[data-kind]:not([hidden])")];
+        const images = figures.map(figure => figure.querySelector("img"));
+        for (const image of images) image.loading = "eager";
+        Promise.allSettled(images.map(image => image.decode())).then(() => done(
+          Object.fromEntries(figures.map((figure, n) => [
+            figure.dataset.kind, [images[n].src, images[n].naturalWidth > 0]]))));
+        """
+    )
+
+
+@pytest.mark.parametrize(("rois", "cycles", "embedded"), [(4, 10, True), (20, 40, False)])
+def test_pictures_open_and_navigation_works_offline(
+    browser, tmp_path: Path, rois: int, cycles: int, embedded: bool
+) -> None:
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import Select
+
+    page = make_report(tmp_path, rois, cycles, noise=not embedded)
+    browser.get(page.as_uri())
+    assert f"1 of {rois * cycles} cycles" in browser.find_element(By.CLASS_NAME, "verdict").text
+
+    # The list of the worst leads to the planted faults.
+    rows = browser.find_elements(By.CSS_SELECTOR, "#worst tbody tr")
+    assert experiments.BAD_CYCLE_AT[1] in rows[0].text
+    assert "block (2, 1)" in rows[1].text
+    rows[1].find_element(By.TAG_NAME, "a").click()
+    pictures = shown(browser)
+    assert set(pictures) == {*KINDS, "drift"}
+    assert all(loaded for _, loaded in pictures.values())
+    roi, cycle = experiments.BAD_BLOCK_AT
+    assert Select(browser.find_element(By.ID, "roi")).first_selected_option.text == roi
+    assert Select(browser.find_element(By.ID, "cycle")).first_selected_option.text == cycle
+    if not embedded:
+        assert f"/pictures/{roi}/{cycle}/shifts.png" in pictures["shifts"][0]
+
+    # On to the next cycle, to another ROI, back in the history, to a cell of the matrix.
+    browser.find_element(By.ID, "next").click()
+    assert Select(browser.find_element(By.ID, "cycle")).first_selected_option.text == "RT5"
+    Select(browser.find_element(By.ID, "roi")).select_by_visible_text("004")
+    assert browser.current_url.endswith("#roi=004&cycle=RT5")
+    browser.back()
+    assert Select(browser.find_element(By.ID, "roi")).first_selected_option.text == roi
+    cells = browser.find_elements(By.CSS_SELECTOR, ".matrix a")
+    assert len(cells) == rois * cycles
+    browser.execute_script("arguments[0].click()", cells[-1])
+    assert browser.current_url.endswith(f"#roi={rois:03d}&cycle=RT{cycles}")
+
+    # A picture opens in full size and closes again.
+    image = browser.find_element(By.CSS_SELECTOR, "figure[data-kind=shifts] img")
+    browser.execute_script("arguments[0].click()", image)
+    large = browser.find_element(By.ID, "large")
+    assert large.is_displayed()
+    assert large.find_element(By.TAG_NAME, "img").size["width"] == SIZE[0]
+    browser.execute_script("arguments[0].click()", large)
+    assert not large.is_displayed()
+
+    table = browser.find_element(By.CSS_SELECTOR, "#tables a[download='register_global.ecsv']")
+    assert table.get_attribute("href").startswith("data:" if embedded else tmp_path.as_uri())
+    outside = [url for url in requests(browser) if not url.startswith(("file:", "data:"))]
+    assert not outside
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []

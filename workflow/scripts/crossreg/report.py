@@ -1,0 +1,115 @@
+"""The page that shows a whole run: what its template needs, and the page itself."""
+
+import base64
+import importlib.metadata
+import mimetypes
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from jinja2 import Environment, StrictUndefined
+
+from crossreg import __version__
+from crossreg.fiducial.summary import CycleSummary, worst_first
+
+WORST = 10
+"""Cycles in the list of the worst."""
+EMBEDDED_BYTES = 25_000_000
+"""Size of pictures and tables up to which they lie in the page itself, not beside it."""
+PACKAGES = ("snakemake", "numpy", "scipy", "tifffile", "imagecodecs", "astropy", "matplotlib")
+
+
+def page(template: str, **context: Any) -> str:
+    """Return the page that a Jinja template makes of a context; text is escaped."""
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    # The order of cycles is that of imaging, not that of the alphabet.
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
+    return environment.from_string(template).render(**context)
+
+
+def verdict(summaries: Sequence[CycleSummary]) -> dict[str, Any]:
+    """Return the sentence and the counts that the page opens with."""
+    failed = sum(cycle.has_failed for cycle in summaries)
+    suspicious = sum(bool(cycle.faults) and not cycle.has_failed for cycle in summaries)
+    counts = {
+        name: sum(getattr(cycle, name) for cycle in summaries)
+        for name in ("blocks", "measured", "borrowed", "failed")
+    }
+    if failed:
+        verb = "does" if failed == 1 else "do"
+        sentence = f"{failed} of {len(summaries)} cycles {verb} not match the reference"
+    else:
+        sentence = f"All {len(summaries)} cycles match the reference"
+    if suspicious:
+        sentence += f"; {suspicious} {'deserves' if suspicious == 1 else 'deserve'} a look"
+    return {
+        "sentence": f"{sentence}.",
+        "level": "bad" if failed else "fair" if suspicious else "good",
+        "rois": len({cycle.roi for cycle in summaries}),
+        "cycles": len(summaries),
+        **counts,
+    }
+
+
+def worst_rows(summaries: Sequence[CycleSummary]) -> list[CycleSummary]:
+    """Return the worst cycles, those with a fault first."""
+    ranked = worst_first(summaries)
+    return sorted(ranked, key=lambda cycle: not cycle.faults)[:WORST]
+
+
+def matrix(summaries: Sequence[CycleSummary]) -> dict[str, Any]:
+    """Return the names of cycles and, a ROI a row, the summary (or None) of each."""
+    cycles = list(dict.fromkeys(cycle.cycle for cycle in summaries))
+    by_roi: dict[str, dict[str, CycleSummary]] = {}
+    for cycle in summaries:
+        by_roi.setdefault(cycle.roi, {})[cycle.cycle] = cycle
+    return {
+        "cycles": cycles,
+        "rows": [(roi, [row.get(name) for name in cycles]) for roi, row in by_roi.items()],
+    }
+
+
+def state_of(cycle: CycleSummary) -> str:
+    """Return the class of a cycle's cell: bad, fair or good."""
+    if cycle.has_failed:
+        return "bad"
+    return "fair" if cycle.faults else "good"
+
+
+def source(path: Path, folder: Path, embedded: bool) -> str:
+    """Return the address of a file for a page in `folder`: its content, or a relative link."""
+    if not embedded:
+        return quote(path.relative_to(folder).as_posix())
+    kind = mimetypes.guess_type(path.name)[0] or "text/plain"
+    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of this program, of Python and of the packages that compute."""
+    found = {"crossreg": __version__, "Python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def run_times(seconds: dict[str, list[float]], memory: dict[str, list[float]]) -> list[dict]:
+    """Return a row a rule: jobs, total hours, median and longest seconds, largest memory (MB)."""
+    return [
+        {
+            "rule": rule,
+            "jobs": len(times),
+            "total": sum(times) / 3600,
+            "median": float(np.median(times)),
+            "longest": max(times),
+            "memory": max(memory[rule], default=float("nan")),
+        }
+        for rule, times in sorted(seconds.items())
+    ]
