@@ -18,6 +18,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 REFERENCE = "RT0"
 # Smallest stacks that still have 2 x 2 blocks, so that a run takes seconds.
 SHAPE_ZYX, BLOCK = (6, 64, 64), 32
+# What is made to be looked at, and what that is made from.
+FOR_PICTURES = ("pictures/", "previews/", "summary")
 # As many processes as the tests may use.
 CORES = 2
 # A run on a busy machine; none takes a tenth of it on an idle one.
@@ -76,7 +78,14 @@ class Experiment:
         return done.stdout + done.stderr
 
     def pending(self) -> set[str]:
-        """Return what in `results` a plain run would make now: STEP/ROI/CYCLE, merged tables."""
+        """Return the tables and what they are made from, without suffix, that a run would make."""
+        return {name for name in self._pending() if not name.startswith(FOR_PICTURES)}
+
+    def pending_pictures(self) -> set[str]:
+        """Return the pictures, without suffix, that a plain run would make now."""
+        return {name for name in self._pending() if name.startswith("pictures/")}
+
+    def _pending(self) -> set[str]:
         done = self.snakemake("--summary", "all")
         assert done.returncode == 0, done.stderr
         rows = csv.DictReader(io.StringIO(done.stdout), delimiter="\t")

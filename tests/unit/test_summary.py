@@ -11,6 +11,7 @@ from crossreg.fiducial.summary import (
     in_order_of_imaging,
     jumps_of,
     read_summaries,
+    summaries_of_roi,
     worst_first,
     write_summaries,
 )
@@ -94,3 +95,16 @@ def test_the_first_rows_of_the_report_are_the_planted_faults(summaries) -> None:
     verdict = report.verdict(summaries)
     assert verdict["sentence"] == "1 of 40 cycles does not match the reference; 1 deserves a look."
     assert (verdict["blocks"], verdict["failed"], verdict["borrowed"]) == (640, 16, 40)
+
+
+def test_a_roi_in_which_no_cycle_matches_has_a_summary() -> None:
+    table = experiments.local_table(*experiments.BAD_CYCLE_AT)
+    row = experiments.global_row(*experiments.BAD_CYCLE_AT)
+    (summary,) = summaries_of_roi("003", [("RT7", row, table)])
+    assert summary.has_failed
+
+
+def test_without_a_local_step_a_summary_has_the_global_drift() -> None:
+    (summary,) = summaries_of_roi("003", [("RT5", experiments.global_row("003", "RT5"), None)])
+    assert summary.drift_x == pytest.approx(4.0)
+    assert not summary.faults

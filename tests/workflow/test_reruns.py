@@ -8,6 +8,7 @@ import pytest
 
 from experiment import copied_repository, write_stack
 
+KINDS = ("before_after", "details", "shifts", "quality", "preprocessing")
 MERGES = {"register_global", "register_local_block3D"}
 
 
@@ -28,6 +29,17 @@ def all_jobs(steps) -> set[str]:
 
 def test_nothing_is_made_again_without_a_change(again):
     assert again.pending() == set()
+    assert again.pending_pictures() == set()
+
+
+def test_every_cycle_has_its_pictures_and_only_those_of_changed_cycles_are_drawn_again(again):
+    pictures = again.results / "pictures"
+    found = {str(path.relative_to(again.results).with_suffix("")) for path in pictures.rglob("*")}
+    cycles = {(roi, cycle) for roi in ("001", "002") for cycle in ("RT1", "RT2")}
+    assert {f"pictures/{roi}/{cycle}/{kind}" for roi, cycle in cycles for kind in KINDS} <= found
+    write_stack(again.image("001", "RT1"), "001", "RT1", seed=1)
+    of_cycle = {f"pictures/001/RT1/{kind}" for kind in KINDS}
+    assert again.pending_pictures() == of_cycle | {"pictures/001/drift", "pictures/experiment"}
 
 
 def test_changed_image_reruns_its_cycle_and_the_merges(again):

@@ -109,7 +109,7 @@ def summaries_of_roi(
     """
     measured = [np.asarray(table["status"]) == "measured" for *_, table in cycles if table]
     matched = [blocks for blocks in measured if blocks.any()]
-    usual = np.mean(matched, axis=0) > USUAL if matched else np.zeros(0, bool)
+    usual = np.mean(matched or measured, axis=0) > USUAL if measured else None
     values = [
         _from_blocks(row, table, usual) if table else _from_global_shift(row)
         for _, row, table in cycles
