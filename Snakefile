@@ -27,6 +27,7 @@ if WITH_CROSSMODAL:
     include: "workflow/rules/crossmodal.smk"
 
 
+include: "workflow/rules/progress.smk"
 include: "workflow/rules/handlers.smk"
 
 

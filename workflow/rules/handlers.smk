@@ -3,12 +3,15 @@
 
 onstart:
     run_begins()
+    tell_start()
 
 
 onsuccess:
     remember_finished_code()
+    tell_end()
 
 
 onerror:
     remember_finished_code()
     merge_what_there_is()
+    tell_end()

@@ -33,7 +33,7 @@ def main(options: argparse.Namespace) -> int:
     faults = list(problems(samples, options))
     for fault in faults:
         log.error("%s", fault)
-    log.info("%d stacks checked, %d problems", len(samples), len(faults))
+    print(f"{len(samples)} stacks checked, {len(faults)} problems.")
     return 1 if faults else 0
 
 

@@ -21,7 +21,10 @@ def new_parser(docstring: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"crossreg {__version__}")
     parser.add_argument(
-        "--log", type=Path, metavar="FILE", help="write a dated log here, besides the terminal"
+        "--log",
+        type=Path,
+        metavar="FILE",
+        help="write a dated log here; the terminal then shows warnings and errors only",
     )
     return parser
 
@@ -75,13 +78,16 @@ def describe_os_error(error: OSError) -> str:
 
 
 def _start_log(path: Path | None) -> None:
-    """Send messages to the terminal in short and to `path` with dates and debug messages."""
+    """Send messages to the terminal in short and to `path` with dates and debug messages.
+
+    With a `path` the terminal shows warnings and errors only: there are thousands of jobs.
+    """
     for handler in list(log.handlers):
         log.removeHandler(handler)
     log.setLevel(logging.DEBUG)
     log.propagate = False
     terminal = logging.StreamHandler(sys.stderr)
-    terminal.setLevel(logging.INFO)
+    terminal.setLevel(logging.INFO if path is None else logging.WARNING)
     terminal.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
     log.addHandler(terminal)
     if path is not None:

@@ -1,0 +1,47 @@
+# What a run tells the person in front of it, at its start, during it and at its end.
+
+from crossreg import progress
+from crossreg.fiducial.summary import read_summaries
+
+for handler in logger.handlers:
+    if handler.name == "DefaultStreamHandler":
+        handler.filters.insert(0, progress.RunLog(logger.log))
+
+
+def tell_start():
+    """Print what this run will do, and what it takes from earlier results."""
+    jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name != "all"]
+    if WITH_FIDUCIALS:
+        step = "register_local" if LOCAL_STEP else "register_global"
+        to_register = sum(job.rule.name == step for job in jobs)
+        names = [job.rule.name for job in jobs]
+        text = progress.start_text(len(ROIS), len(CYCLES), REFERENCE, names, to_register)
+        logger.info(text)
+
+
+def warnings_of_jobs():
+    """Return the warnings in the logs of this run's jobs."""
+    found = []
+    for job in workflow.dag.needrun_jobs():
+        for path in job.log:
+            if os.path.isfile(path):
+                lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+                found += [line.partition(" WARNING ")[2] for line in lines if " WARNING " in line]
+    return found
+
+
+def tell_end():
+    """Print warnings of jobs, a table of the results and where they are; the demo's figures last."""
+    warnings = progress.warnings_text(warnings_of_jobs())
+    if warnings:
+        logger.warning(warnings)
+    parts = [results("summary", f"{roi}.tsv") for roi in (ROIS if WITH_FIDUCIALS else [])]
+    summaries = [cycle for part in parts if os.path.isfile(part) for cycle in read_summaries(part)]
+    if summaries:
+        logger.info(progress.summary_text(summaries))
+        kinds = {"tables": "", "pictures": "pictures", "logs": "logs", "report": "report.html"}
+        places = [f"{kind}: {results(name)}" for kind, name in kinds.items()]
+        logger.info(", ".join(place for place in places if os.path.exists(place.split(": ")[1])))
+    comparison = results("demo_comparison.txt")
+    if IS_DEMO and os.path.isfile(comparison):
+        logger.info(Path(comparison).read_text(encoding="utf-8").rstrip())
