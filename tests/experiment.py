@@ -18,8 +18,6 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 REFERENCE = "RT0"
 # Smallest stacks that still have 2 x 2 blocks, so that a run takes seconds.
 SHAPE_ZYX, BLOCK = (6, 64, 64), 32
-# What is made to be looked at, and what that is made from.
-FOR_PICTURES = ("pictures/", "previews/", "summary")
 # As many processes as the tests may use.
 CORES = 2
 # A run on a busy machine; none takes a tenth of it on an idle one.
@@ -78,12 +76,12 @@ class Experiment:
         return done.stdout + done.stderr
 
     def pending(self) -> set[str]:
-        """Return the tables and what they are made from, without suffix, that a run would make."""
-        return {name for name in self._pending() if not name.startswith(FOR_PICTURES)}
+        """Return what in `results` a plain run would make now: STEP/ROI/CYCLE, merged tables."""
+        return {place for place in self._pending() if not of_many_cycles(place)}
 
     def pending_pictures(self) -> set[str]:
-        """Return the pictures, without suffix, that a plain run would make now."""
-        return {name for name in self._pending() if name.startswith("pictures/")}
+        """Return the pictures of cycles (as above), ROIs and of all that a run would make now."""
+        return {place for place in self._pending() if place.startswith("pictures/")}
 
     def _pending(self) -> set[str]:
         done = self.snakemake("--summary", "all")
@@ -114,6 +112,11 @@ class Experiment:
         content = json.loads(path.read_text())
         content["common"][section][key] = value
         path.write_text(json.dumps(content))
+
+
+def of_many_cycles(place: str) -> bool:
+    """Return whether a result sums up cycles to be looked at, which every change makes again."""
+    return place.startswith("summary") or place.endswith(("/drift", "pictures/experiment"))
 
 
 def _place(path: Path) -> str:
