@@ -1,0 +1,43 @@
+"""Only files of cycles and ROIs that are gone count as old, whatever they are called."""
+
+from pathlib import Path
+
+from crossreg.fiducial.discovery import Sample
+from crossreg.fiducial.old_files import old_files
+
+SAMPLES = [Sample("001", cycle, "a.tif") for cycle in ("RT27", "RT1", "RT.2")]
+PLACES = (
+    "register_local/{roi}/{cycle}.ecsv",
+    "previews/{roi}/cycles/{cycle}.npz",
+    "pictures/{roi}/{cycle}/shifts.png",
+    "logs/picture_cycle/{roi}/{cycle}.log",
+    "benchmarks/register_local/{roi}/{cycle}.tsv",
+)
+OF_ROI = (
+    "previews/{roi}/reference.npz",
+    "pictures/{roi}/drift.png",
+    "reference/{roi}/blocks.npz",
+    "summary/{roi}.tsv",
+    "benchmarks/reference_blocks/{roi}.tsv",
+)
+OF_ALL = ("pictures/experiment.png", "register_global.ecsv", "report.html")
+
+
+def write(results: Path, names: list[str]) -> set[Path]:
+    paths = {results / name for name in names}
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    return paths
+
+
+def test_files_of_gone_cycles_and_rois_are_old_and_no_others(tmp_path: Path) -> None:
+    kept = [place.format(roi="001", cycle=cycle) for place in PLACES for cycle in ("RT1", "RT.2")]
+    write(tmp_path, [*kept, *OF_ALL, *(place.format(roi="001") for place in OF_ROI)])
+    old = write(
+        tmp_path,
+        [place.format(roi="001", cycle="RT9") for place in PLACES]
+        + [place.format(roi="009", cycle="RT1") for place in PLACES]
+        + [place.format(roi="009") for place in OF_ROI],
+    )
+    assert set(old_files(tmp_path, SAMPLES)) == old
