@@ -102,7 +102,7 @@ BAD_IMAGES = {
         "holds no image",
     ),
     "zeros": (bytes_of(bytes(4096)), "not a TIFF file"),
-    "planes in a ring": (planes_in_a_ring, "planes are missing"),
+    "planes in a ring": (planes_in_a_ring, "damaged or cut off"),
     "folder": (lambda path: path.mkdir(), "no file that can be read as an image"),
     "pipe": (lambda path: os.mkfifo(path), "no file that can be read as an image"),
     "missing": (lambda path: None, "there is no such file"),
@@ -127,7 +127,7 @@ BAD_IMAGES = {
     "one pixel": (image(np.ones((1, 1), "uint16")), "1 x 1 px; that is no image"),
     "one row": (image(grey()[:, :1]), "1 x 32 px; that is no image"),
     "huge width": (claiming("ImageWidth", 0xFFFFFFF0), "header claims [0-9]{13} bytes"),
-    "huge height": (claiming("ImageLength", 0xFFFFFFF0), "header claims [0-9]{13} bytes"),
+    "huge height": (claiming("ImageLength", 0xFFFFFFF0), "incorrect StripByteCounts count"),
     "huge compressed": (claiming("ImageWidth", 2**20, compression="zlib"), "header claims"),
     "huge depth": (image(grey(), description=OME.format(planes=400_000)), "planes are missing"),
     "huge shape": (

@@ -114,7 +114,7 @@ def _opened(path: Path | str) -> Iterator[tifffile.TiffPageSeries]:
     """Yield the only image series of a TIFF file; turn every fault of the file into UserError."""
     if os.path.lexists(path) and not Path(path).is_file():
         raise UserError(f"{path}: this is no file that can be read as an image; correct the path.")
-    faults = _CollectedFaults()
+    faults = _FirstFault(path)
     logger = logging.getLogger("tifffile")
     logger.addHandler(faults)
     propagated, logger.propagate = logger.propagate, False
@@ -130,11 +130,8 @@ def _opened(path: Path | str) -> Iterator[tifffile.TiffPageSeries]:
             _check_one_file(series, file, path)
             _check_whole(series, Path(path).stat().st_size, path)
             _check_claim(series, path)
-            if faults.messages:
-                raise UserError(
-                    f"{path}: the TIFF file is damaged or cut off ({faults.messages[0]});"
-                    " copy it again."
-                )
+            if faults.error:
+                raise faults.error
             yield series
     except UserError:
         raise
@@ -163,15 +160,23 @@ def _opened(path: Path | str) -> Iterator[tifffile.TiffPageSeries]:
         logger.propagate = propagated
 
 
-class _CollectedFaults(logging.Handler):
-    """Keeps the errors that tifffile only logs, such as a broken chain of pages."""
+class _FirstFault(logging.Handler):
+    """Stops the reading at the first error that tifffile only logs, as of a broken chain of pages.
 
-    def __init__(self) -> None:
+    A few damaged bytes can make it find, and log, millions.
+    """
+
+    def __init__(self, path: Path | str) -> None:
         super().__init__(logging.ERROR)
-        self.messages: list[str] = []
+        self.error: UserError | None = None
+        self._path = path
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.messages.append(record.getMessage().splitlines()[0][:120])
+        told = record.getMessage().splitlines()[0][:120]
+        self.error = UserError(
+            f"{self._path}: the TIFF file is damaged or cut off ({told}); copy it again."
+        )
+        raise self.error
 
 
 def _check_one_file(
