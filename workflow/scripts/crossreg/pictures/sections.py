@@ -1,0 +1,140 @@
+"""Pictures of the cross-modal chain: tiles of a section before and after, and all sections."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from crossreg.pictures.canvas import (
+    FONT_SIZE,
+    OUTLIER_COLOUR,
+    arranged,
+    new_figure,
+    overlay,
+    panel,
+)
+
+FIXED_COLOUR, MOVED_COLOUR, ARROW_COLOUR = "#c51b8a", "#1b7837", "#e69f00"
+MARGIN, HEADER = (0.85, 0.75), 0.7
+BORDER = 0.03
+"""Part of the picture that stays free around the tiles."""
+MOST_NAMES = 25
+"""Tiles up to which each one's name can be read."""
+PANEL, WIDTH = 1.7, 11.0
+
+
+@dataclass(frozen=True)
+class LowResolution:
+    """An image (rows, columns) uint8 in world coordinates: `box` is (left, right, top, bottom)."""
+
+    pixels: np.ndarray
+    box: tuple[float, float, float, float]
+
+
+def section_figure(
+    title: str,
+    fixed: Mapping[str, np.ndarray],
+    before: Mapping[str, np.ndarray],
+    after: Mapping[str, np.ndarray],
+    images: tuple[LowResolution, LowResolution, LowResolution] | None = None,
+) -> Figure:
+    """Return the picture of one section: before, after, and how far each tile moved.
+
+    `fixed`, `before` and `after` give the corners (4, 2: x, y; px, in order around the tile) of
+    LM tiles and of EM tiles before and after the registration, by tile. `images` shows the three
+    at low resolution, all with the same box and size.
+    """
+    corners = np.concatenate(
+        [np.reshape(c, (-1, 2)) for c in (*fixed.values(), *before.values(), *after.values())]
+    )
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    border = BORDER * (high - low).max()
+    size = high - low + 2 * border
+    columns, scale = arranged(3, (float(size[0]), float(size[1])), MARGIN)
+    cell = (size[0] * scale + MARGIN[0], size[1] * scale + MARGIN[1])
+    rows = -(-3 // columns)
+    figure = new_figure(max(columns * cell[0] + 0.2, 7.0), HEADER + rows * cell[1], title)
+    key = "magenta: fixed (LM)    green: moved (EM)    arrows: displacement of tiles"
+    figure.text(0.15 / figure.get_figwidth(), 1 - 0.4 / figure.get_figheight(), key, va="top")
+    states = (("Before", before, 1), ("After", after, 2), ("Displacement", before, None))
+    for index, (name, tiles, image) in enumerate(states):
+        row, column = divmod(index, columns)
+        place = (0.65 + column * cell[0], HEADER + 0.3 + row * cell[1])
+        axes = panel(figure, *place, size[0] * scale, size[1] * scale)
+        axes.set_title(name, loc="left", pad=4)
+        if images and image is not None:
+            colours = overlay(images[0].pixels, images[image].pixels)
+            left, right, top, bottom = images[0].box
+            axes.imshow(colours, extent=(left, right, bottom, top), aspect="auto")
+        draw_outlines(axes, fixed, FIXED_COLOUR, named=image is not None)
+        draw_outlines(axes, tiles, MOVED_COLOUR, named=image is not None)
+        if image is None:
+            draw_displacements(axes, before, after)
+        axes.set_xlim(low[0] - border, high[0] + border)
+        axes.set_ylim(high[1] + border, low[1] - border)
+        axes.locator_params(nbins=4)
+    return figure
+
+
+def draw_outlines(axes: Axes, tiles: Mapping[str, np.ndarray], colour: str, named: bool) -> None:
+    """Draw the outlines of tiles, with their names where there are few."""
+    for name, corners in tiles.items():
+        axes.fill(*np.asarray(corners).T, fill=False, edgecolor=colour, linewidth=1)
+        if named and len(tiles) <= MOST_NAMES:
+            # Names of fixed and moved tiles, which cover each other, stand apart.
+            part = 0.25 if colour == FIXED_COLOUR else 0.5
+            place = (1 - part) * corners[0] + part * corners[2]
+            style = {"fontsize": FONT_SIZE - 2, "color": colour, "clip_on": True}
+            axes.text(*place, name, ha="center", va="center", **style)
+
+
+def draw_displacements(
+    axes: Axes, before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]
+) -> None:
+    """Draw an arrow from the centre of each tile before to its centre after, true to scale."""
+    names = [name for name in before if name in after]
+    starts, stops = (
+        np.array([np.mean(tiles[name], axis=0) for name in names]).reshape(-1, 2)
+        for tiles in (before, after)
+    )
+    moved = stops - starts
+    true_to_scale = {"angles": "xy", "scale_units": "xy", "scale": 1}
+    shape = {"units": "inches", "width": 0.025, "headwidth": 3.5, "headlength": 4}
+    axes.quiver(*starts.T, *moved.T, color=ARROW_COLOUR, **true_to_scale, **shape)
+    if len(moved):
+        longest = np.hypot(*moved.T).max()
+        axes.set_title(f"Displacement, at most {longest:.1f} px", loc="left", pad=4)
+
+
+def stack_figure(
+    title: str, sections: Sequence[str], values: Mapping[str, np.ndarray], wrong: Sequence[str] = ()
+) -> Figure:
+    """Return the picture of values over the sections of a stack, one panel a value.
+
+    `values` are arrays (sections,) by their label with unit, such as "rotation [degrees]";
+    sections in `wrong` are marked and named.
+    """
+    height = HEADER + len(values) * (PANEL + 0.25) + 0.7
+    figure = new_figure(WIDTH, height, title)
+    places = np.arange(len(sections))
+    for index, (label, numbers) in enumerate(values.items()):
+        axes = panel(figure, 1.0, HEADER + index * (PANEL + 0.25), WIDTH - 1.3, PANEL)
+        axes.plot(places, numbers, "o-", markersize=3, linewidth=0.8, color="#0072b2")
+        axes.set_ylabel(label)
+        axes.margins(y=0.25)
+        for place in places[np.isin(sections, list(wrong))]:
+            axes.plot(place, numbers[place], "o", color=OUTLIER_COLOUR)
+            axes.annotate(
+                sections[place],
+                (place, numbers[place]),
+                xytext=(0, 6),
+                textcoords="offset points",
+                ha="center",
+                color=OUTLIER_COLOUR,
+            )
+        step = max(1, -(-len(sections) // 40))
+        last = index == len(values) - 1
+        axes.set_xticks(places[::step], list(sections)[::step] if last else [], rotation=90)
+    return figure
