@@ -138,3 +138,45 @@ def wait_for(path, seconds=60):
     while not (path.exists() and path.stat().st_size):
         assert time.monotonic() < end, f"{path} did not appear"
         time.sleep(0.05)
+
+
+def test_odd_folders_a_plain_locale_links_and_read_only_images_change_nothing(finished, tmp_path):
+    experiment = finished.copy(tmp_path / "Zellkern ü '日本'" / "run 1")
+    shutil.rmtree(experiment.results)
+    images = experiment.folder / "images"
+    images.rename(tmp_path / "Daten é")
+    images.symlink_to(tmp_path / "Daten é")
+    (tmp_path / "Daten é").chmod(0o555)
+    done = experiment.snakemake(env={"LC_ALL": "C"})
+    assert done.returncode == 0, done.stderr
+    assert experiment.tables() == finished.tables()
+    assert experiment.pending() == set()
+
+
+def test_full_disk_is_told_in_one_sentence_and_leaves_no_half_table(finished, tmp_path):
+    experiment = finished.copy(tmp_path / "full")
+    shutil.rmtree(experiment.results)
+    experiment.results.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", str(experiment.results)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a small file system cannot be mounted here: that needs root")
+    try:
+        done = experiment.snakemake()
+        assert done.returncode != 0
+        assert "the disk is full; free some space and run again." in done.stderr
+        assert experiment.leftovers() == []
+        assert all(b"ECSV" in path.read_bytes() for path in experiment.results.rglob("*.ecsv"))
+    finally:
+        subprocess.run(["umount", str(experiment.results)], check=True)
+    experiment.succeed()
+    assert experiment.tables() == finished.tables()
+
+
+def test_results_folder_that_cannot_be_written_is_told_in_one_sentence(finished, tmp_path):
+    experiment = finished.copy(tmp_path / "blocked")
+    shutil.rmtree(experiment.results)
+    experiment.results.write_text("a file where the folder should be")
+    done = experiment.snakemake()
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert any(line.startswith("ERROR: results") for line in done.stderr.splitlines())
