@@ -91,6 +91,13 @@ def planes_in_a_ring(path):
     path.write_bytes(content)
 
 
+def with_millions_of_faults(path):
+    """Make a file in which a few bytes too many make tifffile log faults for minutes."""
+    tifffile.imwrite(path, grey()[:3, :16, :16], **PLAIN, compression="zlib")
+    content = path.read_bytes()
+    path.write_bytes(content[:24] + bytes.fromhex("eda080156239b594") + content[24:])
+
+
 BAD_IMAGES = {
     "no bytes": (bytes_of(b""), "not a TIFF file"),
     "text": (bytes_of(b"no image at all"), "not a TIFF file"),
@@ -102,6 +109,7 @@ BAD_IMAGES = {
         "holds no image",
     ),
     "zeros": (bytes_of(bytes(4096)), "not a TIFF file"),
+    "millions of faults": (with_millions_of_faults, "damaged or cut off"),
     "planes in a ring": (planes_in_a_ring, "damaged or cut off"),
     "folder": (lambda path: path.mkdir(), "no file that can be read as an image"),
     "pipe": (lambda path: os.mkfifo(path), "no file that can be read as an image"),
