@@ -3,33 +3,8 @@
 
 import json
 
-CYCLE_PICTURES = (
-    ("before_after", "details", "shifts", "quality", "preprocessing")
-    if LOCAL_STEP
-    else ("before_after",)
-)
-ROIS = sorted({roi for roi, _ in CYCLES})
-FIDUCIAL_PICTURES = [
-    *(
-        results("pictures", roi, cycle, f"{kind}.png")
-        for roi, cycle in CYCLES
-        for kind in CYCLE_PICTURES
-    ),
-    *(results("pictures", roi, "drift.png") for roi in ROIS),
-    *([results("pictures", "experiment.png")] if CYCLES else []),
-]
 
-
-def caption(name):
-    """Return the path of the text that says how to read a kind of picture."""
-    return str(REPOSITORY / "workflow" / "report" / f"{name}.rst")
-
-
-def tables_of_roi(roi):
-    """Return the tables of all cycles of a ROI."""
-    steps = ("register_global", "register_local") if LOCAL_STEP else ("register_global",)
-    cycles = [cycle for other, cycle in CYCLES if other == roi]
-    return [results(step, roi, f"{cycle}.ecsv") for step in steps for cycle in cycles]
+include: "picture_files.smk"
 
 
 rule picture_cycle:
@@ -109,7 +84,7 @@ rule summary:
         code=code("merge_summaries.py"),
         samples=SAMPLES_FILE,
         reference=REFERENCE,
-        summaries=results("summary"),
+        summaries=lambda wildcards: results("summary"),
     shell:
         script("merge_summaries.py")
         + " --samples {params.samples:q} --reference {params.reference:q}"
@@ -177,11 +152,11 @@ rule report:
         ENVIRONMENT
     params:
         code=code("make_report.py"),
-        results=RESULTS,
+        results=lambda wildcards: RESULTS,
         reference=REFERENCE,
         parameters=CONFIGURATION["parameters"],
         configuration=json.dumps(CONFIGURATION),
-        template=str(REPOSITORY / "workflow" / "report"),
+        template=lambda wildcards: str(REPOSITORY / "workflow" / "report"),
     shell:
         script("make_report.py") + " --results {params.results:q} --reference {params.reference:q}"
         " --parameters {params.parameters:q} --configuration {params.configuration:q}"

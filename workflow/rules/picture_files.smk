@@ -1,0 +1,29 @@
+# Which pictures there are, and what they are made from.
+
+CYCLE_PICTURES = (
+    ("before_after", "details", "shifts", "quality", "preprocessing")
+    if LOCAL_STEP
+    else ("before_after",)
+)
+ROIS = sorted({roi for roi, _ in CYCLES})
+FIDUCIAL_PICTURES = [
+    *(
+        results("pictures", roi, cycle, f"{kind}.png")
+        for roi, cycle in CYCLES
+        for kind in CYCLE_PICTURES
+    ),
+    *(results("pictures", roi, "drift.png") for roi in ROIS),
+    *([results("pictures", "experiment.png")] if CYCLES else []),
+]
+
+
+def caption(name):
+    """Return the path of the text that says how to read a kind of picture."""
+    return str(REPOSITORY / "workflow" / "report" / f"{name}.rst")
+
+
+def tables_of_roi(roi):
+    """Return the tables of all cycles of a ROI."""
+    steps = ("register_global", "register_local") if LOCAL_STEP else ("register_global",)
+    cycles = [cycle for other, cycle in CYCLES if other == roi]
+    return [results(step, roi, f"{cycle}.ecsv") for step in steps for cycle in cycles]
