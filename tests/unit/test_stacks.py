@@ -131,3 +131,18 @@ def test_planes_outside_of_the_stack_cannot_be_projected(tmp_path):
     tifffile.imwrite(path, planted_stack())
     with pytest.raises(UserError, match="7 planes, none of them in 10 <= z < 20"):
         read_projection(path, "MIP", slice(10, 20))
+
+
+def test_a_file_that_is_still_being_written_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "stack.tif"
+    tifffile.imwrite(path, planted_stack())
+    read = tifffile.TiffFile.asarray
+
+    def read_while_written(self, *arguments, **options):
+        with path.open("ab") as file:
+            file.write(b"more")
+        return read(self, *arguments, **options)
+
+    monkeypatch.setattr(tifffile.TiffFile, "asarray", read_while_written)
+    with pytest.raises(UserError, match="stack.tif: the file was changed while it was read"):
+        read_kept_planes(path)

@@ -6,7 +6,8 @@ from functools import cache
 
 from crossreg.fiducial.stacks import read_header
 
-# Python with its libraries, beside the Snakemake that SLURM starts for each job (measured: 300 MB).
+# Python with its libraries, beside the Snakemake that SLURM starts for each job: a job over tiny
+# stacks was ended at 250 MB and finished with 500 MB.
 BASE_MB, BASE_MINUTES = 600, 10
 # Several times faster on a slow core and a slow network file system.
 MB_A_MINUTE = 20

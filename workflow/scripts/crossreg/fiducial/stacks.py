@@ -119,7 +119,7 @@ def _opened(path: Path | str) -> Iterator[tifffile.TiffPageSeries]:
     logger.addHandler(faults)
     propagated, logger.propagate = logger.propagate, False
     try:
-        with tifffile.TiffFile(path) as file:
+        with _unchanged(path), tifffile.TiffFile(path) as file:
             if len(file.series) != 1:
                 count = f"{len(file.series)} images of different sizes or kinds"
                 raise UserError(
@@ -158,6 +158,19 @@ def _opened(path: Path | str) -> Iterator[tifffile.TiffPageSeries]:
     finally:
         logger.removeHandler(faults)
         logger.propagate = propagated
+
+
+@contextlib.contextmanager
+def _unchanged(path: Path | str) -> Iterator[None]:
+    """Raise UserError if the file is written to while the block reads it."""
+    before = os.stat(path)
+    yield
+    after = os.stat(path)
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise UserError(
+            f"{path}: the file was changed while it was read; wait until it is complete and run"
+            " again."
+        )
 
 
 class _FirstFault(logging.Handler):

@@ -1,0 +1,85 @@
+"""The demo runs through the real Snakemake and finds what was planted in it."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from crossreg.fiducial.tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, read_table
+from snakemake_runs import copy_of_the_repository, snakemake
+
+ROIS, CYCLES = (1, 2), ("DAPI", "RT1", "RT2")
+BLOCKS = [(i, j) for i in range(3) for j in range(4)]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """Return the folder and the output of one run of the demo."""
+    folder = copy_of_the_repository(tmp_path_factory.mktemp("repository with space"))
+    run = snakemake(folder=folder, snakefile=folder / "Snakefile")
+    assert run.returncode == 0, run.stdout
+    return folder, run.stdout
+
+
+def planted_shifts(folder):
+    """Return the planted shift (z, x, y) of every block."""
+    planted = {}
+    for path in sorted((folder / "demo").glob("planted_*.tsv")):
+        with path.open() as file:
+            for row in csv.DictReader(file, delimiter="\t"):
+                key = (int(row["roi"]), row["cycle"], int(row["block_i"]), int(row["block_j"]))
+                planted[key] = [float(row[f"shift_{axis}"]) for axis in "zxy"]
+    return planted
+
+
+def test_every_block_is_near_the_planted_shift(demo):
+    folder, _ = demo
+    table = read_table(folder / "results" / "register_local_block3D.ecsv", LOCAL_COLUMNS)
+    planted = planted_shifts(folder)
+    keys = zip(table["ROI #"], table["label"], table["block_i"], table["block_j"], strict=True)
+    truth = np.array([planted[int(r), str(c), int(i), int(j)] for r, c, i, j in keys])
+    found = np.array(
+        [
+            table["shift_z"],
+            table["shift_x"] + table["global_x"],
+            table["shift_y"] + table["global_y"],
+        ]
+    ).T
+    errors = found - truth
+    assert np.abs(errors).max() < 0.5
+    assert np.sqrt((errors**2).mean(axis=0)).max() < 0.15
+
+
+def test_tables_are_complete_and_sorted(demo):
+    folder, _ = demo
+    table = read_table(folder / "results" / "register_local_block3D.ecsv", LOCAL_COLUMNS)
+    found = list(
+        zip(table["ROI #"], table["label"], table["block_i"], table["block_j"], strict=True)
+    )
+    assert found == [(roi, cycle, *block) for roi in ROIS for cycle in CYCLES for block in BLOCKS]
+    assert set(table["blockXY"]) == {128}
+    shifts = read_table(folder / "results" / "register_global.ecsv", GLOBAL_COLUMNS)
+    found = list(zip(shifts["ROI #"], shifts["label"], strict=True))
+    assert found == [(roi, cycle) for roi in ROIS for cycle in CYCLES]
+    assert set(shifts["source"]) == {"computed"}
+
+
+def test_the_run_says_how_far_off_the_shifts_are(demo):
+    folder, printed = demo
+    comparison = (folder / "results" / "demo_comparison.txt").read_text()
+    assert "72 all" in comparison
+    assert comparison in printed
+
+
+def test_a_second_run_has_nothing_to_do(demo):
+    folder, _ = demo
+    assert "Nothing to be done" in snakemake(folder=folder, snakefile=folder / "Snakefile").stdout
+
+
+def test_bytes_do_not_depend_on_the_number_of_cores(demo, tmp_path):
+    folder, _ = demo
+    copy = copy_of_the_repository(tmp_path)
+    run = snakemake("--cores", 1, folder=copy, snakefile=copy / "Snakefile")
+    assert run.returncode == 0, run.stdout
+    for name in ("register_local_block3D.ecsv", "register_global.ecsv", "register_global.json"):
+        assert (copy / "results" / name).read_bytes() == (folder / "results" / name).read_bytes()
