@@ -27,6 +27,11 @@ if WITH_CROSSMODAL:
     include: "workflow/rules/crossmodal.smk"
 
 
+if "trakem2" in CONFIGURATION:
+
+    include: "workflow/rules/crossmodal_import.smk"
+
+
 include: "workflow/rules/progress.smk"
 include: "workflow/rules/handlers.smk"
 

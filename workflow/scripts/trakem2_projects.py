@@ -10,9 +10,8 @@ import sys
 from pathlib import Path
 
 from crossreg.command import log, new_parser, run
-from crossreg.crossmodal.frozen import FROZEN_FILE, FROZEN_FOLDER, read_frozen
+from crossreg.crossmodal.frozen import required_frozen
 from crossreg.crossmodal.projects import create_missing
-from crossreg.errors import UserError
 from crossreg.files import write_text
 
 
@@ -28,10 +27,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(options: argparse.Namespace) -> None:
     """Create the projects."""
-    frozen = read_frozen(options.registration)
-    if frozen is None:
-        path = options.registration / FROZEN_FOLDER / FROZEN_FILE
-        raise UserError(f"{path}: there is no frozen configuration; run trakem2_freeze first.")
+    frozen = required_frozen(options.registration)
     created = create_missing(options.registration, frozen)
     count = len(frozen["sections"])
     log.info("%s: %d projects, %d created now.", options.registration, count, len(created))

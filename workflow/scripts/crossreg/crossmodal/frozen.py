@@ -4,6 +4,7 @@
 one step, and are never written again. Both are canonical JSON.
 """
 
+import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -183,6 +184,17 @@ def _names_sections(frozen: Frozen) -> bool:
     )
 
 
+def required_frozen(folder: Path) -> Frozen:
+    """Return the frozen configuration of a registration's folder; UserError if there is none."""
+    frozen = read_frozen(folder)
+    if frozen is None:
+        path = folder / FROZEN_FOLDER / FROZEN_FILE
+        raise UserError(
+            f"{path}: there is no frozen configuration; make it with the target trakem2_projects."
+        )
+    return frozen
+
+
 def read_section(folder: Path, entry: dict[str, Any]) -> dict[str, Any]:
     """Return the record of the section that `entry` (of `sections`) describes, verified."""
     path = folder / FROZEN_FOLDER / SECTIONS_FOLDER / f"{entry['stem']}.json"
@@ -247,8 +259,14 @@ def project_status(folder: Path, entry: dict[str, Any]) -> str:
     files = project_files(folder, entry["stem"])
     if not files:
         return MISSING
-    same = [sha256_of_bytes(path.read_bytes()) == entry["draftSha256"] for path in files]
+    same = [_sha256_of_file(path) == entry["draftSha256"] for path in files]
     return UNTOUCHED if all(same) else SAVED
+
+
+def _sha256_of_file(path: Path) -> str:
+    # Piece by piece: a file that a person put there may be larger than the memory.
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _link(temporary: Path, path: Path) -> None:

@@ -1,0 +1,119 @@
+# The cross-modal chain, on the way back: saved TrakEM2 projects -> reports -> output stack. One job
+# reads all sections: a job of its own would cost each of them more than its check. The projects are
+# no inputs in Snakemake's sense, which would want to make them; their stamps in params tell of a save.
+
+import hashlib
+
+TRAKEM2_RESULTS = results("trakem2", TRAKEM2["name"])
+CHECK_REPORTS = os.path.join(TRAKEM2_RESULTS, "sections")
+CHECK_TABLE = os.path.join(TRAKEM2_RESULTS, "sections.tsv")
+CHECK_TEXT = os.path.join(TRAKEM2_RESULTS, "sections.txt")
+IMPORT_RECEIPT = os.path.join(TRAKEM2_RESULTS, "import.txt")
+
+
+def stamp_of_projects(wildcards):
+    """Return a hash of names, sizes and time stamps of what is in the folder of the projects."""
+    stamps = []
+    try:
+        for path in sorted(Path(REGISTRATION).iterdir()):
+            status = path.stat()
+            stamps.append(f"{path.name} {status.st_size} {status.st_mtime_ns}")
+    except OSError as error:
+        # Not created yet, or the file is being replaced by a save: another stamp in any case.
+        stamps.append(str(error))
+    return hashlib.sha256("\n".join(stamps).encode()).hexdigest()
+
+
+def lost_output_stack(wildcards):
+    """Return the file of an output stack that was written to a folder, but is gone, if so."""
+    try:
+        name = read_json(TRAKEM2["parameters"])["outputStack"]
+        path = os.path.join(TRAKEM2["stacks"]["folder"], name, "stack.json")
+    except (UserError, KeyError, TypeError):
+        # A service would have to be asked; faults of the file are told by the job.
+        return None
+    return lost(IMPORT_RECEIPT, path)
+
+
+def trakem2_options(*keys):
+    """Return keys of the section `trakem2` as options of a script."""
+    return [f"--{key.replace('_', '-')}={TRAKEM2[key]}" for key in keys]
+
+
+rule trakem2_check_sections:
+    input:
+        parameters=parameters_of_projects,
+    output:
+        reports=directory(CHECK_REPORTS),
+        table=CHECK_TABLE,
+        text=CHECK_TEXT,
+    log:
+        log_file("trakem2", TRAKEM2["name"], "check.log"),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=memory_of_sections,
+        runtime=runtime_of_sections,
+    params:
+        code=code("trakem2_check.py"),
+        stacks=STACKS_OPTION,
+        registration=REGISTRATION,
+        projects=stamp_of_projects,
+        policy=trakem2_options("common_motion", "new_transforms"),
+    shell:
+        script("trakem2_check.py") + " --parameters {input.parameters:q} {params.stacks:q}"
+        " --registration {params.registration:q} {params.policy:q} --reports {output.reports:q}"
+        " --table {output.table:q} --text {output.text:q} --log {log:q}"
+
+
+# Without outputs, so that errors in projects give a failed run and yet leave their reports.
+rule trakem2_check:
+    input:
+        reports=CHECK_REPORTS,
+        table=CHECK_TABLE,
+        text=CHECK_TEXT,
+    log:
+        log_file("trakem2", TRAKEM2["name"], "verdict.log"),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=memory_of_sections,
+        runtime=runtime_of_sections,
+    params:
+        code=code("trakem2_verdict.py"),
+    shell:
+        script("trakem2_verdict.py")
+        + " --table {input.table:q} --text {input.text:q} --reports {input.reports:q} --log {log:q}"
+
+
+rule trakem2_import:
+    input:
+        # The reports are there when errors stop the import.
+        CHECK_TABLE,
+        parameters=parameters_of_projects,
+    output:
+        IMPORT_RECEIPT,
+    log:
+        log_file("trakem2", TRAKEM2["name"], "import.log"),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=memory_of_sections,
+        runtime=runtime_of_sections,
+    params:
+        code=code("trakem2_import.py"),
+        stacks=STACKS_OPTION,
+        registration=REGISTRATION,
+        projects=stamp_of_projects,
+        lost=lost_output_stack,
+        policy=trakem2_options(
+            "common_motion",
+            "new_transforms",
+            "missing_sections",
+            "faulty_sections",
+            "outside_bounds",
+        )
+        + (["--overwrite"] if TRAKEM2["overwrite"] else []),
+    shell:
+        script("trakem2_import.py") + " --parameters {input.parameters:q} {params.stacks:q}"
+        " --registration {params.registration:q} {params.policy:q} --output {output:q} --log {log:q}"

@@ -1,0 +1,59 @@
+"""Options that the commands on a registration's folder share."""
+
+import argparse
+from pathlib import Path
+
+
+def add_registration(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which registration it is and where its stacks are."""
+    parser.add_argument("--parameters", type=Path, required=True, help="the JSON parameter file")
+    parser.add_argument("--stacks", type=Path, help="folder of stacks; default: the Render service")
+    parser.add_argument(
+        "--registration", type=Path, required=True, metavar="FOLDER", help="folder of this name"
+    )
+
+
+def add_project_policy(parser: argparse.ArgumentParser) -> None:
+    """Add the options on what counts as an error in a saved project; the first is the default."""
+    _add_choice(
+        parser,
+        "--common-motion",
+        ("canvas", "error", "any"),
+        "all LM tiles moved together: correct what a resized canvas does, nothing, or any affine",
+    )
+    _add_choice(
+        parser,
+        "--new-transforms",
+        ("error", "accept"),
+        "coordinate transforms that the person added",
+    )
+
+
+def add_import_policy(parser: argparse.ArgumentParser) -> None:
+    """Add the options on what to do about incomplete work; the first is the default."""
+    _add_choice(
+        parser,
+        "--missing-sections",
+        ("error", "skip", "keep"),
+        "sections that nobody saved: stop, leave them out, or take their tiles unchanged",
+    )
+    _add_choice(
+        parser,
+        "--faulty-sections",
+        ("error", "skip"),
+        "sections whose project has errors: stop, or leave them out",
+    )
+    _add_choice(
+        parser,
+        "--outside-bounds",
+        ("skip", "keep"),
+        "EM tiles that are in no project: leave them out, or take them unchanged",
+    )
+
+
+def _add_choice(
+    parser: argparse.ArgumentParser, option: str, values: tuple[str, ...], text: str
+) -> None:
+    parser.add_argument(
+        option, choices=values, default=values[0], help=f"{text} (default: {values[0]})"
+    )

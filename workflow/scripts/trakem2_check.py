@@ -1,0 +1,103 @@
+"""Check the TrakEM2 projects that a person saved against the frozen configuration.
+
+In:  the folder of a registration, FOLDER: its projects and FOLDER/frozen; the JSON parameter
+     file; the EM stack, to see whether it changed since. Nothing of it is changed.
+Out: for each section a page for people and a JSON file with all findings and the motion of
+     every tile; a table over the sections, as TSV and as text. In a TSV cells that are not
+     known are empty. Findings are no failure of this command: see trakem2_verdict.
+"""
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+from crossreg.command import log, new_parser, run
+from crossreg.crossmodal.check import Policy
+from crossreg.crossmodal.check_report import (
+    pixel_size,
+    report_record,
+    report_text,
+    section_report,
+    table_row,
+    table_text,
+    table_tsv,
+    verdict_line,
+    with_scores,
+)
+from crossreg.crossmodal.findings import NOTE, Finding, folder_findings, stack_changes
+from crossreg.crossmodal.frozen import Frozen, check_request, required_frozen
+from crossreg.crossmodal.parameters import read_parameters
+from crossreg.crossmodal.places import store_of
+from crossreg.crossmodal.registration_options import add_project_policy, add_registration
+from crossreg.crossmodal.saved_sections import SavedSection, saved_sections
+from crossreg.crossmodal.stack_store import StackStore
+from crossreg.errors import UserError
+from crossreg.files import write_json, write_text
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the options of this command."""
+    parser = new_parser(__doc__)
+    add_registration(parser)
+    add_project_policy(parser)
+    parser.add_argument(
+        "--reports", type=Path, required=True, metavar="FOLDER", help="folder for the reports"
+    )
+    parser.add_argument("--table", type=Path, required=True, help="table (TSV) to write")
+    parser.add_argument("--text", type=Path, required=True, help="the table as text to write")
+    return parser
+
+
+def main(options: argparse.Namespace) -> None:
+    """Write the reports, one section after the other, and the table."""
+    parameters = read_parameters(options.parameters)
+    frozen = required_frozen(options.registration)
+    check_request(options.registration, frozen, parameters)
+    live = LiveStack(store_of(parameters, options.stacks, str(options.parameters)), frozen)
+    shutil.rmtree(options.reports, ignore_errors=True)
+    policy = Policy(options.common_motion, options.new_transforms)
+    rows = []
+    for section in saved_sections(options.registration, frozen, policy):
+        report = section_report(section, live.changes(section), pixel_size(frozen))
+        stem = options.reports / section.stem
+        write_json(f"{stem}.json", report_record(report))
+        write_text(f"{stem}.txt", report_text(report))
+        rows.append(table_row(report))
+    stems = [row["section"] for row in rows]
+    names = [path.name for path in options.registration.iterdir()]
+    of_folder = [one for one in folder_findings(names, stems) if not one.section]
+    of_folder += live.unknown
+    rows = with_scores(rows)
+    write_json(options.reports / "folder.json", [one.to_record() for one in of_folder])
+    write_text(options.table, table_tsv(rows))
+    write_text(options.text, table_text(rows, of_folder))
+    log.info("'%s': %s", frozen["name"], verdict_line(rows))
+
+
+class LiveStack:
+    """The EM stack as it is now, compared section by section with what was frozen."""
+
+    def __init__(self, store: StackStore, frozen: Frozen) -> None:
+        """Take the stack of the frozen configuration from the place where it is."""
+        self._store, self._stack = store, frozen["inputStack"]
+        self.unknown: list[Finding] = []
+        """Why the stack could not be compared, if so."""
+
+    def changes(self, section: SavedSection) -> list[Finding]:
+        """Return a note if the stack has other tiles now; the import uses the frozen ones."""
+        if self.unknown:
+            return []
+        try:
+            now = self._store.section(self._stack, section.z)
+        except UserError as error:
+            found, advice = str(error).rstrip("."), "nothing: the import uses the frozen tiles"
+            expected = f"stack {self._stack}, to see whether it changed"
+            self.unknown.append(Finding(NOTE, "stack_unknown", "", expected, found, advice))
+            return []
+        frozen_tiles = section.record["resolvedTiles"][self._stack]
+        return stack_changes(section.stem, self._stack, frozen_tiles, now)
+
+
+if __name__ == "__main__":
+    sys.exit(run(parser(), main))

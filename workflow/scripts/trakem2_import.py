@@ -1,0 +1,90 @@
+"""Write the output stack from the TrakEM2 projects that a person saved.
+
+In:  the folder of a registration, FOLDER: its projects and FOLDER/frozen; the JSON parameter
+     file, which names the output stack. Nothing of it is changed.
+Out: the output stack, section by section read back and compared, COMPLETE only when all is
+     there; a receipt. All sections are checked before anything is written. A run that stopped
+     is continued by the same command.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from crossreg.command import log, new_parser, run
+from crossreg.crossmodal.check import Policy
+from crossreg.crossmodal.frozen import check_request, required_frozen
+from crossreg.crossmodal.output_stack import frozen_mark, marked_version, write_stack
+from crossreg.crossmodal.parameters import read_parameters
+from crossreg.crossmodal.places import store_of
+from crossreg.crossmodal.registered_stack import (
+    ImportPolicy,
+    new_sections,
+    outcome,
+    refuse_incomplete,
+    verdict,
+)
+from crossreg.crossmodal.registration_options import (
+    add_import_policy,
+    add_project_policy,
+    add_registration,
+)
+from crossreg.crossmodal.saved_sections import saved_sections
+from crossreg.errors import UserError
+from crossreg.files import write_text
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the options of this command."""
+    parser = new_parser(__doc__)
+    add_registration(parser)
+    add_project_policy(parser)
+    add_import_policy(parser)
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace an output stack that was not made from this frozen configuration",
+    )
+    parser.add_argument("--output", type=Path, required=True, help="receipt to write")
+    return parser
+
+
+def main(options: argparse.Namespace) -> None:
+    """Check all sections, then write the stack."""
+    parameters = read_parameters(options.parameters)
+    frozen = required_frozen(options.registration)
+    check_request(options.registration, frozen, parameters)
+    stack = parameters.output_stack
+    if stack is None:
+        raise UserError(f"{options.parameters}: the key 'outputStack' is missing; add it.")
+    checks = Policy(options.common_motion, options.new_transforms)
+    policy = ImportPolicy(options.missing_sections, options.faulty_sections, options.outside_bounds)
+
+    def sections():
+        return saved_sections(options.registration, frozen, checks)
+
+    verdicts = [verdict(section, policy) for section in sections()]
+    refuse_incomplete(frozen["name"], verdicts)
+    store = store_of(parameters, options.stacks, str(options.parameters))
+    mark = frozen_mark(frozen["name"], frozen["sha256"])
+    written = write_stack(
+        store,
+        stack,
+        marked_version(frozen["stacks"][frozen["inputStack"]], mark),
+        mark,
+        new_sections(sections(), frozen, policy),
+        inputs=parameters.stacks,
+        overwrite=options.overwrite,
+    )
+    lines = [
+        f"{store.place}: stack '{stack}' is complete: {written.sections} sections,"
+        f" {written.tiles} tiles.",
+        outcome(verdicts),
+    ]
+    for line in lines:
+        log.info("%s", line)
+    write_text(options.output, "\n".join([*lines, ""]))
+
+
+if __name__ == "__main__":
+    sys.exit(run(parser(), main))
