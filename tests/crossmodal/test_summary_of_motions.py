@@ -7,7 +7,9 @@ import pytest
 from crossreg.crossmodal.check import check_project
 from crossreg.crossmodal.saved_by_trakem2 import saved_by_trakem2
 from crossreg.crossmodal.summary import (
+    LEAST_SPREAD,
     WRONG_SECTION,
+    SectionMotion,
     outlier_scores,
     section_motion,
     tile_motion,
@@ -73,3 +75,23 @@ def test_a_wrong_section_stands_out(wrong):
 def test_equal_sections_and_few_sections_have_no_outlier():
     assert outlier_scores(sections_of([pp.turn(1, 2, 3)] * 4)) == pytest.approx([0] * 4, abs=1e-6)
     assert outlier_scores(sections_of([pp.turn(0), pp.turn(50)])) == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("count", [3, 4, 5, 8, 12, 30])
+def test_sections_that_differ_by_chance_are_rarely_called_wrong(count):
+    rng = np.random.default_rng(count)
+    calls = 0
+    for _ in range(300):
+        values = rng.normal(0, 50, (count, len(LEAST_SPREAD)))
+        sections = [
+            SectionMotion("", 4, 0.0, 0.0, **dict(zip(LEAST_SPREAD, row, strict=True)))
+            for row in values
+        ]
+        calls += max(outlier_scores(sections)) > WRONG_SECTION
+    assert calls < 0.1 * 300
+
+
+def test_a_wrong_section_stands_out_among_five():
+    usual = [pp.turn(0, 10.0 + 0.5 * i, -5.0) for i in range(4)]
+    scores = outlier_scores(sections_of([*usual, pp.turn(0, 80.0, -5.0)]))
+    assert np.argmax(scores) == 4 and scores[4] > WRONG_SECTION > max(scores[:4])

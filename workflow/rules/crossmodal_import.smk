@@ -86,7 +86,7 @@ rule trakem2_check:
         + " --table {input.table:q} --text {input.text:q} --reports {input.reports:q} --log {log:q}"
 
 
-rule trakem2_import:
+rule trakem2_write_stack:
     input:
         # The reports are there when errors stop the import.
         CHECK_TABLE,
@@ -94,7 +94,7 @@ rule trakem2_import:
     output:
         IMPORT_RECEIPT,
     log:
-        log_file("trakem2", TRAKEM2["name"], "import.log"),
+        log_file("trakem2", TRAKEM2["name"], "write_stack.log"),
     conda:
         ENVIRONMENT
     resources:
@@ -117,3 +117,16 @@ rule trakem2_import:
     shell:
         script("trakem2_import.py") + " --parameters {input.parameters:q} {params.stacks:q}"
         " --registration {params.registration:q} {params.policy:q} --output {output:q} --log {log:q}"
+
+
+rule trakem2_import:
+    input:
+        IMPORT_RECEIPT,
+        CROSSMODAL_COMPARISON if IS_DEMO else [],
+    log:
+        log_file("trakem2", TRAKEM2["name"], "import.log"),
+    conda:
+        ENVIRONMENT
+    shell:
+        # Also a run with nothing to do says how many sections are saved.
+        "cat {input:q} | tee {log:q}"

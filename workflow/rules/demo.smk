@@ -67,3 +67,27 @@ rule crossmodal_demo:
         script("make_crossmodal_demo.py")
         + " --images {output.images:q} --stacks {params.stacks:q} --planted {output.planted:q}"
         " --log {log:q}"
+
+
+# How far the registered stack is from where the tiles were planted.
+CROSSMODAL_COMPARISON = results("crossmodal_comparison.txt")
+
+
+rule compare_stack_with_planted:
+    input:
+        receipt=results("trakem2", "demo", "import.txt"),
+        planted=DEMO_STACKS["planted"],
+    output:
+        CROSSMODAL_COMPARISON,
+    log:
+        log_file("compare_stack_with_planted.log"),
+    conda:
+        ENVIRONMENT
+    params:
+        code=code("compare_stack_with_planted.py"),
+        parameters=lambda wildcards: CONFIGURATION["trakem2"]["parameters"],
+        stacks=lambda wildcards: CONFIGURATION["trakem2"]["stacks"]["folder"],
+    shell:
+        script("compare_stack_with_planted.py")
+        + " --parameters {params.parameters:q} --stacks {params.stacks:q}"
+        " --planted {input.planted:q} --output {output:q} --log {log:q}"

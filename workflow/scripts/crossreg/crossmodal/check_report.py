@@ -173,12 +173,12 @@ def _aligned(columns: Sequence[str], rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _short(value: Any) -> str:
-    """Return a cell for people: numbers with four digits after the point or before it."""
+    """Return a cell for people: four digits of a number, those of large ones before the point."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "-"
     if not isinstance(value, float):
         return one_line(str(value))
-    return f"{value:.1f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return f"{value:.1f}" if abs(value) >= 1000 else f"{round(value, 6):.4g}"
 
 
 def _exact(value: Any) -> str:
