@@ -2,46 +2,13 @@
 # reads all sections: a job of its own would cost each of them more than its check. The projects are
 # no inputs in Snakemake's sense, which would want to make them; their stamps in params tell of a save.
 
-import hashlib
 
-TRAKEM2_RESULTS = results("trakem2", TRAKEM2["name"])
-CHECK_REPORTS = os.path.join(TRAKEM2_RESULTS, "sections")
-CHECK_TABLE = os.path.join(TRAKEM2_RESULTS, "sections.tsv")
-CHECK_TEXT = os.path.join(TRAKEM2_RESULTS, "sections.txt")
-IMPORT_RECEIPT = os.path.join(TRAKEM2_RESULTS, "import.txt")
-
-
-def stamp_of_projects(wildcards):
-    """Return a hash of names, sizes and time stamps of what is in the folder of the projects."""
-    stamps = []
-    try:
-        for path in sorted(Path(REGISTRATION).iterdir()):
-            status = path.stat()
-            stamps.append(f"{path.name} {status.st_size} {status.st_mtime_ns}")
-    except OSError as error:
-        # Not created yet, or the file is being replaced by a save: another stamp in any case.
-        stamps.append(str(error))
-    return hashlib.sha256("\n".join(stamps).encode()).hexdigest()
-
-
-def lost_output_stack(wildcards):
-    """Return the file of an output stack that was written to a folder, but is gone, if so."""
-    try:
-        name = read_json(TRAKEM2["parameters"])["outputStack"]
-        path = os.path.join(TRAKEM2["stacks"]["folder"], name, "stack.json")
-    except (UserError, KeyError, TypeError):
-        # A service would have to be asked; faults of the file are told by the job.
-        return None
-    return lost(IMPORT_RECEIPT, path)
-
-
-def trakem2_options(*keys):
-    """Return keys of the section `trakem2` as options of a script."""
-    return [f"--{key.replace('_', '-')}={TRAKEM2[key]}" for key in keys]
+include: "saved_projects.smk"
 
 
 rule trakem2_check_sections:
     input:
+        PROJECTS_RECEIPT,
         parameters=parameters_of_projects,
     output:
         reports=directory(CHECK_REPORTS),
