@@ -71,6 +71,7 @@ def test_a_plain_run_makes_the_projects_once(made):
     folder, printed = made
     assert {path.name for path in project(folder, "").iterdir()} == NAMES
     assert "EM stack 'EM': 3 tiles, median scale 1" in printed
+    assert "projects to open in TrakEM2: trakem2_registered/first" in printed
     report = (folder / "results/trakem2/first/frozen.txt").read_text()
     assert "3 sections; layers of 100 x 80 px" in report
     before = snapshot(folder)
@@ -119,7 +120,9 @@ def test_a_project_that_was_removed_is_created_again(registered):
     project(registered, "00003.xml").unlink()
     project(registered, "00001.xml").unlink()
     project(registered, "00001.xml.gz").write_bytes(gzip.compress(b"saved under another name"))
-    assert "1 created now" in succeed(registered, "trakem2_projects")
+    succeed(registered, "trakem2_projects")
+    log = (registered / "results/logs/trakem2/first/projects.log").read_text()
+    assert "3 projects, 1 created now" in log
     assert project(registered, "00003.xml").read_bytes() == created
     assert not project(registered, "00001.xml").exists()
     assert project(registered, "00002.xml").read_text() == "what a person saved"

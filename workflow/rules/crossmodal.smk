@@ -47,6 +47,17 @@ if TRAKEM2:
             None,
         )
 
+    def tell_projects():
+        """Print what this run froze, and where the projects are."""
+        jobs = workflow.dag.needrun_jobs(exclude_finished=False)
+        names = {job.rule.name for job in jobs}
+        if "trakem2_freeze" in names and os.path.isfile(FROZEN_RECEIPT):
+            lines = Path(FROZEN_RECEIPT).read_text(encoding="utf-8").splitlines()
+            # Warnings are told as those of all jobs are.
+            logger.info("\n".join(line for line in lines if not line.startswith("WARNING: ")))
+        if "trakem2_projects" in names and os.path.isfile(PROJECTS_RECEIPT):
+            logger.info(f"projects to open in TrakEM2: {REGISTRATION}")
+
     rule trakem2_freeze:
         input:
             list(DEMO_STACKS.values()) if IS_DEMO else [],

@@ -35,6 +35,8 @@ def tell_end():
     warnings = progress.warnings_text(warnings_of_jobs())
     if warnings:
         logger.warning(warnings)
+    if "trakem2" in CONFIGURATION:
+        tell_projects()
     parts = [results("summary", f"{roi}.tsv") for roi in (ROIS if WITH_FIDUCIALS else [])]
     summaries = [cycle for part in parts if os.path.isfile(part) for cycle in read_summaries(part)]
     if summaries:
