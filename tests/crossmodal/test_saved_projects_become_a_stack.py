@@ -189,14 +189,21 @@ def test_tiles_outside_of_the_box_follow_their_policy(tmp_path, policy, there):
         np.testing.assert_allclose(corner, [FAR, FAR], rtol=0, atol=1e-6)
 
 
+def test_tiles_of_an_earlier_import_do_not_stay(tmp_path):
+    made = planted_registration(tmp_path, far=True)
+    assert made.bring_back("--missing-sections", "keep", "--outside-bounds", "keep") == 0
+    assert "far_2" in made.store.section(OUTPUT, 2.0)[TILES]
+    assert made.bring_back("--missing-sections", "keep", "--outside-bounds", "skip") == 0
+    assert "far_2" not in made.store.section(OUTPUT, 2.0)[TILES]
+
+
 def test_bounds_are_those_that_were_frozen_whatever_the_stack_says_now(saved):
-    frozen_em = {z: em_section(z) for z in ZS}
     store = saved.store
     store.create("EM", store.metadata("EM")["currentVersion"])
     store.upload_section("EM", 9.0, em_section(9.0, far=True))
     store.complete("EM")
     assert saved.bring_back() == 0
-    assert store.z_values(OUTPUT) == list(frozen_em)
+    assert store.z_values(OUTPUT) == list(ZS)
     for z, motion in MOTIONS.items():
         saved.assert_moved(z, motion)
 
@@ -245,14 +252,14 @@ def test_a_killed_import_is_continued(saved, monkeypatch):
 
 
 def test_another_stack_is_replaced_only_if_allowed(saved, capsys):
-    fill_output = saved.store
-    fill_output.create(OUTPUT, {"versionNotes": "by hand"})
-    fill_output.upload_section(OUTPUT, 7.0, em_section(7.0))
+    store = saved.store
+    store.create(OUTPUT, {"versionNotes": "by hand"})
+    store.upload_section(OUTPUT, 7.0, em_section(7.0))
     assert saved.bring_back() == 1
     assert f"'{OUTPUT}' exists" in capsys.readouterr().err
-    assert fill_output.z_values(OUTPUT) == [7.0]
+    assert store.z_values(OUTPUT) == [7.0]
     assert saved.bring_back("--overwrite") == 0
-    assert fill_output.z_values(OUTPUT) == list(ZS)
+    assert store.z_values(OUTPUT) == list(ZS)
 
 
 def test_the_folder_of_the_person_stays_as_it_is(saved):

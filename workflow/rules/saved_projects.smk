@@ -1,6 +1,7 @@
 # Where results about saved projects are, and what tells that a person saved again.
 
 import hashlib
+import stat
 
 TRAKEM2_RESULTS = results("trakem2", TRAKEM2["name"])
 CHECK_REPORTS = os.path.join(TRAKEM2_RESULTS, "sections")
@@ -10,16 +11,20 @@ IMPORT_RECEIPT = os.path.join(TRAKEM2_RESULTS, "import.txt")
 
 
 def stamp_of_projects(wildcards):
-    """Return a hash of names, sizes and time stamps of what is in the folder of the projects."""
+    """Return a hash of the names, sizes and time stamps of the files beside the projects.
+
+    Of folders only the names: TrakEM2 writes into its own ones when a project is merely opened.
+    """
     stamps = []
     try:
         for path in sorted(Path(REGISTRATION).iterdir()):
             status = path.stat()
-            stamps.append(f"{path.name} {status.st_size} {status.st_mtime_ns}")
+            is_file = stat.S_ISREG(status.st_mode)
+            stamps.append((path.name, *((status.st_size, status.st_mtime_ns) if is_file else ())))
     except OSError as error:
         # Not created yet, or the file is being replaced by a save: another stamp in any case.
         stamps.append(str(error))
-    return hashlib.sha256("\n".join(stamps).encode()).hexdigest()
+    return hashlib.sha256(repr(stamps).encode()).hexdigest()
 
 
 def lost_output_stack(wildcards):
