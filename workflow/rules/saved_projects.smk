@@ -13,14 +13,14 @@ IMPORT_RECEIPT = os.path.join(TRAKEM2_RESULTS, "import.txt")
 def stamp_of_projects(wildcards):
     """Return a hash of the names, sizes and time stamps of the files beside the projects.
 
-    Of folders only the names: TrakEM2 writes into its own ones when a project is merely opened.
+    Folders do not count: TrakEM2 makes and fills its own when a project is merely opened.
     """
     stamps = []
     try:
         for path in sorted(Path(REGISTRATION).iterdir()):
             status = path.stat()
-            is_file = stat.S_ISREG(status.st_mode)
-            stamps.append((path.name, *((status.st_size, status.st_mtime_ns) if is_file else ())))
+            if not stat.S_ISDIR(status.st_mode):
+                stamps.append((path.name, status.st_size, status.st_mtime_ns))
     except OSError as error:
         # Not created yet, or the file is being replaced by a save: another stamp in any case.
         stamps.append(str(error))
