@@ -12,8 +12,8 @@ import yaml
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
-def copy_of_the_repository(folder: Path) -> Path:
-    """Return a copy of what git knows of the repository, or would know, in `folder`."""
+def copied_files() -> list[str]:
+    """Return the names of the files that git knows of, or would know."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=REPOSITORY,
@@ -21,10 +21,14 @@ def copy_of_the_repository(folder: Path) -> Path:
         text=True,
         check=True,
     ).stdout.splitlines()
-    for name in listed:
-        if (REPOSITORY / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(REPOSITORY / name, folder / name)
+    return [name for name in listed if (REPOSITORY / name).is_file()]
+
+
+def copy_of_the_repository(folder: Path) -> Path:
+    """Return `folder` with a copy of what git knows of the repository, or would know."""
+    for name in copied_files():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(REPOSITORY / name, folder / name)
     return folder
 
 

@@ -1,12 +1,13 @@
 """The demo runs through the real Snakemake and finds what was planted in it."""
 
 import csv
+import subprocess
 
 import numpy as np
 import pytest
 
 from crossreg.fiducial.tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, read_table
-from snakemake_runs import copy_of_the_repository, snakemake
+from snakemake_runs import REPOSITORY, copied_files, copy_of_the_repository, snakemake
 
 ROIS, CYCLES = (1, 2), ("DAPI", "RT1", "RT2")
 BLOCKS = [(i, j) for i in range(3) for j in range(4)]
@@ -76,10 +77,30 @@ def test_a_second_run_has_nothing_to_do(demo):
     assert "Nothing to be done" in snakemake(folder=folder, snakefile=folder / "Snakefile").stdout
 
 
+TABLES = [
+    f"results/{name}"
+    for name in ("register_local_block3D.ecsv", "register_global.ecsv", "register_global.json")
+]
+
+
 def test_bytes_do_not_depend_on_the_number_of_cores(demo, tmp_path):
     folder, _ = demo
     copy = copy_of_the_repository(tmp_path)
-    run = snakemake("--cores", 1, folder=copy, snakefile=copy / "Snakefile")
+    run = snakemake("--cores", 1, *TABLES, folder=copy, snakefile=copy / "Snakefile")
     assert run.returncode == 0, run.stdout
-    for name in ("register_local_block3D.ecsv", "register_global.ecsv", "register_global.json"):
-        assert (copy / "results" / name).read_bytes() == (folder / "results" / name).read_bytes()
+    for name in TABLES:
+        assert (copy / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_nothing_that_it_makes_shows_up_in_git(demo):
+    folder, _ = demo
+    made = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+    before = set(copied_files())
+    new = [name for name in made if name not in before and "__pycache__" not in name]
+    ignored = subprocess.run(
+        ["git", "check-ignore", "--no-index", *new],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+    ).stdout.splitlines()
+    assert sorted(new) == sorted(ignored)

@@ -8,10 +8,16 @@ for handler in logger.handlers:
         handler.filters.insert(0, progress.RunLog(logger.log))
 
 
+def registers_cycles():
+    """Return whether this run works on the fiducial chain."""
+    jobs = workflow.dag.needrun_jobs(exclude_finished=False)
+    return any("roi" in job.rule.wildcard_names for job in jobs)
+
+
 def tell_start():
     """Print what this run will do, and what it takes from earlier results."""
     jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name != "all"]
-    if WITH_FIDUCIALS:
+    if registers_cycles():
         step = "register_local" if LOCAL_STEP else "register_global"
         to_register = sum(job.rule.name == step for job in jobs)
         names = [job.rule.name for job in jobs]
@@ -22,7 +28,7 @@ def tell_start():
 def warnings_of_jobs():
     """Return the warnings in the logs of this run's jobs."""
     found = []
-    for job in workflow.dag.needrun_jobs():
+    for job in workflow.dag.needrun_jobs(exclude_finished=False):
         for path in job.log:
             if os.path.isfile(path):
                 lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
@@ -37,7 +43,13 @@ def tell_end():
         logger.warning(warnings)
     if "trakem2" in CONFIGURATION:
         tell_projects()
-    parts = [results("summary", f"{roi}.tsv") for roi in (ROIS if WITH_FIDUCIALS else [])]
+    if registers_cycles():
+        tell_registered()
+
+
+def tell_registered():
+    """Print a table of the registered cycles and where the results are."""
+    parts = [results("summary", f"{roi}.tsv") for roi in ROIS]
     summaries = [cycle for part in parts if os.path.isfile(part) for cycle in read_summaries(part)]
     if summaries:
         logger.info(progress.summary_text(summaries))
