@@ -177,6 +177,22 @@ def _everything(rng: Rng) -> PairSpecification:
     )
 
 
+def _gaps(rng: Rng) -> PairSpecification:
+    """Return a pair with many blocks that have to borrow: empty ones, and some out of sight."""
+    near = replace(_near(rng), shape=(24, 512, 512), block_size_xy=64)
+    planes, rows, columns = near.shape
+    return replace(
+        near,
+        shift_zyx=(
+            float(rng.uniform(-0.1, 0.1) * planes),
+            *(float(rng.uniform(-0.25, 0.25) * n) for n in (rows, columns)),
+        ),
+        drift_amplitude=rng.uniform(0.5, 3),
+        rotation_degrees=rng.choice([0.0, _either_sign(rng, 0.2, 2)]),
+        empty_blocks=_most_empty(near),
+    )
+
+
 def _mismatch(rng: Rng) -> PairSpecification:
     return replace(
         _near(rng),
@@ -194,18 +210,19 @@ KINDS: dict[str, tuple[Callable[[Rng], PairSpecification], int]] = {
     "rigid": (_rigid, 6),
     "drift": (_drift, 6),
     "rotation": (_rotation, 8),
-    "far": (_far, 8),
-    "empty": (_empty, 8),
+    "far": (_far, 14),
+    "empty": (_empty, 12),
     "unmatched": (_unmatched, 6),
     "faint": (_faint, 6),
     "camera": (_camera, 6),
-    "sparse": (_sparse, 4),
+    "sparse": (_sparse, 8),
     "texture": (_of_content("texture"), 3),
     "nuclei": (_of_content("nuclei"), 4),
     "projection": (_of_content("projection"), 4),
     "easifish": (_of_content("easifish"), 3),
     "everything": (_everything, 8),
     "mismatch": (_mismatch, 6),
+    "gaps": (_gaps, 12),
 }
 
 

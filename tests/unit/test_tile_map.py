@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from crossreg.fiducial.binned import binned_stack
+from crossreg.fiducial.binned import STEPS, binned_stack
 from crossreg.fiducial.tile_map import tile_map, tile_spectra
 from crossreg.fiducial.tile_shift import structure_position, tile_shift
 from fiducial_images import drawn, spot_positions
@@ -47,3 +47,13 @@ def test_structure_lies_where_both_stacks_show_it() -> None:
         ]
     tile = (slice(16, 80), slice(16, 80))
     assert np.abs(structure_position(*stacks, tile, shift) - positions.mean(axis=0)).max() < 0.6
+    nothing = np.zeros_like(stacks[0])
+    assert np.isnan(structure_position(stacks[0], nothing, tile, shift)).all()
+
+
+def test_borders_of_unlike_brightness_show_no_structure() -> None:
+    rise = 100 / (1 + np.exp(-(np.arange(96.0) - 47.5) / 6))
+    noise = np.random.default_rng(0).normal(size=(1, 96, 96))
+    with ThreadPoolExecutor(1) as pool:
+        binned = np.abs(binned_stack(rise + noise, pool)[0])
+    assert max(binned[:, 0].max(), binned[:, -1].max()) < 5 * STEPS

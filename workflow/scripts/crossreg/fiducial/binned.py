@@ -19,6 +19,8 @@ BRIGHT = 8.0
 dirt, which only one stack shows, must not outweigh many spots."""
 SAMPLED = 4
 """Every so many bins along both axes are looked at for medians."""
+BORDER = 5
+"""Bins by which a plane is mirrored at its borders: three times the scale of the background."""
 NORMAL_MEDIAN = 0.6745
 """Median of the absolute value of a normal variable of standard deviation 1."""
 
@@ -72,11 +74,20 @@ def finite(values: np.ndarray) -> np.ndarray:
 
 
 def _high_passed(plane: np.ndarray) -> np.ndarray:
-    shape = tuple(scipy.fft.next_fast_len(size, real=True) for size in plane.shape)
-    plane -= np.median(plane[::SAMPLED, ::SAMPLED])
-    spectrum = scipy.fft.rfft2(plane, s=shape)
+    """Return a plane (Y, X) without its background, mirrored at its borders.
+
+    Without the mirror, what the border cuts would get an edge that stays where the camera is.
+    """
+    margins = [min(BORDER, size) for size in plane.shape]
+    mirrored = np.pad(plane, [(margin, margin) for margin in margins], mode="symmetric")
+    shape = tuple(scipy.fft.next_fast_len(size, real=True) for size in mirrored.shape)
+    filled = [(0, wanted - size) for wanted, size in zip(shape, mirrored.shape, strict=True)]
+    spectrum = scipy.fft.rfft2(np.pad(mirrored, filled, mode="edge"))
     spectrum *= high_pass(shape, BIN)
-    return scipy.fft.irfft2(spectrum, s=shape)[: plane.shape[0], : plane.shape[1]]
+    inside = [
+        slice(margin, margin + size) for margin, size in zip(margins, plane.shape, strict=True)
+    ]
+    return scipy.fft.irfft2(spectrum, s=shape)[tuple(inside)]
 
 
 def moved_part(

@@ -21,19 +21,33 @@ FEWEST_PAIRS = 3
 """Pairs from which on their spread is used."""
 
 
-def block_confidence(maps: list[TileMap | None], expected_zyx: np.ndarray | None) -> float:
+def block_confidence(maps: list[TileMap | None], expected_zyx: np.ndarray) -> float:
     """Return the confidence of a block from the maps of its tiles.
 
-    `expected_zyx` (n, 3) are the shifts that the maps are expected to show; None for their
-    middles. The maps, in units of their noise, are added around the expected shifts; the highest
-    sum over the square root of their number is standard normal for one shift of an unrelated
-    pair. 0 where there is no map.
+    `expected_zyx` (n, 3) are the shifts that the maps are expected to show. The maps, in units
+    of their noise, are added around the expected shifts; the highest sum over the square root of
+    their number is standard normal for one shift of an unrelated pair. 0 where there is no map.
     """
-    parts = [
-        _around(found, found.middle_zyx if expected_zyx is None else expected_zyx[number])
-        for number, found in enumerate(maps)
-        if found is not None
-    ]
+    return _highest_sum(
+        [
+            _around(found, expected)
+            for found, expected in zip(maps, expected_zyx, strict=True)
+            if found is not None
+        ]
+    )
+
+
+def null_confidence(maps: list[TileMap | None]) -> float:
+    """Return the confidence that a block reaches by chance, from maps of unrelated tiles.
+
+    It is the highest of all shifts of the maps: where little else guides it, the field that says
+    what is expected follows the block's own chance peak.
+    """
+    return _highest_sum([found.values / found.noise for found in maps if found is not None])
+
+
+def _highest_sum(parts: list[np.ndarray]) -> float:
+    """Return the highest sum of those that have the shape of the first, as a standard normal."""
     parts = [part for part in parts if part.shape == parts[0].shape]
     return float(np.sum(parts, axis=0).max() / np.sqrt(len(parts))) if parts else 0.0
 

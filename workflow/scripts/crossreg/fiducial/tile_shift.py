@@ -4,7 +4,7 @@ import numpy as np
 
 from crossreg.fiducial.band_pass import taper
 from crossreg.fiducial.binned import BIN, STEPS, in_bins, moved_part
-from crossreg.fiducial.blocks import centre_yx, seen_by_both
+from crossreg.fiducial.blocks import seen_by_both
 from crossreg.fiducial.peak import neighbours, parabola
 from crossreg.fiducial.tile_map import TAPERED, TileMap
 
@@ -65,7 +65,8 @@ def structure_position(
     """Return where in the reference (z, y, x) the structure that both binned stacks show lies.
 
     A tile's shift is that of its structure, which is rarely in the middle: the centroid of the
-    product of both stacks, where it exceeds the noise, under the tile's taper.
+    product of both stacks, where it exceeds the noise, under the tile's taper. NaN where it
+    exceeds the noise nowhere.
     """
     shift = np.rint(shift_zyx).astype(int)
     planes, other = seen_by_both(slice(0, len(reference)), len(reference), len(cycle), shift[0])
@@ -80,7 +81,7 @@ def structure_position(
         weights *= window[:, None] if axis == 0 else window
     total = float(weights.sum())
     if total == 0:
-        return np.array([(len(reference) - 1) / 2, *centre_yx(*tile)])
+        return np.full(3, np.nan)
     middle = (BIN - 1) / 2
     axes = (
         np.arange(planes.start, planes.stop),

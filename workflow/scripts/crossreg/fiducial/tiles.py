@@ -8,7 +8,7 @@ import numpy as np
 from crossreg.fiducial import smooth_field
 from crossreg.fiducial.binned import in_bins
 from crossreg.fiducial.blocks import Block, centre_yx
-from crossreg.fiducial.confidence import block_confidence
+from crossreg.fiducial.confidence import block_confidence, null_confidence
 from crossreg.fiducial.smooth_field import Domain, SmoothField
 from crossreg.fiducial.tile_map import TileMap, TileSpectra, tile_map, tile_spectra
 from crossreg.fiducial.tile_shift import UNKNOWN, structure_position, tile_shift
@@ -24,14 +24,26 @@ PREDICTION_FLOOR = 0.3
 """Uncertainty (px, planes) that a prediction has at least: what the field cannot follow."""
 USEFUL_SIGMA = 2.0
 """Uncertainty (px) above which a tile says nothing about the field."""
+BORDER = 9.0
+"""Distance (px) from the border of what both stacks show below which structure may be cut: three
+times the scale of the background."""
+CUT_SIGMA = 1.0
+"""Uncertainty (px) added to the shift of structure that may be cut: the part that is seen differs
+between the stacks."""
 BLOCKS_IN_A_ROW = 4
-"""Blocks that one thread does one after another; each is compared with its predecessor too, for
-the null distribution."""
+"""Blocks that one thread does one after another; they are compared with each other too, for the
+null distribution."""
+NULL_PAIRS = 48
+"""Pairs of blocks that cannot match that are aimed at: from there on, their number hardly moves
+the threshold."""
 
 
 @dataclass(frozen=True)
 class TileShifts:
-    """Shifts of m tiles: `shift_zyx`, `sigma_zyx` and `position_zyx` where they hold (m, 3)."""
+    """Shifts of m tiles: `shift_zyx`, `sigma_zyx` and `position_zyx` where they hold (m, 3).
+
+    A tile without structure has the position NaN.
+    """
 
     shift_zyx: np.ndarray
     sigma_zyx: np.ndarray
@@ -40,7 +52,8 @@ class TileShifts:
     @property
     def useful(self) -> np.ndarray:
         """Return which tiles (m,) say something about the field."""
-        return self.sigma_zyx.max(axis=1) < USEFUL_SIGMA
+        placed = np.isfinite(self.position_zyx).all(axis=1)
+        return placed & (self.sigma_zyx.max(axis=1) < USEFUL_SIGMA)
 
 
 @dataclass(frozen=True)
@@ -64,8 +77,12 @@ class Measurements:
         field's value in the block (n, 3); a block without a useful tile has that of the wide
         search (n, 3).
         """
-        deviation = self.tiles.shift_zyx - self.field.at(self.tiles.position_zyx)[0]
-        weights = np.where(self.tiles.useful[:, None], self.tiles.sigma_zyx**-2, 0.0)
+        useful = self.tiles.useful
+        weights, deviation = np.zeros((2, *self.tiles.shift_zyx.shape))
+        weights[useful] = self.tiles.sigma_zyx[useful] ** -2
+        deviation[useful] = (
+            self.tiles.shift_zyx[useful] - self.field.at(self.tiles.position_zyx[useful])[0]
+        )
         own = wide_zyx.copy()
         for number, mine in enumerate(self.tiles_of_block):
             total = weights[mine].sum(axis=0)
@@ -146,21 +163,19 @@ class TileMatcher:
         return maps, np.array(null)
 
     def _row(self, row: range, expected: np.ndarray) -> tuple[list[TileMap | None], list[float]]:
-        """Return (maps of the tiles of some blocks, confidence of each with its predecessor)."""
-        maps: list[TileMap | None] = []
-        null: list[float] = []
-        before: list[TileSpectra | None] = []
-        for block in row:
-            spectra = [self._spectra(tile, expected[tile]) for tile in self.tiles_of_block[block]]
-            maps += [None if tile is None else tile_map(tile) for tile in spectra]
-            unrelated = [
-                tile_map(replace(tile, cycle=other.cycle))
-                for tile, other in zip(spectra, before, strict=False)
-                if tile is not None and other is not None and tile.shape == other.shape
-            ]
-            if 2 * len(unrelated) > len(spectra):
-                null.append(block_confidence(unrelated, None))
-            before = spectra
+        """Return (maps of the tiles of some blocks, confidences of these blocks interchanged)."""
+        spectra = [
+            [self._spectra(tile, expected[tile]) for tile in self.tiles_of_block[block]]
+            for block in row
+        ]
+        maps = [None if tile is None else tile_map(tile) for own in spectra for tile in own]
+        partners = min(-(-NULL_PAIRS // len(self.tiles_of_block)), len(row) - 1)
+        null = [
+            null_confidence(unrelated)
+            for step in range(1, partners + 1)
+            for own, other in zip(spectra, spectra[step:] + spectra[:step], strict=True)
+            if 2 * len(unrelated := _interchanged(own, other)) > len(own)
+        ]
         return maps, null
 
     def _shifts(
@@ -193,8 +208,27 @@ class TileMatcher:
             moved, self.pool.map(self._position, moved, shifts[moved]), strict=True
         ):
             positions[number] = position
+        sigmas[self._may_be_cut(positions, shifts), 1:] += CUT_SIGMA
         return TileShifts(shifts, sigmas, positions)
+
+    def _may_be_cut(self, positions: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+        """Return which positions (m, 3) lie near the border of what both stacks show."""
+        last = np.array(self.domain.image_shape) - 1
+        moved, place = shifts[:, 1:], positions[:, 1:]
+        near = np.minimum(place - np.maximum(moved, 0), np.minimum(last, last + moved) - place)
+        return near.min(axis=1) < BORDER
 
     def _position(self, number: int, shift_zyx: np.ndarray) -> np.ndarray:
         """Return where the structure of a tile lies in the reference (z, y, x)."""
         return structure_position(*self.stacks, self.tiles[number], shift_zyx)
+
+
+def _interchanged(
+    own: list[TileSpectra | None], other: list[TileSpectra | None]
+) -> list[TileMap | None]:
+    """Return the maps of the reference's tiles of a block with the cycle's of another one."""
+    return [
+        tile_map(replace(tile, cycle=partner.cycle))
+        for tile, partner in zip(own, other, strict=False)
+        if tile is not None and partner is not None and tile.shape == partner.shape
+    ]
