@@ -24,10 +24,10 @@ PREDICTION_FLOOR = 0.3
 """Uncertainty (px, planes) that a prediction has at least: what the field cannot follow."""
 USEFUL_SIGMA = 2.0
 """Uncertainty (px) above which a tile says nothing about the field."""
-BORDER = 9.0
-"""Distance (px) from the border of what both stacks show below which structure may be cut: three
-times the scale of the background."""
-CUT_SIGMA = 1.0
+BORDER = 6.0
+"""Distance (px) from the border of what both stacks show below which structure may be cut:
+twice the scale of the background."""
+CUT_SIGMA = 0.5
 """Uncertainty (px) added to the shift of structure that may be cut: the part that is seen differs
 between the stacks."""
 BLOCKS_IN_A_ROW = 4
@@ -208,15 +208,15 @@ class TileMatcher:
             moved, self.pool.map(self._position, moved, shifts[moved]), strict=True
         ):
             positions[number] = position
-        sigmas[self._may_be_cut(positions, shifts), 1:] += CUT_SIGMA
+        sigmas[:, 1:] += np.where(self._may_be_cut(positions, shifts), CUT_SIGMA, 0)
         return TileShifts(shifts, sigmas, positions)
 
     def _may_be_cut(self, positions: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-        """Return which positions (m, 3) lie near the border of what both stacks show."""
+        """Return (m, 2) whether positions lie near the border of what both show in y and x."""
         last = np.array(self.domain.image_shape) - 1
         moved, place = shifts[:, 1:], positions[:, 1:]
         near = np.minimum(place - np.maximum(moved, 0), np.minimum(last, last + moved) - place)
-        return near.min(axis=1) < BORDER
+        return near < BORDER
 
     def _position(self, number: int, shift_zyx: np.ndarray) -> np.ndarray:
         """Return where the structure of a tile lies in the reference (z, y, x)."""
