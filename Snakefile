@@ -30,6 +30,7 @@ if WITH_CROSSMODAL:
 if "trakem2" in CONFIGURATION:
 
     include: "workflow/rules/crossmodal_import.smk"
+    include: "workflow/rules/section_pictures.smk"
 
 
 include: "workflow/rules/progress.smk"

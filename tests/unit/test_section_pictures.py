@@ -3,8 +3,21 @@
 import numpy as np
 import pytest
 from matplotlib.quiver import Quiver
+from PIL import Image
 
-from crossreg.pictures.sections import LowResolution, section_figure, stack_figure
+from crossreg.crossmodal import affine
+from crossreg.crossmodal.tile_specs import image_corners
+from crossreg.pictures.canvas import save_png
+from crossreg.pictures.low_resolution import (
+    LONGEST_SIDE,
+    LowResolution,
+    TileImage,
+    as_low_resolution,
+    box_around,
+    drawn,
+    unit_of,
+)
+from crossreg.pictures.sections import ARROW_COLOUR, section_figure, stack_figure
 
 CORNERS = np.array([(0, 0), (100, 0), (100, 80), (0, 80)], dtype=float)
 MOVED = np.array((12.0, -5.0))
@@ -37,3 +50,57 @@ def test_wrong_sections_are_named_in_every_panel() -> None:
     values = {"rotation [degrees]": np.zeros(30), "scale": np.ones(30)}
     figure = stack_figure("EM", sections, values, wrong=["00007"])
     assert [[text.get_text() for text in axes.texts] for axes in figure.axes] == [["00007"]] * 2
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        (1.0, 0.0, 0.0, 1.0, 0.0, 0.0),
+        (0.8, 0.6, -0.6, 0.8, 5000.0, -300.0),
+        (-1.5, 0.2, 0.1, 0.7, 40.0, 7000.0),
+    ],
+    ids=["still", "turned", "mirrored"],
+)
+def test_what_an_image_shows_is_drawn_where_its_transform_sends_it(matrix: tuple) -> None:
+    rows, columns = np.mgrid[:1200, :1800] + 0.5
+    place = np.array([[1210.3, 402.8]])
+    spot = np.exp(-((columns - place[0, 0]) ** 2 + (rows - place[0, 1]) ** 2) / (2 * 25.0**2))
+    corners = affine.apply(matrix, image_corners(1800, 1200))
+    box = box_around([corners])
+    image = TileImage(100 + 50 * spot, (100.0, 150.0)).reduced(2)
+    drawing = drawn([(image, corners)], box)
+    assert max(drawing.shape) == LONGEST_SIDE
+    seen = np.nan_to_num(drawing)
+    centre = np.array([(np.indices(seen.shape)[axis] * seen).sum() / seen.sum() for axis in (1, 0)])
+    world = (centre + 0.5) * unit_of(box) + (box[0], box[2])
+    np.testing.assert_allclose(world, affine.apply(matrix, place)[0], atol=0.2 * unit_of(box))
+    assert seen.max() == pytest.approx(1.0, abs=0.02)
+
+
+def test_structures_shine_whether_they_are_bright_or_dark() -> None:
+    bright = np.zeros((60, 60))
+    bright[20:30, 30:45] = 1.0
+    box = (0.0, 60.0, 0.0, 60.0)
+    (first,), (second,) = as_low_resolution([bright], box), as_low_resolution([1 - bright], box)
+    np.testing.assert_array_equal(first.pixels, 255 * bright)
+    np.testing.assert_array_equal(second.pixels, first.pixels)
+
+
+def test_what_no_tile_covers_is_black() -> None:
+    drawing = np.full((50, 50), 0.9)
+    drawing[10:20, 10:20] = 0.1
+    drawing[:5] = np.nan
+    (image,) = as_low_resolution([drawing], (0.0, 50.0, 0.0, 50.0))
+    assert not image.pixels[:5].any()
+
+
+def test_arrows_keep_their_colour_beside_images(tmp_path) -> None:
+    random = np.random.default_rng(1)
+    box = (0.0, 330.0, -20.0, 100.0)
+    images = [LowResolution(random.integers(0, 255, (300, 820), np.uint8), box) for _ in range(3)]
+    before, after = tiles("EM", np.zeros(2)), tiles("EM", MOVED)
+    figure = section_figure("Section 00042", {"LM": CORNERS * (3.2, 1)}, before, after, images)
+    save_png(figure, tmp_path / "picture.png")
+    pixels = np.asarray(Image.open(tmp_path / "picture.png").convert("RGB")).astype(int)
+    colour = [int(ARROW_COLOUR[place : place + 2], 16) for place in (1, 3, 5)]
+    assert np.abs(pixels - colour).max(axis=-1).min() < 20

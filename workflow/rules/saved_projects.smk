@@ -7,6 +7,7 @@ TRAKEM2_RESULTS = results("trakem2", TRAKEM2["name"])
 CHECK_REPORTS = os.path.join(TRAKEM2_RESULTS, "sections")
 CHECK_TABLE = os.path.join(TRAKEM2_RESULTS, "sections.tsv")
 CHECK_TEXT = os.path.join(TRAKEM2_RESULTS, "sections.txt")
+SECTION_PICTURES = os.path.join(TRAKEM2_RESULTS, "pictures")
 IMPORT_RECEIPT = os.path.join(TRAKEM2_RESULTS, "import.txt")
 
 

@@ -58,14 +58,18 @@ def read_header(path: Path | str) -> ImageHeader:
             return ImageHeader(PILLOW_MODES[image.mode], image.width, image.height)
 
 
-def read_sample(path: Path | str) -> np.ndarray:
-    """Return pixels of an image on a regular grid, about a million; errors as `read_header`."""
+def read_pixels(path: Path | str) -> np.ndarray:
+    """Return the pixels of an image, (Y, X) or (Y, X, colours); errors as `read_header`."""
     with _told(path):
         if _is_tiff(path):
-            pixels = tifffile.imread(path, key=0)
-        else:
-            with PIL.Image.open(path) as image:
-                pixels = np.asarray(image)
+            return tifffile.imread(path, key=0)
+        with PIL.Image.open(path) as image:
+            return np.asarray(image)
+
+
+def read_sample(path: Path | str) -> np.ndarray:
+    """Return pixels of an image on a regular grid, about a million; errors as `read_header`."""
+    pixels = read_pixels(path)
     step = max(1, int(np.ceil(np.sqrt(pixels.size / MOST_PIXELS_OF_A_SAMPLE))))
     return pixels[::step, ::step]
 

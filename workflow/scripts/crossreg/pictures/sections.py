@@ -1,7 +1,6 @@
 """Pictures of the cross-modal chain: tiles of a section before and after, and all sections."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,22 +14,21 @@ from crossreg.pictures.canvas import (
     overlay,
     panel,
 )
+from crossreg.pictures.low_resolution import LowResolution
 
-FIXED_COLOUR, MOVED_COLOUR, ARROW_COLOUR = "#c51b8a", "#1b7837", "#e69f00"
+FIXED_COLOUR, MOVED_COLOUR, ARROW_COLOUR = "#c51b8a", "#1b7837", "#d55e00"
+FIXED_ON_IMAGE, MOVED_ON_IMAGE = "#f79ad3", "#8fe08f"
+"""Outlines on images, which are dark between the structures."""
 MARGIN, HEADER = (0.85, 0.75), 0.7
 BORDER = 0.03
 """Part of the picture that stays free around the tiles."""
 MOST_NAMES = 25
 """Tiles up to which each one's name can be read."""
+FIXED_NAMES, MOVED_NAMES = 0.15, 0.5
+"""Names of fixed and moved tiles, which cover each other, stand apart."""
+LETTER = 0.062
+"""Width in inches of a letter of a name."""
 PANEL, WIDTH = 1.7, 11.0
-
-
-@dataclass(frozen=True)
-class LowResolution:
-    """An image (rows, columns) uint8 in world coordinates: `box` is (left, right, top, bottom)."""
-
-    pixels: np.ndarray
-    box: tuple[float, float, float, float]
 
 
 def section_figure(
@@ -57,6 +55,8 @@ def section_figure(
     rows = -(-3 // columns)
     figure = new_figure(max(columns * cell[0] + 0.2, 7.0), HEADER + rows * cell[1], title)
     key = "magenta: fixed (LM)    green: moved (EM)    arrows: displacement of tiles"
+    if images:
+        key += "    images with a bright background are inverted"
     figure.text(0.15 / figure.get_figwidth(), 1 - 0.4 / figure.get_figheight(), key, va="top")
     states = (("Before", before, 1), ("After", after, 2), ("Displacement", before, None))
     for index, (name, tiles, image) in enumerate(states):
@@ -64,30 +64,52 @@ def section_figure(
         place = (0.65 + column * cell[0], HEADER + 0.3 + row * cell[1])
         axes = panel(figure, *place, size[0] * scale, size[1] * scale)
         axes.set_title(name, loc="left", pad=4)
-        if images and image is not None:
-            colours = overlay(images[0].pixels, images[image].pixels)
-            left, right, top, bottom = images[0].box
-            axes.imshow(colours, extent=(left, right, bottom, top), aspect="auto")
-        draw_outlines(axes, fixed, FIXED_COLOUR, named=image is not None)
-        draw_outlines(axes, tiles, MOVED_COLOUR, named=image is not None)
-        if image is None:
-            draw_displacements(axes, before, after)
         axes.set_xlim(low[0] - border, high[0] + border)
         axes.set_ylim(high[1] + border, low[1] - border)
         axes.locator_params(nbins=4)
+        axes.autoscale(False)
+        colours = (FIXED_COLOUR, MOVED_COLOUR)
+        if images and image is not None:
+            pixels = overlay(images[0].pixels, images[image].pixels)
+            left, right, top, bottom = images[0].box
+            axes.imshow(pixels, extent=(left, right, bottom, top), aspect="auto")
+            axes.set_facecolor("black")
+            colours = (FIXED_ON_IMAGE, MOVED_ON_IMAGE)
+        draw_outlines(axes, fixed, colours[0])
+        draw_outlines(axes, tiles, colours[1])
+        if image is None:
+            draw_displacements(axes, before, after)
+        else:
+            write_names(axes, fixed, FIXED_COLOUR, FIXED_NAMES)
+            write_names(axes, tiles, MOVED_COLOUR, MOVED_NAMES)
     return figure
 
 
-def draw_outlines(axes: Axes, tiles: Mapping[str, np.ndarray], colour: str, named: bool) -> None:
-    """Draw the outlines of tiles, with their names where there are few."""
-    for name, corners in tiles.items():
+def draw_outlines(axes: Axes, tiles: Mapping[str, np.ndarray], colour: str) -> None:
+    """Draw the outlines of tiles."""
+    for corners in tiles.values():
         axes.fill(*np.asarray(corners).T, fill=False, edgecolor=colour, linewidth=1)
-        if named and len(tiles) <= MOST_NAMES:
-            # Names of fixed and moved tiles, which cover each other, stand apart.
-            part = 0.25 if colour == FIXED_COLOUR else 0.5
-            place = (1 - part) * corners[0] + part * corners[2]
-            style = {"fontsize": FONT_SIZE - 2, "color": colour, "clip_on": True}
-            axes.text(*place, name, ha="center", va="center", **style)
+
+
+def write_names(axes: Axes, tiles: Mapping[str, np.ndarray], colour: str, part: float) -> None:
+    """Write names into tiles where there are few, `part` of the way along their diagonals."""
+    if len(tiles) > MOST_NAMES:
+        return
+    width = axes.get_position().width * axes.figure.get_figwidth()
+    inches_a_px = width / abs(np.diff(axes.get_xlim())[0])
+    for name, corners in tiles.items():
+        letters = np.ptp(corners[:, 0]) * inches_a_px / LETTER
+        text = name if len(name) <= letters else f"…{name[-max(1, int(letters) - 1) :]}"
+        axes.text(
+            *((1 - part) * corners[0] + part * corners[2]),
+            text,
+            ha="center",
+            va="center",
+            fontsize=FONT_SIZE - 2,
+            color=colour,
+            clip_on=True,
+            bbox={"facecolor": "white", "alpha": 0.8, "pad": 1, "linewidth": 0},
+        )
 
 
 def draw_displacements(
