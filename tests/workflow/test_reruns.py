@@ -136,7 +136,7 @@ def test_code_of_a_script_reruns_its_rule_and_is_told_before_the_first_job(edite
     assert experiment.pending() == MERGES
     printed = experiment.succeed()
     assert "made by another version of merge_tables.py" in printed
-    assert printed.index("another version") < printed.index("Execute ")
+    assert printed.index("another version") < printed.index(" jobs done")
     assert "another version" not in experiment.succeed()
 
 
