@@ -68,3 +68,10 @@ def test_mean_over_a_block_is_the_mean_of_the_field() -> None:
     field = fit(DOMAIN, positions, plane(positions), np.full((60, 3), 0.05))
     points = places(9, seed=5)
     assert np.allclose(field.mean_over(points[None])[0][0], field.at(points)[0].mean(axis=0))
+
+
+def test_no_position_has_no_shift() -> None:
+    positions = places(10, seed=4)
+    field = fit(DOMAIN, positions, plane(positions), np.full((10, 3), 0.05))
+    shift, sigma = field.at(np.empty((0, 3)))
+    assert shift.shape == sigma.shape == (0, 3)

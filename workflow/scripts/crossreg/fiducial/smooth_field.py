@@ -137,7 +137,7 @@ class SmoothField:
                 length = posterior.features.length
                 if length not in designs:
                     design = _design(posterior.features, flat)
-                    designs[length] = design.reshape(count, each, -1).mean(axis=1)
+                    designs[length] = design.reshape(count, each, design.shape[-1]).mean(axis=1)
             results.append(_averaged(posteriors, designs))
         mean, sigma = (np.column_stack(part) for part in zip(*results, strict=True))
         return mean + self.offset_zyx, sigma
