@@ -86,6 +86,15 @@ def test_structures_shine_whether_they_are_bright_or_dark() -> None:
     np.testing.assert_array_equal(second.pixels, first.pixels)
 
 
+def test_names_too_long_for_their_tile_keep_their_end() -> None:
+    before = {f"EM_session_{n}_tile": c for n, c in enumerate(tiles("", np.zeros(2)).values())}
+    figure = section_figure("Section 00042", {"LM": CORNERS * (33, 1)}, before, before)
+    written = [text.get_text() for text in figure.axes[0].texts if text.get_text() != "LM"]
+    assert len(written) == 3
+    assert all(text.startswith("…") for text in written)
+    assert all(name.endswith(text[1:]) for name, text in zip(before, written, strict=True))
+
+
 def test_what_no_tile_covers_is_black() -> None:
     drawing = np.full((50, 50), 0.9)
     drawing[10:20, 10:20] = 0.1

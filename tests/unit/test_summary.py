@@ -1,5 +1,6 @@
 """Summaries name what was planted: the bad block, the bad cycle, the jump; and nothing else."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,13 @@ def test_cycles_are_ordered_by_run_number_then_by_numbers_in_their_names() -> No
     assert [name for name, _ in ordered] == ["RT2", "RT10", "DAPI"]
     ordered = in_order_of_imaging(names, files, "(?P<cycle>.*)")
     assert [name for name, _ in ordered] == ["DAPI", "RT2", "RT10"]
+
+
+def test_an_experiment_without_borrowed_blocks_has_a_scale_that_says_so(summaries) -> None:
+    sound = [replace(cycle, borrowed=0) for cycle in summaries if not cycle.faults]
+    maps = heat_maps_figure(sound, sorted({cycle.cycle for cycle in sound}), 0.1)
+    scales = {axes.get_title(loc="left"): axes.images[0].get_clim() for axes in maps.axes}
+    assert scales["Share of borrowed blocks"] == (0.0, 0.1)
 
 
 def test_the_heat_maps_number_the_worst_cycles_and_hatch_the_failed_one(summaries) -> None:

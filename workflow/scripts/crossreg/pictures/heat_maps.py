@@ -23,6 +23,9 @@ LEFT, HEADER, ABOVE, BELOW, RIGHT = 0.9, 0.75, 0.35, 0.75, 1.3
 MARKED = 10
 """Worst cycles that are numbered."""
 DARK_COLOURS = "magma"
+SMALLEST_SCALE = {"Share of borrowed blocks": 0.1}
+"""End of a map's colour scale at least: smaller values look small. Of others, what is not 0."""
+SMALLEST = 1e-3
 
 
 def heat_maps_figure(
@@ -80,7 +83,9 @@ def worst_of(summaries: Sequence[CycleSummary]) -> list[CycleSummary]:
 def draw_heat_map(axes: Axes, values: np.ndarray, title: str, width: float) -> None:
     """Draw values (ROI, cycle) from 0 on, with a colour bar."""
     palette = mpl.colormaps[DARK_COLOURS].with_extremes(bad=MISSING_COLOUR)
-    highest = max(float(values[np.isfinite(values)].max(initial=0)), 1e-3)
+    highest = max(
+        float(values[np.isfinite(values)].max(initial=0)), SMALLEST_SCALE.get(title, SMALLEST)
+    )
     drawn = axes.imshow(values, cmap=palette, vmin=0, vmax=highest, aspect="auto")
     axes.set_title(title, loc="left", pad=4)
     axes.figure.colorbar(drawn, cax=axes.inset_axes((1 + 0.1 / width, 0, 0.15 / width, 1)))

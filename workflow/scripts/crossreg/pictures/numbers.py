@@ -7,10 +7,13 @@ import numpy as np
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
+from matplotlib.patheffects import withStroke
 from matplotlib.textpath import TextPath, text_to_path
 from matplotlib.transforms import Affine2D
 
 ABOVE_HATCHES = 4
+RIM = 2.0
+"""Points of the rim around numbers, both sides together."""
 OUTLINE_SIZE = 100.0
 """Size in which outlines of characters are kept; they are scaled when drawn."""
 
@@ -25,6 +28,8 @@ def texts_patch(
 ) -> PathPatch:
     """Return the outline of texts around `centres` (n, 2: right, up), in units of `transform`.
 
+    A rim of the opposite brightness keeps them apart from hatches.
+
     `size` is the font size in the same units.
     """
     middle = _glyph("0")[0].get_extents().height / 2
@@ -38,7 +43,9 @@ def texts_patch(
             parts.append(Path(vertices, outline.codes))
             at += advance
     path = Path.make_compound_path(*parts) if parts else Path(np.zeros((0, 2)))
-    return PathPatch(path, transform=transform, facecolor=colour, linewidth=0, zorder=ABOVE_HATCHES)
+    rim = withStroke(linewidth=RIM, foreground="black" if colour == "white" else "white", alpha=0.5)
+    style = {"facecolor": colour, "linewidth": 0, "path_effects": [rim]}
+    return PathPatch(path, transform=transform, zorder=ABOVE_HATCHES, **style)
 
 
 @cache

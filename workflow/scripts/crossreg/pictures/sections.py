@@ -24,9 +24,9 @@ BORDER = 0.03
 """Part of the picture that stays free around the tiles."""
 MOST_NAMES = 25
 """Tiles up to which each one's name can be read."""
-FIXED_NAMES, MOVED_NAMES = 0.15, 0.5
+FIXED_NAMES, MOVED_NAMES = 0.1, 0.5
 """Names of fixed and moved tiles, which cover each other, stand apart."""
-LETTER = 0.062
+LETTER = 0.07
 """Width in inches of a letter of a name."""
 PANEL, WIDTH = 1.7, 11.0
 
@@ -54,9 +54,9 @@ def section_figure(
     cell = (size[0] * scale + MARGIN[0], size[1] * scale + MARGIN[1])
     rows = -(-3 // columns)
     figure = new_figure(max(columns * cell[0] + 0.2, 7.0), HEADER + rows * cell[1], title)
-    key = "magenta: fixed (LM)    green: moved (EM)    arrows: displacement of tiles"
+    key = "px of the stack    magenta: fixed (LM)    green: moved (EM)    arrows: displacement"
     if images:
-        key += "    images with a bright background are inverted"
+        key += "    bright backgrounds are inverted"
     figure.text(0.15 / figure.get_figwidth(), 1 - 0.4 / figure.get_figheight(), key, va="top")
     states = (("Before", before, 1), ("After", after, 2), ("Displacement", before, None))
     for index, (name, tiles, image) in enumerate(states):
@@ -80,8 +80,8 @@ def section_figure(
         if image is None:
             draw_displacements(axes, before, after)
         else:
-            write_names(axes, fixed, FIXED_COLOUR, FIXED_NAMES)
             write_names(axes, tiles, MOVED_COLOUR, MOVED_NAMES)
+            write_names(axes, fixed, FIXED_COLOUR, FIXED_NAMES)
     return figure
 
 
@@ -108,7 +108,7 @@ def write_names(axes: Axes, tiles: Mapping[str, np.ndarray], colour: str, part: 
             fontsize=FONT_SIZE - 2,
             color=colour,
             clip_on=True,
-            bbox={"facecolor": "white", "alpha": 0.8, "pad": 1, "linewidth": 0},
+            bbox={"facecolor": "white", "alpha": 0.8, "pad": 0.5, "linewidth": 0},
         )
 
 
@@ -146,14 +146,17 @@ def stack_figure(
         axes.plot(places, numbers, "o-", markersize=3, linewidth=0.8, color="#0072b2")
         axes.set_ylabel(label)
         axes.margins(y=0.25)
-        for place in places[np.isin(sections, list(wrong))]:
+        for count, place in enumerate(places[np.isin(sections, list(wrong))]):
+            # Names of neighbours would cover each other above their points.
+            above = count % 2 == 0
             axes.plot(place, numbers[place], "o", color=OUTLIER_COLOUR)
             axes.annotate(
                 sections[place],
                 (place, numbers[place]),
-                xytext=(0, 6),
+                xytext=(0, 6 if above else -6),
                 textcoords="offset points",
                 ha="center",
+                va="bottom" if above else "top",
                 color=OUTLIER_COLOUR,
             )
         step = max(1, -(-len(sections) // 40))

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from crossreg.pictures.block_maps import draw_map, maps_figure
 from crossreg.pictures.canvas import OUTLIER_COLOUR, SHIFT_COLOURS, bare, hatch_blocks
@@ -34,8 +35,10 @@ def shift_maps_figure(cycle: Cycle, image: Preview) -> Figure:
         axes = layout.panel(figure, axis)
         draw_map(axes, layout, values, title, SHIFT_COLOURS, (-end, end), "{:+.2f}")
         handles = hatch_blocks(axes, blocks.status)
+    if (blocks.status == "borrowed").any():
+        handles.append(Patch(color=ARROW_COLOURS["borrowed"], label="borrowed (arrows)"))
     if handles:
-        figure.legend(handles=handles, loc="upper right", ncols=2, frameon=False)
+        figure.legend(handles=handles, loc="upper right", ncols=3, frameon=False)
     draw_arrows(layout.panel(figure, 3), cycle, image)
     return figure
 
