@@ -1,6 +1,6 @@
 """Stacks binned 2 x 2 and freed of their background: what is registered."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from concurrent.futures import Executor
 
 import numpy as np
@@ -34,20 +34,24 @@ def binned_stack(stack: np.ndarray, pool: Executor) -> np.ndarray:
     """
     shape = tuple(-(-size // BIN) for size in stack.shape[1:])
     values = np.empty((len(stack), *shape), dtype=np.float32)
-    _fill(values, pool.map(_binned, stack))
+    _fill(values, lambda z: _binned(stack[z]), pool)
     pattern = values.mean(axis=0) if len(stack) >= PLANES_FOR_PATTERN else np.float32(0)
-    _fill(values, pool.map(lambda plane: _high_passed(plane - pattern), values))
+    _fill(values, lambda z: _high_passed(values[z] - pattern), pool)
     sample = np.abs(values[::2, ::SAMPLED, ::SAMPLED])
     noise = float(np.median(sample)) / NORMAL_MEDIAN or float(sample.max()) or 1.0
     result = np.empty(values.shape, dtype=np.int16)
-    _fill(result, pool.map(lambda plane: np.rint(_compressed(plane / noise) * STEPS), values))
+    _fill(result, lambda z: np.rint(_compressed(values[z] / noise) * STEPS), pool)
     return result
 
 
-def _fill(target: np.ndarray, planes: Iterable[np.ndarray]) -> None:
-    """Write planes (Y, X) into a stack (Z, Y, X), one after another."""
-    for z, plane in enumerate(planes):
-        target[z] = plane
+def _fill(target: np.ndarray, plane: Callable[[int], np.ndarray], pool: Executor) -> None:
+    """Write the planes (Y, X) that a function gives for each z into a stack (Z, Y, X)."""
+
+    def write(z: int) -> None:
+        target[z] = plane(z)
+
+    for _ in pool.map(write, range(len(target))):
+        pass
 
 
 def _compressed(values: np.ndarray) -> np.ndarray:

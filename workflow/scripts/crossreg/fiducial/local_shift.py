@@ -89,15 +89,11 @@ def local_shifts(
         applied = total if borrow else own
         if min(len(reference.stack), len(cycle)) < LEAST_PLANES:
             applied[:, 0] = own[:, 0] = sigma[:, 0] = 0.0
-        quality = block_qualities(
-            *(
-                preprocessing(stack, lower_threshold, higher_threshold, background_sigma)
-                for stack in (reference.stack, cycle)
-            ),
-            blocks,
-            applied,
-            pool,
+        prepared = pool.map(
+            lambda stack: preprocessing(stack, lower_threshold, higher_threshold, background_sigma),
+            (reference.stack, cycle),
         )
+        quality = block_qualities(*prepared, blocks, applied, pool)
     start = np.array([0.0, *global_shift_yx])
     status = np.where(measured, "measured", "borrowed")
     return _as_grids(

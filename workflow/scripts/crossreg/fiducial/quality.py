@@ -34,19 +34,15 @@ class Preprocessing:
 
     def part(self, rows: slice, columns: slice) -> np.ndarray:
         """Return the preprocessed rows x columns (Z, y, x), float32."""
-        values = finite(self.stack[:, rows, columns])
-        values -= self._background(rows, columns)
-        values -= self.low
-        values *= 1 / (self.high - self.low)
-        return np.clip(values, 0, 1, out=values)
-
-    def _background(self, rows: slice, columns: slice) -> np.ndarray:
-        """Return the background (Z, y, x) or (Z, 1, 1), interpolated between the boxes."""
         y, x = (
             _interpolation(where, count)
             for where, count in zip((rows, columns), self.boxes.shape[1:], strict=True)
         )
-        return np.matmul(np.matmul(y, self.boxes), x.T)
+        scale = 1 / (self.high - self.low)
+        values = finite(self.stack[:, rows, columns])
+        values *= scale
+        values -= np.matmul(np.matmul(y, (self.boxes + self.low) * scale), x.T)
+        return np.clip(values, 0, 1, out=values)
 
 
 def _interpolation(where: slice, count: int) -> np.ndarray:
@@ -127,31 +123,33 @@ def _quality(
     whole = np.rint(shift_zyx[1:]).astype(int)
     rest = np.array([shift_zyx[0], *(shift_zyx[1:] - whole)])
     planes = max(len(reference.stack), len(cycle.stack))
-    size = (block.rows.stop - block.rows.start, block.columns.stop - block.columns.start)
-    fixed = np.zeros((planes, *size), dtype=np.float32)
-    moved = np.zeros((planes, *size), dtype=np.float32)
-    fixed[: len(reference.stack)] = reference.part(block.rows, block.columns)
+    places = (block.rows, block.columns)
+    shape = (planes, *(where.stop - where.start for where in places))
     both = [
         seen_by_both(where, limit, limit, int(shift))
-        for where, limit, shift in zip(
-            (block.rows, block.columns), cycle.stack.shape[1:], whole, strict=True
-        )
+        for where, limit, shift in zip(places, cycle.stack.shape[1:], whole, strict=True)
     ]
-    if all(source.stop > source.start for _, source in both):
-        into = tuple(
-            slice(seen.start - where.start, seen.stop - where.start)
-            for (seen, _), where in zip(both, (block.rows, block.columns), strict=True)
-        )
-        moved[: len(cycle.stack), *into] = cycle.part(*(source for _, source in both))
+    corner = [seen.start - where.start for (seen, _), where in zip(both, places, strict=True)]
+    fixed = _projections(reference.part(*places), (0, 0, 0), shape)
+    moved = _projections(cycle.part(*(source for _, source in both)), (0, *corner), shape)
     return [
         _nrmse(
-            fixed.sum(axis=axis),
-            scipy.ndimage.shift(
-                moved.sum(axis=axis), np.delete(rest, axis), order=1, mode="grid-constant"
-            ),
+            fixed[axis],
+            scipy.ndimage.shift(moved[axis], np.delete(rest, axis), order=1, mode="grid-constant"),
         )
         for axis in range(3)
     ]
+
+
+def _projections(
+    part: np.ndarray, corner: tuple[int, int, int], shape: tuple[int, int, int]
+) -> list[np.ndarray]:
+    """Return the sums along z, y, x of a volume of `shape` that is 0 but for a part at `corner`."""
+    places = [slice(at, at + size) for at, size in zip(corner, part.shape, strict=True)]
+    projections = [np.zeros(np.delete(shape, axis), dtype=np.float32) for axis in range(3)]
+    for axis, projection in enumerate(projections):
+        projection[tuple(places[:axis] + places[axis + 1 :])] = part.sum(axis=axis)
+    return projections
 
 
 def _nrmse(reference: np.ndarray, cycle: np.ndarray) -> float:
