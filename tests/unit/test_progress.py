@@ -13,7 +13,7 @@ from crossreg import progress
 def told():
     """Return (filter, lines told, function that sets the clock)."""
     now, lines = [0.0], []
-    log = progress.RunLog(lambda level, text: lines.append((level, text)), lambda: now[0])
+    log = progress.RunLog(lambda level, text: lines.append((level, text)), clock=lambda: now[0])
     return log, lines, lambda seconds: now.__setitem__(0, seconds)
 
 
@@ -54,9 +54,9 @@ def test_remarks_about_scheduling_are_dropped_and_everything_else_is_shown(told)
 def test_the_start_tells_jobs_and_what_is_reused() -> None:
     jobs = ["register_global", "register_local", "register_local"]
     text = progress.start_text(2, 6, "RT27", jobs, 2)
-    assert "2 ROIs, 6 cycles to register to RT27." in text
+    assert "2 ROIs with 6 cycles in all to register to RT27." in text
     assert "4 cycles are taken from earlier results." in text
-    assert "3 jobs to run: 1 register_global, 2 register_local." in text
+    assert "Jobs to run: 1 register_global, 2 register_local." in text
 
 
 def test_the_closing_table_names_the_planted_block_and_cycle() -> None:

@@ -5,7 +5,7 @@ from crossreg.fiducial.summary import read_summaries
 
 for handler in logger.handlers:
     if handler.name == "DefaultStreamHandler":
-        handler.filters.insert(0, progress.RunLog(logger.log))
+        handler.filters.insert(0, progress.RunLog(logger.log, lambda: workflow.dryrun))
 
 
 def registers_cycles():

@@ -22,19 +22,25 @@ class RunLog(logging.Filter):
 
     Progress becomes a line now and then, a failed job a line with its log; remarks about the
     scheduling and commands that failed are dropped (the job itself says why it failed). `tell`
-    prints a line at a level of `logging`.
+    prints a line at a level of `logging`. While `is_dry_run` says so, Snakemake's own words stay:
+    they tell what would run.
     """
 
     def __init__(
-        self, tell: Callable[[int, str], None], clock: Callable[[], float] = time.monotonic
+        self,
+        tell: Callable[[int, str], None],
+        is_dry_run: Callable[[], bool] = lambda: False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Start the clock."""
         super().__init__()
-        self._tell, self._clock = tell, clock
+        self._tell, self._is_dry_run, self._clock = tell, is_dry_run, clock
         self._begun = self._told = clock()
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether the record itself is shown."""
+        if self._is_dry_run():
+            return True
         event = getattr(getattr(record, "event", None), "name", "")
         if event == "PROGRESS":
             self._progress(record.done, record.total)
@@ -81,13 +87,13 @@ def start_text(
     rois: int, cycles: int, reference: str, jobs: Sequence[str], to_register: int
 ) -> str:
     """Return what a run will do. `jobs` are the rules of its jobs, `to_register` its cycles."""
-    lines = [f"{rois} ROIs, {cycles} cycles to register to {reference}."]
+    lines = [f"{rois} ROIs with {cycles} cycles in all to register to {reference}."]
     if not jobs:
         return "\n".join([*lines, "Everything is there already; nothing to do."])
     counts = ", ".join(f"{count} {rule}" for rule, count in Counter(jobs).items())
     if to_register < cycles:
         lines.append(f"{cycles - to_register} cycles are taken from earlier results.")
-    return "\n".join([*lines, f"{len(jobs)} jobs to run: {counts}."])
+    return "\n".join([*lines, f"Jobs to run: {counts}."])
 
 
 def summary_text(summaries: Sequence[CycleSummary]) -> str:
