@@ -148,7 +148,7 @@ def criteria(results: list[Result]) -> list[Row]:
         rms_row("rms, rotation or scale", [r for r in matching if r.is_rotated], ROTATION_RMS),
         peer_row([r for r in matching if r.is_without_rotation and r.peer_error is not None]),
         *calibration_rows(matching),
-        false_accept_row(null),
+        *false_accept_rows(matching, null),
         global_row("global shift, no rotation", matching, True, GLOBAL_WITHOUT_ROTATION),
         global_row("global shift, rotation", matching, False, GLOBAL_WITH_ROTATION),
     ]
@@ -251,14 +251,26 @@ def calibration_rows(matching: list[Result]) -> list[Row]:
     return rows
 
 
-def false_accept_row(null: list[Result]) -> Row:
-    """Return how many blocks of cycles that cannot match are above their threshold."""
-    accepted = sum(int(np.sum(r.confidence > r.confidence_threshold)) for r in null)
-    blocks = sum(r.confidence.size for r in null)
-    fewest = min((r.null_pairs for r in null), default=0)
-    return Row(
-        f"false accepts (>= {fewest} null pairs a cycle)", f"{accepted} of {blocks}", "-", "-", None
-    )
+def false_accept_rows(matching: list[Result], null: list[Result]) -> list[Row]:
+    """Return how many blocks with nothing in common are above their threshold.
+
+    Those of cycles that cannot match, and the empty ones of cycles that can.
+    """
+    chosen = [
+        ("cycles of another ROI", null, [np.ones(r.confidence.shape, bool) for r in null]),
+        ("empty blocks", matching, [r.truth.empty & r.counts for r in matching]),
+    ]
+    rows = []
+    for name, results, blocks in chosen:
+        above = [r.confidence > r.confidence_threshold for r in results]
+        accepted = sum(int(np.sum(a & b)) for a, b in zip(above, blocks, strict=True))
+        count = sum(int(np.sum(b)) for b in blocks)
+        pairs = [r.null_pairs for r in results]
+        rows.append(
+            Row(f"false accepts, {name} ({min(pairs, default=0)} to {max(pairs, default=0)} null"
+                " pairs a cycle)", f"{accepted} of {count}", "-", "-", None)
+        )  # fmt: skip
+    return rows
 
 
 def global_row(name: str, matching: list[Result], without_rotation: bool, limit: float) -> Row:

@@ -18,7 +18,9 @@ GRID = (12, 12)
 def result(error, sigma=1.0, status="measured", kind="rigid", matches=True, **planted):
     """Return a result with errors (12, 12, 3) or one for all blocks."""
     rng = np.random.default_rng(0)
-    truth = Truth(rng.uniform(-5, 5, (*GRID, 3)), np.zeros(2), np.ones(GRID), None, matches)
+    truth = Truth(
+        rng.uniform(-5, 5, (*GRID, 3)), np.zeros(2), np.ones(GRID), np.zeros(GRID, bool), matches
+    )
     return Result(
         specification=PairSpecification(kind, **planted),
         seed=0,
@@ -101,10 +103,15 @@ def test_sigma_has_to_be_neither_too_small_nor_too_large(sigma, passed):
     assert [r.passed for r in few] == [False, False]
 
 
-def test_false_accepts_are_counted_over_cycles_that_cannot_match():
-    found = result(np.nan, status="failed", matches=False)
-    found.confidence[0, :3] = 6.5
-    assert criteria.false_accept_row([found]).ours == "3 of 144"
+def test_false_accepts_are_counted_over_blocks_with_nothing_in_common():
+    unrelated, related = result(0.0, matches=False), result(0.0)
+    unrelated.confidence[0, :3] = 7
+    related.confidence[:] = 7
+    related.truth.empty[2, :4] = True
+    related.confidence[2, 0] = 5
+    rows = criteria.false_accept_rows([related], [unrelated])
+    assert [row.ours for row in rows] == ["3 of 144", "3 of 4"]
+    assert "40 to 40" in rows[0].criterion
 
 
 def test_ours_is_compared_with_the_peer_where_the_peer_is_right():
