@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from crossreg.fiducial.blocks import block_grid, grid_shape, seen_by_both
+from crossreg.fiducial.blocks import block_grid, grid_shape, seen_by_both, widened
 
 
 @pytest.mark.parametrize("shape", [(128, 128), (130, 200), (64, 300)])
@@ -35,3 +35,11 @@ def test_both_see_the_same_structure(shift: int) -> None:
     one, two = seen_by_both(slice(40, 80), 100, 90, shift)
     assert np.array_equal(reference[one], cycle[two])
     assert (one.stop > one.start) == (abs(shift) < 80)
+
+
+def test_a_widened_range_keeps_its_length_inside_the_axis() -> None:
+    assert widened(slice(20, 40), 6, 100) == slice(14, 46)
+    assert widened(slice(0, 20), 6, 100) == slice(0, 32)
+    assert widened(slice(80, 100), 6, 100) == slice(68, 100)
+    assert widened(slice(0, 20), 6, 20) == slice(0, 20)
+    assert widened(slice(20, 40), 0, 100) == slice(20, 40)

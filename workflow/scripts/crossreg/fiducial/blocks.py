@@ -74,6 +74,13 @@ def seen_by_both(
     return slice(start, stop), slice(start - shift, stop - shift)
 
 
+def widened(where: slice, margin: int, size: int) -> slice:
+    """Return a range that is longer by a margin at both ends, moved into an axis of a size."""
+    length = min(where.stop - where.start + 2 * margin, size)
+    start = min(max(where.start - margin, 0), size - length)
+    return slice(start, start + length)
+
+
 def _cut(where: slice, parts: int) -> list[slice]:
     edges = np.linspace(where.start, where.stop, parts + 1).round().astype(int)
     return [slice(int(a), int(b)) for a, b in itertools.pairwise(edges)]

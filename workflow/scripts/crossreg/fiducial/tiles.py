@@ -7,7 +7,7 @@ import numpy as np
 
 from crossreg.fiducial import smooth_field
 from crossreg.fiducial.binned import in_bins
-from crossreg.fiducial.blocks import Block, centre_yx
+from crossreg.fiducial.blocks import Block, centre_yx, widened
 from crossreg.fiducial.confidence import block_confidence, null_confidence
 from crossreg.fiducial.smooth_field import Domain, SmoothField
 from crossreg.fiducial.tile_map import TileMap, TileSpectra, tile_map, tile_spectra
@@ -30,6 +30,10 @@ twice the scale of the background."""
 CUT_SIGMA = 0.5
 """Uncertainty (px) added to the shift of structure that may be cut: the part that is seen differs
 between the stacks."""
+FEW_PLANES = 3
+"""Planes below which a tile shows so few objects that those at its edges matter."""
+FEW_PLANES_MARGIN = 6
+"""Margin (px) by which tiles of so few planes overlap: what one of them cuts, another one holds."""
 BLOCKS_IN_A_ROW = 4
 """Blocks that one thread does one after another; they are compared with each other too, for the
 null distribution."""
@@ -104,7 +108,15 @@ class TileMatcher:
     ) -> None:
         """Take the binned (reference, cycle), and the blocks and domain of the image."""
         self.stacks, self.domain, self.pool = stacks, domain, pool
-        self.tiles = [tile for block in blocks for tile in block.tiles()]
+        margin = FEW_PLANES_MARGIN if min(map(len, stacks)) < FEW_PLANES else 0
+        self.tiles = [
+            tuple(
+                widened(where, margin, size)
+                for where, size in zip(tile, domain.image_shape, strict=True)
+            )
+            for block in blocks
+            for tile in block.tiles()
+        ]
         ends = np.cumsum([len(block.tiles()) for block in blocks])
         self.tiles_of_block = np.split(np.arange(len(self.tiles)), ends[:-1])
         centres = np.array([centre_yx(*tile) for tile in self.tiles])
