@@ -26,10 +26,10 @@ def test_threshold_without_pairs_is_that_of_theory() -> None:
     assert confidence_threshold(np.array([])) == THEORETICAL_THRESHOLD
 
 
-def test_a_cycle_matches_by_a_quarter_of_its_blocks_or_by_sure_ones() -> None:
-    assert cycle_matches(np.array([8.0, 1, 1, 1]), 5)
+def test_a_cycle_matches_by_a_third_of_its_blocks_or_by_sure_ones() -> None:
+    assert cycle_matches(np.array([8.0, 1, 1]), 5)
     assert cycle_matches(np.array([20.0, 1, 1, 1, 1, 1, 1, 1]), 5)
-    assert not cycle_matches(np.array([8.0, 1, 1, 1, 1]), 5)
+    assert not cycle_matches(np.array([8.0, 1, 1, 1]), 5)
     assert not cycle_matches(np.zeros(4), 5)
     assert cycle_matches(np.array([8.0, 0, 0, 0]), 5)
 

@@ -10,9 +10,9 @@ FALSE_ACCEPT_RATE = 0.01
 THEORETICAL_THRESHOLD = 3.5
 """Least threshold: the largest of the few independent values around a prediction, each standard
 normal, passes it in fewer than 1 of 100 blocks."""
-LEAST_MATCHING = 0.25
+LEAST_MATCHING = 0.3
 """Part of the blocks that have to pass the threshold for a cycle to match: of stacks of unlike ROIs
-at most a sixth of them did, of sparse stacks that match no less than a third."""
+at most a quarter of them did, of sparse stacks that match no less than a third."""
 SURE = 3.0
 """Multiple of the threshold that chance does not reach."""
 LEAST_SURE = 0.1
