@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from astropy.table import Table
 
 from crossreg.command import new_parser, run
 from crossreg.fiducial.tables import LOCAL_COLUMNS, read_table
@@ -40,7 +41,7 @@ def main(options: argparse.Namespace) -> None:
     write_text(options.output, text)
 
 
-def comparison(table, planted: dict[tuple[int, str, int, int], list[float]]) -> str:
+def comparison(table: Table, planted: dict[tuple[int, str, int, int], list[float]]) -> str:
     """Return lines with the rms and the largest error on each axis, by status of the blocks."""
     keys = zip(table["ROI #"], table["label"], table["block_i"], table["block_j"], strict=True)
     truth = np.array([planted[int(roi), str(c), int(i), int(j)] for roi, c, i, j in keys])

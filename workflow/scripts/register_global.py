@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from astropy.table import Table
 
 from crossreg.command import log, new_parser, run
 from crossreg.fiducial.global_shift import GlobalShift, global_shift
@@ -101,7 +102,7 @@ def from_z_projections(options: argparse.Namespace) -> GlobalShift:
     )
 
 
-def as_table(shift: GlobalShift, source: str, options: argparse.Namespace):
+def as_table(shift: GlobalShift, source: str, options: argparse.Namespace) -> Table:
     """Return the table with the cycle's one row."""
     values = {
         "aligned file": options.cycle.name,

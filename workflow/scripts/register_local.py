@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from astropy.table import Row, Table
 
 from crossreg.command import log, new_parser, run
 from crossreg.fiducial.blocks import block_grid
@@ -90,7 +91,7 @@ def main(options: argparse.Namespace) -> None:
         save_preview(options.preview, stack_preview(stack, slab, shift_yx, blocks))
 
 
-def tell(shifts: LocalShifts, row) -> None:
+def tell(shifts: LocalShifts, row: Row) -> None:
     """Log how many blocks were measured; warn of a cycle that cannot match."""
     names, counts = np.unique(shifts.status, return_counts=True)
     log.info("blocks: %s", ", ".join(f"{n} {name}" for name, n in zip(names, counts, strict=True)))
@@ -102,7 +103,7 @@ def tell(shifts: LocalShifts, row) -> None:
         )
 
 
-def as_table(shifts: LocalShifts, row, block_size_xy: int):
+def as_table(shifts: LocalShifts, row: Row, block_size_xy: int) -> Table:
     """Return the table with one row a block, by rows and columns of blocks."""
     n_i, n_j = shifts.status.shape
     count = n_i * n_j
