@@ -136,13 +136,13 @@ def test_planes_outside_of_the_stack_cannot_be_projected(tmp_path):
 def test_a_file_that_is_still_being_written_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "stack.tif"
     tifffile.imwrite(path, planted_stack())
-    read = tifffile.TiffFile.asarray
+    read = tifffile.FileHandle.readinto
 
     def read_while_written(self, *arguments, **options):
         with path.open("ab") as file:
             file.write(b"more")
         return read(self, *arguments, **options)
 
-    monkeypatch.setattr(tifffile.TiffFile, "asarray", read_while_written)
+    monkeypatch.setattr(tifffile.FileHandle, "readinto", read_while_written)
     with pytest.raises(UserError, match="stack.tif: the file was changed while it was read"):
         read_kept_planes(path)

@@ -6,12 +6,20 @@ import numpy as np
 import pytest
 
 from crossreg.fiducial.binned import STEPS, binned_stack
-from crossreg.fiducial.tile_map import tile_map, tile_spectra
-from crossreg.fiducial.tile_shift import structure_position, tile_shift
+from crossreg.fiducial.tile_map import tile_maps, tile_spectra
+from crossreg.fiducial.tile_parts import TileParts, structure_positions, tile_parts
+from crossreg.fiducial.tile_shift import UNKNOWN, tile_shifts
 from fiducial_images import drawn, spot_positions
 
 SHAPE = (20, 96, 96)
 TILE = (slice(8, 40), slice(8, 40))
+
+
+def parts_of(stacks: list[np.ndarray], tile: tuple[slice, slice], shift_zyx) -> TileParts:
+    """Return the parts of one tile, given in bins, of two binned stacks."""
+    first = np.array([[0, tile[0].start, tile[1].start]])
+    last = np.array([[len(stacks[0]), tile[0].stop, tile[1].stop]])
+    return tile_parts(*stacks, first, last, np.array([shift_zyx]))
 
 
 def found_shift(shift_zyx: np.ndarray, expected_zyx: np.ndarray, seed: int) -> np.ndarray:
@@ -21,8 +29,8 @@ def found_shift(shift_zyx: np.ndarray, expected_zyx: np.ndarray, seed: int) -> n
             binned_stack(drawn(SHAPE, at, 4, noise_seed), pool)
             for at, noise_seed in ((positions, seed + 50), (positions - shift_zyx, seed + 90))
         ]
-    found = tile_map(tile_spectra(*stacks, TILE, expected_zyx))
-    return tile_shift(found, expected_zyx, np.ones(3))[0]
+    found = tile_maps(tile_spectra(parts_of(stacks, TILE, expected_zyx)))
+    return tile_shifts(found, expected_zyx[None], np.ones((1, 3)))[0][0]
 
 
 @pytest.mark.parametrize("fraction", np.arange(8) / 8)
@@ -45,10 +53,20 @@ def test_structure_lies_where_both_stacks_show_it() -> None:
             binned_stack(drawn(SHAPE, at, 4, seed), pool)
             for seed, at in enumerate((positions, positions - shift))
         ]
-    tile = (slice(16, 80), slice(16, 80))
-    assert np.abs(structure_position(*stacks, tile, shift) - positions.mean(axis=0)).max() < 0.6
-    nothing = np.zeros_like(stacks[0])
-    assert np.isnan(structure_position(stacks[0], nothing, tile, shift)).all()
+    found = structure_positions(parts_of(stacks, TILE, shift))[0]
+    assert np.abs(found - positions.mean(axis=0)).max() < 0.6
+    nothing = [stacks[0], np.zeros_like(stacks[0])]
+    assert np.isnan(structure_positions(parts_of(nothing, TILE, shift))).all()
+
+
+def test_a_tile_out_of_sight_has_no_shift_of_its_own() -> None:
+    stacks = [np.ones((20, 48, 48), dtype=np.int16)] * 2
+    expected = np.array([[0.0, 90.0, 0.0]])
+    found = tile_maps(tile_spectra(parts_of(stacks, TILE, expected[0])))
+    assert not found.known.any()
+    shifts, sigmas = tile_shifts(found, expected, np.ones((1, 3)))
+    assert np.array_equal(shifts, expected)
+    assert np.all(sigmas == UNKNOWN)
 
 
 def test_borders_of_unlike_brightness_show_no_structure() -> None:

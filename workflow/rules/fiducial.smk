@@ -5,6 +5,16 @@ include: "samples.smk"
 include: "resources.smk"
 
 
+# What the local step takes from parameters.json; the reference is prepared with the same.
+LOCAL_PARAMETERS = (
+    "zBinning",
+    "blockSizeXY",
+    "3D_lower_threshold",
+    "3D_higher_threshold",
+    "background_sigma",
+)
+
+
 wildcard_constraints:
     roi="[^/]+",
     cycle="[^/]+",
@@ -54,7 +64,7 @@ rule reference_blocks:
     params:
         code=code("reference_blocks.py"),
         stamps=stamps,
-        options=options("zBinning", "blockSizeXY"),
+        options=options(*LOCAL_PARAMETERS),
     shell:
         script("reference_blocks.py")
         + " --reference {input.reference:q} {params.options:q} --threads {threads}"
@@ -114,13 +124,7 @@ rule register_local:
         code=code("register_local.py"),
         stamps=stamps,
         borrow=[] if CONFIGURATION["borrow"] else ["--no-borrow"],
-        options=options(
-            "zBinning",
-            "blockSizeXY",
-            "3D_lower_threshold",
-            "3D_higher_threshold",
-            "background_sigma",
-        ),
+        options=options(*LOCAL_PARAMETERS),
     shell:
         script("register_local.py")
         + " --reference-blocks {input.reference:q} --cycle {input.cycle:q}"

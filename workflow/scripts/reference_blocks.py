@@ -14,7 +14,13 @@ from crossreg.fiducial.reference import prepare_reference, save_reference
 from crossreg.fiducial.stacks import check_block_fits, read_header, read_kept_planes
 from crossreg.pictures.previews import save_preview, slab_of, stack_preview
 
-PARAMETERS = ("zBinning", "blockSizeXY")
+PARAMETERS = (
+    "zBinning",
+    "blockSizeXY",
+    "3D_lower_threshold",
+    "3D_higher_threshold",
+    "background_sigma",
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -33,7 +39,14 @@ def main(options: argparse.Namespace) -> None:
     header = read_header(options.reference)
     check_block_fits(header, options.blockSizeXY, "blockSizeXY", options.reference)
     stack = read_kept_planes(options.reference, options.zBinning, options.threads)
-    reference = prepare_reference(stack, block_size_xy=options.blockSizeXY, threads=options.threads)
+    reference = prepare_reference(
+        stack,
+        block_size_xy=options.blockSizeXY,
+        lower_threshold=vars(options)["3D_lower_threshold"],
+        higher_threshold=vars(options)["3D_higher_threshold"],
+        background_sigma=options.background_sigma,
+        threads=options.threads,
+    )
     save_reference(options.output, reference)
     if options.preview:
         slab = slab_of(stack.max(axis=0), options.blockSizeXY)

@@ -43,12 +43,19 @@ def _squares(shape: tuple[int, ...], pixel: float) -> list[np.ndarray]:
     return np.meshgrid(*squares, indexing="ij", sparse=True)
 
 
-def taper(size: int, edge: int, offset: float = 0.0) -> np.ndarray:
-    """Return a window (size,) float32 of 1 with cosine edges of `edge` samples on both sides.
+def taper(
+    size: int | np.ndarray,
+    edge: int | np.ndarray,
+    offset: float | np.ndarray = 0.0,
+    length: int | None = None,
+) -> np.ndarray:
+    """Return a window (..., length) float32 of 1 with cosine edges of `edge` samples at both ends.
 
-    It is moved by `offset` samples, towards higher indices where positive.
+    It is `size` samples long, moved by `offset` samples (towards higher indices where positive),
+    and 0 beyond; `length` is `size` unless given. Arrays (...) give one window each.
     """
-    edge = min(edge, size // 2)
-    position = np.arange(1, size + 1) - offset
+    size, edge, offset = (np.asarray(value)[..., None] for value in (size, edge, offset))
+    edge = np.minimum(edge, size // 2)
+    position = np.arange(1, (int(size.max()) if length is None else length) + 1) - offset
     rise = np.minimum(position, size + 1 - position) / (edge + 1)
-    return np.square(np.sin(np.pi / 2 * np.clip(rise, 0, 1))).astype(np.float32)
+    return np.square(np.sin(np.pi / 2 * np.maximum(np.minimum(rise, 1), 0))).astype(np.float32)

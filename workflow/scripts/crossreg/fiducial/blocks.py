@@ -69,9 +69,24 @@ def seen_by_both(
     The first slice is for the reference, the second for the cycle; both are empty where there
     is nothing.
     """
-    start = max(where.start, shift, 0)
-    stop = max(start, min(where.stop, cycle_size + shift, reference_size))
-    return slice(start, stop), slice(start - shift, stop - shift)
+    start, stop = common_range(where.start, where.stop, reference_size, cycle_size, shift)
+    return slice(int(start), int(stop)), slice(int(start) - shift, int(stop) - shift)
+
+
+def common_range(
+    start: np.ndarray | int,
+    stop: np.ndarray | int,
+    reference_size: np.ndarray | int,
+    cycle_size: np.ndarray | int,
+    shift: np.ndarray | int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (start, stop) of what both stacks show of ranges of an axis, by the reference.
+
+    `shift` moves the cycle; all may be arrays. Where there is nothing, start and stop are equal.
+    """
+    first = np.maximum(start, np.maximum(shift, 0))
+    last = np.minimum(stop, np.minimum(cycle_size + shift, reference_size))
+    return first, np.maximum(first, last)
 
 
 def widened(where: slice, margin: int, size: int) -> slice:

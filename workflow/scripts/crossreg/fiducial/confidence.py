@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import stats
 
-from crossreg.fiducial.tile_map import TileMap
+from crossreg.fiducial.tile_map import TileMaps, along_axis
 
 FALSE_ACCEPT_RATE = 0.01
 """Part of the blocks that cannot match whose confidence passes the threshold."""
@@ -21,46 +21,35 @@ FEWEST_PAIRS = 3
 """Pairs from which on their spread is used."""
 
 
-def block_confidence(maps: list[TileMap | None], expected_zyx: np.ndarray) -> float:
-    """Return the confidence of a block from the maps of its tiles.
+def block_confidences(
+    maps: TileMaps, expected_zyx: np.ndarray, tiles_of_block: list[np.ndarray]
+) -> np.ndarray:
+    """Return the confidences (n,) of blocks from the maps of their tiles.
 
-    `expected_zyx` (n, 3) are the shifts that the maps are expected to show. The maps, in units
+    `expected_zyx` (m, 3) are the shifts that the maps are expected to show. The maps, in units
     of their noise, are added around the expected shifts; the highest sum over the square root of
     their number is standard normal for one shift of an unrelated pair. 0 where there is no map.
     """
-    return _highest_sum(
+    around = _around(maps, expected_zyx)
+    chosen = [mine[maps.known[mine]] for mine in tiles_of_block]
+    return np.array(
         [
-            _around(found, expected)
-            for found, expected in zip(maps, expected_zyx, strict=True)
-            if found is not None
+            around[mine].sum(axis=0).max() / np.sqrt(len(mine)) if len(mine) else 0.0
+            for mine in chosen
         ]
     )
 
 
-def null_confidence(maps: list[TileMap | None]) -> float:
-    """Return the confidence that a block reaches by chance, from maps of unrelated tiles.
-
-    It is the highest of all shifts of the maps: where little else guides it, the field that says
-    what is expected follows the block's own chance peak.
-    """
-    return _highest_sum([found.values / found.noise for found in maps if found is not None])
-
-
-def _highest_sum(parts: list[np.ndarray]) -> float:
-    """Return the highest sum of those that have the shape of the first, as a standard normal."""
-    parts = [part for part in parts if part.shape == parts[0].shape]
-    return float(np.sum(parts, axis=0).max() / np.sqrt(len(parts))) if parts else 0.0
-
-
-def _around(found: TileMap, shift: np.ndarray) -> np.ndarray:
-    """Return the values next to a shift, one step in every direction, in units of the noise."""
-    where = []
-    for size, step in zip(
-        found.values.shape, np.rint(shift - found.middle_zyx).astype(int), strict=True
-    ):
-        middle = min(max(size // 2 + int(step), 1), size - 2) if size > 2 else 0
-        where.append(slice(max(middle - 1, 0), middle + 2))
-    return found.values[tuple(where)] / found.noise
+def _around(maps: TileMaps, shifts: np.ndarray) -> np.ndarray:
+    """Return the values (m, n) next to shifts (m, 3), one step in each direction, over noise."""
+    values = maps.values / np.where(maps.known, maps.noise, 1.0)[:, None, None, None]
+    steps = np.rint(shifts - maps.middle_zyx).astype(int)
+    where = [np.arange(len(values)).reshape(-1, 1, 1, 1)]
+    for axis, size in enumerate(values.shape[1:]):
+        middle = np.clip(size // 2 + steps[:, axis], min(1, size - 1), max(size - 2, 0))
+        near = middle[:, None] + np.arange(-1, 2)[: None if size > 1 else 1] * (size > 1)
+        where.append(along_axis(near, axis))
+    return values[tuple(where)].reshape(len(values), -1)
 
 
 def confidence_threshold(null: np.ndarray) -> float:

@@ -7,7 +7,7 @@ GRADIENT_PRIOR = 0.1
 STEEPEST = 0.15
 """Gradient (px per px) beyond which a field is not believed: 8 degrees of rotation."""
 TRIALS = 400
-"""Fields tried: that of every block alone, then those of random triples."""
+"""Fields tried: half of them those of the heaviest blocks alone, the others of random triples."""
 TOLERANCE = (3.0, 4.0, 4.0)
 """How far (planes, px, px) from the affine field a block may lie, for drift that is not affine."""
 REFITS = 3
@@ -23,22 +23,29 @@ def agreeing_blocks(
     agrees on wins (Fischler and Bolles 1981). The random choice is the same in every run.
     """
     design = np.column_stack([np.ones(len(positions_yx)), positions_yx])
-    usable = np.flatnonzero(weights > 0)
-    best = np.zeros(len(design), dtype=bool)
-    if not len(usable):
-        return best
-    random = np.random.default_rng(0)
-    for trial in range(TRIALS):
-        if trial < len(usable):
-            chosen = usable[trial : trial + 1]
-        else:
-            chosen = random.choice(usable, min(3, len(usable)), replace=False)
-        agree = _agree(design, shifts_zyx, weights, chosen)
-        if weights[agree].sum() > weights[best].sum():
-            best = agree
+    chosen = _trials(weights)
+    if not len(chosen):
+        return np.zeros(len(design), dtype=bool)
+    agree = _agree(design, shifts_zyx, weights, _fields(design, shifts_zyx, weights, chosen))
+    best = agree[np.argmax(agree @ weights)]
     for _ in range(REFITS):
-        best = _agree(design, shifts_zyx, weights, np.flatnonzero(best))
+        inside = np.flatnonzero(best)
+        if not len(inside):
+            break
+        field = _fields(design, shifts_zyx, weights, inside[None])
+        best = _agree(design, shifts_zyx, weights, field)[0]
     return best
+
+
+def _trials(weights: np.ndarray) -> np.ndarray:
+    """Return which blocks (t, 3) are tried together; a block alone stands there three times."""
+    usable = np.flatnonzero(weights > 0)
+    heaviest = usable[np.argsort(-weights[usable], kind="stable")][: TRIALS // 2]
+    alone = np.repeat(heaviest[:, None], 3, axis=1)
+    if len(usable) < 3:
+        return alone
+    order = np.random.default_rng(0).random((TRIALS - len(alone), len(usable)))
+    return np.concatenate([alone, usable[np.argpartition(order, 2, axis=1)[:, :3]]])
 
 
 def affine_fit(
@@ -49,19 +56,24 @@ def affine_fit(
     A prior on the gradients holds them where the positions (n, 2) leave them open.
     """
     design = np.column_stack([np.ones(len(positions_yx)), positions_yx])
-    weights = np.ones(len(design)) if weights is None else weights / weights.mean()
-    scaled = design * weights[:, None]
+    weights = np.ones(len(design)) if weights is None else weights
+    return _fields(design, shifts, weights, np.arange(len(design))[None])[0]
+
+
+def _fields(
+    design: np.ndarray, shifts: np.ndarray, weights: np.ndarray, chosen: np.ndarray
+) -> np.ndarray:
+    """Return the affine fields (t, 3, k) through each choice (t, c) of blocks."""
+    relative = weights[chosen] / weights[chosen].mean(axis=1, keepdims=True)
+    scaled = (design[chosen] * relative[..., None]).swapaxes(1, 2)
     prior = np.diag([0.0, GRADIENT_PRIOR**-2, GRADIENT_PRIOR**-2])
-    return np.linalg.solve(scaled.T @ design + prior, scaled.T @ shifts)
+    return np.linalg.solve(scaled @ design[chosen] + prior, scaled @ shifts[chosen])
 
 
 def _agree(
-    design: np.ndarray, shifts: np.ndarray, weights: np.ndarray, chosen: np.ndarray
+    design: np.ndarray, shifts: np.ndarray, weights: np.ndarray, fields: np.ndarray
 ) -> np.ndarray:
-    """Return which blocks lie near the affine field fitted to the chosen ones."""
-    if not len(chosen):
-        return np.zeros(len(design), dtype=bool)
-    field = affine_fit(design[chosen, 1:], shifts[chosen], weights[chosen])
-    if np.abs(field[1:]).max() > STEEPEST:
-        return np.zeros(len(design), dtype=bool)
-    return np.all(np.abs(shifts - design @ field) < TOLERANCE, axis=1) & (weights > 0)
+    """Return which blocks (t, n) lie near each of the affine fields (t, 3, 3)."""
+    believed = np.abs(fields[:, 1:]).max(axis=(1, 2)) <= STEEPEST
+    near = np.all(np.abs(shifts - design @ fields) < TOLERANCE, axis=2)
+    return near & (weights > 0) & believed[:, None]

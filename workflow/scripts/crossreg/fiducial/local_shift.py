@@ -71,13 +71,12 @@ def local_shifts(
     `borrow` every block gets the shift of the smooth field, otherwise its own. The thresholds
     and `background_sigma` act on the quality only. The result does not depend on `threads`.
     """
-    blocks = block_grid(reference.stack.shape[1:], reference.block_size_xy)
+    blocks = block_grid(reference.image_shape, reference.block_size_xy)
+    planes = len(reference.binned)
     with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, user_api="blas"):
         binned = binned_stack(cycle, pool)
         wide = wide_shifts(reference.binned, binned, blocks, global_shift_yx, pool)
-        domain = Domain(
-            reference.stack.shape[1:], reference.block_size_xy, (len(reference.stack) - 1) / 2
-        )
+        domain = Domain(reference.image_shape, reference.block_size_xy, (planes - 1) / 2)
         matcher = TileMatcher((reference.binned, binned), blocks, domain, pool)
         found = matcher.measure(_wide_field(domain, blocks, wide, pool))
         threshold = confidence_threshold(found.null)
@@ -87,13 +86,10 @@ def local_shifts(
         total, sigma = found.field.mean_over(_sample_points(blocks, domain))
         own = found.own_shifts(total, wide.shift_zyx)
         applied = total if borrow else own
-        if min(len(reference.stack), len(cycle)) < LEAST_PLANES:
+        if min(planes, len(cycle)) < LEAST_PLANES:
             applied[:, 0] = own[:, 0] = sigma[:, 0] = 0.0
-        prepared = pool.map(
-            lambda stack: preprocessing(stack, lower_threshold, higher_threshold, background_sigma),
-            (reference.stack, cycle),
-        )
-        quality = block_qualities(*prepared, blocks, applied, pool)
+        prepared = preprocessing(cycle, lower_threshold, higher_threshold, background_sigma)
+        quality = block_qualities(reference.projections, prepared, blocks, applied, pool)
     start = np.array([0.0, *global_shift_yx])
     status = np.where(measured, "measured", "borrowed")
     return _as_grids(
@@ -112,7 +108,7 @@ def _wide_field(
         agree[:] = True
     positions = np.column_stack([np.full(len(centres), domain.middle_plane), centres])[agree]
     sigmas = np.full((len(positions), 3), WIDE_SIGMA)
-    return smooth_field.fit(domain, positions, wide.shift_zyx[agree], sigmas, pool)
+    return smooth_field.fit(domain, positions, wide.shift_zyx[agree], sigmas, pool, rough=True)
 
 
 def _sample_points(blocks: list[Block], domain: Domain) -> np.ndarray:
@@ -139,7 +135,7 @@ def _as_grids(
     quality: np.ndarray,
     threshold: float,
 ) -> LocalShifts:
-    grid = grid_shape(reference.stack.shape[1:], reference.block_size_xy)
+    grid = grid_shape(reference.image_shape, reference.block_size_xy)
 
     def shaped(values: np.ndarray) -> np.ndarray:
         return values.astype(np.float32).reshape(*grid, *values.shape[1:])

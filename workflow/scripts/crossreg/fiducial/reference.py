@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from crossreg.fiducial.binned import binned_stack
+from crossreg.fiducial.quality import BlockProjections, block_projections, preprocessing
 from crossreg.files import whole
 
 
@@ -14,32 +15,56 @@ from crossreg.files import whole
 class Reference:
     """What the cycles of a ROI need of the reference.
 
-    `stack` are the kept planes (Z, Y, X), `binned` the same binned, and
-    `block_size_xy` is the edge of a block in px.
+    `binned` are the kept planes (Z, y, x) binned; the planes have `image_shape` (Y, X) px and
+    blocks an edge of `block_size_xy` px. The quality is measured against `projections`.
     """
 
-    stack: np.ndarray
     binned: np.ndarray
+    projections: BlockProjections
     block_size_xy: int
 
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """Return the size (Y, X) of the planes in px."""
+        return self.projections.along_z.shape
 
-def prepare_reference(stack: np.ndarray, *, block_size_xy: int, threads: int = 1) -> Reference:
-    """Return the prepared reference for kept planes (Z, Y, X)."""
+
+def prepare_reference(
+    stack: np.ndarray,
+    *,
+    block_size_xy: int,
+    lower_threshold: float = 0.9,
+    higher_threshold: float = 0.9999,
+    background_sigma: float = 3.0,
+    threads: int = 1,
+) -> Reference:
+    """Return the prepared reference for kept planes (Z, Y, X).
+
+    The thresholds and `background_sigma` act on the quality only.
+    """
     with ThreadPoolExecutor(threads) as pool:
         binned = binned_stack(stack, pool)
-    return Reference(np.ascontiguousarray(stack), binned, block_size_xy)
+        prepared = preprocessing(stack, lower_threshold, higher_threshold, background_sigma)
+        projections = block_projections(prepared, block_size_xy, pool)
+    return Reference(binned, projections, block_size_xy)
 
 
 def save_reference(path: Path | str, reference: Reference) -> None:
-    """Write a reference to `path`, whole or not at all: three NumPy arrays, one after another."""
+    """Write a reference to `path`, whole or not at all: NumPy arrays, one after another."""
+    projections = reference.projections
     with whole(path) as temporary, temporary.open("wb") as file:
-        for values in (reference.stack, reference.binned, np.array(reference.block_size_xy)):
+        for values in (
+            reference.binned,
+            projections.along_z,
+            projections.along_y,
+            projections.along_x,
+            np.array(reference.block_size_xy),
+        ):
             np.save(file, values)
 
 
 def load_reference(path: Path | str) -> Reference:
-    """Return the reference that `save_reference` wrote; its stack is mapped from the file."""
-    stack = np.load(path, mmap_mode="r")
+    """Return the reference that `save_reference` wrote."""
     with Path(path).open("rb") as file:
-        file.seek(stack.offset + stack.nbytes)
-        return Reference(stack, np.load(file), int(np.load(file)))
+        binned, along_z, along_y, along_x, block_size = (np.load(file) for _ in range(5))
+    return Reference(binned, BlockProjections(along_z, along_y, along_x), int(block_size))

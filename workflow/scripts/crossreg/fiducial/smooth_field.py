@@ -9,7 +9,7 @@ not known about them widens the uncertainty.
 """
 
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,11 +21,11 @@ Z_GRADIENT_PRIOR = (0.05, 0.005, 0.005)
 """Standard deviation (px per plane) of the gradients along z: a scale of 5 % for the z shift."""
 AMPLITUDES = (0.03, 0.1, 0.3, 1.0, 3.0)
 """Standard deviations (px) of the random field that are averaged over."""
-LENGTHS = (1.5, 2.1, 4.0, 8.0)
+LENGTHS = (1.5, 2.1, 4.0)
 """Its correlation lengths (blocks); smoothing by a Gaussian of 1.5 blocks gives 2.1."""
-NOISES = tuple(np.exp(np.linspace(np.log(0.5), np.log(5.6), 8)))
+NOISES = np.exp(np.linspace(np.log(0.35), np.log(4.0), 8))
 """Factors on the measurements' uncertainties that are averaged over."""
-NOISE_PRIOR = (1.2, 0.5)
+NOISE_PRIOR = (0.85, 0.5)
 """Median of that factor, and the standard deviation of its logarithm."""
 FLOOR = 0.01
 """Uncertainty (px) added to every measurement: no measurement is better than this."""
@@ -98,24 +98,29 @@ def _covariance(one: np.ndarray, two: np.ndarray, length: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Posterior:
-    """The weights of the features for one choice of parameters.
+    """The weights of the features for one choice of the random field and k factors on the noise.
 
     Along the eigenvectors `vectors` (q, q) of the scaled features the weights are independent,
-    with means `fitted` (q,) and variances 1 / `precision` (q,).
+    with means `fitted` (k, q) and variances 1 / `precision` (k, q). `log_evidence` (k,).
     """
 
     features: Features
     scales: np.ndarray
-    noise: float
-    log_evidence: float
+    noises: np.ndarray
+    log_evidence: np.ndarray
     vectors: np.ndarray
     fitted: np.ndarray
     precision: np.ndarray
 
     def predict(self, design: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the mean (n,) and variance (n,) for rows (n, q) of a design matrix."""
+        """Return the means and variances (n, k) for rows (n, q) of a design matrix."""
         along = (design * self.scales) @ self.vectors
-        return along @ self.fitted, np.square(along) @ (1 / self.precision)
+        return along @ self.fitted.T, np.square(along) @ (1 / self.precision).T
+
+    def kept(self, chosen: np.ndarray) -> "Posterior":
+        """Return the posterior with the chosen factors (a mask or numbers) on the noise only."""
+        names = ("noises", "log_evidence", "fitted", "precision")
+        return replace(self, **{name: getattr(self, name)[chosen] for name in names})
 
 
 @dataclass(frozen=True)
@@ -153,11 +158,14 @@ def fit(
     shifts_zyx: np.ndarray,
     sigmas_zyx: np.ndarray,
     pool: Executor | None = None,
+    *,
+    rough: bool = False,
 ) -> SmoothField:
     """Return the field through measurements (n, 3) at positions (n, 3) with uncertainties.
 
     Measurements that contradict their surroundings are weighed down. The threads of `pool`, if
-    there is one, share the components of the shift.
+    there is one, share the components of the shift. A `rough` field averages over fewer choices
+    of the random field: enough to predict where to look.
     """
     positions = domain.scaled(positions_zyx)
     knots = domain.knots()
@@ -167,7 +175,7 @@ def fit(
 
     def one(axis: int) -> tuple[Posterior, ...]:
         values = shifts_zyx[:, axis] - offset[axis]
-        return _fit_axis(axis, features, designs, values, sigmas_zyx[:, axis])
+        return _fit_axis(axis, features, designs, values, sigmas_zyx[:, axis], rough)
 
     posteriors = tuple((pool.map if pool else map)(one, range(3)))
     return SmoothField(domain, offset, posteriors)
@@ -191,29 +199,34 @@ def _fit_axis(
     designs: list[np.ndarray],
     values: np.ndarray,
     sigmas: np.ndarray,
+    rough: bool,
 ) -> tuple[Posterior, ...]:
     """Return the posteriors of all choices of parameters that are not unlikely."""
     variances = sigmas**2 + FLOOR**2
-    inflation = np.ones(len(values))
-    for last in (False, True):
-        step = 1 if last else ROUGH_STEP
-        found = [
-            posterior
-            for choice, design in list(zip(features, designs, strict=True))[::step]
-            for amplitude in AMPLITUDES[::step]
-            for posterior in _regress(
+    choices = list(zip(features, designs, strict=True))
+
+    def regressed(step: int, inflation: np.ndarray) -> list[Posterior]:
+        return [
+            _regress(
                 choice,
                 design,
                 _scales(axis, amplitude, design.shape[1]),
                 values,
                 variances * inflation,
             )
+            for choice, design in choices[::step]
+            for amplitude in AMPLITUDES[::step]
         ]
-        best = max(found, key=lambda posterior: posterior.log_evidence)
-        if not last:
-            inflation = _outliers(best, designs[features.index(best.features)], values, variances)
-    threshold = best.log_evidence + np.log(LEAST_WEIGHT)
-    return tuple(posterior for posterior in found if posterior.log_evidence > threshold)
+
+    found = regressed(ROUGH_STEP, np.ones(len(values)))
+    best = max(found, key=lambda posterior: posterior.log_evidence.max())
+    best = best.kept([best.log_evidence.argmax()])
+    inflation = _outliers(best, designs[features.index(best.features)], values, variances)
+    found = regressed(ROUGH_STEP if rough else 1, inflation)
+    highest = max(posterior.log_evidence.max() for posterior in found)
+    likely = [posterior.log_evidence > highest + np.log(LEAST_WEIGHT) for posterior in found]
+    pairs = zip(found, likely, strict=True)
+    return tuple(posterior.kept(chosen) for posterior, chosen in pairs if chosen.any())
 
 
 def _outliers(
@@ -222,18 +235,16 @@ def _outliers(
     """Return factors (n,) on the variances that weigh down what contradicts its surroundings.
 
     Each measurement is compared with its prediction from all others, with the parameters of
-    `choice`; repeated, because one outlier can hide another.
+    `choice` (one factor on the noise); repeated, because one outlier can hide another.
     """
     inflation = np.ones(len(values))
     for _ in range(ROUNDS):
         used = variances * inflation
-        posterior = _regress(choice.features, design, choice.scales, values, used, (choice.noise,))[
-            0
-        ]
-        mean, variance = posterior.predict(design)
-        own = used * choice.noise**2
-        left_out = np.maximum(1 - variance / own, 1e-6)
-        spread = variance / left_out + variances * choice.noise**2
+        posterior = _regress(choice.features, design, choice.scales, values, used, choice.noises)
+        mean, variance = (part[:, 0] for part in posterior.predict(design))
+        noise = choice.noises[0] ** 2
+        left_out = np.maximum(1 - variance / (used * noise), 1e-6)
+        spread = variance / left_out + variances * noise
         residual = np.abs(values - mean) / left_out / np.sqrt(spread)
         inflation = np.maximum(1.0, (residual / OUTLIER) ** 2)
         inflation[residual > HOPELESS] = IGNORED
@@ -246,9 +257,9 @@ def _regress(
     scales: np.ndarray,
     values: np.ndarray,
     variances: np.ndarray,
-    noises: tuple[float, ...] = NOISES,
-) -> list[Posterior]:
-    """Return the posterior for each factor on the noise.
+    noises: np.ndarray = NOISES,
+) -> Posterior:
+    """Return the posterior for some factors (k,) on the noise.
 
     One eigendecomposition of the weighted normal matrix serves all of them.
     """
@@ -258,31 +269,23 @@ def _regress(
     projected = vectors.T @ (weighted.T @ values)
     squares = float(values @ (values / variances))
     constant = -0.5 * np.log(2 * np.pi * variances).sum()
-    posteriors = []
-    for noise in noises:
-        precision = 1 + np.maximum(eigenvalues, 0) / noise**2
-        fitted = projected / noise**2 / precision
-        log_evidence = (
-            constant
-            - len(values) * np.log(noise)
-            - 0.5
-            * (squares / noise**2 - float(projected @ fitted) / noise**2 + np.log(precision).sum())
-        )
-        log_evidence -= 0.5 * (np.log(noise / NOISE_PRIOR[0]) / NOISE_PRIOR[1]) ** 2
-        posteriors.append(
-            Posterior(features, scales, noise, log_evidence, vectors, fitted, precision)
-        )
-    return posteriors
+    factor = noises[:, None] ** 2
+    precision = 1 + np.maximum(eigenvalues, 0) / factor
+    fitted = projected / factor / precision
+    misfit = (squares - fitted @ projected) / noises**2 + np.log(precision).sum(axis=1)
+    log_evidence = constant - len(values) * np.log(noises) - 0.5 * misfit
+    log_evidence -= 0.5 * (np.log(noises / NOISE_PRIOR[0]) / NOISE_PRIOR[1]) ** 2
+    return Posterior(features, scales, noises, log_evidence, vectors, fitted, precision)
 
 
 def _averaged(
     posteriors: tuple[Posterior, ...], designs: dict[float, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return (mean, sigma) (n,) of the mixture of posteriors, weighted by their evidence."""
-    evidence = np.array([posterior.log_evidence for posterior in posteriors])
+    evidence = np.concatenate([posterior.log_evidence for posterior in posteriors])
     weights = np.exp(evidence - evidence.max())
     weights /= weights.sum()
     parts = [posterior.predict(designs[posterior.features.length]) for posterior in posteriors]
-    means, variances = (np.array(part) for part in zip(*parts, strict=True))
-    mean = weights @ means
-    return mean, np.sqrt(weights @ (variances + np.square(means - mean)))
+    means, variances = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
+    mean = means @ weights
+    return mean, np.sqrt((variances + np.square(means - mean[:, None])) @ weights)

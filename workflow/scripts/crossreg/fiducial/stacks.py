@@ -20,6 +20,8 @@ KEPT_DTYPES = (np.dtype("uint8"), np.dtype("uint16"), np.dtype("float32"))
 PLANE_AXES = ("Z", "I", "Q", "T", "C")
 # Deflate makes constant data at most 1030 times smaller, LZW 1400 times; images stay far below.
 MOST_COMPRESSED = 10_000
+# Series that tifffile never puts together from several files.
+IN_ONE_FILE = ("shaped", "imagej", "uniform", "generic")
 
 
 @dataclass(frozen=True)
@@ -195,7 +197,14 @@ class _FirstFault(logging.Handler):
 def _check_one_file(
     series: tifffile.TiffPageSeries, file: tifffile.TiffFile, path: Path | str
 ) -> None:
-    """Raise UserError if planes are missing, or are in other files that this one names."""
+    """Raise UserError if planes are missing, or are in other files that this one names.
+
+    To look at every page takes longer than to read them: where they can only be in this file, the
+    chain of pages is followed, no more. tifffile logs its faults.
+    """
+    if series.dataoffset is not None and series.kind in IN_ONE_FILE:
+        len(file.pages)
+        return
     if any(page is None for page in series.pages):
         raise UserError(f"{path}: planes are missing in the file; copy it again.")
     if any(page.parent is not file for page in series.pages):
@@ -207,13 +216,15 @@ def _check_claim(series: tifffile.TiffPageSeries, path: Path | str) -> None:
 
     The memory for the stack would be taken before its data turns out to be missing.
     """
+    if series.dataoffset:
+        return
     claimed = math.prod(series.shape) * series.keyframe.bitspersample // 8
     pages = [page for page in series.pages if page.databytecounts]
     held = sum(sum(page.databytecounts) for page in pages)
     if any(0 in (*page.dataoffsets, *page.databytecounts) for page in pages):
         raise UserError(f"{path}: parts of the image are missing in the file; copy it again.")
     compressed = series.keyframe.compression != tifffile.COMPRESSION.NONE
-    if series.dataoffset is None and claimed > held * (MOST_COMPRESSED if compressed else 1):
+    if claimed > held * (MOST_COMPRESSED if compressed else 1):
         raise UserError(
             f"{path}: the header claims {claimed} bytes of pixels, but the file holds {held};"
             " it is damaged, copy or save it again."
@@ -224,7 +235,7 @@ def _check_whole(series: tifffile.TiffPageSeries, file_size: int, path: Path | s
     """Raise UserError if pixels of the series lie beyond the end of the file."""
     end = 0
     if series.dataoffset is not None:
-        end = series.dataoffset + series.nbytes
+        end = series.dataoffset + math.prod(series.shape) * series.dtype.itemsize
     else:
         for page in series.pages:
             segments = zip(page.dataoffsets, page.databytecounts, strict=True)
@@ -253,10 +264,18 @@ def _header(series: tifffile.TiffPageSeries, path: Path | str) -> StackHeader:
 
 
 def _planes(series: tifffile.TiffPageSeries, indices: range, threads: int) -> Iterator[np.ndarray]:
-    """Yield planes (Y, X) of a series one after the other."""
-    file = series.parent
+    """Yield planes (Y, X) of a series one after the other; each is valid until the next one."""
+    file, offset = series.parent, series.dataoffset
+    if offset is None:
+        for index in indices:
+            yield file.asarray(key=index, series=0, maxworkers=threads)
+        return
+    plane = np.empty(series.shape[-2:], series.dtype.newbyteorder(file.byteorder))
     for index in indices:
-        yield file.asarray(key=index, series=0, maxworkers=threads)
+        file.filehandle.seek(offset + index * plane.nbytes)
+        if file.filehandle.readinto(plane) != plane.nbytes:
+            raise tifffile.TiffFileError(f"plane {index} is cut off")
+        yield plane.astype(plane.dtype.newbyteorder("="), copy=False)
 
 
 def _check_values(array: np.ndarray, path: Path | str) -> None:

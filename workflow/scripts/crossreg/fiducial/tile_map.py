@@ -1,7 +1,7 @@
 """The second look: the correlation of small tiles near their predicted shift.
 
 It is computed on binned stacks, at shifts of whole pixels: the band-pass leaves nothing that
-finer sampling would show.
+finer sampling would show. All tiles of a block are computed at once.
 """
 
 from dataclasses import dataclass
@@ -12,159 +12,174 @@ import scipy.fft
 
 from crossreg.fiducial.band_pass import low_pass, taper
 from crossreg.fiducial.binned import BIN
-from crossreg.fiducial.blocks import seen_by_both
+from crossreg.fiducial.tile_parts import SAMPLE, TileParts, structure_positions
 
 REACH = (3, 4, 4)
 """How far (planes, px, px) around the prediction the correlation is computed."""
-STEPS = (1, BIN, BIN)
-"""Shifts (planes, px, px) in one sample of a binned stack."""
-LEAST_SIZE = 6
-"""Edge (bins) below which what both stacks show of a tile holds too little."""
-TAPERED_PLANES = 2
-"""Planes of the taper at both ends of a stack."""
-PLANES_TO_TAPER = 8
-"""Planes below which a taper would leave too little."""
-LEAST_OVERLAP = 0.1
-"""Overlap of the tapers that is made up for at most."""
-TAPERED = 4
-"""The cosine edge of a tile takes one part in so many of its length."""
 
 
 @dataclass(frozen=True)
-class TileMap:
-    """Normalised correlation around a shift `middle_zyx` (planes, px, px).
+class TileMaps:
+    """Normalised correlations of m tiles around the shifts `middle_zyx` (m, 3) (planes, px, px).
 
-    `values` (2 * reach + 1 an axis) lies in -1..1. `noise` is its root mean square over all
-    shifts, which is what unrelated tiles would show (Bartlett's formula).
+    `values` (m, 2 * reach + 1 an axis) lie in -1..1. `overlap`, of the same shape, is the part of
+    them that the tapers leave: it would pull a peak to the shift that is expected. `noise` (m,) is
+    the standard deviation that unrelated tiles would show, from the sum of squares over all shifts
+    (Bartlett's formula); 0 where the stacks show nothing of the tile. `position_zyx` (m, 3)
+    (planes, px) is where the tile's structure lies in the reference, NaN where there is none.
     """
 
     middle_zyx: np.ndarray
     values: np.ndarray
-    noise: float
+    overlap: np.ndarray
+    noise: np.ndarray
+    position_zyx: np.ndarray
+
+    @property
+    def known(self) -> np.ndarray:
+        """Return which tiles (m,) have a map."""
+        return self.noise > 0
+
+    @staticmethod
+    def joined(parts: list["TileMaps"]) -> "TileMaps":
+        """Return the maps of several lists of tiles as one."""
+        values = (vars(part).values() for part in parts)
+        return TileMaps(*map(np.concatenate, zip(*values, strict=True)))
+
+    def replaced(self, tiles: np.ndarray, new: "TileMaps") -> "TileMaps":
+        """Return the maps with those of some tiles (k,) replaced by new ones (k)."""
+        values = [value.copy() for value in vars(self).values()]
+        for old, value in zip(values, vars(new).values(), strict=True):
+            old[tiles] = value
+        return TileMaps(*values)
 
 
 @dataclass(frozen=True)
 class TileSpectra:
-    """The spectra of a tile in both stacks, both images of `shape` (Z, y, x).
+    """The low-passed spectra (m, Z, y, x // 2 + 1) of the tapered parts of m tiles.
 
-    The cycle's is that of the cycle moved by `moved` (3,) samples. `seen` is the shape of the
-    part that both show, and `expected` (3,) samples is the remaining shift at which the tapers
-    cover the same structure.
+    Those of the cycle are conjugated: this is what a correlation takes.
     """
 
+    parts: TileParts
     reference: np.ndarray
     cycle: np.ndarray
-    shape: tuple[int, int, int]
-    seen: tuple[int, int, int]
-    moved: np.ndarray
-    expected: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return the shape (Z, y, x) of the images."""
+        return self.parts.reference.shape[1:]
 
 
-def tile_spectra(
-    reference: np.ndarray,
-    cycle: np.ndarray,
-    tile: tuple[slice, slice],
-    expected_zyx: np.ndarray,
-) -> TileSpectra | None:
-    """Return the spectra of a tile (rows, columns in bins) of two binned stacks (Z, y, x).
+def tile_spectra(parts: TileParts) -> TileSpectra:
+    """Return the spectra of the parts of tiles.
 
-    `expected_zyx` (planes, px, px) is the shift that the tile is expected to show. None if both
-    show too little of the tile.
+    What all planes share is taken off first: it is taken off the binned stacks too, but from all
+    planes of each, which are not those that both show.
     """
-    expected = expected_zyx / STEPS
-    moved = np.rint(expected).astype(int)
-    parts = _common_part(reference, cycle, tile, moved)
-    if parts is None:
-        return None
-    planes = scipy.fft.next_fast_len(max(len(reference), len(cycle)), real=True)
-    shape = (planes, *(where.stop - where.start for where in tile))
-    rest = expected - moved
-    # what the cycle shows of the structure lies at minus the remaining shift: so does its taper
-    spectra = (
-        _spectrum(part, shape, at) for part, at in zip(parts, (0 * rest, -rest), strict=True)
-    )
-    return TileSpectra(*spectra, shape, parts[0].shape, moved, rest)
+    reference = _spectra(parts.reference, parts, parts.reference_tapers)
+    cycle = _spectra(parts.cycle, parts, parts.cycle_tapers)
+    return TileSpectra(parts, reference, np.conj(cycle, out=cycle))
 
 
-def _common_part(
-    reference: np.ndarray,
-    cycle: np.ndarray,
-    tile: tuple[slice, slice],
-    shift_zyx: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return what both binned stacks show of a tile at a shift (planes, bins, bins).
-
-    None if it is too little.
-    """
-    ranges = [
-        seen_by_both(where, size, other, int(shift))
-        for where, size, other, shift in zip(
-            (slice(0, len(reference)), *tile), reference.shape, cycle.shape, shift_zyx, strict=True
-        )
-    ]
-    one, two = (
-        stack[tuple(both[place] for both in ranges)]
-        for place, stack in enumerate((reference, cycle))
-    )
-    enough = min(one.shape[1:]) >= LEAST_SIZE and len(one) >= min(2, len(reference))
-    return (one, two) if enough else None
+def _spectra(values: np.ndarray, parts: TileParts, tapers: list[np.ndarray]) -> np.ndarray:
+    """Return the spectra of parts (m, Z, y, x) under tapers (m, length) along z, y, x."""
+    planes = parts.seen[:, 0]
+    shared = values.sum(axis=1) / np.maximum(planes, 1)[:, None, None].astype(np.float32)
+    shared[parts.edges[:, 0] == 0] = 0
+    z, y, x = tapers
+    tapered = values - shared[:, None]
+    tapered *= (y[..., None] * x[:, None])[:, None]
+    tapered *= z[..., None, None]
+    spectra = scipy.fft.rfftn(tapered, axes=(1, 2, 3))
+    spectra *= low_pass(values.shape[1:], BIN)
+    return spectra
 
 
-def _spectrum(part: np.ndarray, shape: tuple[int, int, int], offset: np.ndarray) -> np.ndarray:
-    """Return the low-passed spectrum of a tapered part (Z, y, x), filled up to `shape`.
-
-    The taper is moved by `offset` (3,) samples. What all planes share is taken off first: it is
-    taken off the binned stacks too, but from all planes of each, which are not those that both
-    show.
-    """
-    values = part.astype(np.float32)
-    if len(part) >= PLANES_TO_TAPER:
-        values -= values.mean(axis=0)
-    z, y, x = (
-        taper(size, _edge(part.shape, axis), at)
-        for axis, (size, at) in enumerate(zip(part.shape, offset, strict=True))
-    )
-    values *= y[:, None] * x
-    values *= z[:, None, None]
-    spectrum = scipy.fft.rfftn(values, s=shape)
-    spectrum *= low_pass(shape, BIN)
-    return spectrum
-
-
-def tile_map(tile: TileSpectra) -> TileMap | None:
-    """Return the correlation of a tile near the shift that is expected; None if it is empty.
+def tile_maps(spectra: TileSpectra) -> TileMaps:
+    """Return the correlations of tiles near the shifts that are expected.
 
     Only the shifts that are wanted are transformed back (the matrix-multiply DFT of
-    Guizar-Sicairos et al. 2008). The loss of overlap under the tapers is made up for: it would
-    pull the peak to the shift that is expected.
+    Guizar-Sicairos et al. 2008).
     """
-    one, two, shape = tile.reference, tile.cycle, tile.shape
-    energy = np.sqrt(_sum_of_squares(one, shape) * _sum_of_squares(two, shape))
-    if energy == 0:
+    parts, shape = spectra.parts, spectra.shape
+    cross = spectra.reference * spectra.cycle
+    energy, spread = _energy(spectra), np.sqrt(_sums_of_squares(cross, shape))
+    known = energy > 0
+    energy = np.where(known, energy, 1.0)
+    values = _near_zero(cross, shape, _reach(parts.depth))
+    values /= energy.astype(np.float32)[:, None, None, None]
+    z, y, x = (along_axis(_overlaps(parts, axis), axis) for axis in range(3))
+    overlap = z * y * x
+    values[overlap == 0] = 0
+    noise = np.where(known, spread / np.sqrt(np.maximum(parts.voxels, 1)) / energy, 0.0)
+    middle = parts.moved * SAMPLE.astype(float)
+    return TileMaps(middle, values, overlap, noise, structure_positions(parts))
+
+
+def unrelated_height(spectra: TileSpectra, partner: TileSpectra) -> float | None:
+    """Return how high the correlation of a block with another block's cycle rises by chance.
+
+    The tiles' correlations in units of their noise are added; the highest sum over the square
+    root of their number is standard normal for a single shift. None where the blocks differ in
+    shape or both show little.
+    """
+    if spectra.reference.shape != partner.cycle.shape:
         return None
-    cross = one * np.conj(two)
-    voxels = float(np.prod(shape))
-    noise = np.sqrt(_sum_of_squares(cross, shape) / voxels) / energy
-    reach = [
-        min(r, (size - 1) // 2 * step)
-        for r, size, step in zip(REACH, tile.seen, STEPS, strict=True)
-    ]
-    values = np.matmul(_inverse(shape[1], reach[1], STEPS[1]), cross)
-    values = np.tensordot(_inverse(shape[0], reach[0], STEPS[0]), values, axes=(1, 0))
-    values = np.matmul(values, _inverse_of_half(shape[2], reach[2], STEPS[2]).T).real
-    values /= energy * voxels
-    for axis in range(3):
-        steps = np.arange(-reach[axis], reach[axis] + 1) / STEPS[axis] - tile.expected[axis]
-        shown = np.interp(steps, *_overlap(tile.seen[axis], _edge(tile.seen, axis)))
-        values /= shown.reshape([-1 if other == axis else 1 for other in range(3)])
-    return TileMap(tile.moved * np.array(STEPS, dtype=float), values, float(noise))
+    shape = spectra.shape
+    cross = spectra.reference * partner.cycle
+    spread = np.sqrt(_sums_of_squares(cross, shape))
+    known = np.flatnonzero(spread)
+    if 2 * len(known) <= len(cross):
+        return None
+    weights = np.zeros(len(cross), dtype=np.float32)
+    weights[known] = np.sqrt(spectra.parts.voxels[known]) / spread[known]
+    total = np.tensordot(weights, cross, axes=(0, 0))[None]
+    values = _near_zero(total, shape, _reach(spectra.parts.depth))
+    return float(values.max()) / np.sqrt(len(known))
 
 
-def _edge(shape: tuple[int, ...], axis: int) -> int:
-    """Return the length of the taper along an axis."""
-    if axis > 0:
-        return shape[axis] // TAPERED
-    return TAPERED_PLANES if shape[0] >= PLANES_TO_TAPER else 0
+def along_axis(values: np.ndarray, axis: int) -> np.ndarray:
+    """Return values (m, n) along axis 0, 1 or 2 of the shifts of maps, to be broadcast."""
+    return np.expand_dims(values, [other + 1 for other in range(3) if other != axis])
+
+
+def _reach(depth: int) -> tuple[int, ...]:
+    return (min(REACH[0], (depth - 1) // 2), *REACH[1:])
+
+
+def _energy(spectra: TileSpectra) -> np.ndarray:
+    one, two = (
+        _sums_of_squares(part, spectra.shape) for part in (spectra.reference, spectra.cycle)
+    )
+    return np.sqrt(one * two)
+
+
+def _near_zero(cross: np.ndarray, shape: tuple[int, ...], reach: tuple[int, ...]) -> np.ndarray:
+    """Return the correlations (m, 2 * reach + 1 an axis) whose cross spectra are given."""
+    m, planes, rows, half = cross.shape
+    z, y = (_inverse(shape[axis], reach[axis], int(SAMPLE[axis])) for axis in (0, 1))
+    x = _inverse_of_half(shape[2], reach[2], int(SAMPLE[2]))
+    values = np.matmul(z, cross.reshape(m, planes, rows * half)).reshape(m, len(z), rows, half)
+    voxels = np.float32(np.prod(shape))
+    return np.matmul(np.matmul(y, values), x.T).real / voxels
+
+
+def _overlaps(parts: TileParts, axis: int) -> np.ndarray:
+    """Return the overlap (m, 2 * reach + 1) of the tapers at each shift, 1 where it is expected.
+
+    0 where it is less than half of what both stacks show: such a shift is not looked at.
+    """
+    reach = _reach(parts.depth)[axis]
+    steps = np.arange(-reach, reach + 1) / SAMPLE[axis]
+    lags = steps - parts.rest[:, axis, None]
+    overlaps = np.ones(lags.shape, dtype=np.float32)
+    sizes, edges = parts.seen[:, axis], parts.edges[:, axis]
+    for size in set(sizes.tolist()) - {0}:
+        same = sizes == size
+        overlaps[same] = np.interp(lags[same], *_overlap(size, int(edges[same][0])))
+    overlaps[2 * np.abs(steps) > np.maximum(sizes[:, None] - 1, 0)] = 0
+    return overlaps
 
 
 @lru_cache(maxsize=256)
@@ -172,7 +187,7 @@ def _overlap(size: int, edge: int) -> tuple[np.ndarray, np.ndarray]:
     """Return (shifts, correlation of a taper with itself there), 1 at shift 0."""
     window = taper(size, edge).astype(float)
     full = np.correlate(window, window, mode="full")
-    return np.arange(1 - size, size), np.maximum(full / full[size - 1], LEAST_OVERLAP)
+    return np.arange(1 - size, size), full / full[size - 1]
 
 
 @lru_cache(maxsize=256)
@@ -184,23 +199,24 @@ def _inverse(size: int, reach: int, step: int) -> np.ndarray:
 @lru_cache(maxsize=256)
 def _inverse_of_half(size: int, reach: int, step: int) -> np.ndarray:
     """Return the same for the half spectrum of a real image, (2 * reach + 1, size // 2 + 1)."""
-    factors = _twice(size) * _factors(reach, step, np.fft.rfftfreq(size))
-    return factors.astype(np.complex64)
+    columns = np.arange(size // 2 + 1)
+    twice = np.where(columns * 2 % size == 0, 1.0, 2.0)
+    return (twice * _factors(reach, step, np.fft.rfftfreq(size))).astype(np.complex64)
 
 
 def _factors(reach: int, step: int, frequencies: np.ndarray) -> np.ndarray:
     return np.exp(2j * np.pi * np.outer(np.arange(-reach, reach + 1) / step, frequencies))
 
 
-def _twice(size: int) -> np.ndarray:
-    """Return how often each column of a half spectrum stands in the whole one."""
-    columns = np.arange(size // 2 + 1)
-    return np.where(columns * 2 % size == 0, 1.0, 2.0)
+def _sums_of_squares(spectra: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the sums of squares (m,) of the images whose half spectra are given (Parseval)."""
+    total = 2 * _squares(spectra)
+    for column in {0, shape[2] // 2} if shape[2] % 2 == 0 else {0}:
+        total -= _squares(np.ascontiguousarray(spectra[..., column]))
+    return total / np.prod(shape, dtype=float)
 
 
-def _sum_of_squares(spectrum: np.ndarray, shape: tuple[int, int, int]) -> float:
-    """Return the sum of the squares of the image whose half spectrum is given (Parseval)."""
-    total = 2 * np.vdot(spectrum, spectrum).real
-    for column in np.flatnonzero(_twice(shape[2]) == 1):
-        total -= np.square(np.abs(spectrum[..., column])).sum()
-    return float(total) / float(np.prod(shape))
+def _squares(values: np.ndarray) -> np.ndarray:
+    """Return the sums (m,) of the squared sizes of complex values (m, ...)."""
+    flat = values.reshape(len(values), -1).view(np.float32)
+    return np.matmul(flat[:, None], flat[..., None])[:, 0, 0].astype(float)

@@ -1,12 +1,8 @@
-"""The shift that a tile's correlation shows, how sure it is, and where it belongs."""
+"""The shift that a tile's correlation shows, and how sure it is."""
 
 import numpy as np
 
-from crossreg.fiducial.band_pass import taper
-from crossreg.fiducial.binned import BIN, STEPS, in_bins, moved_part
-from crossreg.fiducial.blocks import seen_by_both
-from crossreg.fiducial.peak import neighbours, parabola
-from crossreg.fiducial.tile_map import TAPERED, TileMap
+from crossreg.fiducial.tile_map import TileMaps, along_axis
 
 UNKNOWN = 100.0
 """Sigma (px) of a shift that the map does not show."""
@@ -14,79 +10,71 @@ NO_DEPTH = 1.0
 """Sigma (planes) of the shift in z of stacks without depth, which is 0."""
 BEST_RESIDUAL = 0.02
 """Least part of a tile's energy that counts as unmatched: no two images are quite alike."""
+LEAST_OVERLAP = 0.1
+"""Overlap of the tapers that is made up for at most."""
 SMALLEST_VALUE = 1e-6
 """Least value of a correlation before its logarithm is taken."""
-STRUCTURE = 2.0
-"""Standard deviations of the noise that structure exceeds in both stacks."""
 
 
-def tile_shift(
-    found: TileMap, expected_zyx: np.ndarray, sigma_zyx: np.ndarray
+def tile_shifts(
+    found: TileMaps, expected_zyx: np.ndarray, sigma_zyx: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return (shift, its sigma), both (3,): the most probable, given what is expected (3,).
+    """Return (shifts, their sigmas), both (m, 3): the most probable, given what is expected (m, 3).
 
-    `sigma_zyx` (3,) says how sure the expectation is. A stack without depth has no shift in z.
+    `sigma_zyx` (m, 3) says how sure the expectation is. A tile without a map has the shift that
+    is expected, and the sigma UNKNOWN; a stack without depth has no shift in z.
 
     The log-likelihood of a shift is c |c| / (2 noise**2) at the correlation c. The top of the
-    peak is that of a parabola through the logarithms (exact for a Gaussian peak), and the noise
-    over the square root of its curvature is the uncertainty.
+    peak is that of a parabola through the logarithms (exact for a Gaussian peak), after the loss
+    of overlap is made up for; the noise over the square root of its curvature is the uncertainty.
     """
-    values = found.values
-    score = values * np.abs(values) / (2 * found.noise**2)
-    for axis, size in enumerate(values.shape):
-        lags = np.arange(size) - size // 2 + found.middle_zyx[axis]
-        cost = 0.5 * ((lags - expected_zyx[axis]) / sigma_zyx[axis]) ** 2
-        score = score - cost.reshape([-1 if other == axis else 1 for other in range(3)])
-    inner = tuple(slice(1, -1) if size > 1 else slice(None) for size in values.shape)
-    place = np.unravel_index(np.argmax(score[inner]), score[inner].shape)
-    index = tuple(int(at) + (size > 1) for at, size in zip(place, values.shape, strict=True))
-    return _top(found, index)
+    values, known = found.values, found.known
+    noise = np.where(known, found.noise, 1.0)
+    score = values * np.abs(values) / (2 * noise**2)[:, None, None, None]
+    lags = [np.arange(size) - size // 2 for size in values.shape[1:]]
+    for axis, steps in enumerate(lags):
+        away = steps + (found.middle_zyx - expected_zyx)[:, axis, None]
+        cost = 0.5 * (away / sigma_zyx[:, axis, None]) ** 2
+        score -= along_axis(cost, axis)
+    inner = score[
+        (slice(None), *(slice(1, -1) if len(steps) > 1 else slice(None) for steps in lags))
+    ]
+    place = np.unravel_index(inner.reshape(len(inner), -1).argmax(axis=1), inner.shape[1:])
+    index = [at + (len(steps) > 1) for at, steps in zip(place, lags, strict=True)]
+    shifts, sigmas = _tops(found, noise, index)
+    shifts = np.where(known[:, None], shifts, expected_zyx)
+    return shifts, np.where(known[:, None], sigmas, UNKNOWN)
 
 
-def _top(found: TileMap, index: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    correlation = float(found.values[index])
-    shift, sigma = np.zeros(3), np.full(3, UNKNOWN)
-    for axis, size in enumerate(found.values.shape):
-        shift[axis] = index[axis] - size // 2 + found.middle_zyx[axis]
-        around = np.log(np.maximum(neighbours(found.values, index, axis), SMALLEST_VALUE))
-        offset, curvature = parabola(around)
-        if size > 1 and correlation > 0 and curvature < 0:
-            unmatched = found.noise * np.sqrt(max(1 - correlation**2, BEST_RESIDUAL))
-            shift[axis] += offset
-            sigma[axis] = unmatched / correlation / np.sqrt(-curvature)
-    if found.values.shape[0] == 1:
-        shift[0], sigma[0] = 0.0, NO_DEPTH
-    return shift, sigma
+def _tops(
+    found: TileMaps, noise: np.ndarray, index: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (shifts, sigmas) (m, 3) of the peaks at indices (m,) along z, y, x."""
+    tiles = np.arange(len(noise))
+    values = found.values / np.maximum(found.overlap, LEAST_OVERLAP)
+    correlation = values[tiles, *index].astype(float)
+    unmatched = noise * np.sqrt(np.maximum(1 - correlation**2, BEST_RESIDUAL))
+    shifts, sigmas = np.zeros((2, len(noise), 3))
+    for axis, size in enumerate(found.values.shape[1:]):
+        if size == 1:
+            sigmas[:, axis] = NO_DEPTH
+            continue
+        before, here, after = (
+            np.log(np.maximum(_neighbour(values, index, axis, step), SMALLEST_VALUE))
+            for step in (-1, 0, 1)
+        )
+        curvature = before - 2 * here + after
+        with np.errstate(divide="ignore", invalid="ignore"):
+            offset = 0.5 * (before - after) / curvature
+            sigma = unmatched / correlation / np.sqrt(-curvature)
+        peaked = (correlation > 0) & (curvature < 0) & (np.abs(offset) <= 1)
+        shifts[:, axis] = index[axis] - size // 2 + np.where(peaked, offset, 0.0)
+        shifts[:, axis] += found.middle_zyx[:, axis]
+        sigmas[:, axis] = np.where(peaked, sigma, UNKNOWN)
+    return shifts, sigmas
 
 
-def structure_position(
-    reference: np.ndarray, cycle: np.ndarray, tile: tuple[slice, slice], shift_zyx: np.ndarray
-) -> np.ndarray:
-    """Return where in the reference (z, y, x) the structure that both binned stacks show lies.
-
-    A tile's shift is that of its structure, which is rarely in the middle: the centroid of the
-    product of both stacks, where it exceeds the noise, under the tile's taper. NaN where it
-    exceeds the noise nowhere.
-    """
-    shift = np.rint(shift_zyx).astype(int)
-    planes, other = seen_by_both(slice(0, len(reference)), len(reference), len(cycle), shift[0])
-    rows, columns = (in_bins(where) for where in tile)
-    weights = np.maximum(reference[planes, rows, columns], 0).astype(np.float32)
-    moved = moved_part(cycle[other], rows, columns, tuple(np.rint(shift[1:] / BIN).astype(int)))
-    weights *= np.maximum(moved, 0)
-    weights -= (STRUCTURE * STEPS) ** 2
-    np.maximum(weights, 0, out=weights)
-    for axis, size in enumerate(weights.shape[1:]):
-        window = np.square(taper(size, size // TAPERED))
-        weights *= window[:, None] if axis == 0 else window
-    total = float(weights.sum())
-    if total == 0:
-        return np.full(3, np.nan)
-    middle = (BIN - 1) / 2
-    axes = (
-        np.arange(planes.start, planes.stop),
-        np.arange(rows.start, rows.stop) * BIN + middle,
-        np.arange(columns.start, columns.stop) * BIN + middle,
-    )
-    sums = weights.sum(axis=(1, 2)), weights.sum(axis=(0, 2)), weights.sum(axis=(0, 1))
-    return np.array([float(part @ axis) / total for part, axis in zip(sums, axes, strict=True)])
+def _neighbour(values: np.ndarray, index: list[np.ndarray], axis: int, step: int) -> np.ndarray:
+    """Return the values (m,) one step from indices (m,) along an axis."""
+    there = [at + step * (other == axis) for other, at in enumerate(index)]
+    return values[np.arange(len(values)), *there].astype(float)

@@ -1,25 +1,30 @@
 """The shifts of all tiles of a cycle, and the smooth field through them."""
 
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from crossreg.fiducial import smooth_field
 from crossreg.fiducial.binned import in_bins
 from crossreg.fiducial.blocks import Block, centre_yx, widened
-from crossreg.fiducial.confidence import block_confidence, null_confidence
+from crossreg.fiducial.confidence import block_confidences
 from crossreg.fiducial.smooth_field import Domain, SmoothField
-from crossreg.fiducial.tile_map import TileMap, TileSpectra, tile_map, tile_spectra
-from crossreg.fiducial.tile_shift import UNKNOWN, structure_position, tile_shift
+from crossreg.fiducial.tile_map import (
+    TileMaps,
+    TileSpectra,
+    tile_maps,
+    tile_spectra,
+    unrelated_height,
+)
+from crossreg.fiducial.tile_parts import tile_parts
+from crossreg.fiducial.tile_shift import tile_shifts
 
 ROUNDS = 2
 """Rounds of measuring tiles around the field and fitting the field to them."""
-OFF_TARGET = 0.2
+OFF_TARGET = 0.35
 """Distance (px, planes) of the prediction from where a tile was measured from which on it is
 measured again."""
-SAME_PLACE = 0.5
-"""Change of a shift (px, planes) that does not change where its structure is."""
 PREDICTION_FLOOR = 0.3
 """Uncertainty (px, planes) that a prediction has at least: what the field cannot follow."""
 USEFUL_SIGMA = 2.0
@@ -109,119 +114,83 @@ class TileMatcher:
         """Take the binned (reference, cycle), and the blocks and domain of the image."""
         self.stacks, self.domain, self.pool = stacks, domain, pool
         margin = FEW_PLANES_MARGIN if min(map(len, stacks)) < FEW_PLANES else 0
-        self.tiles = [
-            tuple(
+        tiles = [
+            [
                 widened(where, margin, size)
                 for where, size in zip(tile, domain.image_shape, strict=True)
-            )
+            ]
             for block in blocks
             for tile in block.tiles()
         ]
         ends = np.cumsum([len(block.tiles()) for block in blocks])
-        self.tiles_of_block = np.split(np.arange(len(self.tiles)), ends[:-1])
-        centres = np.array([centre_yx(*tile) for tile in self.tiles])
+        self.tiles_of_block = np.split(np.arange(len(tiles)), ends[:-1])
+        self.block_of_tile = np.repeat(np.arange(len(blocks)), np.diff(ends, prepend=0))
+        centres = np.array([centre_yx(*tile) for tile in tiles])
         self.centres = np.column_stack([np.full(len(centres), domain.middle_plane), centres])
+        bins = np.array([[(0, len(stacks[0])), *map(_ends_in_bins, tile)] for tile in tiles])
+        self.first, self.last = bins[..., 0], bins[..., 1]
 
     def measure(self, field: SmoothField) -> Measurements:
         """Return the tiles' shifts, starting from a first field."""
         expected, sigma = field.at(self.centres)
         aimed = expected.copy()
         maps, null = self._first_maps(aimed)
-        tiles = self._shifts(maps, expected, sigma, None)
+        tiles = self._shifts(maps, expected, sigma)
         for round_ in range(ROUNDS):
+            last = round_ == ROUNDS - 1
             if tiles.useful.any():
-                field = self._field(tiles)
+                field = self._field(tiles, rough=not last)
                 expected, sigma = field.at(self.centres)
-            if round_ < ROUNDS - 1:
-                self._aim_again(maps, aimed, expected)
-                tiles = self._shifts(maps, expected, sigma, tiles)
-        confidence = [
-            block_confidence([maps[tile] for tile in mine], expected[mine])
-            for mine in self.tiles_of_block
-        ]
-        return Measurements(tiles, self.tiles_of_block, field, np.array(confidence), null)
+            if not last:
+                maps = self._aimed_again(maps, aimed, expected)
+                tiles = self._shifts(maps, expected, sigma)
+        confidence = block_confidences(maps, expected, self.tiles_of_block)
+        return Measurements(tiles, self.tiles_of_block, field, confidence, null)
 
-    def _field(self, tiles: TileShifts) -> SmoothField:
+    def _field(self, tiles: TileShifts, rough: bool) -> SmoothField:
         """Return the smooth field through the useful tiles."""
         values = tiles.position_zyx, tiles.shift_zyx, tiles.sigma_zyx
-        return smooth_field.fit(self.domain, *(part[tiles.useful] for part in values), self.pool)
+        useful = [part[tiles.useful] for part in values]
+        return smooth_field.fit(self.domain, *useful, self.pool, rough=rough)
 
-    def _aim_again(
-        self, maps: list[TileMap | None], aimed: np.ndarray, expected: np.ndarray
-    ) -> None:
-        """Replace the maps of tiles that were aimed at a shift (m, 3) that is not expected now."""
+    def _aimed_again(self, maps: TileMaps, aimed: np.ndarray, expected: np.ndarray) -> TileMaps:
+        """Return the maps, anew for tiles that were aimed at a shift (m, 3) not expected now."""
         again = np.flatnonzero(np.abs(expected - aimed).max(axis=1) > OFF_TARGET)
-        aimed[again] = expected[again]
-        for number, found in zip(again, self.pool.map(self._map, again, aimed[again]), strict=True):
-            maps[number] = found
+        if not len(again):
+            return maps
+        by_block = np.split(again, np.flatnonzero(np.diff(self.block_of_tile[again])) + 1)
+        found = self.pool.map(lambda tiles: tile_maps(self._spectra(tiles, expected)), by_block)
+        return maps.replaced(again, TileMaps.joined(list(found)))
 
-    def _spectra(self, number: int, expected_zyx: np.ndarray) -> TileSpectra | None:
-        rows, columns = self.tiles[number]
-        return tile_spectra(*self.stacks, (in_bins(rows), in_bins(columns)), expected_zyx)
+    def _spectra(self, tiles: np.ndarray, expected: np.ndarray) -> TileSpectra:
+        """Return the spectra of some tiles (k,) of one block, given what all (m, 3) should show."""
+        return tile_spectra(
+            tile_parts(*self.stacks, self.first[tiles], self.last[tiles], expected[tiles])
+        )
 
-    def _map(self, number: int, expected_zyx: np.ndarray) -> TileMap | None:
-        spectra = self._spectra(number, expected_zyx)
-        return None if spectra is None else tile_map(spectra)
-
-    def _first_maps(self, expected: np.ndarray) -> tuple[list[TileMap | None], np.ndarray]:
+    def _first_maps(self, expected: np.ndarray) -> tuple[TileMaps, np.ndarray]:
         """Return (maps of all tiles, confidences of blocks that cannot match)."""
         count = len(self.tiles_of_block)
         rows = [range(n, min(n + BLOCKS_IN_A_ROW, count)) for n in range(0, count, BLOCKS_IN_A_ROW)]
-        maps: list[TileMap | None] = []
-        null: list[float] = []
-        for own, others in self.pool.map(lambda row: self._row(row, expected), rows):
-            maps += own
-            null += others
-        return maps, np.array(null)
+        maps, null = zip(*self.pool.map(lambda row: self._row(row, expected), rows), strict=True)
+        return TileMaps.joined([found for row in maps for found in row]), np.concatenate(null)
 
-    def _row(self, row: range, expected: np.ndarray) -> tuple[list[TileMap | None], list[float]]:
-        """Return (maps of the tiles of some blocks, confidences of these blocks interchanged)."""
-        spectra = [
-            [self._spectra(tile, expected[tile]) for tile in self.tiles_of_block[block]]
-            for block in row
-        ]
-        maps = [None if tile is None else tile_map(tile) for own in spectra for tile in own]
+    def _row(self, row: range, expected: np.ndarray) -> tuple[list[TileMaps], list[float]]:
+        """Return (maps of some blocks, what these blocks reach by chance when interchanged)."""
+        spectra = [self._spectra(self.tiles_of_block[block], expected) for block in row]
         partners = min(-(-NULL_PAIRS // len(self.tiles_of_block)), len(row) - 1)
-        null = [
-            null_confidence(unrelated)
+        heights = [
+            unrelated_height(own, other)
             for step in range(1, partners + 1)
             for own, other in zip(spectra, spectra[step:] + spectra[:step], strict=True)
-            if 2 * len(unrelated := _interchanged(own, other)) > len(own)
         ]
-        return maps, null
+        return list(map(tile_maps, spectra)), [height for height in heights if height is not None]
 
-    def _shifts(
-        self,
-        maps: list[TileMap | None],
-        expected: np.ndarray,
-        sigma: np.ndarray,
-        before: TileShifts | None,
-    ) -> TileShifts:
-        """Return the most probable shifts of all tiles, given what is expected (m, 3).
-
-        A tile whose shift is near the one of the round before keeps its position.
-        """
-        sigma = np.hypot(sigma, PREDICTION_FLOOR)
-        shifts, sigmas = expected.copy(), np.full(expected.shape, UNKNOWN)
-        for number, found in enumerate(maps):
-            if found is not None:
-                shifts[number], sigmas[number] = tile_shift(found, expected[number], sigma[number])
-        positions = self.centres.copy() if before is None else before.position_zyx.copy()
-        moved = [
-            number
-            for number, found in enumerate(maps)
-            if found is not None
-            and (
-                before is None
-                or np.any(np.abs(shifts[number] - before.shift_zyx[number]) > SAME_PLACE)
-            )
-        ]
-        for number, position in zip(
-            moved, self.pool.map(self._position, moved, shifts[moved]), strict=True
-        ):
-            positions[number] = position
-        sigmas[:, 1:] += np.where(self._may_be_cut(positions, shifts), CUT_SIGMA, 0)
-        return TileShifts(shifts, sigmas, positions)
+    def _shifts(self, maps: TileMaps, expected: np.ndarray, sigma: np.ndarray) -> TileShifts:
+        """Return the most probable shifts of all tiles, given what is expected (m, 3)."""
+        shifts, sigmas = tile_shifts(maps, expected, np.hypot(sigma, PREDICTION_FLOOR))
+        sigmas[:, 1:] += np.where(self._may_be_cut(maps.position_zyx, shifts), CUT_SIGMA, 0)
+        return TileShifts(shifts, sigmas, maps.position_zyx)
 
     def _may_be_cut(self, positions: np.ndarray, shifts: np.ndarray) -> np.ndarray:
         """Return (m, 2) whether positions lie near the border of what both show in y and x."""
@@ -230,17 +199,7 @@ class TileMatcher:
         near = np.minimum(place - np.maximum(moved, 0), np.minimum(last, last + moved) - place)
         return near < BORDER
 
-    def _position(self, number: int, shift_zyx: np.ndarray) -> np.ndarray:
-        """Return where the structure of a tile lies in the reference (z, y, x)."""
-        return structure_position(*self.stacks, self.tiles[number], shift_zyx)
 
-
-def _interchanged(
-    own: list[TileSpectra | None], other: list[TileSpectra | None]
-) -> list[TileMap | None]:
-    """Return the maps of the reference's tiles of a block with the cycle's of another one."""
-    return [
-        tile_map(replace(tile, cycle=partner.cycle))
-        for tile, partner in zip(own, other, strict=False)
-        if tile is not None and partner is not None and tile.shape == partner.shape
-    ]
+def _ends_in_bins(where: slice) -> tuple[int, int]:
+    bins = in_bins(where)
+    return bins.start, bins.stop
