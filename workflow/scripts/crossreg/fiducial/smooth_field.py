@@ -23,7 +23,7 @@ AMPLITUDES = (0.03, 0.1, 0.3, 1.0, 3.0)
 """Standard deviations (px) of the random field that are averaged over."""
 LENGTHS = (1.5, 2.1, 4.0)
 """Its correlation lengths (blocks); smoothing by a Gaussian of 1.5 blocks gives 2.1."""
-NOISES = np.exp(np.linspace(np.log(0.35), np.log(4.0), 8))
+NOISES = np.exp(np.linspace(np.log(0.35), np.log(8.0), 10))
 """Factors on the measurements' uncertainties that are averaged over."""
 NOISE_PRIOR = (0.85, 0.5)
 """Median of that factor, and the standard deviation of its logarithm."""
@@ -41,6 +41,8 @@ IGNORED = 1e6
 """Factor on the variance of a measurement that does not count."""
 ROUGH_STEP = 2
 """Every so many amplitudes and lengths are tried to find the outliers."""
+ROUGH_FITS = 2
+"""Times that they are: the noise that outliers feign in the first fit hides some of them."""
 ROUNDS = 4
 """Rounds of fitting and weighing down outliers."""
 LEAST_WEIGHT = 1e-3
@@ -218,10 +220,12 @@ def _fit_axis(
             for amplitude in AMPLITUDES[::step]
         ]
 
-    found = regressed(ROUGH_STEP, np.ones(len(values)))
-    best = max(found, key=lambda posterior: posterior.log_evidence.max())
-    best = best.kept([best.log_evidence.argmax()])
-    inflation = _outliers(best, designs[features.index(best.features)], values, variances)
+    inflation = np.ones(len(values))
+    for _ in range(ROUGH_FITS):
+        found = regressed(ROUGH_STEP, inflation)
+        best = max(found, key=lambda posterior: posterior.log_evidence.max())
+        best = best.kept([best.log_evidence.argmax()])
+        inflation = _outliers(best, designs[features.index(best.features)], values, variances)
     found = regressed(ROUGH_STEP if rough else 1, inflation)
     highest = max(posterior.log_evidence.max() for posterior in found)
     likely = [posterior.log_evidence > highest + np.log(LEAST_WEIGHT) for posterior in found]
