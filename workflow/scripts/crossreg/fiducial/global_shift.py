@@ -8,10 +8,12 @@ import scipy.fft
 import scipy.ndimage
 from threadpoolctl import threadpool_limits
 
+from crossreg.fiducial import smooth_field
 from crossreg.fiducial.band_pass import band_pass, taper
 from crossreg.fiducial.blocks import Block, block_grid, centre_yx, seen_by_both
 from crossreg.fiducial.consensus import affine_fit, agreeing_blocks
 from crossreg.fiducial.peak import sub_pixel_peak
+from crossreg.fiducial.smooth_field import Domain, SmoothField
 
 FLATTENED = 33
 """Edge (px) of the box whose mean is taken off every pixel: ten spots wide."""
@@ -29,9 +31,18 @@ LEAST_HEIGHT = 5.0
 """Height of a block's peak (standard deviations) from which on it votes."""
 LEAST_VOTERS = 4
 """Blocks that have to agree before their vote replaces the correlation of the whole image."""
-LARGEST_VOTER = 128
-"""Edge (px) of the largest block that votes: rotation blurs the peak of a larger one, so larger
-blocks are cut into parts that vote."""
+VOTERS = (64, 128)
+"""Edges (px) of the largest block that votes, in the order in which they are asked: rotation blurs
+the peak of a larger block, so larger blocks are cut into parts that vote."""
+MAJORITY = 0.6
+"""Part of the votes, weighted by their heights, that decides; of the largest voters, which few
+blocks may be, the most that agree do."""
+PEAK_WIDTH = 1.5
+"""Width (px) of a peak: over its height (standard deviations) it is the peak's uncertainty."""
+VOTER_FLOOR = 0.05
+"""Uncertainty (px) that a voter's shift has at least: its structure is rarely in its middle."""
+SAMPLE_POINTS = 8
+"""Points along each axis over which the field through the voters' shifts is averaged."""
 PROBES = 6
 """Probes along the longer axis of an image: parts that are looked for in the whole cycle."""
 SMALLEST_PROBE = 64
@@ -59,9 +70,12 @@ class GlobalShift:
 
 @dataclass(frozen=True)
 class _Peak:
+    """The highest peak of a correlation, and the variance of the camera's pattern found in it."""
+
     shift_yx: np.ndarray
     similarity: float
     height: float
+    pattern: float = 0.0
 
 
 def global_shift(
@@ -74,9 +88,9 @@ def global_shift(
 ) -> GlobalShift:
     """Return the shift between two projections (Y, X), to a fraction of a pixel.
 
-    With `align_by_block` the answer is the mean over the common part of the images of an affine
-    field through the shifts of blocks of `block_size` px; with too few blocks that agree it is
-    the shift of the whole images.
+    With `align_by_block` the answer is the mean over the common part of the images of a smooth
+    field through the shifts of blocks of at most `block_size` px; with too few blocks that agree
+    it is the shift of the whole images.
     """
     with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, user_api="blas"):
         reference, cycle = (_flattened(image) for image in (reference, cycle))
@@ -84,7 +98,7 @@ def global_shift(
         whole = _peak(reference, cycle, near=start)
         shift = whole.shift_yx
         if align_by_block:
-            shift = _vote(reference, cycle, shift, block_size, pool)
+            shift = _vote(reference, cycle, whole, block_size, pool)
     error = float(np.sqrt(max(0.0, 1 - whole.similarity**2)))
     return GlobalShift((float(shift[0]), float(shift[1])), error, 0.0, whole.height)
 
@@ -125,19 +139,22 @@ def _probed_shift(
         return _highest(correlation / np.roll(energy[::-1, ::-1], middle, axis=(0, 1)))
 
     shifts, heights = (np.array(found) for found in zip(*pool.map(one, blocks), strict=True))
-    centres = np.array([centre_yx(block.rows, block.columns) for block in blocks])
-    centres -= (np.array(shape) - 1) / 2
-    affine = _affine_vote(centres * 2, shifts * 2, heights)
-    return None if affine is None else affine[0]
-
-
-def _affine_vote(centres: np.ndarray, shifts: np.ndarray, heights: np.ndarray) -> np.ndarray | None:
-    """Return the affine field (3, 2) that most blocks agree on: constant, gradients; or None."""
-    flat = np.column_stack([np.zeros(len(shifts)), shifts])
-    agree = agreeing_blocks(centres, flat, np.maximum(heights - LEAST_HEIGHT, 0))
+    shifts = 2 * _in_the_plane(shifts)
+    centres = 2 * np.array([centre_yx(block.rows, block.columns) for block in blocks])
+    agree = _agreeing(centres, shifts, heights)
     if agree.sum() < LEAST_VOTERS:
         return None
-    return affine_fit(centres[agree], shifts[agree])
+    return affine_fit(centres[agree] - (np.array(shape) - 1), shifts[agree])[0, 1:]
+
+
+def _agreeing(centres_yx: np.ndarray, shifts: np.ndarray, heights: np.ndarray) -> np.ndarray:
+    """Return which blocks (n,) with shifts (n, 3) and high peaks agree on one affine field."""
+    positions = centres_yx - centres_yx.mean(axis=0)
+    return agreeing_blocks(positions, shifts, _votes(heights))
+
+
+def _votes(heights: np.ndarray) -> np.ndarray:
+    return np.maximum(heights - LEAST_HEIGHT, 0)
 
 
 def _window(shape: tuple[int, int]) -> np.ndarray:
@@ -169,28 +186,33 @@ def _peak(
     cycle: np.ndarray,
     moved_yx: tuple[int, int] = (0, 0),
     near: np.ndarray | None = None,
+    pattern: float | None = None,
 ) -> _Peak:
     """Return the highest peak of the correlation of two flattened images of one shape.
 
     `moved_yx` is by how much the cycle has been moved beforehand, `near` where the peak lies
-    within PROBE_REACH.
+    within PROBE_REACH. `pattern` is the variance of the camera's pattern, where larger images
+    have shown it.
     """
-    shape = reference.shape
-    spectra = [
-        scipy.fft.rfft2(image * _window(shape)) * band_pass(shape) for image in (reference, cycle)
-    ]
+    shape, window = reference.shape, _window(reference.shape)
+    spectra = [scipy.fft.rfft2(image * window) * band_pass(shape) for image in (reference, cycle)]
     cross = spectra[0] * np.conj(spectra[1])
-    correlation = scipy.fft.irfft2(_without_pattern(cross, shape, moved_yx), s=shape)
+    phase = _pattern_phase(shape, moved_yx)
+    energy = float(np.square(window).sum())
+    if pattern is None:
+        pattern = _pattern_power(cross, shape, phase) / energy
+    shared = np.float32(pattern * energy) * np.square(band_pass(shape)) * phase
+    correlation = scipy.fft.irfft2(cross - shared, s=shape)
     spread = float(np.sqrt(np.mean(np.square(correlation))))
     if near is not None:
         correlation[~_within(shape, near)] = 0
     shift, _ = _highest(correlation)
     index = np.unravel_index(np.argmax(correlation), shape)
-    energy = np.prod([np.linalg.norm(scipy.fft.irfft2(part, s=shape)) for part in spectra])
-    if energy == 0 or spread == 0:
+    norm = np.prod([np.linalg.norm(scipy.fft.irfft2(part, s=shape)) for part in spectra])
+    if norm == 0 or spread == 0:
         return _Peak(np.zeros(2), 0.0, 0.0)
-    similarity = float(scipy.fft.irfft2(cross, s=shape)[index] / energy)
-    return _Peak(shift + moved_yx, similarity, float(correlation[index]) / spread)
+    similarity = float(scipy.fft.irfft2(cross, s=shape)[index] / norm)
+    return _Peak(shift + moved_yx, similarity, float(correlation[index]) / spread, pattern)
 
 
 def _within(shape: tuple[int, int], near: np.ndarray) -> np.ndarray:
@@ -202,51 +224,91 @@ def _within(shape: tuple[int, int], near: np.ndarray) -> np.ndarray:
     return rows[:, None] & columns
 
 
-def _without_pattern(
-    cross: np.ndarray, shape: tuple[int, int], moved_yx: tuple[int, int]
-) -> np.ndarray:
-    """Return a band-passed cross spectrum without what a camera's fixed pattern adds to it.
+def _pattern_phase(shape: tuple[int, int], moved_yx: tuple[int, int]) -> np.ndarray:
+    """Return the phases of the shift that a camera's fixed pattern has, once the cycle is moved."""
+    rows, columns = np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])
+    phase = np.exp(2j * np.pi * (rows * moved_yx[0] + columns * moved_yx[1]))
+    return phase.astype(np.complex64)
 
-    A white pattern adds one positive number to all frequencies, with the phase of the shift that
-    the cycle has been moved by. The number is read off where optics transmit nothing.
+
+def _pattern_power(cross: np.ndarray, shape: tuple[int, int], phase: np.ndarray) -> float:
+    """Return what a camera's fixed pattern adds to all frequencies of a cross spectrum.
+
+    A white pattern adds one positive number, with the phase of the shift that the cycle has been
+    moved by. The number is read off where optics transmit nothing, before the band-pass.
     """
     rows, columns = np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])
     beyond = np.hypot(rows, columns) > BEYOND_OPTICS
     weights = np.square(band_pass(shape))
-    phase = np.exp(2j * np.pi * (rows * moved_yx[0] + columns * moved_yx[1]))
     shared = np.sum((cross[beyond] * np.conj(phase[beyond])).real) / np.sum(weights[beyond])
-    return cross - np.float32(max(shared, 0.0)) * weights * phase.astype(np.complex64)
+    return max(float(shared), 0.0)
 
 
 def _vote(
     reference: np.ndarray,
     cycle: np.ndarray,
-    whole: np.ndarray,
+    whole: _Peak,
     block_size: int,
     pool: ThreadPoolExecutor,
 ) -> np.ndarray:
-    """Return the mean over the overlap of the affine field that most blocks agree on."""
-    base = np.rint(whole).astype(int)
+    """Return the mean over the overlap of a smooth field through the blocks that agree.
+
+    Where too few of the smallest blocks agree, larger ones, which more noise leaves their peaks,
+    are asked; at last it is the shift of the whole images.
+    """
+    base = np.rint(whole.shift_yx).astype(int)
     moved = _moved(cycle, base)
-    parts = -(-block_size // LARGEST_VOTER)
-    blocks = block_grid(reference.shape, -(-block_size // parts))
-
-    def one(block: Block) -> _Peak:
-        where = (block.rows, block.columns)
-        return _peak(reference[where], moved[where], (int(base[0]), int(base[1])))
-
-    peaks = list(pool.map(one, blocks))
     overlap = [
         seen_by_both(slice(0, size), size, size, int(shift))[0]
         for size, shift in zip(reference.shape, base, strict=True)
     ]
-    centres = np.array([centre_yx(block.rows, block.columns) for block in blocks])
-    affine = _affine_vote(
-        centres - centre_yx(*overlap),
-        np.array([peak.shift_yx for peak in peaks]),
-        np.array([peak.height for peak in peaks]),
-    )
-    return whole if affine is None else affine[0]
+    points = Block(0, 0, *overlap).sample_points_yx(SAMPLE_POINTS)
+    for largest in VOTERS:
+        size = -(-block_size // -(-block_size // largest))
+        share = MAJORITY if largest < VOTERS[-1] else 0.0
+        field = _voted_field(reference, moved, base, size, share, whole.pattern, pool)
+        if field is not None:
+            return field.mean_over(_in_the_plane(points)[None])[0][0, 1:]
+    return whole.shift_yx
+
+
+def _voted_field(
+    reference: np.ndarray,
+    moved: np.ndarray,
+    base: np.ndarray,
+    size: int,
+    share: float,
+    pattern: float,
+    pool: ThreadPoolExecutor,
+) -> SmoothField | None:
+    """Return the field through the shifts of blocks of `size` px, None if too few agree.
+
+    `base` (2,) px is by how much the cycle has been moved beforehand; `share` of the votes have
+    to agree.
+    """
+    blocks = block_grid(reference.shape, size)
+
+    def one(block: Block) -> _Peak:
+        where = (block.rows, block.columns)
+        return _peak(reference[where], moved[where], tuple(map(int, base)), pattern=pattern)
+
+    peaks = list(pool.map(one, blocks))
+    shifts = _in_the_plane([peak.shift_yx for peak in peaks])
+    heights = np.array([peak.height for peak in peaks])
+    centres = _in_the_plane([centre_yx(block.rows, block.columns) for block in blocks])
+    agree = _agreeing(centres[:, 1:], shifts, heights)
+    votes = _votes(heights)
+    if agree.sum() < LEAST_VOTERS or votes[agree].sum() < share * votes.sum():
+        return None
+    sigma = np.hypot(PEAK_WIDTH / heights[agree], VOTER_FLOOR)
+    sigmas = np.repeat(sigma[:, None], 3, axis=1)
+    domain = Domain(reference.shape, size, 0.0)
+    return smooth_field.fit(domain, centres[agree], shifts[agree], sigmas, pool, rough=True)
+
+
+def _in_the_plane(values_yx: np.ndarray | list) -> np.ndarray:
+    """Return values (n, 2) as (n, 3) with z = 0."""
+    return np.column_stack([np.zeros(len(values_yx)), values_yx])
 
 
 def _moved(image: np.ndarray, shift_yx: np.ndarray) -> np.ndarray:
