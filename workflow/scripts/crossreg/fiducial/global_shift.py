@@ -27,16 +27,29 @@ TAPERED = 8
 BEYOND_OPTICS = 0.4
 """Frequency (cycles per px) from which on spots show nothing: what two images share there is
 the camera's pattern, which is the same at all frequencies."""
-LEAST_HEIGHT = 5.0
-"""Height of a block's peak (standard deviations) from which on it votes."""
-LEAST_VOTERS = 4
-"""Blocks that have to agree before their vote replaces the correlation of the whole image."""
-VOTERS = (64, 128)
-"""Edges (px) of the largest block that votes, in the order in which they are asked: rotation blurs
-the peak of a larger block, so larger blocks are cut into parts that vote."""
-MAJORITY = 0.6
-"""Part of the votes, weighted by their heights, that decides; of the largest voters, which few
-blocks may be, the most that agree do."""
+PROBE_HEIGHT = 5.0
+"""Height of a probe's peak (standard deviations) from which on it counts."""
+LEAST_PROBES = 4
+"""Probes that have to agree before they say where the peak of the whole images is."""
+
+
+@dataclass(frozen=True)
+class Voters:
+    """The blocks that vote: their largest edge (px), and when their vote counts.
+
+    A peak of `least_height` (standard deviations) is a vote, the heavier the higher; `quorum`
+    blocks have to agree, with `majority` of all votes.
+    """
+
+    edge: int
+    least_height: float
+    quorum: int
+    majority: float
+
+
+VOTERS = (Voters(64, 8.0, 8, 0.6), Voters(128, 5.0, 4, 0.0))
+"""In the order in which they are asked. Rotation blurs the peak of a larger block, so larger blocks
+are cut into parts that vote; of many small ones some agree by chance, or are but little sure."""
 PEAK_WIDTH = 1.5
 """Width (px) of a peak: over its height (standard deviations) it is the peak's uncertainty."""
 VOTER_FLOOR = 0.05
@@ -141,20 +154,15 @@ def _probed_shift(
     shifts, heights = (np.array(found) for found in zip(*pool.map(one, blocks), strict=True))
     shifts = 2 * _in_the_plane(shifts)
     centres = 2 * np.array([centre_yx(block.rows, block.columns) for block in blocks])
-    agree = _agreeing(centres, shifts, heights)
-    if agree.sum() < LEAST_VOTERS:
+    agree = _agreeing(centres, shifts, np.maximum(heights - PROBE_HEIGHT, 0))
+    if agree.sum() < LEAST_PROBES:
         return None
     return affine_fit(centres[agree] - (np.array(shape) - 1), shifts[agree])[0, 1:]
 
 
-def _agreeing(centres_yx: np.ndarray, shifts: np.ndarray, heights: np.ndarray) -> np.ndarray:
-    """Return which blocks (n,) with shifts (n, 3) and high peaks agree on one affine field."""
-    positions = centres_yx - centres_yx.mean(axis=0)
-    return agreeing_blocks(positions, shifts, _votes(heights))
-
-
-def _votes(heights: np.ndarray) -> np.ndarray:
-    return np.maximum(heights - LEAST_HEIGHT, 0)
+def _agreeing(centres_yx: np.ndarray, shifts: np.ndarray, votes: np.ndarray) -> np.ndarray:
+    """Return which blocks (n,) with shifts (n, 3) agree on one affine field."""
+    return agreeing_blocks(centres_yx - centres_yx.mean(axis=0), shifts, votes)
 
 
 def _window(shape: tuple[int, int]) -> np.ndarray:
@@ -263,29 +271,27 @@ def _vote(
         for size, shift in zip(reference.shape, base, strict=True)
     ]
     points = Block(0, 0, *overlap).sample_points_yx(SAMPLE_POINTS)
-    for largest in VOTERS:
-        size = -(-block_size // -(-block_size // largest))
-        share = MAJORITY if largest < VOTERS[-1] else 0.0
-        field = _voted_field(reference, moved, base, size, share, whole.pattern, pool)
+    for voters in VOTERS:
+        size = -(-block_size // -(-block_size // voters.edge))
+        field = _voted_field((reference, moved), base, size, voters, whole.pattern, pool)
         if field is not None:
             return field.mean_over(_in_the_plane(points)[None])[0][0, 1:]
     return whole.shift_yx
 
 
 def _voted_field(
-    reference: np.ndarray,
-    moved: np.ndarray,
+    images: tuple[np.ndarray, np.ndarray],
     base: np.ndarray,
     size: int,
-    share: float,
+    voters: Voters,
     pattern: float,
     pool: ThreadPoolExecutor,
 ) -> SmoothField | None:
-    """Return the field through the shifts of blocks of `size` px, None if too few agree.
+    """Return the field through the shifts of blocks of `size` px; None if the vote fails.
 
-    `base` (2,) px is by how much the cycle has been moved beforehand; `share` of the votes have
-    to agree.
+    The cycle has been moved by `base` (2,) px beforehand.
     """
+    reference, moved = images
     blocks = block_grid(reference.shape, size)
 
     def one(block: Block) -> _Peak:
@@ -296,9 +302,9 @@ def _voted_field(
     shifts = _in_the_plane([peak.shift_yx for peak in peaks])
     heights = np.array([peak.height for peak in peaks])
     centres = _in_the_plane([centre_yx(block.rows, block.columns) for block in blocks])
-    agree = _agreeing(centres[:, 1:], shifts, heights)
-    votes = _votes(heights)
-    if agree.sum() < LEAST_VOTERS or votes[agree].sum() < share * votes.sum():
+    votes = np.maximum(heights - voters.least_height, 0)
+    agree = _agreeing(centres[:, 1:], shifts, votes)
+    if agree.sum() < voters.quorum or votes[agree].sum() < voters.majority * votes.sum():
         return None
     sigma = np.hypot(PEAK_WIDTH / heights[agree], VOTER_FLOOR)
     sigmas = np.repeat(sigma[:, None], 3, axis=1)
