@@ -4,8 +4,8 @@ import numpy as np
 
 GRADIENT_PRIOR = 0.1
 """Expected size (px per px) of the gradients of the shift: 3 degrees are 0.05."""
-STEEPEST = 0.15
-"""Gradient (px per px) beyond which a field is not believed: 8 degrees of rotation."""
+STEEPEST = 0.1
+"""Gradient (px per px) beyond which a field is not believed: 6 degrees of rotation."""
 TRIALS = 400
 """Fields tried: half of them those of the heaviest blocks alone, the others of random triples."""
 TOLERANCE = (3.0, 4.0, 4.0)
@@ -27,7 +27,10 @@ def agreeing_blocks(
     if not len(chosen):
         return np.zeros(len(design), dtype=bool)
     agree = _agree(design, shifts_zyx, weights, _fields(design, shifts_zyx, weights, chosen))
-    best = agree[np.argmax(agree @ weights)]
+    # as many blocks as a field has free parameters agree on it whatever they show
+    free = np.where((chosen == chosen[:, :1]).all(axis=1), 1, 3)
+    count = np.maximum(agree.sum(axis=1), 1)
+    best = agree[np.argmax(agree @ weights * np.maximum(1 - free / count, 0))]
     for _ in range(REFITS):
         inside = np.flatnonzero(best)
         if not len(inside):
