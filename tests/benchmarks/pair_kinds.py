@@ -1,7 +1,8 @@
 """The sets of pairs: which kinds there are, how many of each, and the seeds.
 
 A seed draws the numbers of a specification within its kind, then everything in the pair. The
-seeds for tuning and for reporting are disjoint.
+seeds for tuning and for reporting are disjoint. Whoever chooses anything by the reporting pairs
+moves their seeds to the tuning pairs and reports on new ones.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import numpy as np
 from pair_specification import PairSpecification
 from planted_structure import SHARED_DATA
 
-FIRST_TUNING_SEED, FIRST_REPORTING_SEED = 1000, 2000
+FIRST_TUNING_SEEDS, FIRST_REPORTING_SEED = (1000, 2000, 3000), 4000
 # (shape, block): more blocks for little computing, and blocks of the usual 128 px
 LAYOUTS = (
     ((24, 256, 256), 64),
@@ -205,7 +206,7 @@ def _mismatch(rng: Rng) -> PairSpecification:
     )
 
 
-# kind: (how to draw one, pairs for reporting); half as many are for tuning
+# kind: (how to draw one, pairs for reporting)
 KINDS: dict[str, tuple[Callable[[Rng], PairSpecification], int]] = {
     "rigid": (_rigid, 6),
     "drift": (_drift, 6),
@@ -226,10 +227,10 @@ KINDS: dict[str, tuple[Callable[[Rng], PairSpecification], int]] = {
 }
 
 
-def _pairs(first_seed: int, share: float) -> list[tuple[PairSpecification, int]]:
+def _pairs(first_seed: int) -> list[tuple[PairSpecification, int]]:
     pairs = []
     for place, (kind, (draw, count)) in enumerate(KINDS.items()):
-        for number in range(int(np.ceil(share * count))):
+        for number in range(count):
             # a seed per kind and number, so that a new kind leaves the others as they are
             seed = first_seed + 20 * place + number
             if kind not in LAYOUTS_FROM_FILES or SHARED_DATA.is_dir():
@@ -239,9 +240,9 @@ def _pairs(first_seed: int, share: float) -> list[tuple[PairSpecification, int]]
 
 def tuning_pairs() -> list[tuple[PairSpecification, int]]:
     """Return specifications and seeds to choose methods and constants with."""
-    return _pairs(FIRST_TUNING_SEED, 0.5)
+    return [pair for seed in FIRST_TUNING_SEEDS for pair in _pairs(seed)]
 
 
 def reporting_pairs() -> list[tuple[PairSpecification, int]]:
     """Return specifications and seeds to report with; nothing is chosen by them."""
-    return _pairs(FIRST_REPORTING_SEED, 1.0)
+    return _pairs(FIRST_REPORTING_SEED)

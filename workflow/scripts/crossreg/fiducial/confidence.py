@@ -8,8 +8,8 @@ from crossreg.fiducial.tile_map import TileMaps, along_axis
 FALSE_ACCEPT_RATE = 0.01
 """Part of the blocks that cannot match whose confidence passes the threshold."""
 THEORETICAL_THRESHOLD = 3.5
-"""Least threshold: the largest of the few independent values around a prediction, each standard
-normal, passes it in fewer than 1 of 100 blocks."""
+"""Threshold where too few pairs are at hand: the largest of the few independent values around a
+prediction, each standard normal, passes it in fewer than 1 of 100 blocks."""
 LEAST_MATCHING = 0.3
 """Part of the blocks that have to pass the threshold for a cycle to match: of stacks of unlike ROIs
 at most a quarter of them did, of sparse stacks that match no less than a third."""
@@ -63,8 +63,7 @@ def confidence_threshold(null: np.ndarray) -> float:
     if count < FEWEST_PAIRS:
         return THEORETICAL_THRESHOLD
     reach = stats.t.ppf(1 - FALSE_ACCEPT_RATE, count - 1) * np.sqrt(1 + 1 / count)
-    measured = float(np.mean(null) + reach * np.std(null, ddof=1))
-    return max(measured, THEORETICAL_THRESHOLD)
+    return float(np.mean(null) + reach * np.std(null, ddof=1))
 
 
 def cycle_matches(confidence: np.ndarray, threshold: float) -> bool:
