@@ -85,7 +85,7 @@ def preprocessing(stack: np.ndarray, lower: float, higher: float, sigma: float) 
     background = scipy.ndimage.median_filter(background, size=(1, 3, 3), mode="nearest")
     above = boxes - background[..., None, None]
     low, high = np.quantile(above, (lower, higher))
-    return Preprocessing(stack, background, float(low), float(max(high, low + 1)))
+    return Preprocessing(stack, background, float(low), float(high if high > low else low + 1))
 
 
 def _clipped_median(values: np.ndarray, sigma: float) -> np.ndarray:
