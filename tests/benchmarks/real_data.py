@@ -97,19 +97,27 @@ def _merfish_rows(peer: Register | None) -> list[Row]:
         expected = np.mean(list(estimates[f"fov0_round{k}"].values()), axis=0)
         forward = register_ours(stacks[0], cycle, MERFISH_BLOCK)
         backward = register_ours(cycle, stacks[0], MERFISH_BLOCK)
-        ours.append(np.abs(forward[..., 1:] - expected).max())
+        ours.append(forward[..., 1:] - expected)
         exchanged.append(exchange_difference(forward, backward, MERFISH_BLOCK))
         if peer is not None:
             found = peer(stacks[0], cycle, MERFISH_BLOCK)
-            theirs.append(np.abs(found[..., 1:] - expected).max())
+            theirs.append(found[..., 1:] - expected)
     exchange = np.sqrt(np.mean(np.concatenate(exchanged) ** 2, axis=0))
+    of_rounds, of_blocks = _largest_of_rounds(ours), float(np.abs(ours).max())
     return [
-        Row("merfish-beads largest, any block", f"{max(ours):.2f}",
-            f"{max(theirs):.2f}" if theirs else "-", f"{MERFISH_LARGEST}",
-            bool(max(ours) <= MERFISH_LARGEST)),
+        Row("merfish-beads, largest of the 7 rounds (mean of the blocks)", f"{of_rounds:.2f}",
+            f"{_largest_of_rounds(theirs):.2f}" if theirs else "-", f"{MERFISH_LARGEST}",
+            of_rounds <= MERFISH_LARGEST),
+        Row("merfish-beads, largest of any block", f"{of_blocks:.2f}",
+            f"{np.abs(theirs).max():.2f}" if theirs else "-", "-", None),
         Row("merfish-beads exchanged, rms", _text(exchange), "-", f"{EXCHANGE_RMS}",
             bool(np.all(exchange <= EXCHANGE_RMS))),
     ]  # fmt: skip
+
+
+def _largest_of_rounds(errors: list[NDArray]) -> float:
+    """Return the largest error of a round's mean over its blocks, from grids (n_i, n_j, 2)."""
+    return max(float(np.abs(error.mean(axis=(0, 1))).max()) for error in errors)
 
 
 def _text(values: NDArray) -> str:
