@@ -1,18 +1,11 @@
 # The fiducial chain: reference, global shift, local shifts, merged tables.
 
 
+from crossreg.fiducial.parameters import LOCAL_PARAMETERS
+
+
 include: "samples.smk"
 include: "resources.smk"
-
-
-# What the local step takes from parameters.json; the reference is prepared with the same.
-LOCAL_PARAMETERS = (
-    "zBinning",
-    "blockSizeXY",
-    "3D_lower_threshold",
-    "3D_higher_threshold",
-    "background_sigma",
-)
 
 
 wildcard_constraints:

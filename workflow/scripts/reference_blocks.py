@@ -9,18 +9,10 @@ import sys
 from pathlib import Path
 
 from crossreg.command import new_parser, run
-from crossreg.fiducial.parameters import add_options
+from crossreg.fiducial.parameters import LOCAL_PARAMETERS, add_options
 from crossreg.fiducial.reference import prepare_reference, save_reference
 from crossreg.fiducial.stacks import check_block_fits, read_header, read_kept_planes
 from crossreg.pictures.previews import save_preview, slab_of, stack_preview
-
-PARAMETERS = (
-    "zBinning",
-    "blockSizeXY",
-    "3D_lower_threshold",
-    "3D_higher_threshold",
-    "background_sigma",
-)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -30,7 +22,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, required=True, help="prepared reference to write")
     parser.add_argument("--preview", type=Path, help="small images for pictures to write (.npz)")
     parser.add_argument("--threads", type=int, default=1, help="threads to use (default: 1)")
-    add_options(parser, PARAMETERS)
+    add_options(parser, LOCAL_PARAMETERS)
     return parser
 
 

@@ -16,7 +16,7 @@ from astropy.table import Row, Table
 from crossreg.command import log, new_parser, run
 from crossreg.fiducial.blocks import block_grid
 from crossreg.fiducial.local_shift import LocalShifts, local_shifts
-from crossreg.fiducial.parameters import add_options
+from crossreg.fiducial.parameters import LOCAL_PARAMETERS, add_options
 from crossreg.fiducial.reference import load_reference
 from crossreg.fiducial.stacks import read_kept_planes
 from crossreg.fiducial.tables import (
@@ -30,14 +30,6 @@ from crossreg.pictures.previews import (
     load_preview,
     save_preview,
     stack_preview,
-)
-
-PARAMETERS = (
-    "zBinning",
-    "blockSizeXY",
-    "3D_lower_threshold",
-    "3D_higher_threshold",
-    "background_sigma",
 )
 
 
@@ -63,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
         help="write the measured shift of every block, however weak",
     )
     parser.add_argument("--threads", type=int, default=1, help="threads to use (default: 1)")
-    add_options(parser, PARAMETERS)
+    add_options(parser, LOCAL_PARAMETERS)
     return parser
 
 

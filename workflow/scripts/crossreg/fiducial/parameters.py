@@ -37,6 +37,14 @@ ALIASES = {
     "_3D_lower_threshold": "3D_lower_threshold",
     "_3D_higher_threshold": "3D_higher_threshold",
 }
+# What the local step takes; the reference is prepared with the same.
+LOCAL_PARAMETERS = (
+    "zBinning",
+    "blockSizeXY",
+    "3D_lower_threshold",
+    "3D_higher_threshold",
+    "background_sigma",
+)
 REQUIRED_GROUPS = ("cycle", "roi", "channel")
 
 
