@@ -11,8 +11,9 @@ from threadpoolctl import threadpool_limits
 from crossreg.fiducial import smooth_field
 from crossreg.fiducial.band_pass import band_pass, taper
 from crossreg.fiducial.blocks import Block, block_grid, centre_yx, seen_by_both
-from crossreg.fiducial.consensus import affine_fit, agreeing_blocks
+from crossreg.fiducial.consensus import agreeing_blocks
 from crossreg.fiducial.peak import sub_pixel_peak
+from crossreg.fiducial.probes import probed_shift
 from crossreg.fiducial.smooth_field import Domain, SmoothField
 
 FLATTENED = 33
@@ -27,10 +28,6 @@ TAPERED = 8
 BEYOND_OPTICS = 0.4
 """Frequency (cycles per px) from which on spots show nothing: what two images share there is
 the camera's pattern, which is the same at all frequencies."""
-PROBE_HEIGHT = 5.0
-"""Height of a probe's peak (standard deviations) from which on it counts."""
-LEAST_PROBES = 4
-"""Probes that have to agree before they say where the peak of the whole images is."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +53,6 @@ VOTER_FLOOR = 0.05
 """Uncertainty (px) that a voter's shift has at least: its structure is rarely in its middle."""
 SAMPLE_POINTS = 8
 """Points along each axis over which the field through the voters' shifts is averaged."""
-PROBES = 6
-"""Probes along the longer axis of an image: parts that are looked for in the whole cycle."""
-SMALLEST_PROBE = 64
-"""Edge (px) of the smallest probe."""
 PROBE_REACH = 2.0
 """How far (px) the peak of the whole images may lie from where the probes agree."""
 
@@ -107,62 +100,13 @@ def global_shift(
     """
     with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, user_api="blas"):
         reference, cycle = (_flattened(image) for image in (reference, cycle))
-        start = _probed_shift(reference, cycle, pool)
+        start = probed_shift(reference, cycle, pool)
         whole = _peak(reference, cycle, near=start)
         shift = whole.shift_yx
         if align_by_block:
             shift = _vote(reference, cycle, whole, block_size, pool)
     error = float(np.sqrt(max(0.0, 1 - whole.similarity**2)))
     return GlobalShift((float(shift[0]), float(shift[1])), error, 0.0, whole.height)
-
-
-def _probed_shift(
-    reference: np.ndarray, cycle: np.ndarray, pool: ThreadPoolExecutor
-) -> np.ndarray | None:
-    """Return the shift at the middle of the images that most parts of the reference agree on.
-
-    Every part is looked for in the whole cycle, both binned 2 x 2, by the correlation relative to
-    the structure that the cycle has in the same place. Other than the peak of the
-    whole images, their vote survives rotation, and bright things that only one image shows.
-    None if too few agree.
-    """
-    size = max(SMALLEST_PROBE, -(-max(reference.shape) // PROBES))
-    reference, cycle = (
-        image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2]
-        .reshape(image.shape[0] // 2, 2, -1, 2)
-        .sum(axis=(1, 3))
-        for image in (reference, cycle)
-    )
-    shape = reference.shape
-    blocks = block_grid(shape, size // 2)
-    weights = band_pass(shape, 2.0)
-    target = scipy.fft.rfft2(cycle * _window(shape)) * weights
-    energy = np.square(scipy.fft.irfft2(target, s=shape))
-    energy = scipy.ndimage.uniform_filter(energy, size // 2, mode="wrap")
-    floor = max(float(np.median(energy)) / 2, np.finfo(np.float32).tiny)
-    energy = np.sqrt(np.maximum(energy, floor))
-    target = np.conj(target) * weights
-
-    def one(block: Block) -> tuple[np.ndarray, float]:
-        part = np.zeros_like(reference)
-        where = (block.rows, block.columns)
-        part[where] = reference[where] * _window(reference[where].shape)
-        correlation = scipy.fft.irfft2(scipy.fft.rfft2(part) * target, s=shape)
-        middle = tuple(int(at) + 1 for at in centre_yx(*where))
-        return _highest(correlation / np.roll(energy[::-1, ::-1], middle, axis=(0, 1)))
-
-    shifts, heights = (np.array(found) for found in zip(*pool.map(one, blocks), strict=True))
-    shifts = 2 * _in_the_plane(shifts)
-    centres = 2 * np.array([centre_yx(block.rows, block.columns) for block in blocks])
-    agree = _agreeing(centres, shifts, np.maximum(heights - PROBE_HEIGHT, 0))
-    if agree.sum() < LEAST_PROBES:
-        return None
-    return affine_fit(centres[agree] - (np.array(shape) - 1), shifts[agree])[0, 1:]
-
-
-def _agreeing(centres_yx: np.ndarray, shifts: np.ndarray, votes: np.ndarray) -> np.ndarray:
-    """Return which blocks (n,) with shifts (n, 3) agree on one affine field."""
-    return agreeing_blocks(centres_yx - centres_yx.mean(axis=0), shifts, votes)
 
 
 def _window(shape: tuple[int, int]) -> np.ndarray:
@@ -303,7 +247,7 @@ def _voted_field(
     heights = np.array([peak.height for peak in peaks])
     centres = _in_the_plane([centre_yx(block.rows, block.columns) for block in blocks])
     votes = np.maximum(heights - voters.least_height, 0)
-    agree = _agreeing(centres[:, 1:], shifts, votes)
+    agree = agreeing_blocks(centres[:, 1:] - centres[:, 1:].mean(axis=0), shifts, votes)
     if agree.sum() < voters.quorum or votes[agree].sum() < voters.majority * votes.sum():
         return None
     sigma = np.hypot(PEAK_WIDTH / heights[agree], VOTER_FLOOR)
