@@ -12,7 +12,7 @@ import numpy as np
 from pair_specification import PairSpecification
 from planted_structure import SHARED_DATA
 
-FIRST_TUNING_SEEDS, FIRST_REPORTING_SEED = (1000, 2000, 3000), 4000
+FIRST_TUNING_SEEDS, FIRST_REPORTING_SEED = (1000, 2000, 3000, 4000), 5000
 # (shape, block): more blocks for little computing, and blocks of the usual 128 px
 LAYOUTS = (
     ((24, 256, 256), 64),
