@@ -88,22 +88,27 @@ def processes(experiment, word):
     return found
 
 
-def kill_at_random(experiment, rng):
-    """Start a run and kill, at a random moment, the run itself or one of its jobs."""
+def kill_at_random(experiment, rng, files):
+    """Kill a run, or one of its jobs, once there are so many results; return its exit status.
+
+    Moments are counted in files, not in seconds, so that a busy machine spreads them as well.
+    """
     with (experiment.folder / "killed.log").open("w") as log:
         run = subprocess.Popen(experiment.command(), cwd=experiment.folder, stdout=log, stderr=log)
         wait_for(experiment.results / "logs" / "run.lock")
-        time.sleep(rng.uniform(0, 8))
-        jobs = processes(experiment, "workflow/scripts/")
-        victim = rng.choice([run.pid, *jobs])
+        while run.poll() is None and number_of_results(experiment) < files:
+            time.sleep(0.02)
+        time.sleep(rng.uniform(0, 0.5))
+        victim = rng.choice([run.pid, *processes(experiment, "workflow/scripts/")])
         with contextlib.suppress(ProcessLookupError):
             os.kill(victim, signal.SIGKILL)
-        if victim == run.pid:
-            run.wait()
-            return "run"
         # A job that was killed fails; the run goes on and ends with an error, if it was in time.
-        run.wait(TIMEOUT_S)
-        return "job"
+        return run.wait(TIMEOUT_S)
+
+
+def number_of_results(experiment):
+    """Return how many results there are, logs not counted."""
+    return sum(path.suffix in (".ecsv", ".npz", ".png") for path in experiment.results.rglob("*"))
 
 
 def check_killed(folder, finished, seed, kills):
@@ -114,8 +119,9 @@ def check_killed(folder, finished, seed, kills):
     for name in ("images", "parameters.json", "config.yaml"):
         source = finished.folder / name
         (shutil.copytree if source.is_dir() else shutil.copy2)(source, folder / name)
-    for _ in range(kills):
-        kill_at_random(experiment, rng)
+    files = number_of_results(finished)
+    moments = [int(files * (part + rng.random()) / kills) for part in range(kills)]
+    assert any([kill_at_random(experiment, rng, moment) != 0 for moment in moments])
     experiment.succeed()
     assert experiment.tables() == finished.tables()
     assert experiment.leftovers() == []
