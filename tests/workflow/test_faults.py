@@ -61,6 +61,19 @@ def test_bad_reference_takes_out_its_roi_only(again):
         assert all("scan_001_RT0_002_ROI" in entry["reason"] for entry in table.meta["missing"])
 
 
+def test_damaged_result_is_named_and_made_anew_once_it_is_removed(again, finished):
+    blocks = again.results / "reference" / "001" / "blocks.npz"
+    cut(blocks)
+    done = again.snakemake()
+    assert done.returncode != 0
+    assert f"{blocks.relative_to(again.folder)}: the file is damaged; remove it" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "unexpected" not in done.stderr
+    blocks.unlink()
+    again.succeed()
+    assert again.tables() == finished.tables()
+
+
 def test_second_run_on_the_same_results_is_refused_in_one_sentence(fresh):
     first = subprocess.Popen(fresh.command(), cwd=fresh.folder, stderr=subprocess.DEVNULL)
     try:
@@ -121,7 +134,8 @@ def check_killed(folder, finished, seed, kills):
         (shutil.copytree if source.is_dir() else shutil.copy2)(source, folder / name)
     files = number_of_results(finished)
     moments = [int(files * (part + rng.random()) / kills) for part in range(kills)]
-    assert any([kill_at_random(experiment, rng, moment) != 0 for moment in moments])
+    ends = [kill_at_random(experiment, rng, moment) for moment in moments]
+    assert any(status != 0 for status in ends)
     experiment.succeed()
     assert experiment.tables() == finished.tables()
     assert experiment.leftovers() == []

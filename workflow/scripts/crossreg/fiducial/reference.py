@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from crossreg.arrays import told_if_damaged
 from crossreg.fiducial.binned import binned_stack
 from crossreg.files import whole
 
@@ -38,8 +39,11 @@ def save_reference(path: Path | str, reference: Reference) -> None:
 
 
 def load_reference(path: Path | str) -> Reference:
-    """Return the reference that `save_reference` wrote; its stack is mapped from the file."""
-    stack = np.load(path, mmap_mode="r")
-    with Path(path).open("rb") as file:
+    """Return the reference that `save_reference` wrote; its stack is mapped from the file.
+
+    Raises UserError if the file is damaged.
+    """
+    with told_if_damaged(path), Path(path).open("rb") as file:
+        stack = np.load(path, mmap_mode="r")
         file.seek(stack.offset + stack.nbytes)
         return Reference(stack, np.load(file), int(np.load(file)))
