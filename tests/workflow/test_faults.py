@@ -61,6 +61,19 @@ def test_bad_reference_takes_out_its_roi_only(again):
         assert all("scan_001_RT0_002_ROI" in entry["reason"] for entry in table.meta["missing"])
 
 
+def test_damaged_result_is_named_and_made_anew_once_it_is_removed(again, finished):
+    blocks = again.results / "reference" / "001" / "blocks.npz"
+    cut(blocks)
+    done = again.snakemake()
+    assert done.returncode != 0
+    assert f"{blocks.relative_to(again.folder)}: the file is damaged; remove it" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "unexpected" not in done.stderr
+    blocks.unlink()
+    again.succeed()
+    assert again.tables() == finished.tables()
+
+
 def test_second_run_on_the_same_results_is_refused_in_one_sentence(fresh):
     first = subprocess.Popen(fresh.command(), cwd=fresh.folder, stderr=subprocess.DEVNULL)
     try:
@@ -88,22 +101,27 @@ def processes(experiment, word):
     return found
 
 
-def kill_at_random(experiment, rng):
-    """Start a run and kill, at a random moment, the run itself or one of its jobs."""
+def kill_at_random(experiment, rng, files):
+    """Kill a run, or one of its jobs, once there are so many results; return its exit status.
+
+    Moments are counted in files, not in seconds, so that a busy machine spreads them as well.
+    """
     with (experiment.folder / "killed.log").open("w") as log:
         run = subprocess.Popen(experiment.command(), cwd=experiment.folder, stdout=log, stderr=log)
         wait_for(experiment.results / "logs" / "run.lock")
-        time.sleep(rng.uniform(0, 8))
-        jobs = processes(experiment, "workflow/scripts/")
-        victim = rng.choice([run.pid, *jobs])
+        while run.poll() is None and number_of_results(experiment) < files:
+            time.sleep(0.02)
+        time.sleep(rng.uniform(0, 0.5))
+        victim = rng.choice([run.pid, *processes(experiment, "workflow/scripts/")])
         with contextlib.suppress(ProcessLookupError):
             os.kill(victim, signal.SIGKILL)
-        if victim == run.pid:
-            run.wait()
-            return "run"
         # A job that was killed fails; the run goes on and ends with an error, if it was in time.
-        run.wait(TIMEOUT_S)
-        return "job"
+        return run.wait(TIMEOUT_S)
+
+
+def number_of_results(experiment):
+    """Return how many results there are, logs not counted."""
+    return sum(path.suffix in (".ecsv", ".npz", ".png") for path in experiment.results.rglob("*"))
 
 
 def check_killed(folder, finished, seed, kills):
@@ -114,8 +132,10 @@ def check_killed(folder, finished, seed, kills):
     for name in ("images", "parameters.json", "config.yaml"):
         source = finished.folder / name
         (shutil.copytree if source.is_dir() else shutil.copy2)(source, folder / name)
-    for _ in range(kills):
-        kill_at_random(experiment, rng)
+    files = number_of_results(finished)
+    moments = [int(files * (part + rng.random()) / kills) for part in range(kills)]
+    ends = [kill_at_random(experiment, rng, moment) for moment in moments]
+    assert any(status != 0 for status in ends)
     experiment.succeed()
     assert experiment.tables() == finished.tables()
     assert experiment.leftovers() == []

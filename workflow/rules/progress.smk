@@ -1,7 +1,6 @@
 # What a run tells the person in front of it, at its start, during it and at its end.
 
 from crossreg import progress
-from crossreg.fiducial.summary import read_summaries
 
 for handler in logger.handlers:
     if handler.name == "DefaultStreamHandler":
@@ -49,6 +48,9 @@ def tell_end():
 
 def tell_registered():
     """Print a table of the registered cycles and where the results are."""
+    # Only here, where a run ends: the library of tables takes a second to import.
+    from crossreg.fiducial.summary import read_summaries
+
     parts = [results("summary", f"{roi}.tsv") for roi in ROIS]
     summaries = [cycle for part in parts if os.path.isfile(part) for cycle in read_summaries(part)]
     if summaries:

@@ -4,8 +4,6 @@
 
 from functools import cache
 
-from crossreg.fiducial.stacks import read_header
-
 # Python with its libraries, beside the Snakemake that SLURM starts for each job: a job over tiny
 # stacks was ended at 250 MB and finished with 500 MB.
 BASE_MB, BASE_MINUTES = 600, 10
@@ -21,6 +19,9 @@ def sizes_mb():
     """
     if not workflow.is_main_process:
         return 0, 0
+    # Not in jobs, each of which would import the library of images once more.
+    from crossreg.fiducial.stacks import read_header
+
     try:
         largest = max((sample.path for sample in SAMPLES.values()), key=os.path.getsize)
         header = read_header(largest)

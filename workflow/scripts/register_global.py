@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table
 
+from crossreg.arrays import load_array
 from crossreg.command import log, new_parser, run
 from crossreg.fiducial.global_shift import GlobalShift, global_shift
 from crossreg.fiducial.parameters import add_options, projected_planes
@@ -79,7 +80,7 @@ def main(options: argparse.Namespace) -> None:
 def from_projections(options: argparse.Namespace) -> GlobalShift:
     """Return the shift measured on the projections that the parameters describe."""
     return global_shift(
-        np.load(options.reference_projection),
+        load_array(options.reference_projection),
         cycle_projection(options),
         align_by_block=options.alignByBlock,
         block_size=options.blockSize,

@@ -58,19 +58,20 @@ def _file_of(module: str) -> Path | None:
 
 
 @functools.cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+def _syntax(path: Path) -> str:
+    """Return the syntax tree of a file as text, without docstrings and positions."""
+    return ast.dump(_tree(path))
 
 
 @functools.cache
-def _syntax(path: Path) -> str:
-    """Return the syntax tree of a file as text, without docstrings and positions."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+def _tree(path: Path) -> ast.Module:
+    """Return the syntax tree of a file without docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
             node.body = [part for part in body if not _is_bare_text(part)]
-    return ast.dump(tree)
+    return tree
 
 
 def _is_bare_text(statement: ast.stmt) -> bool:

@@ -4,9 +4,11 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from crossreg.fiducial.summary import CycleSummary
+if TYPE_CHECKING:
+    # Its tables take a second to import, in every start of Snakemake.
+    from crossreg.fiducial.summary import CycleSummary
 
 INTERVAL_S = 10.0
 """Seconds between two lines of progress."""
@@ -96,7 +98,7 @@ def start_text(
     return "\n".join([*lines, f"Jobs to run: {counts}."])
 
 
-def summary_text(summaries: Sequence[CycleSummary]) -> str:
+def summary_text(summaries: Sequence["CycleSummary"]) -> str:
     """Return a table with a line a ROI: cycles, worst block, share borrowed, failed cycles."""
     lines = [f"{'ROI':<8}{'cycles':>8}{'borrowed':>10}   {'worst block':<26}failed cycles"]
     rois = list(dict.fromkeys(cycle.roi for cycle in summaries))
@@ -114,7 +116,7 @@ def summary_text(summaries: Sequence[CycleSummary]) -> str:
     return "\n".join(lines)
 
 
-def worst_block_text(cycles: Sequence[CycleSummary]) -> str:
+def worst_block_text(cycles: Sequence["CycleSummary"]) -> str:
     """Return the block of a ROI that is most out of the ordinary: of the worst cycle by blocks."""
     matched = [cycle for cycle in cycles if cycle.worst_block and not cycle.has_failed]
     if not matched:

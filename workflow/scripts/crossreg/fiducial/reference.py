@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from crossreg.arrays import told_if_damaged
 from crossreg.fiducial.binned import binned_stack
 from crossreg.fiducial.quality import BlockProjections, block_projections, preprocessing
 from crossreg.files import whole
@@ -64,7 +65,8 @@ def save_reference(path: Path | str, reference: Reference) -> None:
 
 
 def load_reference(path: Path | str) -> Reference:
-    """Return the reference that `save_reference` wrote."""
-    with Path(path).open("rb") as file:
+    """Return the reference that `save_reference` wrote; raise UserError if it is damaged."""
+    with told_if_damaged(path), Path(path).open("rb") as file:
         binned, along_z, along_y, along_x, block_size = (np.load(file) for _ in range(5))
-    return Reference(binned, BlockProjections(along_z, along_y, along_x), int(block_size))
+        projections = BlockProjections(along_z, along_y, along_x)
+        return Reference(binned, projections, int(block_size))

@@ -1,5 +1,6 @@
 """The tables of the fiducial chain (ECSV and JSON), in pyHiM's columns and types."""
 
+import csv
 import io
 import math
 import os
@@ -72,7 +73,7 @@ def write_merged(
     """Write all rows of the tables in `sources`, in their order, as one ECSV; return their number.
 
     The rows are copied as text: half a million of them take a second and little memory, and no
-    digit changes. Raises UserError if a table has not just these columns.
+    digit changes. Raises UserError if a table has not just these columns, or lacks rows.
     """
     empty = new_table(columns, {name: [] for name in columns})
     empty.meta.update(meta)
@@ -87,6 +88,8 @@ def write_merged(
                 raise UserError(
                     f"{source}: this is not a table of this version; delete it and run again."
                 )
+            if not _is_whole(rows, columns):
+                raise UserError(f"{source}: the table is cut off; remove it and run again.")
             file.writelines(rows)
             count += len(rows)
     return count
@@ -98,6 +101,20 @@ def _parts(text: str) -> tuple[list[str], list[str]]:
     start = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
     described = [line for line in lines[:start] if line.startswith("# - {name:")]
     return described + lines[start : start + 1], lines[start + 1 :]
+
+
+def _is_whole(rows: list[str], columns: Iterable[str]) -> bool:
+    """Return whether these are all rows of a cycle, to the end of the last one."""
+    if not rows or not rows[-1].endswith("\n"):
+        return False
+    try:
+        (last,) = csv.reader(rows[-1:], delimiter=" ")
+        values = dict(zip(columns, last, strict=True))
+        # Of the last block, which gives the size of the grid.
+        blocks = (int(values.get("block_i", 0)) + 1) * (int(values.get("block_j", 0)) + 1)
+    except (ValueError, csv.Error):
+        return False
+    return len(rows) == blocks
 
 
 def write_table(path: Path | str, table: Table) -> None:
@@ -123,7 +140,8 @@ def read_table(path: Path | str, columns: Iterable[str] = ()) -> Table:
         # astropy raises whatever its YAML and number parsers raise.
         first_line = (str(error).splitlines() or [""])[0][:120]
         raise UserError(
-            f"{path}: this is not an ECSV table ({first_line}); write it again."
+            f"{path}: this is not an ECSV table ({first_line}); write it again, or, if it is a"
+            " result, remove it and run again."
         ) from None
     missing = [name for name in columns if name not in table.colnames]
     if missing:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import scipy.ndimage
 
+from crossreg.arrays import told_if_damaged
 from crossreg.fiducial.band_pass import BACKGROUND_SIGMA, SPOT_SIGMA
 from crossreg.fiducial.blocks import Block, block_grid, grid_shape
 from crossreg.files import whole
@@ -216,8 +217,8 @@ def save_preview(path: Path | str, preview: Preview) -> None:
 
 
 def load_preview(path: Path | str) -> Preview:
-    """Return the preview that `save_preview` wrote to `path`."""
-    with np.load(path) as data:
+    """Return the preview that `save_preview` wrote to `path`; raise UserError if it is damaged."""
+    with told_if_damaged(path), np.load(path) as data:
         return Preview(**{field.name: data[field.name] for field in fields(Preview)})
 
 

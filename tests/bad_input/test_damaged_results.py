@@ -1,0 +1,108 @@
+"""What earlier jobs left, cut or spoilt as by a crash of the disk, is named in one sentence."""
+
+import numpy as np
+import pytest
+
+from crossreg.arrays import load_array
+from crossreg.errors import UserError
+from crossreg.fiducial.reference import load_reference, prepare_reference, save_reference
+from crossreg.fiducial.tables import (
+    GLOBAL_COLUMNS,
+    LOCAL_COLUMNS,
+    read_table,
+    write_merged,
+    write_table,
+)
+from crossreg.pictures.previews import load_preview, save_preview, slab_of, stack_preview
+from experiments import global_row, local_table
+
+STACK = np.random.default_rng(1).integers(0, 999, (4, 64, 64)).astype(np.uint16)
+
+
+def save_array(path):
+    with path.open("wb") as file:
+        np.save(file, STACK)
+
+
+def save_blocks(path):
+    save_reference(path, prepare_reference(STACK, block_size_xy=32))
+
+
+def save_small_images(path):
+    save_preview(path, stack_preview(STACK, slab_of(STACK.max(axis=0), 32), full=True))
+
+
+ARRAYS = {
+    "projection.npy": (save_array, load_array),
+    "blocks.npz": (save_blocks, load_reference),
+    "preview.npz": (save_small_images, load_preview),
+}
+
+
+def cut(share):
+    """Return a damage that leaves a share of the bytes, never all of them."""
+    return lambda content: content[: min(int(len(content) * share), len(content) - 1)]
+
+
+DAMAGES = {
+    "emptied": cut(0),
+    "cut in its header": cut(0.001),
+    "cut early": cut(0.2),
+    "cut in the middle": cut(0.5),
+    "cut of its last byte": cut(1),
+    "zeros": lambda content: bytes(len(content)),
+    "text": lambda content: b"<html>login</html>",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("name", ARRAYS)
+def test_damaged_arrays(name, damage, tmp_path):
+    save, load = ARRAYS[name]
+    path = tmp_path / name
+    save(path)
+    load(path)
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    with pytest.raises(UserError) as told:
+        load(path)
+    assert str(told.value) == f"{path}: the file is damaged; remove it and run again."
+
+
+def test_arrays_that_would_run_code_when_read_are_refused(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (tmp_path.joinpath("sprung").touch, ())
+
+    path = tmp_path / "projection.npy"
+    np.save(path, np.array([Trap()], dtype=object), allow_pickle=True)
+    with pytest.raises(UserError, match="is damaged"):
+        load_array(path)
+    assert not (tmp_path / "sprung").exists()
+
+
+TABLES = {
+    "global.ecsv": (GLOBAL_COLUMNS, lambda: global_row("001", "RT1").table[:1]),
+    "local.ecsv": (LOCAL_COLUMNS, lambda: local_table("001", "RT1")),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("name", TABLES)
+def test_damaged_tables_are_not_merged(name, damage, tmp_path):
+    columns, table = TABLES[name]
+    path, merged = tmp_path / name, tmp_path / "merged.ecsv"
+    write_table(path, table())
+    write_merged(merged, [path], columns)
+    merged.unlink()
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    with pytest.raises(UserError, match=rf"{name}: .* and run again\."):
+        write_merged(merged, [path], columns)
+    assert not merged.exists()
+
+
+def test_a_table_that_ends_after_a_row_is_not_merged(tmp_path):
+    path = tmp_path / "local.ecsv"
+    write_table(path, local_table("001", "RT1")[:-1])
+    assert len(read_table(path)) == 15
+    with pytest.raises(UserError, match=r"local\.ecsv: the table is cut off; remove it"):
+        write_merged(tmp_path / "merged.ecsv", [path], LOCAL_COLUMNS)
