@@ -137,13 +137,21 @@ rule picture_experiment:
         + " --summary {input:q} {params.options:q} --output {output:q} --log {log:q}"
 
 
+def stamps_of_section_pictures(wildcards):
+    """Return the stamps of the cross-modal pictures there are: the report waits for none."""
+    return [
+        f"{path.name} {stamp(path)}"
+        for path in sorted(Path(RESULTS).glob("trakem2/*/pictures/*.png"))
+    ]
+
+
 rule report:
     input:
         FIDUCIAL_TABLES,
         FIDUCIAL_PICTURES,
         results("summary.tsv"),
         template=REPOSITORY / "workflow" / "report" / "report.html.j2",
-        captions=[caption(kind) for kind in (*CYCLE_PICTURES, "drift", "experiment")],
+        captions=[caption(kind) for kind in (*CYCLE_PICTURES, "drift", "experiment", "sections")],
     output:
         results("report.html"),
     log:
@@ -156,6 +164,7 @@ rule report:
         reference=REFERENCE,
         parameters=CONFIGURATION["parameters"],
         configuration=json.dumps(CONFIGURATION),
+        sections=stamps_of_section_pictures,
         template=lambda wildcards: str(REPOSITORY / "workflow" / "report"),
     shell:
         script("make_report.py") + " --results {params.results:q} --reference {params.reference:q}"
