@@ -106,6 +106,19 @@ def test_a_roi_of_which_nothing_could_be_registered_has_a_drift_picture() -> Non
     assert [text.get_text() for text in figure.axes[0].texts] == ["RT1 missing", "RT2 missing"]
 
 
+@pytest.mark.parametrize(("weak_in", "named"), [(["RT3"], ["RT3"]), (["RT2", "RT3", "RT4"], [])])
+def test_a_block_is_unusual_if_nearly_all_other_cycles_measure_it(weak_in, named) -> None:
+    names = [f"RT{number}" for number in range(1, 8)]
+    rows = []
+    for name in names:
+        table = experiments.local_table("001", name)
+        if name in weak_in:
+            table["status"][6] = "borrowed"
+        rows.append((name, experiments.global_row("001", name), table))
+    found = summaries_of_roi("001", rows)
+    assert [cycle.cycle for cycle in found if cycle.unusual] == named
+
+
 def test_a_jump_of_the_drift_is_found_and_a_steady_drift_is_not() -> None:
     drifts = np.array([(2.0 * n, -1.0 * n) for n in range(12)])
     assert not jumps_of(drifts).any()

@@ -13,8 +13,9 @@ from astropy.table import Row, Table
 
 from crossreg.files import read_text, write_text
 
-USUAL = 0.5
-"""Part of the cycles of a ROI that measure a block, above which the others should measure it."""
+USUAL = 0.75
+"""Part of the other cycles of a ROI that measure a block, above which a cycle should measure it:
+blocks with few fiducials are measured in some cycles and not in others."""
 SPREAD = (5, 95)
 """Percentiles of the blocks between which the spread of a drift lies."""
 LEAST_CYCLES = 5
@@ -211,8 +212,9 @@ def _from_global_shift(row: Row) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Usual:
-    """What is usual for each block of a ROI: to be measured, and its largest standard error."""
+    """Of each block of a ROI: how many of its `cycles` measure it, and its usual largest sigma."""
 
+    cycles: int
     measured: np.ndarray
     sigma: np.ndarray
 
@@ -224,7 +226,7 @@ def _usual_blocks(tables: Sequence[Table]) -> _Usual | None:
         return None
     measured = [np.asarray(table["status"]) == "measured" for table in matched or tables]
     sigma = np.median([_largest_sigma(table) for table in matched or tables], axis=0)
-    return _Usual(np.mean(measured, axis=0) > USUAL, sigma)
+    return _Usual(len(measured), np.sum(measured, axis=0), sigma)
 
 
 def _largest_sigma(table: Table) -> np.ndarray:
@@ -243,7 +245,8 @@ def _from_blocks(row: Row, table: Table, usual: _Usual) -> dict[str, Any]:
         drift[f"drift_{axis}"] = float(np.median(total))
         low, high = np.percentile(total, SPREAD) if np.isfinite(total).all() else (np.nan, np.nan)
         drift |= {f"low_{axis}": float(low), f"high_{axis}": float(high)}
-    unusual = usual.measured & (status == "borrowed")
+    others = max(usual.cycles - int((status == "measured").any()), 1)
+    unusual = (usual.measured > USUAL * others) & (status == "borrowed")
     return (
         drift
         | counts
