@@ -137,14 +137,6 @@ rule picture_experiment:
         + " --summary {input:q} {params.options:q} --output {output:q} --log {log:q}"
 
 
-def stamps_of_section_pictures(wildcards):
-    """Return the stamps of the cross-modal pictures there are: the report waits for none."""
-    return [
-        f"{path.name} {stamp(path)}"
-        for path in sorted(Path(RESULTS).glob("trakem2/*/pictures/*.png"))
-    ]
-
-
 rule report:
     input:
         FIDUCIAL_TABLES,
