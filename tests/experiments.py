@@ -10,6 +10,8 @@ GRID = (4, 4)
 EMPTY_BLOCK = (3, 0)
 """A block without fiducials in every cycle, which is nothing unusual."""
 BAD_BLOCK_AT, BAD_BLOCK = ("002", "RT4"), (2, 1)
+WEAK_SIGMA = 0.6
+"""Standard error of the two, of which the first is usual."""
 BAD_CYCLE_AT = ("003", "RT7")
 
 
@@ -48,12 +50,15 @@ def local_table(roi: str, cycle: str) -> Table:
     count = len(block_i)
     status = np.full(count, "measured", dtype="<U8")
     confidence = random.uniform(10, 20, count).astype(np.float32)
+    sigmas = {f"sigma_{axis}": random.uniform(0.02, 0.04, count) for axis in "zxy"}
     weak = [EMPTY_BLOCK] + ([BAD_BLOCK] if (roi, cycle) == BAD_BLOCK_AT else [])
     for at in weak:
         status[np.ravel_multi_index(at, GRID)] = "borrowed"
         confidence[np.ravel_multi_index(at, GRID)] = 1.0
+        sigmas["sigma_x"][np.ravel_multi_index(at, GRID)] = WEAK_SIGMA
     values = {name: random.normal(0, 0.3, count) for name in LOCAL_COLUMNS}
     values |= {name: random.uniform(0.3, 0.5, count) for name in LOCAL_COLUMNS if "quality" in name}
+    values |= sigmas
     if (roi, cycle) == BAD_CYCLE_AT:
         status[:] = "failed"
         for name in LOCAL_COLUMNS:

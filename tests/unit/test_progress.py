@@ -32,6 +32,18 @@ def test_progress_is_told_now_and_then_and_at_the_end(told) -> None:
     assert lines[-1][1].endswith("100 of 100 jobs done (100 %)")
 
 
+def test_progress_counts_cycles_and_no_job_that_only_gathers_others() -> None:
+    lines, done = [], [0]
+    log = progress.RunLog(
+        lambda _, text: lines.append(text), targets=lambda: 1, cycles=lambda: (min(done[0], 3), 3)
+    )
+    for number in range(1, 7):
+        done[0] = number
+        log.filter(record(event="PROGRESS", done=number, total=6))
+    assert len(lines) == 1
+    assert lines[0].endswith("3 of 3 cycles registered, 5 of 5 jobs done (100 %)")
+
+
 def test_a_failed_job_is_told_with_its_log(told) -> None:
     log, lines, _ = told
     wildcards = {"roi": "001", "cycle": "RT2"}
@@ -62,7 +74,7 @@ def test_the_start_tells_jobs_and_what_is_reused() -> None:
 def test_the_closing_table_names_the_planted_block_and_cycle() -> None:
     rows = progress.summary_text(experiments.summaries(4, 10)).splitlines()[1:]
     assert [row.split()[0] for row in rows] == ["001", "002", "003", "004"]
-    assert "(2, 1) of RT4" in rows[1]
+    assert "(2, 1) of RT4: sigma 0.60, usually 0.03" in rows[1]
     assert rows[2].endswith("RT7")
     assert all(row.endswith("none") for row in (rows[0], rows[1], rows[3]))
 

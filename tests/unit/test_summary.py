@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 import experiments
-from crossreg import report
+from crossreg import progress, report
 from crossreg.fiducial.summary import (
     in_order_of_imaging,
     jumps_of,
+    missing_cycle,
     read_summaries,
     summaries_of_roi,
     worst_first,
@@ -20,7 +21,7 @@ from crossreg.pictures.canvas import HATCHES
 from crossreg.pictures.drift import drift_figure
 from crossreg.pictures.heat_maps import heat_maps_figure
 
-TEMPLATE = Path(__file__).parents[2] / "workflow" / "report"
+MISSING_AT = ("001", "RT3")
 
 
 @pytest.fixture(scope="module")
@@ -36,12 +37,86 @@ def test_the_planted_faults_and_no_others_are_found(summaries) -> None:
     ]
     assert faulty[0].has_failed
     assert faulty[1].worst_block == "2, 1"
+    assert faulty[1].worst_sigma == pytest.approx(experiments.WEAK_SIGMA)
+    assert faulty[1].usual_sigma < 0.05
 
 
 def test_a_block_that_is_empty_in_every_cycle_is_nothing_unusual(summaries) -> None:
     usual = [cycle for cycle in summaries if not cycle.faults]
     assert {cycle.borrowed for cycle in usual} == {1}
     assert {cycle.unusual for cycle in usual} == {0}
+
+
+def test_the_worst_block_is_the_one_that_is_less_certain_than_usual() -> None:
+    """A block that is always empty is more uncertain, but not more than usual."""
+    names = [f"RT{number}" for number in range(1, 6)]
+    tables = {name: experiments.local_table("001", name) for name in names}
+    tables["RT3"]["sigma_z"][6] = 0.2
+    rows = [(name, experiments.global_row("001", name), table) for name, table in tables.items()]
+    worst = {cycle.cycle: cycle for cycle in summaries_of_roi("001", rows)}["RT3"]
+    assert worst.worst_block == "1, 2"
+    assert worst.worst_sigma == pytest.approx(0.2)
+    assert worst.usual_sigma < 0.05
+    # Where there is no other cycle, the most uncertain block is the worst.
+    (alone,) = summaries_of_roi("001", rows[2:3])
+    assert alone.worst_block == ", ".join(map(str, experiments.EMPTY_BLOCK))
+
+
+@pytest.fixture
+def with_missing(summaries):
+    """Return the summaries, in which one sound cycle could not be registered."""
+    return [
+        missing_cycle(c.roi, c.cycle, "a.tif: it is damaged; mend it.") if at == MISSING_AT else c
+        for at, c in [((c.roi, c.cycle), c) for c in summaries]
+    ]
+
+
+def test_a_cycle_that_could_not_be_registered_is_told_everywhere(tmp_path, with_missing) -> None:
+    write_summaries(tmp_path / "summary.tsv", with_missing)
+    again = read_summaries(tmp_path / "summary.tsv")
+    worst = report.worst_rows(again)[0]
+    assert (worst.roi, worst.cycle) == MISSING_AT
+    assert worst.faults == "not registered: a.tif: it is damaged; mend it."
+    assert report.state_of(worst) == "lost"
+    verdict = report.verdict(again)
+    texts = [text for text, _ in verdict["parts"]]
+    assert texts[0] == "1 of 40 cycles does not match the reference"
+    assert texts[1] == "1 could not be registered"
+    assert (verdict["cycles"], verdict["missing"], verdict["blocks"]) == (40, 1, 624)
+
+    cycles = [f"RT{number}" for number in range(1, 11)]
+    axes = heat_maps_figure(again, cycles, 0.1).axes[0]
+    hatched = [patch for patch in axes.findobj() if getattr(patch, "get_hatch", str)()]
+    dotted = [patch.get_xy() for patch in hatched if patch.get_hatch() == HATCHES["missing"]]
+    assert dotted == [(1.5, -0.5)]
+    assert np.isnan(axes.images[0].get_array().filled(np.nan)[0, 2])
+
+    figure = drift_figure([c for c in again if c.roi == "001"], 0.1, 0.5, "RT0")
+    for axes in figure.axes:
+        assert [text.get_text() for text in axes.texts] == ["RT3 missing"]
+
+    text = progress.summary_text(again)
+    assert text.splitlines()[-1] == ("MISSING: ROI 001, cycle RT3: a.tif: it is damaged; mend it.")
+    assert text.splitlines()[1].split()[:3] == ["001", "10", "1"]
+
+
+def test_a_roi_of_which_nothing_could_be_registered_has_a_drift_picture() -> None:
+    lost = [missing_cycle("001", name, "the reference is damaged.") for name in ("RT1", "RT2")]
+    figure = drift_figure(lost, 0.1, 0.5, "RT0")
+    assert [text.get_text() for text in figure.axes[0].texts] == ["RT1 missing", "RT2 missing"]
+
+
+@pytest.mark.parametrize(("weak_in", "named"), [(["RT3"], ["RT3"]), (["RT2", "RT3", "RT4"], [])])
+def test_a_block_is_unusual_if_nearly_all_other_cycles_measure_it(weak_in, named) -> None:
+    names = [f"RT{number}" for number in range(1, 8)]
+    rows = []
+    for name in names:
+        table = experiments.local_table("001", name)
+        if name in weak_in:
+            table["status"][6] = "borrowed"
+        rows.append((name, experiments.global_row("001", name), table))
+    found = summaries_of_roi("001", rows)
+    assert [cycle.cycle for cycle in found if cycle.unusual] == named
 
 
 def test_a_jump_of_the_drift_is_found_and_a_steady_drift_is_not() -> None:
@@ -69,11 +144,12 @@ def test_cycles_are_ordered_by_run_number_then_by_numbers_in_their_names() -> No
     assert [name for name, _ in ordered] == ["DAPI", "RT2", "RT10"]
 
 
-def test_an_experiment_without_borrowed_blocks_has_a_scale_that_says_so(summaries) -> None:
+def test_an_experiment_in_which_all_is_well_has_dark_heat_maps(summaries) -> None:
     sound = [replace(cycle, borrowed=0) for cycle in summaries if not cycle.faults]
     maps = heat_maps_figure(sound, sorted({cycle.cycle for cycle in sound}), 0.1)
     scales = {axes.get_title(loc="left"): axes.images[0].get_clim() for axes in maps.axes}
-    assert scales["Share of borrowed blocks"] == (0.0, 0.1)
+    assert scales["Share of borrowed blocks"] == (0.0, 0.5)
+    assert scales["Median NRMSE in XY"] == (0.0, 1.5)
 
 
 def test_the_heat_maps_number_the_worst_cycles_and_hatch_the_failed_one(summaries) -> None:
@@ -101,7 +177,10 @@ def test_the_first_rows_of_the_report_are_the_planted_faults(summaries) -> None:
         experiments.BAD_BLOCK_AT,
     ]
     verdict = report.verdict(summaries)
-    assert verdict["sentence"] == "1 of 40 cycles does not match the reference; 1 deserves a look."
+    assert [(text, [(c.roi, c.cycle) for c in cycles]) for text, cycles in verdict["parts"]] == [
+        ("1 of 40 cycles does not match the reference", [experiments.BAD_CYCLE_AT]),
+        ("1 deserves a look", [experiments.BAD_BLOCK_AT]),
+    ]
     assert (verdict["blocks"], verdict["failed"], verdict["borrowed"]) == (640, 16, 40)
 
 

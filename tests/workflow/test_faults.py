@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from crossreg.fiducial.summary import read_summaries
 from crossreg.fiducial.tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, read_table
 from experiment import TIMEOUT_S, Experiment
 
@@ -28,9 +29,11 @@ def cut(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
-def test_one_bad_cycle_stops_no_other_and_the_merged_tables_name_it(again, finished):
+def test_one_bad_cycle_stops_no_other_and_is_named_in_all_that_sums_up(again, finished):
     cut(again.image("001", "RT1"))
-    done = again.snakemake()
+    drift = (again.results / "pictures" / "001" / "drift.png").read_bytes()
+    experiment = (again.results / "pictures" / "experiment.png").read_bytes()
+    done = again.snakemake("all", "report")
     assert done.returncode != 0
     for table in read_merged(again):
         (missing,) = table.meta["missing"]
@@ -38,9 +41,41 @@ def test_one_bad_cycle_stops_no_other_and_the_merged_tables_name_it(again, finis
         assert "scan_001_RT1_001_ROI" in missing["reason"]
         rows = {(int(row["ROI #"]), str(row["label"])) for row in table}
         assert rows == {(1, "RT2"), (2, "RT1"), (2, "RT2")}
+
+    # The summary, the terminal, the pictures of many cycles and the report say so too.
+    summaries = {(c.roi, c.cycle): c for c in read_summaries(again.results / "summary.tsv")}
+    assert "scan_001_RT1_001_ROI" in summaries["001", "RT1"].missing
+    assert {key for key, cycle in summaries.items() if cycle.has_shifts} == {
+        ("001", "RT2"),
+        ("002", "RT1"),
+        ("002", "RT2"),
+    }
+    told = [line for line in done.stderr.splitlines() if line.startswith("MISSING: ")]
+    assert len(told) == 1
+    assert told[0].startswith("MISSING: ROI 001, cycle RT1: images/scan_001_RT1_001_ROI")
+    assert (again.results / "pictures" / "001" / "drift.png").read_bytes() != drift
+    assert (again.results / "pictures" / "experiment.png").read_bytes() != experiment
+    page = (again.results / "report.html").read_text()
+    assert "1 of 4 cycles could not be registered" in visible(page)
+    assert "Traceback" not in done.stderr
+
+    # Once it is mended, what it was missing from is made anew, and nothing else.
     shutil.copy2(finished.image("001", "RT1"), again.image("001", "RT1"))
-    again.succeed()
+    assert again.pending_pictures() == {
+        "pictures/001/RT1",
+        "pictures/001/drift",
+        "pictures/experiment",
+    }
+    again.succeed("all", "report")
     assert again.tables() == finished.tables()
+    assert (again.results / "pictures" / "001" / "drift.png").read_bytes() == drift
+    assert not any(cycle.missing for cycle in read_summaries(again.results / "summary.tsv"))
+    assert "could not be registered" not in visible((again.results / "report.html").read_text())
+
+
+def visible(page):
+    """Return the text of a page's verdict."""
+    return page.split('class="verdict')[1].split("</p>")[0]
 
 
 def test_merged_tables_are_whole_again_when_the_bad_cycle_is_taken_out(again):
@@ -59,6 +94,9 @@ def test_bad_reference_takes_out_its_roi_only(again):
         assert set(table["ROI #"]) == {1}
         assert [entry["label"] for entry in table.meta["missing"]] == ["RT1", "RT2"]
         assert all("scan_001_RT0_002_ROI" in entry["reason"] for entry in table.meta["missing"])
+    summaries = read_summaries(again.results / "summary.tsv")
+    lost = [cycle for cycle in summaries if "scan_001_RT0_002_ROI" in cycle.missing]
+    assert [(cycle.roi, cycle.cycle) for cycle in lost] == [("002", "RT1"), ("002", "RT2")]
 
 
 def test_damaged_result_is_named_and_made_anew_once_it_is_removed(again, finished):

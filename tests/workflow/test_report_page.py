@@ -11,10 +11,12 @@ from PIL import Image
 import experiments
 from crossreg.command import run
 from crossreg.fiducial.summary import write_summaries
+from experiments import BAD_BLOCK_AT, BAD_CYCLE_AT
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 TEMPLATE = SCRIPTS.parent / "report"
 KINDS = ("before_after", "details", "shifts", "quality", "preprocessing")
+SECTIONS = ("stack", "00042", "00041")
 SIZE = (640, 480)
 # Without a sandbox, because continuous integration runs as root; without its background requests,
 # which would be seen as those of the page.
@@ -46,6 +48,10 @@ def make_report(results: Path, rois: int, cycles: int, noise: bool = False) -> P
             (folder / f"{kind}.png").hardlink_to(picture)
         shutil.copy(picture, folder.parent / "drift.png")
     shutil.copy(picture, results / "pictures" / "experiment.png")
+    sections = results / "trakem2" / "first_try" / "pictures"
+    sections.mkdir(parents=True)
+    for name in SECTIONS:
+        shutil.copy(picture, sections / f"{name}.png")
     parameters = results / "parameters.json"
     parameters.write_text(json.dumps({"common": {"acquisition": {}}}))
     sys.path.insert(0, str(SCRIPTS))
@@ -111,15 +117,27 @@ def test_pictures_open_and_navigation_works_offline(
     browser.get(page.as_uri())
     assert f"1 of {rois * cycles} cycles" in browser.find_element(By.CLASS_NAME, "verdict").text
 
+    # What is said first names cycle and block, and leads there.
+    links = browser.find_elements(By.CSS_SELECTOR, ".verdict a")
+    named = [f"ROI {roi}, {cycle}" for roi, cycle in (BAD_CYCLE_AT, BAD_BLOCK_AT)]
+    assert [link.text for link in links] == [named[0], f"{named[1]}, block (2, 1)"]
+    links[1].click()
+    assert browser.current_url.endswith("#roi={}&cycle={}".format(*BAD_BLOCK_AT))
+
     # The list of the worst leads to the planted faults.
     rows = browser.find_elements(By.CSS_SELECTOR, "#worst tbody tr")
-    assert experiments.BAD_CYCLE_AT[1] in rows[0].text
+    assert BAD_CYCLE_AT[1] in rows[0].text
     assert "block (2, 1)" in rows[1].text
-    rows[1].find_element(By.TAG_NAME, "a").click()
+    # The link leads to the pictures also where they are those shown already.
+    link = rows[1].find_element(By.TAG_NAME, "a")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", link)
+    link.click()
+    top = "return document.getElementById('pictures').getBoundingClientRect().top"
+    assert 0 <= browser.execute_script(top) < 100
     pictures = shown(browser)
     assert set(pictures) == {*KINDS, "drift"}
     assert all(loaded for _, loaded in pictures.values())
-    roi, cycle = experiments.BAD_BLOCK_AT
+    roi, cycle = BAD_BLOCK_AT
     assert Select(browser.find_element(By.ID, "roi")).first_selected_option.text == roi
     assert Select(browser.find_element(By.ID, "cycle")).first_selected_option.text == cycle
     if not embedded:
@@ -136,6 +154,15 @@ def test_pictures_open_and_navigation_works_offline(
     assert len(cells) == rois * cycles
     browser.execute_script("arguments[0].click()", cells[-1])
     assert browser.current_url.endswith(f"#roi={rois:03d}&cycle=RT{cycles}")
+
+    # Sections that a person registered: the stack first, any other at choice.
+    choice = Select(browser.find_element(By.CSS_SELECTOR, "[data-sections=first_try] select"))
+    assert [option.text for option in choice.options] == list(SECTIONS)
+    choice.select_by_visible_text("00041")
+    section = browser.find_element(By.CSS_SELECTOR, "[data-sections=first_try] img")
+    source = section.get_attribute("src")
+    assert source.startswith("data:image/png" if embedded else tmp_path.as_uri())
+    assert embedded or source.endswith("/trakem2/first_try/pictures/00041.png")
 
     # A picture opens in full size and closes again.
     image = browser.find_element(By.CSS_SELECTOR, "figure[data-kind=shifts] img")

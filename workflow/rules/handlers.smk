@@ -13,5 +13,5 @@ onsuccess:
 
 onerror:
     remember_finished_code()
-    merge_what_there_is()
+    make_what_there_is()
     tell_end()

@@ -143,7 +143,7 @@ rule report:
         FIDUCIAL_PICTURES,
         results("summary.tsv"),
         template=REPOSITORY / "workflow" / "report" / "report.html.j2",
-        captions=[caption(kind) for kind in (*CYCLE_PICTURES, "drift", "experiment")],
+        captions=[caption(kind) for kind in (*CYCLE_PICTURES, "drift", "experiment", "sections")],
     output:
         results("report.html"),
     log:
@@ -156,6 +156,7 @@ rule report:
         reference=REFERENCE,
         parameters=CONFIGURATION["parameters"],
         configuration=json.dumps(CONFIGURATION),
+        sections=stamps_of_section_pictures,
         template=lambda wildcards: str(REPOSITORY / "workflow" / "report"),
     shell:
         script("make_report.py") + " --results {params.results:q} --reference {params.reference:q}"

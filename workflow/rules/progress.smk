@@ -2,9 +2,28 @@
 
 from crossreg import progress
 
+
+def targets():
+    """Return how many jobs of this run only gather what others made."""
+    return sum(job.is_norun for job in workflow.dag.needrun_jobs(exclude_finished=False))
+
+
+def registered_cycles():
+    """Return how many cycles this run has registered, and how many it registers in all."""
+    if not WITH_FIDUCIALS:
+        return 0, 0
+    jobs = [
+        job
+        for job in workflow.dag.needrun_jobs(exclude_finished=False)
+        if job.rule.name == LAST_STEP
+    ]
+    return sum(map(workflow.dag.finished, jobs)), len(jobs)
+
+
 for handler in logger.handlers:
     if handler.name == "DefaultStreamHandler":
-        handler.filters.insert(0, progress.RunLog(logger.log, lambda: workflow.dryrun))
+        run_log = progress.RunLog(logger.log, lambda: workflow.dryrun, targets, registered_cycles)
+        handler.filters.insert(0, run_log)
 
 
 def registers_cycles():
@@ -15,10 +34,9 @@ def registers_cycles():
 
 def tell_start():
     """Print what this run will do, and what it takes from earlier results."""
-    jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name != "all"]
+    jobs = [job for job in workflow.dag.needrun_jobs() if not job.is_norun]
     if registers_cycles():
-        step = "register_local" if LOCAL_STEP else "register_global"
-        to_register = sum(job.rule.name == step for job in jobs)
+        to_register = sum(job.rule.name == LAST_STEP for job in jobs)
         names = [job.rule.name for job in jobs]
         text = progress.start_text(len(ROIS), len(CYCLES), REFERENCE, names, to_register)
         logger.info(text)

@@ -5,12 +5,23 @@ import subprocess
 from functools import cache
 
 from crossreg.command import describe_os_error
-from crossreg.files import write_text, write_text_if_new
+from crossreg.fiducial.missing import write_missing
+from crossreg.files import write_text_if_new
 from crossreg.locks import JOBS_LOCK, hold_results, jobs_lock, remove_stale_locks
 from crossreg.versions import changed_code, remember_code
 
 CODE_FILE = log_file("code.json")
 MISSING_FILE = log_file("missing.tsv")
+# Rules that sum up cycles, in their order: they can do with the cycles that are done.
+MERGED_TABLES = ("merge_register_global", "merge_register_local")
+FROM_DONE_CYCLES = (
+    *MERGED_TABLES,
+    "summary_of_roi",
+    "summary",
+    "picture_drift",
+    "picture_experiment",
+    "report",
+)
 # File -> its text: what jobs or people read and the main process found out.
 TEXTS = {}
 # Functions to call once this run holds the results folder.
@@ -84,23 +95,46 @@ def reasons_of_cycle(roi, cycle):
     return reasons or "the run was stopped before."
 
 
-def merge_what_there_is():
-    """Merge the tables of the cycles that are done; the merged tables name the others.
+def make_what_there_is():
+    """Make the tables, summaries and pictures of many cycles from the cycles that are done.
 
-    Snakemake is told that the merged tables are unfinished: the next run makes them anew.
+    They name the others and say why. Snakemake would wait for all cycles; it is told that these
+    files are unfinished, so that the next run makes them anew. A run that somebody stopped only
+    merges its tables.
     """
-    unfinished = unfinished_jobs()
-    for merge in unfinished:
-        if merge.rule.name not in ("merge_register_global", "merge_register_local"):
-            continue
-        step = merge.rule.name.removeprefix("merge_")
-        missing = [
-            (job.wildcards.roi, job.wildcards.cycle) for job in unfinished if job.rule.name == step
-        ]
-        lines = ["\t".join((*key, reasons_of_cycle(*key))) for key in sorted(missing)]
-        write_text(MISSING_FILE, "\n".join(["roi\tcycle\treason", *lines, ""]))
-        workflow.persistence.started(merge)
-        done = subprocess.run(f"{merge.shellcmd} --missing {shlex.quote(MISSING_FILE)}", shell=True)
-        if done.returncode == 0:
-            names = ", ".join(f"ROI {roi} {cycle}" for roi, cycle in sorted(missing)[:10])
-            logger.error(f"{merge.output[0]} lacks {len(missing)} cycles ({names}); it says why.")
+    failed = workflow.scheduler.failed
+    not_made = set()
+    for name in FROM_DONE_CYCLES if failed else MERGED_TABLES:
+        for job in [job for job in unfinished_jobs() if job.rule.name == name]:
+            if job in failed or not not_made.isdisjoint(job.input) or not made(job):
+                not_made.update(job.output)
+
+
+@cache
+def missing_cycles(step):
+    """Return why a step of a (ROI, cycle) was not done, of those that this run left undone."""
+    keys = [
+        (job.wildcards.roi, job.wildcards.cycle)
+        for job in unfinished_jobs()
+        if job.rule.name == step
+    ]
+    return {key: reasons_of_cycle(*key) for key in keys}
+
+
+def made(job):
+    """Make a job's files without the cycles that are missing; return whether that went well."""
+    step = job.rule.name.removeprefix("merge_") if job.rule.name in MERGED_TABLES else LAST_STEP
+    missing = missing_cycles(step)
+    command = job.shellcmd
+    if job.rule.name in (*MERGED_TABLES, "summary_of_roi"):
+        write_missing(MISSING_FILE, missing)
+        command += f" --missing {shlex.quote(MISSING_FILE)}"
+    for path in (*job.output, *job.log):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    workflow.persistence.started(job)
+    if subprocess.run(command, shell=True).returncode:
+        return False
+    if job.rule.name in MERGED_TABLES:
+        names = ", ".join(f"ROI {roi} {cycle}" for roi, cycle in sorted(missing)[:10])
+        logger.error(f"{job.output[0]} lacks {len(missing)} cycles ({names}); it says why.")
+    return True

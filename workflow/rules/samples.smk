@@ -116,6 +116,8 @@ except UserError as error:
     raise SystemExit(f"ERROR: {error}") from None
 CYCLES = [key for key in SAMPLES if key[1] != REFERENCE]
 LOCAL_STEP = PARAMETERS["localAlignment"] == "block3D"
+# The rule after which a cycle is registered.
+LAST_STEP = "register_local" if LOCAL_STEP else "register_global"
 FIDUCIAL_TABLES = [
     results("register_global.ecsv"),
     results("register_global.json"),

@@ -49,7 +49,7 @@ def main(options: argparse.Namespace) -> None:
     results = options.results
     summaries = read_summaries(results / "summary.tsv")
     tables = [(results / name, text) for name, text in TABLES.items() if (results / name).is_file()]
-    pictures = sorted((results / "pictures").rglob("*.png"))
+    pictures = [*sorted((results / "pictures").rglob("*.png")), *section_pictures(results)]
     size = sum(path.stat().st_size for path in (*pictures, *(path for path, _ in tables)))
     embedded = size <= report.EMBEDDED_BYTES
     page = report.page(
@@ -84,7 +84,10 @@ def captions(folder: Path) -> dict[str, str]:
 def addresses(
     results: Path, summaries: list[CycleSummary], embedded: bool
 ) -> dict[str, dict[str, Any]]:
-    """Return the addresses of the pictures there are: of the experiment, by ROI, by cycle."""
+    """Return the addresses of the pictures there are: of the experiment, by ROI, by cycle.
+
+    Under `sections` are those of the cross-modal chain, by name of the registration.
+    """
 
     def found(path: Path) -> str | None:
         return report.source(path, results, embedded) if path.is_file() else None
@@ -97,12 +100,24 @@ def addresses(
         )
         roi["cycles"][cycle.cycle] = {
             "faults": cycle.faults,
-            "pictures": {
+            # Those of an earlier run may still lie there, of another image.
+            "pictures": {}
+            if cycle.missing
+            else {
                 path.stem: found(path)
                 for path in sorted((folder / cycle.roi / cycle.cycle).glob("*.png"))
             },
         }
-    return {"experiment": found(folder / "experiment.png"), "rois": rois}
+    sections: dict[str, dict[str, str]] = {}
+    for path in section_pictures(results):
+        address = report.source(path, results, embedded)
+        sections.setdefault(path.parts[-3], {})[path.stem] = address
+    return {"experiment": found(folder / "experiment.png"), "rois": rois, "sections": sections}
+
+
+def section_pictures(results: Path) -> list[Path]:
+    """Return the pictures of sections that a person registered: NAME/pictures/SECTION.png."""
+    return sorted((results / "trakem2").glob("*/pictures/*.png"))
 
 
 def benchmarks(folder: Path) -> tuple[dict[str, list[float]], dict[str, list[float]]]:

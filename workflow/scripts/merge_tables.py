@@ -9,12 +9,11 @@ meta data, under "missing", which ones and why.
 """
 
 import argparse
-import csv
-import io
 import sys
 from pathlib import Path
 
 from crossreg.command import log, new_parser, run
+from crossreg.fiducial.missing import add_missing_option, read_missing
 from crossreg.fiducial.sheet import read_sheet
 from crossreg.fiducial.tables import (
     GLOBAL_COLUMNS,
@@ -23,7 +22,6 @@ from crossreg.fiducial.tables import (
     write_global_json,
     write_merged,
 )
-from crossreg.files import read_text
 
 
 def parser() -> argparse.ArgumentParser:
@@ -38,9 +36,7 @@ def parser() -> argparse.ArgumentParser:
         "--tables", type=Path, required=True, help="folder with the tables ROI/CYCLE.ecsv"
     )
     parser.add_argument("--output", type=Path, required=True, help="merged table to write (.ecsv)")
-    parser.add_argument(
-        "--missing", type=Path, help="cycles to leave out: TSV with the columns roi, cycle, reason"
-    )
+    add_missing_option(parser)
     parser.add_argument("--json", type=Path, help="global shifts as JSON, as pyHiM reads them")
     return parser
 
@@ -49,7 +45,7 @@ def main(options: argparse.Namespace) -> None:
     """Read the tables in the order of ROI and cycle, merge, write."""
     columns = GLOBAL_COLUMNS if options.kind == "global" else LOCAL_COLUMNS
     samples = read_sheet(options.samples)
-    missing = read_missing(options.missing) if options.missing else {}
+    missing = read_missing(options.missing)
     cycles = sorted(
         (int(sample.roi), sample.cycle, sample.roi)
         for sample in samples
@@ -68,12 +64,6 @@ def main(options: argparse.Namespace) -> None:
         names = {int(sample.roi): sample.roi for sample in samples}
         write_global_json(options.json, read_table(options.output), names)
     log.info("%d rows of %d cycles", rows, len(cycles))
-
-
-def read_missing(path: Path) -> dict[tuple[str, str], str]:
-    """Return why the table of a (ROI, cycle) could not be made, of those that could not."""
-    rows = csv.DictReader(io.StringIO(read_text(path)), delimiter="\t", quoting=csv.QUOTE_NONE)
-    return {(row["roi"], row["cycle"]): row["reason"] for row in rows}
 
 
 if __name__ == "__main__":

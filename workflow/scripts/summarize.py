@@ -2,6 +2,7 @@
 
 In: the sheet of samples and the tables of the ROI's cycles (ROI/CYCLE.ecsv). Out: a TSV in the
 order of imaging, which is that of the runNumber in the file names, then of the cycles' names.
+Cycles that could not be registered (--missing) have a line that says why.
 """
 
 import argparse
@@ -9,9 +10,15 @@ import sys
 from pathlib import Path
 
 from crossreg.command import new_parser, run
+from crossreg.fiducial.missing import add_missing_option, read_missing
 from crossreg.fiducial.parameters import add_options
 from crossreg.fiducial.sheet import read_sheet
-from crossreg.fiducial.summary import in_order_of_imaging, summaries_of_roi, write_summaries
+from crossreg.fiducial.summary import (
+    in_order_of_imaging,
+    missing_cycle,
+    summaries_of_roi,
+    write_summaries,
+)
 from crossreg.fiducial.tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, read_table
 
 
@@ -28,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
         "--local-shifts", type=Path, help="folder with tables ROI/CYCLE.ecsv, if any"
     )
     parser.add_argument("--output", type=Path, required=True, help="summary to write (.tsv)")
+    add_missing_option(parser)
     add_options(parser, ("fileNameRegExp",))
     return parser
 
@@ -44,13 +52,21 @@ def main(options: argparse.Namespace) -> None:
         [sample.path for sample in samples],
         options.fileNameRegExp,
     )
+    missing = read_missing(options.missing)
     cycles = []
     for name, _ in ordered:
+        if (options.roi, name) in missing:
+            continue
         table = f"{options.roi}/{name}.ecsv"
         row = read_table(options.global_shifts / table, GLOBAL_COLUMNS)[0]
         local = options.local_shifts
         cycles.append((name, row, read_table(local / table, LOCAL_COLUMNS) if local else None))
-    write_summaries(options.output, summaries_of_roi(options.roi, cycles))
+    known = {summary.cycle: summary for summary in summaries_of_roi(options.roi, cycles)}
+    summaries = [
+        known.get(name) or missing_cycle(options.roi, name, missing[options.roi, name])
+        for name, _ in ordered
+    ]
+    write_summaries(options.output, summaries)
 
 
 if __name__ == "__main__":

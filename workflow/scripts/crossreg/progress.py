@@ -25,19 +25,25 @@ class RunLog(logging.Filter):
     Progress becomes a line now and then, a failed job a line with its log; remarks about the
     scheduling and commands that failed are dropped (the job itself says why it failed). `tell`
     prints a line at a level of `logging`. While `is_dry_run` says so, Snakemake's own words stay:
-    they tell what would run.
+    they tell what would run. `targets` returns how many jobs only gather what the others made, as
+    the rule `all` does: they are not counted. `cycles` returns how many cycles are registered and
+    how many this run registers.
     """
 
     def __init__(
         self,
         tell: Callable[[int, str], None],
         is_dry_run: Callable[[], bool] = lambda: False,
+        targets: Callable[[], int] = lambda: 0,
+        cycles: Callable[[], tuple[int, int]] = lambda: (0, 0),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Start the clock."""
         super().__init__()
         self._tell, self._is_dry_run, self._clock = tell, is_dry_run, clock
+        self._targets, self._cycles = targets, cycles
         self._begun = self._told = clock()
+        self._ended = False
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether the record itself is shown."""
@@ -55,15 +61,23 @@ class RunLog(logging.Filter):
 
     def _progress(self, done: int, total: int) -> None:
         now = self._clock()
-        if now - self._told < INTERVAL_S and done < total:
+        if self._ended or (now - self._told < INTERVAL_S and done < total - self._targets()):
             return
-        self._told = now
-        self._tell(logging.INFO, progress_text(done, total, now - self._begun))
+        total -= self._targets()
+        self._told, self._ended = now, done >= total
+        text = progress_text(min(done, total), total, now - self._begun, self._cycles())
+        self._tell(logging.INFO, text)
 
 
-def progress_text(done: int, total: int, seconds: float) -> str:
-    """Return how much is done and how long the rest takes if it goes on like this."""
-    text = f"{time.strftime('%H:%M:%S')}  {done} of {total} jobs done ({100 * done // total} %)"
+def progress_text(done: int, total: int, seconds: float, cycles: tuple[int, int] = (0, 0)) -> str:
+    """Return how much is done and how long the rest takes if it goes on like this.
+
+    `cycles` are those registered and those to register.
+    """
+    text = time.strftime("%H:%M:%S  ")
+    if cycles[1]:
+        text += f"{cycles[0]} of {cycles[1]} cycles registered, "
+    text += f"{done} of {total} jobs done ({100 * done // max(total, 1)} %)"
     if 0 < done < total:
         text += f", about {duration(seconds * (total - done) / done)} to go"
     return text
@@ -99,30 +113,54 @@ def start_text(
 
 
 def summary_text(summaries: Sequence["CycleSummary"]) -> str:
-    """Return a table with a line a ROI: cycles, worst block, share borrowed, failed cycles."""
-    lines = [f"{'ROI':<8}{'cycles':>8}{'borrowed':>10}   {'worst block':<26}failed cycles"]
+    """Return a table with a line a ROI: cycles, worst block, share borrowed, failed cycles.
+
+    Cycles that could not be registered follow, each with the reason.
+    """
     rois = list(dict.fromkeys(cycle.roi for cycle in summaries))
+    by_roi = {roi: [cycle for cycle in summaries if cycle.roi == roi] for roi in rois}
+    worst = {roi: worst_block_text(cycles) for roi, cycles in by_roi.items()}
+    width = max(map(len, [*worst.values(), "worst block"])) + 3
+    lines = [
+        f"{'ROI':<8}{'cycles':>8}{'missing':>9}{'borrowed':>10}"
+        f"   {'worst block':<{width}}failed cycles"
+    ]
     for roi in rois[:MOST_ROWS]:
-        cycles = [cycle for cycle in summaries if cycle.roi == roi]
+        cycles = by_roi[roi]
         blocks = sum(cycle.blocks for cycle in cycles if not cycle.has_failed)
         borrowed = sum(cycle.borrowed for cycle in cycles)
         share = f"{100 * borrowed / blocks:.1f} %" if blocks else "-"
+        missing = sum(bool(cycle.missing) for cycle in cycles)
         failed = ", ".join(cycle.cycle for cycle in cycles if cycle.has_failed) or "none"
         lines.append(
-            f"{roi:<8}{len(cycles):>8}{share:>10}   {worst_block_text(cycles):<26}{failed}"
+            f"{roi:<8}{len(cycles):>8}{missing:>9}{share:>10}   {worst[roi]:<{width}}{failed}"
         )
     if len(rois) > MOST_ROWS:
         lines.append(f"... and {len(rois) - MOST_ROWS} more ROIs.")
-    return "\n".join(lines)
+    return "\n".join([*lines, *missing_lines(summaries)])
+
+
+def missing_lines(summaries: Sequence["CycleSummary"]) -> list[str]:
+    """Return a line for each cycle that could not be registered, the first of many."""
+    lines = [
+        f"MISSING: ROI {cycle.roi}, cycle {cycle.cycle}: {cycle.missing}"
+        for cycle in summaries
+        if cycle.missing
+    ]
+    rest = len(lines) - MOST_WARNINGS
+    return lines[:MOST_WARNINGS] + ([f"... and {rest} more."] if rest > 0 else [])
 
 
 def worst_block_text(cycles: Sequence["CycleSummary"]) -> str:
-    """Return the block of a ROI that is most out of the ordinary: of the worst cycle by blocks."""
-    matched = [cycle for cycle in cycles if cycle.worst_block and not cycle.has_failed]
+    """Return the block of a ROI that is most out of the ordinary, and how uncertain it is."""
+    matched = [cycle for cycle in cycles if cycle.worst_block]
     if not matched:
         return "-"
-    worst = max(matched, key=lambda cycle: (cycle.unusual, cycle.share_borrowed, cycle.quality))
-    return f"({worst.worst_block}) of {worst.cycle}"
+    worst = max(matched, key=lambda cycle: (bool(cycle.unusual), cycle.excess, cycle.worst_sigma))
+    return (
+        f"({worst.worst_block}) of {worst.cycle}: sigma {worst.worst_sigma:.2f},"
+        f" usually {worst.usual_sigma:.2f}"
+    )
 
 
 def warnings_text(warnings: Sequence[str]) -> str:

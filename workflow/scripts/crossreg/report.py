@@ -33,25 +33,35 @@ def page(template: str, **context: Any) -> str:
 
 
 def verdict(summaries: Sequence[CycleSummary]) -> dict[str, Any]:
-    """Return the sentence and the counts that the page opens with."""
-    failed = sum(cycle.has_failed for cycle in summaries)
-    suspicious = sum(bool(cycle.faults) and not cycle.has_failed for cycle in summaries)
+    """Return the counts that the page opens with, and what it says: parts of a sentence.
+
+    A part is a text and the cycles it is about, the worst first.
+    """
+    worst = worst_first(summaries)
+    failed = [cycle for cycle in worst if cycle.has_failed]
+    missing = [cycle for cycle in worst if cycle.missing]
+    suspicious = [cycle for cycle in worst if cycle.faults and cycle.has_shifts]
     counts = {
         name: sum(getattr(cycle, name) for cycle in summaries)
         for name in ("blocks", "measured", "borrowed", "failed")
     }
-    if failed:
-        verb = "does" if failed == 1 else "do"
-        sentence = f"{failed} of {len(summaries)} cycles {verb} not match the reference"
-    else:
-        sentence = f"All {len(summaries)} cycles match the reference"
-    if suspicious:
-        sentence += f"; {suspicious} {'deserves' if suspicious == 1 else 'deserve'} a look"
+    kinds = (
+        (failed, "does not match the reference", "do not match the reference"),
+        (missing, "could not be registered", "could not be registered"),
+        (suspicious, "deserves a look", "deserve a look"),
+    )
+    total = len(summaries)
+    parts = [] if failed or missing else [(f"All {total} cycles match the reference", [])]
+    for cycles, one, many in kinds:
+        if cycles:
+            count = str(len(cycles)) if parts else f"{len(cycles)} of {total} cycles"
+            parts.append((f"{count} {one if len(cycles) == 1 else many}", cycles))
     return {
-        "sentence": f"{sentence}.",
-        "level": "bad" if failed else "fair" if suspicious else "good",
+        "parts": parts,
+        "level": "bad" if failed or missing else "fair" if suspicious else "good",
         "rois": len({cycle.roi for cycle in summaries}),
-        "cycles": len(summaries),
+        "cycles": total,
+        "missing": len(missing),
         **counts,
     }
 
@@ -75,7 +85,9 @@ def matrix(summaries: Sequence[CycleSummary]) -> dict[str, Any]:
 
 
 def state_of(cycle: CycleSummary) -> str:
-    """Return the class of a cycle's cell: bad, fair or good."""
+    """Return the class of a cycle's cell: lost, bad, fair or good."""
+    if cycle.missing:
+        return "lost"
     if cycle.has_failed:
         return "bad"
     return "fair" if cycle.faults else "good"

@@ -13,8 +13,9 @@ from astropy.table import Row, Table
 
 from crossreg.files import read_text, write_text
 
-USUAL = 0.5
-"""Part of the cycles of a ROI that measure a block, above which the others should measure it."""
+USUAL = 0.75
+"""Part of the other cycles of a ROI that measure a block, above which a cycle should measure it:
+blocks with few fiducials are measured in some cycles and not in others."""
 SPREAD = (5, 95)
 """Percentiles of the blocks between which the spread of a drift lies."""
 LEAST_CYCLES = 5
@@ -30,9 +31,12 @@ class CycleSummary:
 
     z in kept planes, x along rows and y along columns in px. `low` and `high` are the SPREAD of
     the blocks. `unusual` counts blocks that are not measured here, but in most cycles of the
-    ROI; `worst_block` ("i, j") is the least confident of them, or of all. `quality` is the
-    median NRMSE in xy, `jump` the XY distance (px) to the drift of the nearer neighbouring
-    cycle, 0 where it is as usual. Values that there are not are NaN or empty.
+    ROI. `worst_block` ("i, j") is the one of them, or else of all measured and borrowed blocks,
+    whose shift is most uncertain beyond what is usual for this block in the ROI; `worst_sigma`
+    and `usual_sigma` are the largest of its three standard errors here and in the middle of the
+    ROI's cycles (px; z: kept planes). `quality` is the median NRMSE in xy, `jump` the XY distance
+    (px) to the drift of the nearer neighbouring cycle, 0 where it is as usual. `missing` says why
+    a cycle could not be registered. Values that there are not are NaN, 0 or empty.
     """
 
     roi: str
@@ -52,13 +56,26 @@ class CycleSummary:
     failed: int
     unusual: int
     worst_block: str
+    worst_sigma: float
+    usual_sigma: float
     quality: float
     jump: float
+    missing: str = ""
 
     @property
     def has_failed(self) -> bool:
         """Return whether the cycle does not match the reference."""
         return self.failed > 0
+
+    @property
+    def has_shifts(self) -> bool:
+        """Return whether the cycle was registered and matches the reference."""
+        return not (self.missing or self.has_failed)
+
+    @property
+    def excess(self) -> float:
+        """Return by how much the worst block is less certain than usual (px); 0 without blocks."""
+        return 0.0 if np.isnan(self.worst_sigma) else self.worst_sigma - self.usual_sigma
 
     @property
     def share_borrowed(self) -> float:
@@ -68,6 +85,8 @@ class CycleSummary:
     @property
     def faults(self) -> str:
         """Return in words what is wrong with the cycle; empty if nothing is."""
+        if self.missing:
+            return f"not registered: {self.missing}"
         if self.has_failed:
             return "does not match the reference: all blocks failed"
         found = []
@@ -105,11 +124,10 @@ def summaries_of_roi(
 ) -> list[CycleSummary]:
     """Return the summaries of a ROI's cycles (name, row of global shift, table of local shifts).
 
-    The cycles are in the order of imaging; there is no table without a local step.
+    The cycles are in the order of imaging; there is no table without a local step. Cycles that
+    could not be registered are left out: see `missing_cycle`.
     """
-    measured = [np.asarray(table["status"]) == "measured" for *_, table in cycles if table]
-    matched = [blocks for blocks in measured if blocks.any()]
-    usual = np.mean(matched or measured, axis=0) > USUAL if measured else None
+    usual = _usual_blocks([table for *_, table in cycles if table])
     values = [
         _from_blocks(row, table, usual) if table else _from_global_shift(row)
         for _, row, table in cycles
@@ -119,6 +137,13 @@ def summaries_of_roi(
         CycleSummary(roi=roi, cycle=name, jump=float(jump), **part)
         for (name, *_), part, jump in zip(cycles, values, jumps, strict=True)
     ]
+
+
+def missing_cycle(roi: str, cycle: str, reason: str) -> CycleSummary:
+    """Return the summary of a cycle that could not be registered, and why."""
+    empty = {"str": "", "int": 0, "float": float("nan")}
+    values = {field.name: empty[field.type.__name__] for field in fields(CycleSummary)}
+    return CycleSummary(**values | {"roi": roi, "cycle": cycle, "jump": 0.0, "missing": reason})
 
 
 def jumps_of(drifts_xy: Sequence[tuple[float, float]]) -> np.ndarray:
@@ -147,9 +172,10 @@ def worst_first(summaries: Sequence[CycleSummary]) -> list[CycleSummary]:
     """Return the summaries from the worst to the best cycle."""
 
     def badness(cycle: CycleSummary) -> tuple[float, ...]:
+        lost = 2.0 if cycle.missing else float(cycle.has_failed)
         unusual = cycle.unusual / cycle.blocks if cycle.blocks else 0.0
-        quality = np.nan_to_num(cycle.quality)
-        return float(cycle.has_failed), unusual, cycle.jump, cycle.share_borrowed, float(quality)
+        quality = float(np.nan_to_num(cycle.quality))
+        return lost, unusual, cycle.jump, cycle.share_borrowed, quality
 
     return sorted(summaries, key=badness, reverse=True)
 
@@ -180,10 +206,35 @@ def _from_global_shift(row: Row) -> dict[str, Any]:
     drift |= {f"{kind}_y": y for kind in ("drift", "low", "high")}
     drift |= {f"{kind}_z": float("nan") for kind in ("drift", "low", "high")}
     counts = dict.fromkeys(("blocks", "measured", "borrowed", "failed", "unusual"), 0)
-    return drift | counts | {"worst_block": "", "quality": float("nan")}
+    nothing = dict.fromkeys(("worst_sigma", "usual_sigma", "quality"), float("nan"))
+    return drift | counts | nothing | {"worst_block": ""}
 
 
-def _from_blocks(row: Row, table: Table, usual: np.ndarray) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Usual:
+    """Of each block of a ROI: how many of its `cycles` measure it, and its usual largest sigma."""
+
+    cycles: int
+    measured: np.ndarray
+    sigma: np.ndarray
+
+
+def _usual_blocks(tables: Sequence[Table]) -> _Usual | None:
+    """Return what is usual in the cycles of a ROI that match, or in all if none does."""
+    matched = [table for table in tables if (np.asarray(table["status"]) == "measured").any()]
+    if not tables:
+        return None
+    measured = [np.asarray(table["status"]) == "measured" for table in matched or tables]
+    sigma = np.median([_largest_sigma(table) for table in matched or tables], axis=0)
+    return _Usual(len(measured), np.sum(measured, axis=0), sigma)
+
+
+def _largest_sigma(table: Table) -> np.ndarray:
+    """Return the largest of each block's three standard errors."""
+    return np.max([np.asarray(table[f"sigma_{axis}"], dtype=float) for axis in "zxy"], axis=0)
+
+
+def _from_blocks(row: Row, table: Table, usual: _Usual) -> dict[str, Any]:
     """Return the values of a cycle from its blocks."""
     start = {"z": 0.0, "x": float(row["shift_x"]), "y": float(row["shift_y"])}
     status = np.asarray(table["status"])
@@ -194,17 +245,30 @@ def _from_blocks(row: Row, table: Table, usual: np.ndarray) -> dict[str, Any]:
         drift[f"drift_{axis}"] = float(np.median(total))
         low, high = np.percentile(total, SPREAD) if np.isfinite(total).all() else (np.nan, np.nan)
         drift |= {f"low_{axis}": float(low), f"high_{axis}": float(high)}
-    unusual = usual & (status == "borrowed")
-    among = unusual if unusual.any() else usual if usual.any() else np.ones(len(status), bool)
-    confidence = np.where(among, np.nan_to_num(np.asarray(table["confidence"])), np.inf)
-    worst = table[int(np.argmin(confidence))]
+    others = max(usual.cycles - int((status == "measured").any()), 1)
+    unusual = (usual.measured > USUAL * others) & (status == "borrowed")
     return (
         drift
         | counts
+        | _worst_block(table, usual, unusual if unusual.any() else status != "failed")
         | {
             "blocks": len(status),
             "unusual": int(unusual.sum()),
-            "worst_block": f"{worst['block_i']}, {worst['block_j']}",
             "quality": float(np.median(np.asarray(table["quality_xy"]))),
         }
     )
+
+
+def _worst_block(table: Table, usual: _Usual, among: np.ndarray) -> dict[str, Any]:
+    """Return the block whose standard error is most above what is usual for it, and both."""
+    if not among.any():
+        return {"worst_block": "", "worst_sigma": float("nan"), "usual_sigma": float("nan")}
+    sigma = _largest_sigma(table)
+    # A ROI with one cycle has nothing else that is usual: then the largest error counts.
+    places = np.flatnonzero(among)
+    worst = places[np.lexsort((sigma[places], (sigma - usual.sigma)[places]))[-1]]
+    return {
+        "worst_block": f"{table['block_i'][worst]}, {table['block_j'][worst]}",
+        "worst_sigma": float(sigma[worst]),
+        "usual_sigma": float(usual.sigma[worst]),
+    }

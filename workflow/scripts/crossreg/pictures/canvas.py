@@ -21,7 +21,11 @@ LARGEST = (14.0, 9.0)
 SHIFT_COLOURS = "RdBu_r"
 VALUE_COLOURS = "viridis"
 MISSING_COLOUR = "0.85"
-HATCHES = {"borrowed": "////", "failed": "xxxx"}
+HATCHES = {"borrowed": "////", "failed": "xxxx", "missing": "...."}
+BAR_MARGIN = 0.1
+"""Inches between a scale bar and the border of its image."""
+BESIDE_BAR = 4.5
+"""Points from the middle of a scale bar to its text, so that neither covers the other."""
 OUTLIER_COLOUR = "#d55e00"
 """Vermillion of the palette of Okabe and Ito, which colour-blind people tell from blue."""
 STYLE = {
@@ -106,20 +110,30 @@ def scale_bar(axes: Axes, unit_um: float, vertical: bool = False) -> None:
     span = abs(limits[1] - limits[0])
     length = round_length(span * unit_um * (0.5 if vertical else 0.25))
     part = length / unit_um / span
-    ends = ([0.96, 0.96], [0.12, 0.12 + part]) if vertical else ([0.96 - part, 0.96], [0.05, 0.05])
+    box = axes.get_position()
+    full_width, full_height = axes.figure.get_size_inches()
+    right = 1 - BAR_MARGIN / (box.width * full_width)
+    bottom = BAR_MARGIN / (box.height * full_height)
+    ends = (
+        ([right, right], [bottom, bottom + part])
+        if vertical
+        else ([right - part, right], [bottom, bottom])
+    )
     style = {"transform": axes.transAxes, "clip_on": False, "solid_capstyle": "butt"}
     axes.plot(*ends, color="black", linewidth=5, **style)
     axes.plot(*ends, color="white", linewidth=3, **style)
-    place, align = (
-        ((0.945, 0.12 + part / 2), ("right", "center"))
+    place, offset, align = (
+        ((right, bottom + part / 2), (-BESIDE_BAR, 0), ("right", "center"))
         if vertical
-        else ((0.96, 0.065), ("right", "bottom"))
+        else ((right, bottom), (0, BESIDE_BAR), ("right", "bottom"))
     )
-    axes.text(
-        *place,
+    axes.annotate(
         f"{length:g} µm",
+        place,
+        xycoords="axes fraction",
+        xytext=offset,
+        textcoords="offset points",
         color="white",
-        transform=axes.transAxes,
         ha=align[0],
         va=align[1],
         fontsize=FONT_SIZE - 1,

@@ -22,7 +22,8 @@ def drift_figure(
 ) -> Figure:
     """Return the picture of a ROI's cycles, in the order of imaging, in um."""
     units = {"x": pixel_um, "y": pixel_um, "z": plane_um}
-    if all(np.isnan(cycle.drift_z) for cycle in summaries):
+    # Without a local step there is no z.
+    if all(np.isnan(cycle.drift_z) for cycle in summaries if not cycle.missing):
         del units["z"]
     width = float(np.clip(INCHES_PER_CYCLE * len(summaries), NARROWEST, WIDEST))
     height = HEADER + len(units) * (HEIGHT + GAP) + BELOW - GAP
@@ -31,7 +32,7 @@ def drift_figure(
         0.15 / figure.get_figwidth(),
         1 - 0.4 / height,
         "point: median of the blocks    bar: 5 to 95 % of the blocks\n"
-        "named in orange: far from the neighbouring cycles, or failed",
+        "named in orange: far from the neighbouring cycles, failed, or missing",
         va="top",
     )
     for index, (axis, unit) in enumerate(units.items()):
@@ -64,9 +65,10 @@ def draw_axis(axes: Axes, summaries: Sequence[CycleSummary], axis: str, unit: fl
     axes.set_xlim(-0.7, len(summaries) - 0.3)
     axes.margins(y=0.25)
     for place, cycle in enumerate(summaries):
-        if cycle.has_failed:
+        if not cycle.has_shifts:
             axes.axvspan(place - 0.5, place + 0.5, color=OUTLIER_COLOUR, alpha=0.25, linewidth=0)
-            label, at = f"{cycle.cycle} failed", (place, 0.04)
+            word = "missing" if cycle.missing else "failed"
+            label, at = f"{cycle.cycle} {word}", (place, 0.04)
             where = axes.get_xaxis_transform()
         elif cycle.jump:
             axes.plot(place, middle[place], "o", color=OUTLIER_COLOUR, markersize=6)
@@ -79,7 +81,7 @@ def draw_axis(axes: Axes, summaries: Sequence[CycleSummary], axis: str, unit: fl
             xycoords=where,
             xytext=(0, 6),
             textcoords="offset points",
-            rotation=90 if cycle.has_failed else 0,
+            rotation=0 if cycle.has_shifts else 90,
             ha="center",
             va="bottom",
             fontsize=FONT_SIZE - 1,

@@ -23,9 +23,10 @@ LEFT, HEADER, ABOVE, BELOW, RIGHT = 0.9, 0.75, 0.35, 0.75, 1.3
 MARKED = 10
 """Worst cycles that are numbered."""
 DARK_COLOURS = "magma"
-SMALLEST_SCALE = {"Share of borrowed blocks": 0.1}
-"""End of a map's colour scale at least: smaller values look small. Of others, what is not 0."""
-SMALLEST = 1e-3
+DRIFT, SHARE, QUALITY = "Drift in XY [µm]", "Share of borrowed blocks", "Median NRMSE in XY"
+SMALLEST_SCALE = {DRIFT: 5.0, SHARE: 0.5, QUALITY: 1.5}
+"""End of a map's colour scale at least, so that all is dark where all is well: drifts of some um
+and blocks without fiducials are usual, and so is an NRMSE of about 0.5."""
 
 
 def heat_maps_figure(
@@ -33,13 +34,11 @@ def heat_maps_figure(
 ) -> Figure:
     """Return the maps of drift, share of borrowed blocks and quality; `cycles` in their order."""
     rois = sorted({cycle.roi for cycle in summaries})
-    maps = [
-        ("Drift in XY [µm]", values_of(summaries, rois, cycles, lambda c: drift_um(c, pixel_um)))
-    ]
+    maps = [(DRIFT, values_of(summaries, rois, cycles, lambda c: drift_um(c, pixel_um)))]
     if any(cycle.blocks for cycle in summaries):
         maps += [
-            ("Share of borrowed blocks", values_of(summaries, rois, cycles, _share)),
-            ("Median NRMSE in XY", values_of(summaries, rois, cycles, lambda c: c.quality)),
+            (SHARE, values_of(summaries, rois, cycles, _share)),
+            (QUALITY, values_of(summaries, rois, cycles, lambda c: c.quality)),
         ]
     width = float(np.clip(CELL * len(cycles), NARROWEST, WIDEST))
     height = float(np.clip(CELL * len(rois), 2 * CELL, TALLEST))
@@ -48,7 +47,7 @@ def heat_maps_figure(
     figure.text(
         0.15 / figure.get_figwidth(),
         1 - 0.4 / figure.get_figheight(),
-        "1 to 10: the worst cycles    crosses: failed    grey: no such cycle",
+        "1 to 10: the worst cycles    crosses: failed    dots: not registered\ngrey: no value",
         va="top",
     )
     for index, (title, values) in enumerate(maps):
@@ -83,9 +82,7 @@ def worst_of(summaries: Sequence[CycleSummary]) -> list[CycleSummary]:
 def draw_heat_map(axes: Axes, values: np.ndarray, title: str, width: float) -> None:
     """Draw values (ROI, cycle) from 0 on, with a colour bar."""
     palette = mpl.colormaps[DARK_COLOURS].with_extremes(bad=MISSING_COLOUR)
-    highest = max(
-        float(values[np.isfinite(values)].max(initial=0)), SMALLEST_SCALE.get(title, SMALLEST)
-    )
+    highest = max(float(values[np.isfinite(values)].max(initial=0)), SMALLEST_SCALE[title])
     drawn = axes.imshow(values, cmap=palette, vmin=0, vmax=highest, aspect="auto")
     axes.set_title(title, loc="left", pad=4)
     axes.figure.colorbar(drawn, cax=axes.inset_axes((1 + 0.1 / width, 0, 0.15 / width, 1)))
@@ -106,11 +103,13 @@ def name_ticks(
 def mark(
     axes: Axes, summaries: Sequence[CycleSummary], rois: Sequence[str], cycles: Sequence[str]
 ) -> None:
-    """Hatch failed cycles and number the worst ones."""
+    """Hatch failed and missing cycles and number the worst ones."""
     status = np.full((len(rois), len(cycles)), "measured")
     for cycle in summaries:
         if cycle.has_failed:
             status[rois.index(cycle.roi), cycles.index(cycle.cycle)] = "failed"
+        elif cycle.missing:
+            status[rois.index(cycle.roi), cycles.index(cycle.cycle)] = "missing"
     hatch_blocks(axes, status)
     for rank, cycle in enumerate(worst_of(summaries), start=1):
         axes.text(
@@ -127,4 +126,4 @@ def mark(
 
 
 def _share(cycle: CycleSummary) -> float:
-    return float("nan") if cycle.has_failed else cycle.share_borrowed
+    return cycle.share_borrowed if cycle.has_shifts else float("nan")
