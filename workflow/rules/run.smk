@@ -134,7 +134,7 @@ def made(job):
     workflow.persistence.started(job)
     if subprocess.run(command, shell=True).returncode:
         return False
-    if job.rule.name in MERGED_TABLES:
+    if missing and job.rule.name in MERGED_TABLES:
         names = ", ".join(f"ROI {roi} {cycle}" for roi, cycle in sorted(missing)[:10])
         logger.error(f"{job.output[0]} lacks {len(missing)} cycles ({names}); it says why.")
     return True
