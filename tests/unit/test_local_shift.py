@@ -49,6 +49,29 @@ def test_single_planes_have_no_shift_in_z() -> None:
     assert np.abs(found.shift_zyx[..., 1:] - (-0.4, -0.25)).max() < 0.15
 
 
+@pytest.mark.parametrize("planes", [6, 8, 12])
+@pytest.mark.parametrize("shift_z", [0.0, 0.8])
+def test_thin_stacks_whose_ends_cut_spots(planes: int, shift_z: float) -> None:
+    shape = (planes, 256, 256)
+    beyond = (planes + 8, 256, 256)
+    positions = spot_positions(beyond, 480, seed=1) - (4, 0, 0)
+    shift = np.array([shift_z, -3.4, 2.7])
+    found = registered(
+        drawn(shape, positions, 20, 2), drawn(shape, positions - shift, 20, 3), (-3.0, 3.0)
+    )
+    error = found.shift_zyx - (shift_z, -0.4, -0.3)
+    assert np.sqrt(np.mean(error**2, axis=(0, 1))).max() < 0.15
+    assert np.abs(error).max() < 0.5
+
+
+def test_the_shift_in_z_of_stacks_of_few_planes_is_uncertain() -> None:
+    reference, cycle = pair((0.8, *SHIFT[1:]))
+    found = registered(reference[8:12], cycle[8:12], SHIFT[1:])
+    assert found.sigma_zyx[..., 0].min() >= 0.5
+    assert np.abs(found.shift_zyx[..., 0] - 0.8).max() < 2 * found.sigma_zyx[..., 0].min()
+    assert np.abs(found.shift_zyx[..., 1:]).max() < 0.5
+
+
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])
 def test_other_types_of_pixels(kind: type) -> None:
     reference, cycle = ((stack // 4).astype(kind) for stack in pair(SHIFT))

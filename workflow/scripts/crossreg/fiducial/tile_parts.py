@@ -16,8 +16,11 @@ LEAST_SIZE = 6
 """Edge (bins) below which what both stacks show of a tile holds too little."""
 TAPERED_PLANES = 2
 """Planes of the taper at both ends of a stack."""
-PLANES_TO_TAPER = 8
-"""Planes below which a taper would leave too little."""
+PLANES_A_TAPERED = 4
+"""Planes for each plane of the taper: more of it would leave too little of thin stacks."""
+THIN = 16
+"""Planes below which the ends of a stack are kept apart: what the one cuts must not meet the other
+in a circular correlation."""
 TAPERED = 4
 """The cosine edge of a tile takes one part in so many of its length."""
 STRUCTURE = 2.0
@@ -60,7 +63,7 @@ class TileParts:
     def edges(self) -> np.ndarray:
         """Return the lengths (m, 3) of the tapers along z, y, x."""
         edges = self.seen // TAPERED
-        edges[:, 0] = np.where(self.seen[:, 0] < PLANES_TO_TAPER, 0, TAPERED_PLANES)
+        edges[:, 0] = np.minimum(self.seen[:, 0] // PLANES_A_TAPERED, TAPERED_PLANES)
         return edges
 
     @cached_property
@@ -103,7 +106,10 @@ def tile_parts(
     enough = (seen[:, 1:] >= LEAST_SIZE).all(axis=1) & (seen[:, 0] >= min(2, len(reference)))
     seen = np.where(enough[:, None], seen, 0)
     depths = len(reference), len(cycle)
-    sizes = max(depths), *map(int, (last - first)[:, 1:].max(axis=0))
+    planes = max(depths)
+    if planes < THIN:
+        planes += min(depths) // 2
+    sizes = planes, *map(int, (last - first)[:, 1:].max(axis=0))
     shape = (scipy.fft.next_fast_len(size, real=True) for size in sizes)
     parts = np.zeros((2, len(seen), *shape), dtype=np.float32)
     for stack, into, origin in ((reference, parts[0], start), (cycle, parts[1], start - moved)):
