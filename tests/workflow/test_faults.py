@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from crossreg.fiducial.tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, read_table
-from experiment import TIMEOUT_S, Experiment
+from experiment import TIMEOUT_S, Experiment, write_stack
 
 
 def read_merged(experiment):
@@ -160,6 +160,36 @@ def wait_for(path, seconds=60):
         time.sleep(0.05)
 
 
+def test_images_that_vanish_or_change_during_a_run_are_made_up_for_by_the_next(finished, tmp_path):
+    experiment = finished.copy(tmp_path / "moving")
+    shutil.rmtree(experiment.results)
+    write_stack(experiment.image("001", "RT1"), "001", "RT1", seed=5)
+    run = experiment.start()
+    # The first job starts: all inputs have been looked for, no cycle has been read.
+    while not list(experiment.results.glob("logs/reference_*/*.log")):
+        assert run.poll() is None
+        time.sleep(0.02)
+    experiment.image("001", "RT2").unlink()
+    # As while it is still being copied.
+    cut(experiment.image("002", "RT1"))
+    # Registered already when it is replaced, and by a file with an older time stamp.
+    wait_for(experiment.results / "register_local" / "001" / "RT1.ecsv", TIMEOUT_S)
+    shutil.copy2(finished.image("001", "RT1"), experiment.image("001", "RT1"))
+    printed = run.communicate(timeout=TIMEOUT_S)[0]
+    assert run.returncode != 0
+    assert "Traceback" not in printed
+    for table in read_merged(experiment):
+        reasons = {(lost["ROI"], lost["label"]): lost["reason"] for lost in table.meta["missing"]}
+        assert set(reasons) == {("001", "RT2"), ("002", "RT1")}
+        assert all(f"_{cycle}_{roi}_ROI" in reasons[roi, cycle] for roi, cycle in reasons)
+    # The late files are there at last.
+    for roi, cycle in reasons:
+        shutil.copy2(finished.image(roi, cycle), experiment.image(roi, cycle))
+    experiment.succeed()
+    assert experiment.tables() == finished.tables()
+    assert experiment.leftovers() == []
+
+
 def test_odd_folders_a_plain_locale_links_and_read_only_images_change_nothing(finished, tmp_path):
     experiment = finished.copy(tmp_path / "Zellkern ü '日本'" / "run 1")
     shutil.rmtree(experiment.results)
@@ -190,6 +220,21 @@ def test_full_disk_is_told_in_one_sentence_and_leaves_no_half_table(finished, tm
         subprocess.run(["umount", str(experiment.results)], check=True)
     experiment.succeed()
     assert experiment.tables() == finished.tables()
+
+
+def test_read_only_results_are_told_in_one_sentence(fresh):
+    fresh.results.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(fresh.results)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a read-only file system cannot be mounted here: that needs root")
+    try:
+        done = fresh.snakemake()
+    finally:
+        subprocess.run(["umount", str(fresh.results)], check=True)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    (told,) = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
+    assert "no permission; make it accessible or choose another place." in told
 
 
 def test_results_folder_that_cannot_be_written_is_told_in_one_sentence(finished, tmp_path):
