@@ -36,17 +36,32 @@ def snakemake(
     *arguments: object, folder: Path, snakefile: Path = REPOSITORY / "Snakefile"
 ) -> subprocess.CompletedProcess[str]:
     """Run snakemake on 2 cores in `folder`; return its status and all that it printed."""
+    process = start_snakemake(*arguments, folder=folder, snakefile=snakefile)
+    try:
+        printed = process.communicate(timeout=600)[0]
+    except BaseException:
+        process.kill()
+        raise
+    return subprocess.CompletedProcess(process.args, process.returncode, printed)
+
+
+def start_snakemake(
+    *arguments: object,
+    folder: Path,
+    snakefile: Path = REPOSITORY / "Snakefile",
+    env: dict[str, str] | None = None,
+) -> subprocess.Popen[str]:
+    """Start snakemake on 2 cores in `folder`; return its process, all it prints in one pipe."""
     program = [sys.executable, "-m", "snakemake", "--cores", "2", "--snakefile", snakefile]
     # A run started by pytest must not think that it is a test of Snakemake itself.
     environment = {name: value for name, value in os.environ.items() if "PYTEST" not in name}
-    return subprocess.run(
+    return subprocess.Popen(
         [str(word) for word in (*program, *arguments)],
         cwd=folder,
-        env=environment,
+        env=environment | (env or {}),
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=600,
     )
 
 

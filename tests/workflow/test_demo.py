@@ -4,22 +4,12 @@ import csv
 import subprocess
 
 import numpy as np
-import pytest
 
 from crossreg.fiducial.tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, read_table
 from snakemake_runs import REPOSITORY, copied_files, copy_of_the_repository, snakemake
 
 ROIS, CYCLES = (1, 2), ("DAPI", "RT1", "RT2")
 BLOCKS = [(i, j) for i in range(3) for j in range(4)]
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    """Return the folder and the output of one run of the demo."""
-    folder = copy_of_the_repository(tmp_path_factory.mktemp("repository with space"))
-    run = snakemake(folder=folder, snakefile=folder / "Snakefile")
-    assert run.returncode == 0, run.stdout
-    return folder, run.stdout
 
 
 def planted_shifts(folder):

@@ -198,6 +198,30 @@ def wait_for(path, seconds=60):
         time.sleep(0.05)
 
 
+def started(experiment):
+    """Return a run whose first job starts: all inputs were looked for, no cycle has been read."""
+    run = experiment.start()
+    while not list(experiment.results.glob("logs/reference_*/*.log")):
+        assert run.poll() is None
+        time.sleep(0.02)
+    return run
+
+
+def test_image_that_vanishes_during_a_run_is_named_and_may_come_back_late(fresh):
+    image = fresh.image("001", "RT2")
+    kept = image.read_bytes()
+    run = started(fresh)
+    image.unlink()
+    printed = run.communicate(timeout=TIMEOUT_S)[0]
+    assert run.returncode != 0
+    assert "Traceback" not in printed
+    assert image.name in printed
+    image.write_bytes(kept)
+    fresh.succeed()
+    assert fresh.pending() == set()
+    assert all("missing" not in table.meta for table in read_merged(fresh))
+
+
 def test_odd_folders_a_plain_locale_links_and_read_only_images_change_nothing(finished, tmp_path):
     experiment = finished.copy(tmp_path / "Zellkern ü '日本'" / "run 1")
     shutil.rmtree(experiment.results)
@@ -228,6 +252,21 @@ def test_full_disk_is_told_in_one_sentence_and_leaves_no_half_table(finished, tm
         subprocess.run(["umount", str(experiment.results)], check=True)
     experiment.succeed()
     assert experiment.tables() == finished.tables()
+
+
+def test_read_only_results_are_told_in_one_sentence(fresh):
+    fresh.results.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(fresh.results)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a read-only file system cannot be mounted here: that needs root")
+    try:
+        done = fresh.snakemake()
+    finally:
+        subprocess.run(["umount", str(fresh.results)], check=True)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    (told,) = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
+    assert "no permission; make it accessible or choose another place." in told
 
 
 def test_results_folder_that_cannot_be_written_is_told_in_one_sentence(finished, tmp_path):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from experiment import REPOSITORY, make_experiment
 from slurm_cluster import Cluster, reason_against, wait_until
+from snakemake_runs import REPOSITORY, copy_of_the_repository, snakemake, start_snakemake
 
 TABLES = (
     "results/register_global.ecsv",
@@ -39,35 +39,37 @@ def cluster():
     shutil.rmtree(folder)
 
 
-def test_cancelled_and_too_large_jobs_are_repeated_and_the_tables_equal_a_local_run(
-    cluster, finished, tmp_path
+def test_cancelled_and_too_large_jobs_are_repeated_and_the_demo_equals_a_local_run(
+    cluster, demo, tmp_path
 ):
-    experiment = make_experiment(tmp_path / "on_slurm")
+    folder = copy_of_the_repository(tmp_path / "on_slurm")
+    place = {"folder": folder, "snakefile": folder / "Snakefile"}
     # The first attempt of the local steps gets less memory than Python itself needs.
     little = "register_local:mem_mb=100 if attempt == 1 else 1000"
-    process = experiment.start(
-        *PROFILE, "--set-resources", little, "--", *TABLES, env=cluster.environment
+    process = start_snakemake(
+        *PROFILE, "--set-resources", little, "--", *TABLES, **place, env=cluster.environment
     )
     cancelled = cancel_one(cluster, "rule_register_global")
-    printed = process.communicate(timeout=280)[0]
+    printed = process.communicate(timeout=600)[0]
     assert process.returncode == 0, printed
-    assert experiment.tables() == {name: finished.tables()[name] for name in experiment.tables()}
-    assert len(experiment.tables()) == len(TABLES)
+    local, _ = demo
+    for name in TABLES:
+        assert (folder / name).read_bytes() == (local / name).read_bytes()
     assert cancelled in printed
     repeated = printed.count("Trying to restart job")
-    # One cancelled cycle, and four over their memory.
-    assert repeated == 5, printed
+    # One cancelled cycle, and six over their memory.
+    assert repeated == 7, printed
     # First attempts ask for little, repeated ones for more. How many share a submission depends on
     # how many are ready at once: the cycle of the cancelled job comes later than the others.
     memory = submitted_memory(cluster, "rule_register_local")
     assert memory[0] == 100
     assert memory[-1] == 1000
     assert set(memory) == {100, 1000}
-    # 2 + 2 references, 4 + 4 cycles, 2 merges; 5 of them twice: 19 jobs, in arrays.
-    assert len(cluster.submissions.read_text().splitlines()) < 19
-    assert experiment.leftovers() == []
+    # 2 times images, 2 + 2 references, 6 + 6 cycles, 2 merges; 7 of them twice: 27 jobs, in arrays.
+    assert len(cluster.submissions.read_text().splitlines()) < 20
+    assert list(folder.rglob(".unfinished-*")) == []
     # Without SLURM there is nothing left to do: it recorded what a local run records.
-    assert "Nothing to be done" in experiment.succeed("--", *TABLES)
+    assert "Nothing to be done" in snakemake("--", *TABLES, **place).stdout
 
 
 def cancel_one(cluster, comment) -> str:

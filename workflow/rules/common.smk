@@ -10,12 +10,19 @@ SCRIPTS = REPOSITORY / "workflow" / "scripts"
 ENVIRONMENT = str(REPOSITORY / "envs" / "crossreg.yaml")
 sys.path.insert(0, str(SCRIPTS))
 
+from crossreg.array_tasks import own_command
 from crossreg.code_hash import code_hash
 from crossreg.configuration_file import check_keys_stand_once
 from crossreg.errors import UserError
 from crossreg.fiducial.discovery import check_path
 from crossreg.files import read_json
 from crossreg.schema import checked
+
+ARRAY_TASK = own_command(sys.argv, os.environ)
+if ARRAY_TASK:
+    # This process was started as another job of the same array.
+    sys.stdout.flush()
+    os.execvp("sh", ["sh", "-c", ARRAY_TASK])
 
 # Inside a conda environment `python` is the right one; otherwise it is the one that runs now,
 # which need not be the first on the PATH.
