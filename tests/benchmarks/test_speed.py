@@ -17,7 +17,9 @@ def test_binning_by_two_leaves_the_planted_planes():
 def test_every_measurement_runs_on_files_and_reports_seconds_and_memory(tmp_path):
     speed.job("make", tmp_path, 60, 128, 64)
     assert tifffile.imread(tmp_path / speed_job.CYCLE).shape == (60, 128, 128)
-    ours, limit = speed.measure(speed.Case(60, 128, 64), tmp_path, threads=1, repeats=1)
+    found = speed.measure(speed.Case(60, 128, 64), tmp_path, rounds=1)
+    assert set(found) == {(name, n) for name in ("ours", "limit") for n in speed.THREADS}
+    ours, limit = found["ours", 1], found["limit", 1]
     assert ours["table"].count("RT1") >= 4  # a row a block
     assert 0 < ours["reading"] < ours["seconds"] < 60
     assert 0 < limit["seconds"] < ours["seconds"]
