@@ -9,6 +9,9 @@ SPOT_SIGMA = 1.0
 BACKGROUND_SIGMA = 3.0
 """Gaussian scale (px) above which structure counts as background: three spots wide."""
 
+TAPERED = 8
+"""The cosine edge of an image or block takes one part in so many of its length."""
+
 
 def band_pass(shape: tuple[int, ...], pixel: float = 1.0) -> np.ndarray:
     """Return the difference of two Gaussians as a factor on the spectrum of `scipy.fft.rfftn`.
@@ -59,3 +62,9 @@ def taper(
     position = np.arange(1, (int(size.max()) if length is None else length) + 1) - offset
     rise = np.minimum(position, size + 1 - position) / (edge + 1)
     return np.square(np.sin(np.pi / 2 * np.maximum(np.minimum(rise, 1), 0))).astype(np.float32)
+
+
+def window(shape: tuple[int, int]) -> np.ndarray:
+    """Return the taper of an image (Y, X), with cosine edges of one part in TAPERED."""
+    y, x = (taper(size, size // TAPERED) for size in shape)
+    return y[:, None] * x

@@ -9,7 +9,7 @@ import scipy.ndimage
 from threadpoolctl import threadpool_limits
 
 from crossreg.fiducial import smooth_field
-from crossreg.fiducial.band_pass import band_pass, taper
+from crossreg.fiducial.band_pass import band_pass, window
 from crossreg.fiducial.blocks import Block, block_grid, centre_yx, seen_by_both
 from crossreg.fiducial.consensus import agreeing_blocks
 from crossreg.fiducial.peak import sub_pixel_peak
@@ -23,8 +23,6 @@ CLIP = 8.0
 pieces of dirt must not outweigh all others."""
 NORMAL_MEDIAN = 0.6745
 """Median of the absolute value of a normal variable of standard deviation 1."""
-TAPERED = 8
-"""The cosine edge of an image takes one part in so many of its length."""
 BEYOND_OPTICS = 0.4
 """Frequency (cycles per px) from which on spots show nothing: what two images share there is
 the camera's pattern, which is the same at all frequencies."""
@@ -109,11 +107,6 @@ def global_shift(
     return GlobalShift((float(shift[0]), float(shift[1])), error, 0.0, whole.height)
 
 
-def _window(shape: tuple[int, int]) -> np.ndarray:
-    y, x = (taper(size, size // TAPERED) for size in shape)
-    return y[:, None] * x
-
-
 def _highest(correlation: np.ndarray) -> tuple[np.ndarray, float]:
     """Return (shift (2,), height in standard deviations) of the highest peak of a map."""
     spread = float(np.sqrt(np.mean(np.square(correlation))))
@@ -146,11 +139,11 @@ def _peak(
     within PROBE_REACH. `pattern` is the variance of the camera's pattern, where larger images
     have shown it.
     """
-    shape, window = reference.shape, _window(reference.shape)
-    spectra = [scipy.fft.rfft2(image * window) * band_pass(shape) for image in (reference, cycle)]
+    shape, tapered = reference.shape, window(reference.shape)
+    spectra = [scipy.fft.rfft2(image * tapered) * band_pass(shape) for image in (reference, cycle)]
     cross = spectra[0] * np.conj(spectra[1])
     phase = _pattern_phase(shape, moved_yx)
-    energy = float(np.square(window).sum())
+    energy = float(np.square(tapered).sum())
     if pattern is None:
         pattern = _pattern_power(cross, shape, phase) / energy
     shared = np.float32(pattern * energy) * np.square(band_pass(shape)) * phase

@@ -13,7 +13,7 @@ import scipy.fft
 import scipy.ndimage
 from scipy.stats import poisson
 
-from crossreg.fiducial.band_pass import band_pass, taper
+from crossreg.fiducial.band_pass import band_pass, window
 from crossreg.fiducial.blocks import Block, block_grid, centre_yx
 from crossreg.fiducial.consensus import affine_fit
 
@@ -23,8 +23,6 @@ SMALLEST = 64
 """Edge (px) of the smallest probe."""
 BIN = 2
 """Edge (px) of a binned pixel: probes need not be precise."""
-TAPERED = 8
-"""The cosine edge of an image takes one part in so many of its length."""
 PEAKS = 10
 """Peaks that a probe offers: bright dirt may hide what it shares with the cycle."""
 CELL = 8
@@ -58,7 +56,7 @@ def probed_shift(reference: np.ndarray, cycle: np.ndarray, pool: Executor) -> np
     shape = reference.shape
     probes = block_grid(shape, size // BIN)
     weights = band_pass(shape, float(BIN))
-    target = scipy.fft.rfft2(cycle * _window(shape)) * weights
+    target = scipy.fft.rfft2(cycle * window(shape)) * weights
     energy = np.square(scipy.fft.irfft2(target, s=shape))
     energy = scipy.ndimage.uniform_filter(energy, size // BIN, mode="wrap")
     floor = max(float(np.median(energy)) / 2, np.finfo(np.float32).tiny)
@@ -68,7 +66,7 @@ def probed_shift(reference: np.ndarray, cycle: np.ndarray, pool: Executor) -> np
     def one(probe: Block) -> tuple[np.ndarray, np.ndarray]:
         part = np.zeros_like(reference)
         where = (probe.rows, probe.columns)
-        part[where] = reference[where] * _window(reference[where].shape)
+        part[where] = reference[where] * window(reference[where].shape)
         correlation = scipy.fft.irfft2(scipy.fft.rfft2(part) * target, s=shape)
         # relative to the structure that the cycle has in the same place
         middle = tuple(int(at) + 1 for at in centre_yx(*where))
@@ -93,11 +91,6 @@ def _binned(image: np.ndarray) -> np.ndarray:
     rows, columns = (size // BIN for size in image.shape)
     inside = image[: rows * BIN, : columns * BIN]
     return inside.reshape(rows, BIN, columns, BIN).sum(axis=(1, 3))
-
-
-def _window(shape: tuple[int, int]) -> np.ndarray:
-    y, x = (taper(size, size // TAPERED) for size in shape)
-    return y[:, None] * x
 
 
 def _highest(correlation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

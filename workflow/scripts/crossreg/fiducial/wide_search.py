@@ -6,13 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.fft
 
-from crossreg.fiducial.band_pass import low_pass, taper
+from crossreg.fiducial.band_pass import low_pass, window
 from crossreg.fiducial.binned import BIN, in_bins, moved_part
 from crossreg.fiducial.blocks import Block
 from crossreg.fiducial.peak import sub_pixel_peak
-
-TAPERED = 8
-"""The cosine edge of a block takes one part in so many of its length."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +48,7 @@ def wide_shifts(
 def _part(stack: np.ndarray, block: Block, offset_yx: tuple[int, int]) -> np.ndarray:
     """Return the tapered part (Z, y, x) of a binned stack that lies in a block once moved."""
     part = moved_part(stack, in_bins(block.rows), in_bins(block.columns), offset_yx)
-    part *= taper(part.shape[1], part.shape[1] // TAPERED)[:, None]
-    part *= taper(part.shape[2], part.shape[2] // TAPERED)
+    part *= window(part.shape[1:])
     return part
 
 
