@@ -41,6 +41,6 @@ rule all:
     default_target: True
     input:
         FIDUCIAL_TABLES if WITH_FIDUCIALS else [],
-        FIDUCIAL_PICTURES if WITH_FIDUCIALS else [],
+        fiducial_pictures if WITH_FIDUCIALS else [],
         results("demo_comparison.txt") if IS_DEMO else [],
         PROJECTS_RECEIPT if not WITH_FIDUCIALS and "trakem2" in CONFIGURATION else [],

@@ -42,6 +42,12 @@ def test_every_cycle_has_its_pictures_and_only_those_of_changed_cycles_are_drawn
     assert again.pending_pictures() == changed
 
 
+@pytest.mark.parametrize("kind", (KINDS[0], KINDS[-1]))
+def test_removed_picture_is_drawn_again(again, kind):
+    (again.results / "pictures" / "001" / "RT1" / f"{kind}.png").unlink()
+    assert again.pending_pictures() == {"pictures/001/RT1"}
+
+
 def test_changed_image_reruns_its_cycle_and_the_merges(again):
     write_stack(again.image("001", "RT1"), "001", "RT1", seed=1)
     assert again.pending() == jobs("001", "RT1") | MERGES

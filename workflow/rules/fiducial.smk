@@ -32,7 +32,7 @@ rule reference_projection:
         code=code("reference_projection.py"),
         stamps=stamps,
         options=options("mode", "zProjectOption", "zmin", "zmax"),
-        preview=lambda wildcards: [] if LOCAL_STEP else preview_option(wildcards),
+        preview=[] if LOCAL_STEP else preview_option,
     shell:
         script("reference_projection.py")
         + " --reference {input.reference:q} {params.options:q} {params.preview:q}"
@@ -86,7 +86,7 @@ rule register_global:
         stamps=stamps,
         options=options("alignByBlock", "blockSize", "mode", "zProjectOption", "zmin", "zmax"),
         source=global_source,
-        preview=lambda wildcards: [] if LOCAL_STEP else preview_option(wildcards),
+        preview=[] if LOCAL_STEP else preview_option,
     shell:
         script("register_global.py")
         + " --reference {input.reference:q} --cycle {input.cycle:q} {params.source:q}"

@@ -140,7 +140,7 @@ rule picture_experiment:
 rule report:
     input:
         FIDUCIAL_TABLES,
-        FIDUCIAL_PICTURES,
+        fiducial_pictures,
         results("summary.tsv"),
         template=REPOSITORY / "workflow" / "report" / "report.html.j2",
         captions=[caption(kind) for kind in (*CYCLE_PICTURES, "drift", "experiment", "sections")],
