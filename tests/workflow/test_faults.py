@@ -13,7 +13,7 @@ import pytest
 
 from crossreg.fiducial.summary import read_summaries
 from crossreg.fiducial.tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, read_table
-from experiment import TIMEOUT_S, Experiment
+from experiment import TIMEOUT_S, Experiment, write_stack
 
 
 def read_merged(experiment):
@@ -220,6 +220,29 @@ def test_image_that_vanishes_during_a_run_is_named_and_may_come_back_late(fresh)
     fresh.succeed()
     assert fresh.pending() == set()
     assert all("missing" not in table.meta for table in read_merged(fresh))
+
+
+def test_images_that_change_during_a_run_are_made_up_for_by_the_next(finished, tmp_path):
+    experiment = finished.copy(tmp_path / "changing")
+    shutil.rmtree(experiment.results)
+    write_stack(experiment.image("001", "RT1"), "001", "RT1", seed=5)
+    run = started(experiment)
+    # As while it is still being copied.
+    cut(experiment.image("002", "RT1"))
+    # Registered already when it is replaced, and by a file with an older time stamp.
+    wait_for(experiment.results / "register_local" / "001" / "RT1.ecsv", TIMEOUT_S)
+    shutil.copy2(finished.image("001", "RT1"), experiment.image("001", "RT1"))
+    printed = run.communicate(timeout=TIMEOUT_S)[0]
+    assert run.returncode != 0
+    assert "Traceback" not in printed
+    for table in read_merged(experiment):
+        (missing,) = table.meta["missing"]
+        assert (missing["ROI"], missing["label"]) == ("002", "RT1")
+        assert "_RT1_002_ROI" in missing["reason"]
+    shutil.copy2(finished.image("002", "RT1"), experiment.image("002", "RT1"))
+    experiment.succeed()
+    assert experiment.tables() == finished.tables()
+    assert experiment.leftovers() == []
 
 
 def test_odd_folders_a_plain_locale_links_and_read_only_images_change_nothing(finished, tmp_path):
