@@ -12,8 +12,8 @@ from snakemake_runs import copy_of_the_repository, snakemake
 
 
 def pytest_collection_modifyitems(items):
-    """Run the tests of this folder first: they are the long ones."""
-    items.sort(key=lambda item: "workflow" not in item.path.parts)
+    """Run the tests of this folder first, the longest of them at the very beginning."""
+    items.sort(key=lambda item: (item.path.stem != "test_slurm", "workflow" not in item.path.parts))
 
 
 def root_of_all_workers(tmp_path_factory):
