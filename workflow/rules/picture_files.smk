@@ -38,11 +38,3 @@ def tables_of_roi(roi):
     steps = ("register_global", "register_local") if LOCAL_STEP else ("register_global",)
     cycles = [cycle for other, cycle in CYCLES if other == roi]
     return [results(step, roi, f"{cycle}.ecsv") for step in steps for cycle in cycles]
-
-
-def stamps_of_section_pictures(wildcards):
-    """Return the stamps of the cross-modal pictures there are: the report waits for none."""
-    return [
-        f"{path.name} {stamp(path)}"
-        for path in sorted(Path(RESULTS).glob("trakem2/*/pictures/*.png"))
-    ]
