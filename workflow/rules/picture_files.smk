@@ -38,3 +38,10 @@ def tables_of_roi(roi):
     steps = ("register_global", "register_local") if LOCAL_STEP else ("register_global",)
     cycles = [cycle for other, cycle in CYCLES if other == roi]
     return [results(step, roi, f"{cycle}.ecsv") for step in steps for cycle in cycles]
+
+
+def stamps_of_sections(wildcards):
+    """Return the stamps of the tables and pictures of sections there are: the report waits for none."""
+    patterns = ("trakem2/*/sections.tsv", "trakem2/*/pictures/*.png")
+    paths = sorted(path for pattern in patterns for path in Path(RESULTS).glob(pattern))
+    return [f"{path.relative_to(RESULTS)} {stamp(path)}" for path in paths]

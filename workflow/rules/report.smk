@@ -19,17 +19,12 @@ else:
     ]
 
 
-def stamps_of_sections(wildcards):
-    """Return the stamps of the cross-modal tables and pictures there are."""
-    patterns = ("trakem2/*/sections.tsv", "trakem2/*/pictures/*.png")
-    paths = sorted(path for pattern in patterns for path in Path(RESULTS).glob(pattern))
-    return [f"{path.relative_to(RESULTS)} {stamp(path)}" for path in paths]
-
-
 rule report:
     input:
         REPORTED,
-        template=sorted(map(str, REPORT_FILES.iterdir())),
+        template=sorted(
+            str(path) for kind in ("j2", "rst") for path in REPORT_FILES.glob(f"*.{kind}")
+        ),
     output:
         results("report.html"),
     log:
