@@ -33,6 +33,11 @@ if "trakem2" in CONFIGURATION:
     include: "workflow/rules/section_pictures.smk"
 
 
+if WITH_FIDUCIALS or "trakem2" in CONFIGURATION:
+
+    include: "workflow/rules/report.smk"
+
+
 include: "workflow/rules/progress.smk"
 include: "workflow/rules/handlers.smk"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from browsers import headless_chromium
 from experiment import Experiment, make_experiment
 from snakemake_runs import copy_of_the_repository, snakemake
 
@@ -67,3 +68,11 @@ def again(finished, tmp_path) -> Experiment:
 def fresh(tmp_path) -> Experiment:
     """Return an experiment with one ROI and two cycles, not registered yet."""
     return make_experiment(tmp_path / "fresh", rois=("001",))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Return headless Chromium that records console messages and requests."""
+    browser = headless_chromium()
+    yield browser
+    browser.quit()

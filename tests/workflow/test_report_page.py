@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 import experiments
+from browsers import errors_in_console, requests_to_outside
 from crossreg.command import run
 from crossreg.fiducial.summary import write_summaries
 from experiments import BAD_BLOCK_AT, BAD_CYCLE_AT
@@ -18,19 +19,6 @@ TEMPLATE = SCRIPTS.parent / "report"
 KINDS = ("before_after", "details", "shifts", "quality", "preprocessing")
 SECTIONS = ("stack", "00042", "00041")
 SIZE = (640, 480)
-# Without a sandbox, because continuous integration runs as root; without its background requests,
-# which would be seen as those of the page.
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-quic",
-    "--window-size=1500,1000",
-]
 
 
 def make_report(results: Path, rois: int, cycles: int, noise: bool = False) -> Path:
@@ -62,33 +50,6 @@ def make_report(results: Path, rois: int, cycles: int, noise: bool = False) -> P
     words += ["--template", TEMPLATE, "--output", page]
     assert run(script.parser(), script.main, [str(word) for word in words]) == 0
     return page
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Return headless Chromium that records console messages and requests."""
-    webdriver = pytest.importorskip("selenium.webdriver")
-    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (program and driver):
-        pytest.skip("chromium and chromedriver are not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for flag in FLAGS:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    browser = webdriver.Chrome(options, webdriver.ChromeService(driver))
-    yield browser
-    browser.quit()
-
-
-def requests(browser) -> list[str]:
-    """Return the addresses that the browser has asked for since the last call."""
-    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    return [
-        event["params"]["request"]["url"]
-        for event in events
-        if event["method"] == "Network.requestWillBeSent"
-    ]
 
 
 def shown(browser) -> dict[str, tuple[str, bool]]:
@@ -175,6 +136,5 @@ def test_pictures_open_and_navigation_works_offline(
 
     table = browser.find_element(By.CSS_SELECTOR, "#tables a[download='register_global.ecsv']")
     assert table.get_attribute("href").startswith("data:" if embedded else tmp_path.as_uri())
-    outside = [url for url in requests(browser) if not url.startswith(("file:", "data:"))]
-    assert not outside
-    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+    assert not requests_to_outside(browser)
+    assert not errors_in_console(browser)

@@ -40,9 +40,8 @@ def tables_of_roi(roi):
     return [results(step, roi, f"{cycle}.ecsv") for step in steps for cycle in cycles]
 
 
-def stamps_of_section_pictures(wildcards):
-    """Return the stamps of the cross-modal pictures there are: the report waits for none."""
-    return [
-        f"{path.name} {stamp(path)}"
-        for path in sorted(Path(RESULTS).glob("trakem2/*/pictures/*.png"))
-    ]
+def stamps_of_sections(wildcards):
+    """Return the stamps of the tables and pictures of sections there are: the report waits for none."""
+    patterns = ("trakem2/*/sections.tsv", "trakem2/*/pictures/*.png")
+    paths = sorted(path for pattern in patterns for path in Path(RESULTS).glob(pattern))
+    return [f"{path.relative_to(RESULTS)} {stamp(path)}" for path in paths]

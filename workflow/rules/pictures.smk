@@ -1,8 +1,6 @@
 # Summaries and pictures of the fiducial chain, from small images and tables; no table waits for
 # them.
 
-import json
-
 
 include: "picture_files.smk"
 
@@ -135,30 +133,3 @@ rule picture_experiment:
     shell:
         script("picture_experiment.py")
         + " --summary {input:q} {params.options:q} --output {output:q} --log {log:q}"
-
-
-rule report:
-    input:
-        FIDUCIAL_TABLES,
-        fiducial_pictures,
-        results("summary.tsv"),
-        template=REPOSITORY / "workflow" / "report" / "report.html.j2",
-        captions=[caption(kind) for kind in (*CYCLE_PICTURES, "drift", "experiment", "sections")],
-    output:
-        results("report.html"),
-    log:
-        log_file("report.log"),
-    conda:
-        ENVIRONMENT
-    params:
-        code=code("make_report.py"),
-        results=lambda wildcards: RESULTS,
-        reference=REFERENCE,
-        parameters=CONFIGURATION["parameters"],
-        configuration=json.dumps(CONFIGURATION),
-        sections=stamps_of_section_pictures,
-        template=lambda wildcards: str(REPOSITORY / "workflow" / "report"),
-    shell:
-        script("make_report.py") + " --results {params.results:q} --reference {params.reference:q}"
-        " --parameters {params.parameters:q} --configuration {params.configuration:q}"
-        " --template {params.template:q} --output {output:q} --log {log:q}"

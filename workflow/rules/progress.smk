@@ -32,6 +32,12 @@ def registers_cycles():
     return any("roi" in job.rule.wildcard_names for job in jobs)
 
 
+def makes_report():
+    """Return whether this run makes the page that shows it all."""
+    jobs = workflow.dag.needrun_jobs(exclude_finished=False)
+    return any(job.rule.name == "report" for job in jobs)
+
+
 def tell_start():
     """Print what this run will do, and what it takes from earlier results."""
     jobs = [job for job in workflow.dag.needrun_jobs() if not job.is_norun]
@@ -62,6 +68,8 @@ def tell_end():
         tell_projects()
     if registers_cycles():
         tell_registered()
+    elif makes_report() and os.path.exists(results("report.html")):
+        logger.info(f"report: {results('report.html')}")
 
 
 def tell_registered():

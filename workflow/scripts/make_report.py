@@ -1,8 +1,10 @@
 """Make the report of a run: one page (HTML) that works without a network.
 
-In: the folder of results with summary, tables, pictures and benchmarks; parameters; template and
-captions. Out: the page. Small experiments are wholly inside it; for large ones it refers to the
-tables and to the folder `pictures` beside it, which are then copied along with it.
+In: the folder of results with tables and pictures (of the fiducial chain, also summary and
+benchmarks; of the cross-modal chain, what trakem2_check and trakem2_pictures made there);
+parameters; templates and captions. Out: the page. Small experiments are wholly inside it; for large
+ones it refers to the tables and to the folders of pictures beside it, which are then copied along
+with it.
 """
 
 import argparse
@@ -13,11 +15,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from crossreg import report
+from crossreg import report, report_of_sections
 from crossreg.command import log, new_parser, run
+from crossreg.crossmodal.section_results import read_folder_findings, read_results
 from crossreg.fiducial.parameters import read_parameters
 from crossreg.fiducial.summary import CycleSummary, read_summaries
-from crossreg.files import read_text, write_text
+from crossreg.files import read_json, read_text, write_text
 
 TABLES = {
     "register_global.ecsv": "global shift of every cycle",
@@ -26,17 +29,29 @@ TABLES = {
     "summary.tsv": "one line a cycle: drift, statuses, quality",
     "samples.tsv": "the stacks that were registered",
 }
+TABLES_OF_SECTIONS = {
+    "sections.tsv": "one line a section: state, findings, median motion of its EM tiles",
+    "sections.txt": "the same for reading",
+}
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command's options."""
     parser = new_parser(__doc__)
     parser.add_argument("--results", type=Path, required=True, help="folder of results")
-    parser.add_argument("--parameters", type=Path, required=True, help="pyHiM's parameters.json")
+    parser.add_argument(
+        "--parameters", type=Path, required=True, help="parameter file (JSON) of the chain"
+    )
     parser.add_argument(
         "--configuration", type=json.loads, default={}, help="configuration of the run as JSON"
     )
-    parser.add_argument("--reference", required=True, help="name of the reference cycle")
+    chain = parser.add_mutually_exclusive_group(required=True)
+    chain.add_argument(
+        "--reference", help="name of the reference cycle: the page is about the fiducial chain"
+    )
+    chain.add_argument(
+        "--registration", metavar="NAME", help="the page is about this registration by hand alone"
+    )
     parser.add_argument(
         "--template", type=Path, required=True, help="folder with report.html.j2 and captions"
     )
@@ -47,33 +62,81 @@ def parser() -> argparse.ArgumentParser:
 def main(options: argparse.Namespace) -> None:
     """Collect what the page shows, fill the template, write."""
     results = options.results
-    summaries = read_summaries(results / "summary.tsv")
-    tables = [(results / name, text) for name, text in TABLES.items() if (results / name).is_file()]
-    pictures = [*sorted((results / "pictures").rglob("*.png")), *section_pictures(results)]
+    summaries = read_summaries(results / "summary.tsv") if options.reference else []
+    folders = folders_of_registrations(results, options.registration)
+    tables = [(results / name, text) for name, text in TABLES.items() if options.reference]
+    tables += [(one / name, text) for one in folders for name, text in TABLES_OF_SECTIONS.items()]
+    tables = [(path, text) for path, text in tables if path.is_file()]
+    pictures = [path for one in folders for path in pictures_of_sections(one)]
+    if options.reference:
+        pictures += sorted((results / "pictures").rglob("*.png"))
     size = sum(path.stat().st_size for path in (*pictures, *(path for path, _ in tables)))
     embedded = size <= report.EMBEDDED_BYTES
     page = report.page(
-        read_text(options.template / "report.html.j2"),
-        reference=options.reference,
-        verdict=report.verdict(summaries),
-        worst=report.worst_rows(summaries),
-        matrix=report.matrix(summaries),
-        state_of=report.state_of,
+        {path.name: read_text(path) for path in options.template.glob("*.j2")},
+        cycles=about_cycles(options.reference, summaries, results / "benchmarks")
+        if options.reference
+        else None,
+        registrations=[about_sections(one, options.registration is not None) for one in folders],
         captions=captions(options.template),
-        data=addresses(results, summaries, embedded),
+        data=addresses(results, summaries, folders, embedded),
         tables=[
-            {"name": path.name, "text": text, "href": report.source(path, results, embedded)}
+            {
+                "name": path.name,
+                "place": path.relative_to(results).as_posix(),
+                "text": text,
+                "href": report.source(path, results, embedded),
+            }
             for path, text in tables
         ],
-        parameters=read_parameters(options.parameters).values,
-        configuration=options.configuration,
+        parameters=report.dotted(
+            read_parameters(options.parameters).values
+            if options.reference
+            else read_json(options.parameters)
+        ),
+        configuration=report.dotted(options.configuration),
         versions=report.versions(),
-        times=report.run_times(*benchmarks(results / "benchmarks")),
         embedded=embedded,
     )
     write_text(options.output, page)
-    place = "inside it" if embedded else "in the folder 'pictures' beside it"
+    place = "inside it" if embedded else "beside it"
     log.info("%s: %d pictures, %s", options.output, len(pictures), place)
+
+
+def about_cycles(reference: str, summaries: list[CycleSummary], folder: Path) -> dict[str, Any]:
+    """Return what the page says about the fiducial chain; `folder` is that of the benchmarks."""
+    return {
+        "reference": reference,
+        "verdict": report.verdict(summaries),
+        "worst": report.worst_rows(summaries),
+        "matrix": report.matrix(summaries),
+        "state_of": report.state_of,
+        "times": report.run_times(*benchmarks(folder)),
+    }
+
+
+def about_sections(folder: Path, required: bool) -> dict[str, Any]:
+    """Return what the page says about a registration by hand, whose results are in `folder`.
+
+    Where the table of trakem2_check is not `required` and not there, the verdict is None and there
+    are no rows.
+    """
+    about: dict[str, Any] = {"name": folder.name, "verdict": None, "rows": [], "remarks": []}
+    table, reports = folder / "sections.tsv", folder / "sections"
+    if required or table.is_file():
+        sections = read_results(table, reports)
+        about["verdict"] = report_of_sections.verdict(sections)
+        about["rows"] = report_of_sections.rows(sections)
+        about["remarks"] = report_of_sections.findings_in_words(read_folder_findings(reports))
+    return about
+
+
+def folders_of_registrations(results: Path, name: str | None) -> list[Path]:
+    """Return the folders of results of the registration `name`, or of all that there are."""
+    if name:
+        return [results / "trakem2" / name]
+    found = {path.parent for path in results.glob("trakem2/*/sections.tsv")}
+    return sorted(found | {path.parents[1] for path in results.glob("trakem2/*/pictures/*.png")})
 
 
 def captions(folder: Path) -> dict[str, str]:
@@ -82,11 +145,12 @@ def captions(folder: Path) -> dict[str, str]:
 
 
 def addresses(
-    results: Path, summaries: list[CycleSummary], embedded: bool
+    results: Path, summaries: list[CycleSummary], folders: list[Path], embedded: bool
 ) -> dict[str, dict[str, Any]]:
     """Return the addresses of the pictures there are: of the experiment, by ROI, by cycle.
 
-    Under `sections` are those of the cross-modal chain, by name of the registration.
+    Under `sections` are those of the cross-modal chain, by name of the registration: `folders`
+    are those of its results.
     """
 
     def found(path: Path) -> str | None:
@@ -108,16 +172,16 @@ def addresses(
                 for path in sorted((folder / cycle.roi / cycle.cycle).glob("*.png"))
             },
         }
-    sections: dict[str, dict[str, str]] = {}
-    for path in section_pictures(results):
-        address = report.source(path, results, embedded)
-        sections.setdefault(path.parts[-3], {})[path.stem] = address
+    sections = {
+        folder.name: {path.stem: found(path) for path in pictures_of_sections(folder)}
+        for folder in folders
+    }
     return {"experiment": found(folder / "experiment.png"), "rois": rois, "sections": sections}
 
 
-def section_pictures(results: Path) -> list[Path]:
-    """Return the pictures of sections that a person registered: NAME/pictures/SECTION.png."""
-    return sorted((results / "trakem2").glob("*/pictures/*.png"))
+def pictures_of_sections(folder: Path) -> list[Path]:
+    """Return the pictures of a registration, whose results are in `folder`."""
+    return sorted((folder / "pictures").glob("*.png"))
 
 
 def benchmarks(folder: Path) -> tuple[dict[str, list[float]], dict[str, list[float]]]:

@@ -4,17 +4,19 @@ import base64
 import importlib.metadata
 import mimetypes
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined
+from jinja2 import DictLoader, Environment, StrictUndefined
 
 from crossreg import __version__
 from crossreg.fiducial.summary import CycleSummary, worst_first
 
+PAGE = "report.html.j2"
+"""The template of the page; it includes others."""
 WORST = 10
 """Cycles in the list of the worst."""
 EMBEDDED_BYTES = 25_000_000
@@ -22,14 +24,22 @@ EMBEDDED_BYTES = 25_000_000
 PACKAGES = ("snakemake", "numpy", "scipy", "tifffile", "imagecodecs", "astropy", "matplotlib")
 
 
-def page(template: str, **context: Any) -> str:
-    """Return the page that a Jinja template makes of a context; text is escaped."""
+def page(templates: Mapping[str, str], **context: Any) -> str:
+    """Return the page that Jinja makes of `PAGE` and a context; text is escaped.
+
+    `templates` are the text of the page and of what it includes, by name of the file.
+    """
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=DictLoader(templates),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     # The order of cycles is that of imaging, not that of the alphabet.
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
-    return environment.from_string(template).render(**context)
+    return environment.get_template(PAGE).render(**context)
 
 
 def verdict(summaries: Sequence[CycleSummary]) -> dict[str, Any]:
@@ -99,6 +109,15 @@ def source(path: Path, folder: Path, embedded: bool) -> str:
         return quote(path.relative_to(folder).as_posix())
     kind = mimetypes.guess_type(path.name)[0] or "text/plain"
     return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def dotted(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values with those of sections under dotted keys: {"a": {"b": 1}} as {"a.b": 1}."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        inner = dotted(value) if isinstance(value, dict) and value else None
+        flat |= {f"{key}.{name}": one for name, one in inner.items()} if inner else {key: value}
+    return flat
 
 
 def versions() -> dict[str, str]:

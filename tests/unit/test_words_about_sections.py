@@ -1,0 +1,115 @@
+"""The report on sections: one sentence, a row a section, plain words for damaged files."""
+
+import pytest
+
+from crossmodal.planted_project import turn
+from crossmodal.planted_registration import planted_registration
+from crossreg import report, report_of_sections
+from crossreg.crossmodal.findings import ERROR, NOTE, WARNING, Finding
+from crossreg.crossmodal.section_results import (
+    SectionResult,
+    read_folder_findings,
+    read_results,
+)
+from crossreg.errors import UserError
+
+NAN = float("nan")
+
+
+def finding(level: str, tile: str | None = None) -> Finding:
+    return Finding(level, "kind", "00001", "this", "that", "do so", "EM", tile)
+
+
+def result(status: str, *findings: Finding, moved: float = NAN, score: float = NAN):
+    """Return a section, of two tiles if it moved."""
+    levels = [one.level for one in findings]
+    tiles = 0 if moved != moved else 2
+    motion = (tiles, moved, 10 * moved, moved, 0.0, 0.0, 1.0, score)
+    counts = (levels.count(ERROR), levels.count(WARNING))
+    return SectionResult("00001", 1.0, status, *counts, *motion, findings)
+
+
+def sentence(*results: SectionResult) -> str:
+    return "; ".join(text for text, _ in report_of_sections.verdict(results)["parts"])
+
+
+def test_the_verdict_counts_sections_by_what_became_of_them():
+    good = result("saved", moved=10.0)
+    assert sentence(good) == "The section is saved"
+    assert sentence(good, good) == "All 2 sections are saved"
+    assert report_of_sections.verdict([good])["level"] == "good"
+    results = [
+        result("saved", finding(ERROR), finding(WARNING)),
+        result("untouched"),
+        result("missing"),
+        result("missing"),
+        result("saved", finding(WARNING), moved=20.0),
+        result("saved", moved=60.0, score=7.0),
+        good,
+    ]
+    assert sentence(*results) == (
+        "4 of 7 sections are saved; 1 has errors; 2 have lost their projects;"
+        " 2 deserve a look; 1 is not saved yet"
+    )
+    verdict = report_of_sections.verdict(results)
+    assert (verdict["level"], verdict["warnings"], verdict["apart"]) == ("bad", 2, 1)
+    assert (verdict["tiles"], verdict["median_px"], verdict["largest_px"]) == (6, 20.0, 60.0)
+    assert verdict["largest_nm"] == 600.0
+
+
+def test_rows_that_need_a_look_stand_first_and_unsaved_ones_last():
+    results = [
+        result("untouched"),
+        result("saved", moved=1.0),
+        result("saved", finding(WARNING), moved=1.0, score=7.0),
+        result("missing"),
+        result("saved", finding(ERROR)),
+    ]
+    rows = report_of_sections.rows(results)
+    assert [row["state"] for row in rows] == [
+        "project is gone",
+        "saved, with errors",
+        "saved, with warnings, unlike the others",
+        "saved",
+        "not saved yet",
+    ]
+    assert [row["level"] for row in rows] == ["bad", "bad", "fair", "good", "unsaved"]
+
+
+def test_a_row_names_the_worst_findings_and_how_many_more_there_are():
+    found = [finding(NOTE), *(finding(ERROR, f"tile_{n}") for n in range(9))]
+    (row,) = report_of_sections.rows([result("saved", *found)])
+    assert row["more"] == 10 - report_of_sections.MOST_FINDINGS
+    assert row["findings"][0] == (
+        ERROR,
+        "tile tile_0 of stack EM: expected this, found that; do so.",
+    )
+
+
+def test_results_come_back_from_the_files_of_the_check(tmp_path):
+    made = planted_registration(tmp_path)
+    made.save(2.0, turn(0.0, 30.0, 40.0))
+    (made.folder / "notes.txt").touch()
+    assert made.check() == 0
+    table, reports = tmp_path / "out" / "sections.tsv", tmp_path / "out" / "sections"
+    first, second, _ = read_results(table, reports)
+    assert (first.status, first.tiles, first.saved) == ("untouched", 0, False)
+    assert first.moved_px != first.moved_px
+    assert (second.section, second.tiles) == ("00002", 3)
+    assert (second.moved_px, second.shift_x) == pytest.approx((50.0, 30.0))
+    (remark,) = read_folder_findings(reports)
+    assert "notes.txt" in remark.found
+
+    (reports / "folder.json").write_text("[{}]")
+    with pytest.raises(UserError, match="run trakem2_check again"):
+        read_folder_findings(reports)
+    whole = table.read_text()
+    for damaged in ("a\tb\n1\t2\n", whole.replace("2.0", "two"), whole.partition("saved")[0]):
+        table.write_text(damaged)
+        with pytest.raises(UserError, match="run trakem2_check again"):
+            read_results(table, reports)
+
+
+def test_sections_of_a_configuration_have_dotted_keys():
+    given = {"a": 1, "b": {"c": {"d": 2}, "e": {}}, "f": [{"g": 3}]}
+    assert report.dotted(given) == {"a": 1, "b.c.d": 2, "b.e": {}, "f": [{"g": 3}]}
