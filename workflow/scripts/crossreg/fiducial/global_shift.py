@@ -45,6 +45,9 @@ class Voters:
 VOTERS = (Voters(64, 8.0, 8, 0.6), Voters(128, 5.0, 4, 0.0))
 """In the order in which they are asked. Rotation blurs the peak of a larger block, so larger blocks
 are cut into parts that vote; of many small ones some agree by chance, or are but little sure."""
+EXPECTED_HEIGHT = 4.0
+"""Height (standard deviations) from which on a peak counts within PROBE_REACH of where a field
+expects it: noise reaches it in 1 of 1,000 such places."""
 PEAK_WIDTH = 1.5
 """Width (px) of a peak: over its height (standard deviations) it is the peak's uncertainty."""
 VOTER_FLOOR = 0.05
@@ -52,7 +55,7 @@ VOTER_FLOOR = 0.05
 SAMPLE_POINTS = 8
 """Points along each axis over which the field through the voters' shifts is averaged."""
 PROBE_REACH = 2.0
-"""How far (px) the peak of the whole images may lie from where the probes agree."""
+"""How far (px) a peak may lie from where the probes or a field expect it."""
 
 
 @dataclass(frozen=True)
@@ -226,27 +229,36 @@ def _voted_field(
 ) -> SmoothField | None:
     """Return the field through the shifts of blocks of `size` px; None if the vote fails.
 
-    The cycle has been moved by `base` (2,) px beforehand.
+    The cycle has been moved by `base` (2,) px beforehand. Blocks that agree give a first field;
+    the field that is returned goes through all blocks with a peak where the first one expects it.
     """
     reference, moved = images
     blocks = block_grid(reference.shape, size)
+    centres = _in_the_plane([centre_yx(block.rows, block.columns) for block in blocks])
 
-    def one(block: Block) -> _Peak:
+    def one(block: Block, near: np.ndarray | None = None) -> _Peak:
         where = (block.rows, block.columns)
-        return _peak(reference[where], moved[where], tuple(map(int, base)), pattern=pattern)
+        return _peak(reference[where], moved[where], tuple(map(int, base)), near, pattern)
+
+    def fitted(peaks: list[_Peak], chosen: np.ndarray) -> SmoothField:
+        shifts = _in_the_plane([peak.shift_yx for peak in peaks])[chosen]
+        heights = np.array([peak.height for peak in peaks])[chosen]
+        sigma = np.hypot(PEAK_WIDTH / heights, VOTER_FLOOR)
+        sigmas = np.repeat(sigma[:, None], 3, axis=1)
+        domain = Domain(reference.shape, size, 0.0)
+        return smooth_field.fit(domain, centres[chosen], shifts, sigmas, pool, rough=True)
 
     peaks = list(pool.map(one, blocks))
+    votes = np.array([max(peak.height - voters.least_height, 0) for peak in peaks])
     shifts = _in_the_plane([peak.shift_yx for peak in peaks])
-    heights = np.array([peak.height for peak in peaks])
-    centres = _in_the_plane([centre_yx(block.rows, block.columns) for block in blocks])
-    votes = np.maximum(heights - voters.least_height, 0)
     agree = agreeing_blocks(centres[:, 1:] - centres[:, 1:].mean(axis=0), shifts, votes)
     if agree.sum() < voters.quorum or votes[agree].sum() < voters.majority * votes.sum():
         return None
-    sigma = np.hypot(PEAK_WIDTH / heights[agree], VOTER_FLOOR)
-    sigmas = np.repeat(sigma[:, None], 3, axis=1)
-    domain = Domain(reference.shape, size, 0.0)
-    return smooth_field.fit(domain, centres[agree], shifts[agree], sigmas, pool, rough=True)
+    first = fitted(peaks, agree)
+    expected = first.at(centres)[0][:, 1:] - base
+    peaks = list(pool.map(one, blocks, expected))
+    found = np.array([peak.height >= EXPECTED_HEIGHT for peak in peaks])
+    return fitted(peaks, found) if found.sum() >= voters.quorum else first
 
 
 def _in_the_plane(values_yx: np.ndarray | list) -> np.ndarray:
