@@ -7,21 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from slurm_cluster import Cluster, reason_against, wait_until
-from snakemake_runs import REPOSITORY, copy_of_the_repository, snakemake, start_snakemake
+from slurm_cluster import PROFILE, Cluster, reason_against, wait_until
+from snakemake_runs import copy_of_the_repository, snakemake, start_snakemake
 
 TABLES = (
     "results/register_global.ecsv",
     "results/register_global.json",
     "results/register_local_block3D.ecsv",
 )
-PROFILE = [
-    *("--profile", str(REPOSITORY / "profiles" / "slurm")),
-    # This cluster keeps no accounts, its jobs last seconds, and its only node sees all files.
-    *("--slurm-status-command", "squeue"),
-    *("--slurm-init-seconds-before-status-checks", "7"),
-    *("--latency-wait", "5"),
-]
 
 
 @pytest.fixture(scope="module")
