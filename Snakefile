@@ -47,5 +47,6 @@ rule all:
     input:
         FIDUCIAL_TABLES if WITH_FIDUCIALS else [],
         fiducial_pictures if WITH_FIDUCIALS else [],
+        results("summary.tsv") if WITH_FIDUCIALS else [],
         results("demo_comparison.txt") if IS_DEMO else [],
         PROJECTS_RECEIPT if not WITH_FIDUCIALS and "trakem2" in CONFIGURATION else [],

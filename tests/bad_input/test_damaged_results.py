@@ -6,9 +6,11 @@ import pytest
 from crossreg.arrays import load_array
 from crossreg.errors import UserError
 from crossreg.fiducial.reference import load_reference, prepare_reference, save_reference
+from crossreg.fiducial.summary import missing_cycle, read_summaries, write_summaries
 from crossreg.fiducial.tables import (
     GLOBAL_COLUMNS,
     LOCAL_COLUMNS,
+    read_local_table,
     read_table,
     write_merged,
     write_table,
@@ -106,3 +108,15 @@ def test_a_table_that_ends_after_a_row_is_not_merged(tmp_path):
     assert len(read_table(path)) == 15
     with pytest.raises(UserError, match=r"local\.ecsv: the table is cut off; remove it"):
         write_merged(tmp_path / "merged.ecsv", [path], LOCAL_COLUMNS)
+    with pytest.raises(UserError, match=r"local\.ecsv: the table is cut off; remove it"):
+        read_local_table(path)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_summaries(damage, tmp_path):
+    path = tmp_path / "summary.tsv"
+    write_summaries(path, [missing_cycle("001", f"RT{number}", "lost") for number in range(20)])
+    assert len(read_summaries(path)) == 20
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    with pytest.raises(UserError, match=r"summary\.tsv: .*remove it and run again"):
+        read_summaries(path)

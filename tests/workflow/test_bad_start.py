@@ -59,6 +59,24 @@ def test_two_files_for_one_cycle(experiment):
     assert "ROI 001, cycle RT1 is also in" in only(refused(experiment, path))
 
 
+def test_a_link_to_a_file_that_is_not_there(experiment):
+    link = experiment / "images" / "scan_001_RT2_001_ROI_converted_decon_ch00.tif"
+    link.symlink_to("/away/RT2.tif")
+    line = only(refused(experiment, write_configuration(experiment, images="images")))
+    assert f"images/{link.name}: this is a link to /away/RT2.tif" in line
+
+
+def test_results_among_the_images(experiment):
+    path = write_configuration(experiment, images="images", results="images")
+    assert "'images' and 'results' are one folder, images" in only(refused(experiment, path))
+
+
+def test_results_that_are_a_file(experiment):
+    (experiment / "out").write_text("not a folder")
+    line = only(refused(experiment, write_configuration(experiment, images="images")))
+    assert "out: no folder can be made there; correct the key 'results'" in line
+
+
 def test_no_fiducial_among_the_images(experiment):
     for file in (experiment / "images").iterdir():
         file.rename(str(file).replace("ch00", "ch09"))

@@ -70,6 +70,11 @@ def checked_configuration():
         if key in values:
             values[key] = located(values[key])
     check_path(values["results"])
+    if os.path.realpath(values.get("images") or "") == os.path.realpath(values["results"]):
+        raise UserError(
+            f"{source}: 'images' and 'results' are one folder, {values['results']}; give the results"
+            " a folder of their own."
+        )
     for section in ("trakem2", "apply_global_affine"):
         locate_in_section(values.get(section, {}))
     return values

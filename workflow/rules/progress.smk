@@ -72,18 +72,36 @@ def tell_end():
         logger.info(f"report: {results('report.html')}")
 
 
+def report_kind():
+    """Return what to call the report there may be: made of these results, or of earlier ones."""
+    times = [
+        os.path.getmtime(results(name))
+        for name in ("report.html", "summary.tsv")
+        if os.path.exists(results(name))
+    ]
+    old = len(times) == 2 and times[0] < times[1]
+    return "report of earlier results (make it anew with the target 'report')" if old else "report"
+
+
 def tell_registered():
     """Print a table of the registered cycles and where the results are."""
     # Only here, where a run ends: the library of tables takes a second to import.
     from crossreg.fiducial.summary import read_summaries
 
     parts = [results("summary", f"{roi}.tsv") for roi in ROIS]
-    summaries = [cycle for part in parts if os.path.isfile(part) for cycle in read_summaries(part)]
+    try:
+        summaries = [
+            cycle for part in parts if os.path.isfile(part) for cycle in read_summaries(part)
+        ]
+    except UserError as error:
+        logger.error(f"ERROR: {error}")
+        return
     if summaries:
         logger.info(progress.summary_text(summaries))
-        kinds = {"tables": "", "pictures": "pictures", "logs": "logs", "report": "report.html"}
-        places = [f"{kind}: {results(name)}" for kind, name in kinds.items()]
-        logger.info(", ".join(place for place in places if os.path.exists(place.split(": ")[1])))
+        kinds = {"tables": "", "pictures": "pictures", "logs": "logs", report_kind(): "report.html"}
+        places = {kind: results(name) for kind, name in kinds.items()}
+        told = [f"{kind}: {place}" for kind, place in places.items() if os.path.exists(place)]
+        logger.info(", ".join(told))
     comparison = results("demo_comparison.txt")
     if IS_DEMO and os.path.isfile(comparison):
         logger.info(Path(comparison).read_text(encoding="utf-8").rstrip())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from crossreg.command import new_parser, run
 from crossreg.fiducial.parameters import add_options
-from crossreg.fiducial.tables import LOCAL_COLUMNS, read_global_row, read_table
+from crossreg.fiducial.tables import read_global_row, read_local_table
 from crossreg.pictures.before_after import before_after_figure
 from crossreg.pictures.canvas import save_png
 from crossreg.pictures.cycle import Cycle, blocks_of, shift_of
@@ -58,7 +58,7 @@ def main(options: argparse.Namespace) -> None:
         pixel_um=options.pixelSizeXY,
         plane_um=options.pixelSizeZ * options.zBinning,
         shift_yx=shift_of(read_global_row(options.global_shift)),
-        blocks=blocks_of(read_table(local, LOCAL_COLUMNS)) if local else None,
+        blocks=blocks_of(read_local_table(local)) if local else None,
     )
     save_png(before_after_figure(cycle, reference, image), options.folder / "before_after.png")
     if cycle.blocks is not None:

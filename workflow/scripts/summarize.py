@@ -19,7 +19,7 @@ from crossreg.fiducial.summary import (
     summaries_of_roi,
     write_summaries,
 )
-from crossreg.fiducial.tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, read_table
+from crossreg.fiducial.tables import read_global_row, read_local_table
 
 
 def parser() -> argparse.ArgumentParser:
@@ -58,9 +58,9 @@ def main(options: argparse.Namespace) -> None:
         if (options.roi, name) in missing:
             continue
         table = f"{options.roi}/{name}.ecsv"
-        row = read_table(options.global_shifts / table, GLOBAL_COLUMNS)[0]
+        row = read_global_row(options.global_shifts / table)
         local = options.local_shifts
-        cycles.append((name, row, read_table(local / table, LOCAL_COLUMNS) if local else None))
+        cycles.append((name, row, read_local_table(local / table) if local else None))
     known = {summary.cycle: summary for summary in summaries_of_roi(options.roi, cycles)}
     summaries = [
         known.get(name) or missing_cycle(options.roi, name, missing[options.roi, name])

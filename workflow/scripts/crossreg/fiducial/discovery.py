@@ -139,11 +139,19 @@ def restrict(
 
 
 def check_samples(samples: Iterable[Sample], reference: str) -> None:
-    """Raise UserError if names or paths are unusable, files claim one cycle, references miss."""
+    """Raise UserError if names, paths or links are unusable, or files and references do not fit.
+
+    No two files may be of one cycle, and every ROI needs its reference.
+    """
     files: dict[tuple[int, str], Sample] = {}
     cycles: dict[str, set[str]] = {}
     for sample in samples:
         check_path(sample.path)
+        if os.path.islink(sample.path) and not os.path.exists(sample.path):
+            raise UserError(
+                f"{sample.path}: this is a link to {os.readlink(sample.path)}, which is not there;"
+                " mount its disk, or remove the link."
+            )
         _check_name(sample.roi, "ROI", sample.path)
         _check_name(sample.cycle, "cycle", sample.path)
         other = files.setdefault((roi_number(sample), sample.cycle), sample)

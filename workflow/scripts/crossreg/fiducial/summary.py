@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from astropy.table import Row, Table
 
+from crossreg.errors import UserError
 from crossreg.files import read_text, write_text
 
 USUAL = 0.75
@@ -193,10 +194,16 @@ def write_summaries(path: Path | str, summaries: Sequence[CycleSummary]) -> None
 
 
 def read_summaries(path: Path | str) -> list[CycleSummary]:
-    """Return the summaries that `write_summaries` wrote to `path`."""
+    """Return the summaries that `write_summaries` wrote to `path`; raise UserError if damaged."""
     types = {field.name: field.type for field in fields(CycleSummary)}
-    rows = csv.DictReader(io.StringIO(read_text(path)), delimiter="\t")
-    return [CycleSummary(**{name: types[name](row[name]) for name in types}) for row in rows]
+    text = read_text(path)
+    rows = csv.DictReader(io.StringIO(text), delimiter="\t")
+    try:
+        if rows.fieldnames != list(types) or not text.endswith("\n"):
+            raise ValueError("cut off, or of other columns")
+        return [CycleSummary(**{name: types[name](row[name]) for name in types}) for row in rows]
+    except (TypeError, ValueError):
+        raise UserError(f"{path}: the summary is damaged; remove it and run again.") from None
 
 
 def _from_global_shift(row: Row) -> dict[str, Any]:

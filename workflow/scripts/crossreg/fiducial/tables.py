@@ -170,6 +170,18 @@ def read_global_row(path: Path | str) -> Row:
     return table[0]
 
 
+def read_local_table(path: Path | str) -> Table:
+    """Return a cycle's table of local shifts, a row a block.
+
+    Raises UserError if the table is malformed or lacks blocks.
+    """
+    table = read_table(path, LOCAL_COLUMNS)
+    rows, columns = (max(table[name], default=-1) + 1 for name in ("block_i", "block_j"))
+    if not len(table) or len(table) != rows * columns:
+        raise UserError(f"{path}: the table is cut off; remove it and run again.")
+    return table
+
+
 def global_json(table: Table, roi_names: dict[int, str]) -> dict[str, dict[str, list[float]]]:
     """Return the content of register_global.json: {"ROI:005": {"RT26": [row, column]}}."""
     content: dict[str, dict[str, list[float]]] = {}
