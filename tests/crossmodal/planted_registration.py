@@ -1,5 +1,6 @@
 """A registration of several sections on disk: stacks, parameter file, frozen, projects."""
 
+import copy
 import importlib
 import json
 from dataclasses import dataclass
@@ -29,7 +30,8 @@ def section(specs: dict, z: float) -> dict:
     for name, spec in specs.items():
         tile_id = f"{name}_{z:g}"
         kept = {key: value for key, value in spec.items() if key not in ("minX", "maxX")}
-        tiles[tile_id] = kept | {"tileId": tile_id, "z": z}
+        # Tests change the tiles of a section: the planted ones stay as they are.
+        tiles[tile_id] = copy.deepcopy(kept) | {"tileId": tile_id, "z": z}
     return {TILES: tiles, "transformIdToSpecMap": pp.SHARED}
 
 
