@@ -60,7 +60,10 @@ def test_odd_names_of_folders_work_and_nothing_is_written_elsewhere(outside):
 
 @pytest.mark.parametrize(
     ("images", "results", "sentence"),
-    [("{roi}", "out", FORBIDDEN), ("images", "my.yaml/out", "my.yaml/out: no folder can be made there")],
+    [
+        ("{roi}", "out", FORBIDDEN),
+        ("images", "my.yaml/out", "my.yaml/out: no folder can be made there"),
+    ],
 )
 def test_paths_that_cannot_be_used_are_refused_before_the_first_job(
     outside, images, results, sentence
