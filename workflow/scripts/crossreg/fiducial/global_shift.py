@@ -77,12 +77,44 @@ class GlobalShift:
 
 @dataclass(frozen=True)
 class _Peak:
-    """The highest peak of a correlation, and the variance of the camera's pattern found in it."""
+    """A peak of a correlation: its shift (2,), its height in standard deviations, its place."""
 
     shift_yx: np.ndarray
-    similarity: float
     height: float
-    pattern: float = 0.0
+    index: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _Correlation:
+    """The correlation of two images over circular shifts, without what a camera's pattern adds.
+
+    `spectra` are those of the two images, band-passed. The cycle was moved by `moved_yx` px
+    beforehand. `pattern` is the variance of the camera's pattern that the images share.
+    """
+
+    values: np.ndarray
+    spectra: tuple[np.ndarray, np.ndarray]
+    moved_yx: tuple[int, int]
+    pattern: float
+
+    def peak(self, near: np.ndarray | None = None) -> _Peak:
+        """Return the highest peak, of those within PROBE_REACH of the circular shift `near`."""
+        spread = float(np.sqrt(np.mean(np.square(self.values))))
+        if spread == 0 or not all(spectrum.any() for spectrum in self.spectra):
+            return _Peak(np.zeros(2), 0.0, (0, 0))
+        values = self.values
+        if near is not None:
+            values = np.where(_within(values.shape, near), values, 0)
+        shift, _ = _highest(values)
+        index = tuple(int(at) for at in np.unravel_index(np.argmax(values), values.shape))
+        return _Peak(shift + self.moved_yx, float(values[index]) / spread, index)
+
+    def similarity(self, index: tuple[int, ...]) -> float:
+        """Return the cosine between the images, pattern included, at a place of the map."""
+        shape, (reference, cycle) = self.values.shape, self.spectra
+        norm = np.prod([np.linalg.norm(scipy.fft.irfft2(one, s=shape)) for one in self.spectra])
+        cosine = scipy.fft.irfft2(reference * np.conj(cycle), s=shape)[index]
+        return float(cosine / norm) if norm else 0.0
 
 
 def global_shift(
@@ -102,11 +134,12 @@ def global_shift(
     with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, user_api="blas"):
         reference, cycle = (_flattened(image) for image in (reference, cycle))
         start = probed_shift(reference, cycle, pool)
-        whole = _peak(reference, cycle, near=start)
+        correlation = _correlated(reference, cycle)
+        whole = correlation.peak(start)
         shift = whole.shift_yx
         if align_by_block:
-            shift = _vote(reference, cycle, whole, block_size, pool)
-    error = float(np.sqrt(max(0.0, 1 - whole.similarity**2)))
+            shift = _vote(reference, cycle, shift, correlation.pattern, block_size, pool)
+    error = float(np.sqrt(max(0.0, 1 - correlation.similarity(whole.index) ** 2)))
     return GlobalShift((float(shift[0]), float(shift[1])), error, 0.0, whole.height)
 
 
@@ -129,18 +162,16 @@ def _flattened(image: np.ndarray) -> np.ndarray:
     return np.minimum(image, CLIP * noise) if noise > 0 else image
 
 
-def _peak(
+def _correlated(
     reference: np.ndarray,
     cycle: np.ndarray,
     moved_yx: tuple[int, int] = (0, 0),
-    near: np.ndarray | None = None,
     pattern: float | None = None,
-) -> _Peak:
-    """Return the highest peak of the correlation of two flattened images of one shape.
+) -> _Correlation:
+    """Return the correlation of two flattened images of one shape.
 
-    `moved_yx` is by how much the cycle has been moved beforehand, `near` where the peak lies
-    within PROBE_REACH. `pattern` is the variance of the camera's pattern, where larger images
-    have shown it.
+    `moved_yx` is by how much the cycle has been moved beforehand. `pattern` is the variance of
+    the camera's pattern, where larger images have shown it.
     """
     shape, tapered = reference.shape, window(reference.shape)
     spectra = [scipy.fft.rfft2(image * tapered) * band_pass(shape) for image in (reference, cycle)]
@@ -150,17 +181,8 @@ def _peak(
     if pattern is None:
         pattern = _pattern_power(cross, shape, phase) / energy
     shared = np.float32(pattern * energy) * np.square(band_pass(shape)) * phase
-    correlation = scipy.fft.irfft2(cross - shared, s=shape)
-    spread = float(np.sqrt(np.mean(np.square(correlation))))
-    if near is not None:
-        correlation[~_within(shape, near)] = 0
-    shift, _ = _highest(correlation)
-    index = np.unravel_index(np.argmax(correlation), shape)
-    norm = np.prod([np.linalg.norm(scipy.fft.irfft2(part, s=shape)) for part in spectra])
-    if norm == 0 or spread == 0:
-        return _Peak(np.zeros(2), 0.0, 0.0)
-    similarity = float(scipy.fft.irfft2(cross, s=shape)[index] / norm)
-    return _Peak(shift + moved_yx, similarity, float(correlation[index]) / spread, pattern)
+    values = scipy.fft.irfft2(cross - shared, s=shape)
+    return _Correlation(values, (spectra[0], spectra[1]), moved_yx, pattern)
 
 
 def _within(shape: tuple[int, int], near: np.ndarray) -> np.ndarray:
@@ -195,16 +217,17 @@ def _pattern_power(cross: np.ndarray, shape: tuple[int, int], phase: np.ndarray)
 def _vote(
     reference: np.ndarray,
     cycle: np.ndarray,
-    whole: _Peak,
+    whole_yx: np.ndarray,
+    pattern: float,
     block_size: int,
     pool: ThreadPoolExecutor,
 ) -> np.ndarray:
     """Return the mean over the overlap of a smooth field through the blocks that agree.
 
     Where too few of the smallest blocks agree, larger ones, which more noise leaves their peaks,
-    are asked; at last it is the shift of the whole images.
+    are asked; at last it is `whole_yx`, the shift of the whole images.
     """
-    base = np.rint(whole.shift_yx).astype(int)
+    base = np.rint(whole_yx).astype(int)
     moved = _moved(cycle, base)
     overlap = [
         seen_by_both(slice(0, size), size, size, int(shift))[0]
@@ -213,10 +236,10 @@ def _vote(
     points = Block(0, 0, *overlap).sample_points_yx(SAMPLE_POINTS)
     for voters in VOTERS:
         size = -(-block_size // -(-block_size // voters.edge))
-        field = _voted_field((reference, moved), base, size, voters, whole.pattern, pool)
+        field = _voted_field((reference, moved), base, size, voters, pattern, pool)
         if field is not None:
             return field.mean_over(_in_the_plane(points)[None])[0][0, 1:]
-    return whole.shift_yx
+    return whole_yx
 
 
 def _voted_field(
@@ -236,9 +259,9 @@ def _voted_field(
     blocks = block_grid(reference.shape, size)
     centres = _in_the_plane([centre_yx(block.rows, block.columns) for block in blocks])
 
-    def one(block: Block, near: np.ndarray | None = None) -> _Peak:
+    def correlated(block: Block) -> _Correlation:
         where = (block.rows, block.columns)
-        return _peak(reference[where], moved[where], tuple(map(int, base)), near, pattern)
+        return _correlated(reference[where], moved[where], tuple(map(int, base)), pattern)
 
     def fitted(peaks: list[_Peak], chosen: np.ndarray) -> SmoothField:
         shifts = _in_the_plane([peak.shift_yx for peak in peaks])[chosen]
@@ -248,7 +271,8 @@ def _voted_field(
         domain = Domain(reference.shape, size, 0.0)
         return smooth_field.fit(domain, centres[chosen], shifts, sigmas, pool, rough=True)
 
-    peaks = list(pool.map(one, blocks))
+    correlations = list(pool.map(correlated, blocks))
+    peaks = [correlation.peak() for correlation in correlations]
     votes = np.array([max(peak.height - voters.least_height, 0) for peak in peaks])
     shifts = _in_the_plane([peak.shift_yx for peak in peaks])
     agree = agreeing_blocks(centres[:, 1:] - centres[:, 1:].mean(axis=0), shifts, votes)
@@ -256,7 +280,7 @@ def _voted_field(
         return None
     first = fitted(peaks, agree)
     expected = first.at(centres)[0][:, 1:] - base
-    peaks = list(pool.map(one, blocks, expected))
+    peaks = [one.peak(near) for one, near in zip(correlations, expected, strict=True)]
     found = np.array([peak.height >= EXPECTED_HEIGHT for peak in peaks])
     return fitted(peaks, found) if found.sum() >= voters.quorum else first
 
