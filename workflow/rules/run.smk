@@ -48,8 +48,6 @@ def run_begins():
             function()
     except (UserError, OSError) as error:
         sentence = str(error) if isinstance(error, UserError) else describe_os_error(error)
-        if isinstance(error, (FileExistsError, FileNotFoundError, NotADirectoryError)):
-            sentence = f"{RESULTS}: no folder can be made there; correct the key 'results'."
         raise SystemExit(f"ERROR: {sentence}") from None
     changed = changed_code(CODE_FILE, CODE_HASHES)
     if changed:

@@ -35,9 +35,15 @@ def hold_results(results: Path | str, tell: Callable[[str], None]) -> IO[str] | 
     """Return the open file by which this process holds `results` alone, until it is closed.
 
     Waits, after a sentence to `tell`, for jobs of a killed run that still write to the folder.
-    Returns None where the file system knows no locks. Raises UserError if another run holds it.
+    Returns None where the file system knows no locks. Raises UserError if another run holds it,
+    or if there can be no such folder.
     """
-    file = _opened(run_lock(results))
+    try:
+        file = _opened(run_lock(results))
+    except (FileExistsError, FileNotFoundError, NotADirectoryError):
+        raise UserError(
+            f"{results}: no folder can be made there; correct the key 'results'."
+        ) from None
     try:
         if not _lock_at_once(file):
             raise UserError(

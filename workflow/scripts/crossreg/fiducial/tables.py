@@ -89,10 +89,15 @@ def write_merged(
                     f"{source}: this is not a table of this version; delete it and run again."
                 )
             if not _is_whole(rows, columns):
-                raise UserError(f"{source}: the table is cut off; remove it and run again.")
+                raise _cut_off(source)
             file.writelines(rows)
             count += len(rows)
     return count
+
+
+def _cut_off(path: Path | str) -> UserError:
+    """Return the error that a cycle's table lacks rows."""
+    return UserError(f"{path}: the table is cut off; remove it and run again.")
 
 
 def _parts(text: str) -> tuple[list[str], list[str]]:
@@ -178,7 +183,7 @@ def read_local_table(path: Path | str) -> Table:
     table = read_table(path, LOCAL_COLUMNS)
     rows, columns = (max(table[name], default=-1) + 1 for name in ("block_i", "block_j"))
     if not len(table) or len(table) != rows * columns:
-        raise UserError(f"{path}: the table is cut off; remove it and run again.")
+        raise _cut_off(path)
     return table
 
 
