@@ -258,34 +258,35 @@ def test_odd_folders_a_plain_locale_links_and_read_only_images_change_nothing(fi
     assert experiment.pending() == set()
 
 
+@contextlib.contextmanager
+def mounted(folder, options):
+    """Make a folder that is a file system of its own, mounted with options; skip without root."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a file system cannot be mounted here: that needs root")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
 def test_full_disk_is_told_in_one_sentence_and_leaves_no_half_table(finished, tmp_path):
     experiment = finished.copy(tmp_path / "full")
     shutil.rmtree(experiment.results)
-    experiment.results.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", str(experiment.results)]
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("a small file system cannot be mounted here: that needs root")
-    try:
+    with mounted(experiment.results, "size=160k"):
         done = experiment.snakemake()
         assert done.returncode != 0
         assert "the disk is full; free some space and run again." in done.stderr
         assert experiment.leftovers() == []
         assert all(b"ECSV" in path.read_bytes() for path in experiment.results.rglob("*.ecsv"))
-    finally:
-        subprocess.run(["umount", str(experiment.results)], check=True)
     experiment.succeed()
     assert experiment.tables() == finished.tables()
 
 
 def test_read_only_results_are_told_in_one_sentence(fresh):
-    fresh.results.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(fresh.results)]
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("a read-only file system cannot be mounted here: that needs root")
-    try:
+    with mounted(fresh.results, "ro"):
         done = fresh.snakemake()
-    finally:
-        subprocess.run(["umount", str(fresh.results)], check=True)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     (told,) = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
