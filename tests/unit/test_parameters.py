@@ -71,12 +71,39 @@ def test_keys_of_other_features_are_ignored_silently(write):
     assert read_parameters(write(common)).warnings == ()
 
 
-def test_a_misspelt_key_is_named_with_the_nearest_known_one(write):
-    warnings = read_parameters(write({"alignImages": {"blockSizeXy": 64}})).warnings
-    assert "'alignImages.blockSizeXy'" in warnings[0]
-    assert "did you mean 'blockSizeXY'?" in warnings[0]
-    warnings = read_parameters(write({"alignImage": {}})).warnings
-    assert "did you mean 'alignImages'?" in warnings[0]
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (
+            {"common": {"alignImages": {"blockSizeXy": 64}}},
+            "'common.alignImages.blockSizeXy' is not known and has no effect;"
+            " did you mean 'blockSizeXY'?",
+        ),
+        ({"common": {"alignImage": {}}}, "'common.alignImage' .* did you mean 'alignImages'?"),
+        (
+            {"common": {"alignImages": {}, "alignImage": {}}},
+            "'common.alignImage' .* did you mean 'alignImages'?",
+        ),
+        (
+            {"common": {"acquisition": {"referenceFiducial": "RT1"}}},
+            "'common.acquisition.referenceFiducial' .* move it to 'alignImages'.",
+        ),
+        ({"common": {"zBinning": 2}}, "'common.zBinning' .* move it to 'acquisition'."),
+        ({"common": {}, "lables": {}}, "'lables' .* did you mean 'labels'?"),
+        ({"common": {}, "labels": {"fiducials": {}}}, "'labels.fiducials' .* 'fiducial'?"),
+        (
+            {"common": {}, "labels": {"fiducial": {"zproject": {}}}},
+            "'labels.fiducial.zproject' .* 'zProject'?",
+        ),
+    ],
+)
+def test_what_is_misspelt_or_misplaced_is_named(tmp_path, content, told):
+    path = tmp_path / "parameters.json"
+    path.write_text(json.dumps(content))
+    (warning,) = read_parameters(path).warnings
+    start, _, end = told.partition(" .* ")
+    assert warning.startswith(f"{path}: {start}")
+    assert warning.endswith(end)
 
 
 @pytest.mark.parametrize(

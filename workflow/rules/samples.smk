@@ -14,16 +14,15 @@ OLD_FILES = log_file("old_files.txt")
 
 def found_in_sheet():
     """Return the samples of the user's sheet; raise UserError if files are missing."""
-    source = CONFIGURATION["samples"]
     found = [
         dataclasses.replace(sample, path=located(sample.path))
-        for sample in sheet.read_sheet(source)
+        for sample in sheet.read_sheet(CONFIGURATION["samples"])
     ]
-    missing = [sample.path for sample in found if not os.path.isfile(sample.path)]
+    missing = [sample for sample in found if not os.path.isfile(sample.path)]
     if missing and not IS_DEMO:
         raise UserError(
-            f"{source}: {len(missing)} of {len(found)} files are not there,"
-            f" such as '{missing[0]}'; correct the paths."
+            f"{missing[0].place}: there is no such file ({len(missing)} of {len(found)} in the sheet"
+            " are not there); correct the path."
         )
     return found
 

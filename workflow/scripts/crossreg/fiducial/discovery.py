@@ -26,6 +26,7 @@ class Sample:
     """The fiducial stack of one cycle of one ROI, and its global shift where the user gave one.
 
     The given shift (rows, columns; px) is text, so that it stays as it is through all files.
+    `listed_in` names the line of the sheet that lists it, if one does.
     """
 
     roi: str
@@ -34,6 +35,12 @@ class Sample:
     channel: str = ""
     given_x: str = ""
     given_y: str = ""
+    listed_in: str = field(default="", compare=False)
+
+    @property
+    def place(self) -> str:
+        """Return where the sample comes from, for errors: the line of the sheet and the path."""
+        return f"{self.listed_in}: {self.path}" if self.listed_in else self.path
 
 
 @dataclass
@@ -146,19 +153,19 @@ def check_samples(samples: Iterable[Sample], reference: str) -> None:
     files: dict[tuple[int, str], Sample] = {}
     cycles: dict[str, set[str]] = {}
     for sample in samples:
-        check_path(sample.path)
+        check_path(sample.path, sample.place)
         if os.path.islink(sample.path) and not os.path.exists(sample.path):
             raise UserError(
-                f"{sample.path}: this is a link to {os.readlink(sample.path)}, which is not there;"
+                f"{sample.place}: this is a link to {os.readlink(sample.path)}, which is not there;"
                 " mount its disk, or remove the link."
             )
-        _check_name(sample.roi, "ROI", sample.path)
-        _check_name(sample.cycle, "cycle", sample.path)
+        _check_name(sample.roi, "ROI", sample.place)
+        _check_name(sample.cycle, "cycle", sample.place)
         other = files.setdefault((roi_number(sample), sample.cycle), sample)
         if other is not sample:
             raise UserError(
-                f"{sample.path}: ROI {sample.roi}, cycle {sample.cycle} is also in {other.path};"
-                " keep one of the two files."
+                f"{sample.place}: ROI {sample.roi}, cycle {sample.cycle} is also in {other.place};"
+                " keep one of the two."
             )
         cycles.setdefault(sample.roi, set()).add(sample.cycle)
     without = [roi for roi, names in sorted(cycles.items()) if reference not in names]
@@ -171,11 +178,14 @@ def check_samples(samples: Iterable[Sample], reference: str) -> None:
         )
 
 
-def check_path(path: str) -> None:
-    """Raise UserError if a path cannot stand in the workflow's rules, tables or commands."""
+def check_path(path: str, place: str = "") -> None:
+    """Raise UserError if a path cannot stand in the workflow's rules, tables or commands.
+
+    `place` is what the error calls it, if not by the path alone.
+    """
     if UNUSABLE_PATH.search(path):
         raise UserError(
-            f"{path}: a path must not start with '-' nor hold curly braces, line ends or signs that"
+            f"{place or path}: a path must not start with '-' nor hold curly braces, line ends or signs that"
             " are not UTF-8; rename the file or folder."
         )
 
@@ -184,7 +194,7 @@ def roi_number(sample: Sample) -> int:
     """Return the number of a sample's ROI; raise UserError if its name is not a number."""
     if not (sample.roi.isascii() and sample.roi.isdigit() and len(sample.roi) < 19):
         raise UserError(
-            f"{sample.path}: the ROI is named '{sample.roi}', but it must be a whole number."
+            f"{sample.place}: the ROI is named '{sample.roi}', but it must be a whole number."
         )
     return int(sample.roi)
 
@@ -193,9 +203,9 @@ def _same(wanted: str, roi: str) -> bool:
     return wanted == roi or (wanted.isdigit() and roi.isdigit() and int(wanted) == int(roi))
 
 
-def _check_name(name: str, kind: str, path: str) -> None:
+def _check_name(name: str, kind: str, place: str) -> None:
     if not SAFE_NAME.fullmatch(name) or len(name.encode()) > LONGEST_NAME:
         raise UserError(
-            f"{path}: the {kind} is named '{name[:LONGEST_NAME]}'; use letters, digits and the"
+            f"{place}: the {kind} is named '{name[:LONGEST_NAME]}'; use letters, digits and the"
             f" signs _ | . + -, at most {LONGEST_NAME} bytes, no sign first."
         )

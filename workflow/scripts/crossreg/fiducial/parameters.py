@@ -2,9 +2,10 @@
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from crossreg.errors import UserError
@@ -70,10 +71,9 @@ def read_parameters(path: Path | str) -> Parameters:
         raise UserError(f"{path}: the key 'common' is missing; add it as in pyHiM's example file.")
     schema = read_json(SCHEMA_FILE)
     values: dict[str, Any] = {}
-    warnings = _misspelt_sections(content["common"], schema, path)
-    for section, part in schema["properties"].items():
+    warnings = _not_read(content, schema, path)
+    for section in schema["properties"]:
         given = _effective(content, section, path)
-        warnings += _misspelt_keys(given, section, part, path)
         values |= checked({section: given}, schema, str(path))[section]
     known = _by_key(schema)
     parameters = {key: values[key] for key in known}
@@ -148,27 +148,45 @@ def _effective(content: dict[str, Any], section: str, path: Path | str) -> dict[
     return merged
 
 
-def _misspelt_sections(common: dict[str, Any], schema: dict[str, Any], path: Any) -> list[str]:
-    missing = [name for name in schema["properties"] if name not in common]
-    guesses = ((key, nearest(key, missing)) for key in common)
-    return [
-        f"{path}: the section '{key}' is not known and has no effect; did you mean '{guess}'?"
-        for key, guess in guesses
-        if guess and key not in schema["properties"]
-    ]
+def _not_read(content: dict[str, Any], schema: dict[str, Any], path: Any) -> list[str]:
+    """Return warnings of sections and keys that look like known ones, but are not read."""
+    labels = content.get("labels")
+    labels = labels if isinstance(labels, dict) else {}
+    sections = {name: set(part["properties"]) for name, part in schema["properties"].items()}
+    warnings = _unknown(content, "", {"common", "labels"}, path)
+    warnings += _unknown(labels, "labels.", {LABEL}, path)
+    for place, part in (("common", content["common"]), (f"labels.{LABEL}", labels.get(LABEL))):
+        if not isinstance(part, dict):
+            continue
+        warnings += _unknown(part, f"{place}.", set(sections), path, elsewhere=sections)
+        for name, keys in sections.items():
+            given = part.get(name)
+            if isinstance(given, dict):
+                ignored = OTHER_FEATURES[name] | set(ALIASES)
+                warnings += _unknown(given, f"{place}.{name}.", keys, path, ignored, sections)
+    return warnings
 
 
-def _misspelt_keys(
-    given: dict[str, Any], section: str, schema: dict[str, Any], path: Path | str
+def _unknown(
+    given: dict[str, Any],
+    place: str,
+    known: Set[str],
+    path: Path | str,
+    ignored: Set[str] = frozenset(),
+    elsewhere: Mapping[str, Set[str]] = MappingProxyType({}),
 ) -> list[str]:
-    known = list(schema["properties"])
-    unknown = [key for key in given if key not in known and key not in OTHER_FEATURES[section]]
-    guesses = ((key, nearest(key, [*known, *OTHER_FEATURES[section]])) for key in unknown)
-    return [
-        f"{path}: the key '{section}.{key}' is not known and has no effect; did you mean '{guess}'?"
-        for key, guess in guesses
-        if guess in known
-    ]
+    """Return a warning for each key that is not among `known` and was likely meant to be read.
+
+    It is near a known one, or is one of a section in `elsewhere`. Others belong to other features.
+    """
+    warnings = []
+    for key in given.keys() - known - ignored:
+        section = next((name for name, keys in elsewhere.items() if key in keys), None)
+        guess = nearest(key, sorted(known | ignored))
+        if section or guess in known:
+            advice = f"move it to '{section}'." if section else f"did you mean '{guess}'?"
+            warnings.append(f"{path}: '{place}{key}' is not known and has no effect; {advice}")
+    return sorted(warnings)
 
 
 def _without_effect(content: dict[str, Any], values: dict[str, Any], path: Any) -> list[str]:

@@ -44,7 +44,7 @@ def read_sheet(path: Path | str, columns: tuple[str, ...] = COLUMNS) -> list[Sam
         if empty or None in row:
             fault = f"has no {empty[0]}" if empty else "has more columns than the first line"
             raise UserError(f"{path}: line {reader.line_num} {fault}; correct the line.")
-        samples.append(Sample(**values))
+        samples.append(Sample(**values, listed_in=f"{path}, line {reader.line_num}"))
     if not samples:
         raise UserError(f"{path}: the sheet lists no stack; add a line for each.")
     return samples
