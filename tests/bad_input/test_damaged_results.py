@@ -10,6 +10,7 @@ from crossreg.fiducial.summary import missing_cycle, read_summaries, write_summa
 from crossreg.fiducial.tables import (
     GLOBAL_COLUMNS,
     LOCAL_COLUMNS,
+    read_global_row,
     read_local_table,
     read_table,
     write_merged,
@@ -83,32 +84,39 @@ def test_arrays_that_would_run_code_when_read_are_refused(tmp_path):
 
 
 TABLES = {
-    "global.ecsv": (GLOBAL_COLUMNS, lambda: global_row("001", "RT1").table[:1]),
-    "local.ecsv": (LOCAL_COLUMNS, lambda: local_table("001", "RT1")),
+    "global.ecsv": (GLOBAL_COLUMNS, lambda: global_row("001", "RT1").table[:1], read_global_row),
+    "local.ecsv": (LOCAL_COLUMNS, lambda: local_table("001", "RT1"), read_local_table),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", TABLES)
 def test_damaged_tables_are_not_merged(name, damage, tmp_path):
-    columns, table = TABLES[name]
+    columns, table, read = TABLES[name]
     path, merged = tmp_path / name, tmp_path / "merged.ecsv"
     write_table(path, table())
     write_merged(merged, [path], columns)
     merged.unlink()
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
-    with pytest.raises(UserError, match=rf"{name}: .* and run again\."):
+    told = rf"{name}: .*; remove it and run again\."
+    with pytest.raises(UserError, match=told):
         write_merged(merged, [path], columns)
     assert not merged.exists()
+    with pytest.raises(UserError, match=told):
+        read(path)
 
 
 def test_a_table_that_ends_after_a_row_is_not_merged(tmp_path):
     path = tmp_path / "local.ecsv"
     write_table(path, local_table("001", "RT1")[:-1])
     assert len(read_table(path)) == 15
-    with pytest.raises(UserError, match=r"local\.ecsv: the table is cut off; remove it"):
+    with pytest.raises(
+        UserError, match=r"local\.ecsv: the table is cut off or was changed; remove it"
+    ):
         write_merged(tmp_path / "merged.ecsv", [path], LOCAL_COLUMNS)
-    with pytest.raises(UserError, match=r"local\.ecsv: the table is cut off; remove it"):
+    with pytest.raises(
+        UserError, match=r"local\.ecsv: the table is cut off or was changed; remove it"
+    ):
         read_local_table(path)
 
 

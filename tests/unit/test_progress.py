@@ -67,7 +67,7 @@ def test_the_start_tells_jobs_and_what_is_reused() -> None:
     jobs = ["register_global", "register_local", "register_local"]
     text = progress.start_text(2, 6, "RT27", jobs, 2)
     assert "2 ROIs with 6 cycles in all to register to RT27." in text
-    assert "4 cycles are taken from earlier results." in text
+    assert "Taken from earlier results: 4 cycles." in text
     assert "Jobs to run: 1 register_global, 2 register_local." in text
 
 

@@ -86,7 +86,7 @@ def test_a_merged_table_says_what_is_missing(tmp_path):
 
 def test_tables_of_other_columns_are_not_merged(tmp_path):
     write_table(tmp_path / "old.ecsv", Table({"shift_x": [1.0]}))
-    with pytest.raises(UserError, match=r"old\.ecsv: .* delete it"):
+    with pytest.raises(UserError, match=r"old\.ecsv: .* remove it"):
         write_merged(tmp_path / "merged.ecsv", [tmp_path / "old.ecsv"], GLOBAL_COLUMNS)
     assert not (tmp_path / "merged.ecsv").exists()
 

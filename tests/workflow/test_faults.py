@@ -99,15 +99,27 @@ def test_bad_reference_takes_out_its_roi_only(again):
     assert [(cycle.roi, cycle.cycle) for cycle in lost] == [("002", "RT1"), ("002", "RT2")]
 
 
-def test_damaged_result_is_named_and_made_anew_once_it_is_removed(again, finished):
+def test_damaged_results_are_named_and_made_anew_once_they_are_removed(again, finished):
     blocks = again.results / "reference" / "001" / "blocks.npz"
+    table = again.results / "register_local" / "002" / "RT1.ecsv"
     cut(blocks)
+    cut(table)
     done = again.snakemake()
     assert done.returncode != 0
     assert f"{blocks.relative_to(again.folder)}: the file is damaged; remove it" in done.stderr
+    assert f"{table.relative_to(again.folder)}: the table is cut off" in done.stderr
     assert "Traceback" not in done.stderr
     assert "unexpected" not in done.stderr
+    # What sums up cycles is there without them.
+    local = read_merged(again)[1]
+    assert {(int(row["ROI #"]), str(row["label"])) for row in local} == {(2, "RT2")}
+    reasons = {(entry["ROI"], entry["label"]): entry["reason"] for entry in local.meta["missing"]}
+    assert set(reasons) == {("001", "RT1"), ("001", "RT2"), ("002", "RT1")}
+    assert "RT1.ecsv: the table is cut off" in reasons["002", "RT1"]
+    summaries = read_summaries(again.results / "summary.tsv")
+    assert [c.missing for c in summaries if c.roi == "002"] == [reasons["002", "RT1"], ""]
     blocks.unlink()
+    table.unlink()
     again.succeed()
     assert again.tables() == finished.tables()
 

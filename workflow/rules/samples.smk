@@ -7,6 +7,7 @@ from decimal import Decimal
 from crossreg.errors import one_line
 from crossreg.fiducial import discovery, parameters, sheet
 from crossreg.fiducial.old_files import old_files
+from crossreg.words import counted
 
 SAMPLES_FILE = results("samples.tsv")
 OLD_FILES = log_file("old_files.txt")
@@ -38,7 +39,9 @@ def found_in_folder():
         "not TIFF": found.no_images,
     }
     counts = ", ".join(f"{len(paths)} {kind}" for kind, paths in ignored.items() if paths)
-    logger.info(f"{len(found.samples)} fiducial stacks in {folder}; ignored: {counts or 'none'}.")
+    logger.info(
+        f"{counted(len(found.samples), 'fiducial stack')} in {folder}; ignored: {counts or 'none'}."
+    )
     lines = [f"{kind}: {one_line(path)}\n" for kind, paths in ignored.items() for path in paths]
     TEXTS[log_file("discovery.log")] = "".join(lines)
     tell_cycles_of_unknown_kind(found.samples)
@@ -82,7 +85,7 @@ def with_given_shifts(samples):
     unused = given.unused()
     if unused:
         logger.warning(
-            f"{given.path}: {len(unused)} entries match no stack, such as '{unused[0]}'."
+            f"{given.path}: entries that match no stack: {len(unused)}, such as '{unused[0]}'."
         )
     return result
 
@@ -151,8 +154,8 @@ def tell_old_files():
     old = old_files(RESULTS, SAMPLES.values())
     if old:
         logger.info(
-            f"{len(old)} files in {RESULTS} are of cycles no longer there, such as {old[0]}; they"
-            f" are listed in {OLD_FILES}, and the target 'prune' removes them."
+            f"In {RESULTS} there are {counted(len(old), 'file')} of cycles no longer there, such as"
+            f" {old[0]}; {OLD_FILES} lists them all, and the target 'prune' removes them."
         )
         write_text_if_new(OLD_FILES, "".join(f"{path}\n" for path in old))
 

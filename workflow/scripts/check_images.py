@@ -14,6 +14,7 @@ from crossreg.fiducial.discovery import Sample
 from crossreg.fiducial.parameters import add_options
 from crossreg.fiducial.sheet import read_sheet
 from crossreg.fiducial.stacks import StackHeader, check_block_fits, check_same_size, read_header
+from crossreg.words import counted
 
 PARAMETERS = ("blockSize", "blockSizeXY", "alignByBlock")
 
@@ -33,7 +34,7 @@ def main(options: argparse.Namespace) -> int:
     faults = list(problems(samples, options))
     for fault in faults:
         log.error("%s", fault)
-    print(f"{len(samples)} stacks checked, {len(faults)} problems.")
+    print(f"{counted(len(samples), 'stack')} checked, {counted(len(faults), 'problem')}.")
     return 1 if faults else 0
 
 

@@ -4,24 +4,28 @@ In: the sheet of samples and the folder with one table a cycle (ROI/CYCLE.ecsv).
 table (ECSV) and, for global shifts, the same as JSON. Rows are sorted by ROI, cycle (in the order
 of their names), block_i and block_j.
 
-With --missing, cycles whose table could not be made are left out; the merged table then says in its
-meta data, under "missing", which ones and why.
+With --missing, cycles whose table could not be made, or is damaged, are left out; the merged table
+then says in its meta data, under "missing", which ones and why.
 """
 
 import argparse
 import sys
+from collections.abc import Container
 from pathlib import Path
 
 from crossreg.command import log, new_parser, run
+from crossreg.errors import UserError
 from crossreg.fiducial.missing import add_missing_option, read_missing
 from crossreg.fiducial.sheet import read_sheet
 from crossreg.fiducial.tables import (
     GLOBAL_COLUMNS,
     LOCAL_COLUMNS,
+    read_rows,
     read_table,
     write_global_json,
     write_merged,
 )
+from crossreg.words import counted
 
 
 def parser() -> argparse.ArgumentParser:
@@ -45,25 +49,43 @@ def main(options: argparse.Namespace) -> None:
     """Read the tables in the order of ROI and cycle, merge, write."""
     columns = GLOBAL_COLUMNS if options.kind == "global" else LOCAL_COLUMNS
     samples = read_sheet(options.samples)
-    missing = read_missing(options.missing)
     cycles = sorted(
         (int(sample.roi), sample.cycle, sample.roi)
         for sample in samples
-        if sample.cycle != options.reference and (sample.roi, sample.cycle) not in missing
+        if sample.cycle != options.reference
     )
+    tables = {(roi, cycle): options.tables / roi / f"{cycle}.ecsv" for _, cycle, roi in cycles}
+    missing = read_missing(options.missing)
+    if options.missing:
+        missing |= damaged(tables, columns, missing)
     reasons = [
-        {"ROI": roi, "label": cycle, "reason": reason} for (roi, cycle), reason in missing.items()
+        {"ROI": roi, "label": cycle, "reason": reason}
+        for (roi, cycle), reason in sorted(missing.items())
     ]
-    rows = write_merged(
-        options.output,
-        [options.tables / roi / f"{cycle}.ecsv" for _, cycle, roi in cycles],
-        columns,
-        **({"missing": reasons} if reasons else {}),
-    )
+    there = [path for key, path in tables.items() if key not in missing]
+    rows = write_merged(options.output, there, columns, **({"missing": reasons} if reasons else {}))
     if options.json:
         names = {int(sample.roi): sample.roi for sample in samples}
         write_global_json(options.json, read_table(options.output), names)
-    log.info("%d rows of %d cycles", rows, len(cycles))
+    log.info("%d rows of %d cycles", rows, len(there))
+    if missing:
+        names = ", ".join(f"ROI {roi} {cycle}" for roi, cycle in sorted(missing)[:10])
+        lacking = counted(len(missing), "cycle")
+        log.error("%s lacks %s (%s); it says why.", options.output, lacking, names)
+
+
+def damaged(
+    tables: dict[tuple[str, str], Path], columns: dict[str, type], known: Container[tuple[str, str]]
+) -> dict[tuple[str, str], str]:
+    """Return what is wrong with the tables of cycles that cannot be read, of those not `known`."""
+    faults = {}
+    for key, path in tables.items():
+        if key not in known:
+            try:
+                read_rows(path, columns)
+            except UserError as error:
+                faults[key] = str(error)
+    return faults
 
 
 if __name__ == "__main__":

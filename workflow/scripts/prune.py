@@ -12,6 +12,7 @@ from pathlib import Path
 from crossreg.command import log, new_parser, run
 from crossreg.fiducial.old_files import old_files
 from crossreg.fiducial.sheet import read_sheet
+from crossreg.words import counted
 
 
 def parser() -> argparse.ArgumentParser:
@@ -32,7 +33,8 @@ def main(options: argparse.Namespace) -> None:
             path.unlink()
             with contextlib.suppress(OSError):
                 path.parent.rmdir()
-    log.info("%d old files", len(paths))
+    removed = "" if options.list else " removed"
+    print(f"{counted(len(paths), 'file')} of cycles that are no longer there{removed}.")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 In: the sheet of samples and the tables of the ROI's cycles (ROI/CYCLE.ecsv). Out: a TSV in the
 order of imaging, which is that of the runNumber in the file names, then of the cycles' names.
-Cycles that could not be registered (--missing) have a line that says why.
+With --missing, cycles that could not be registered, or whose table is damaged, have a line that
+says why.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 
 from crossreg.command import new_parser, run
+from crossreg.errors import UserError
 from crossreg.fiducial.missing import add_missing_option, read_missing
 from crossreg.fiducial.parameters import add_options
 from crossreg.fiducial.sheet import read_sheet
@@ -58,9 +60,14 @@ def main(options: argparse.Namespace) -> None:
         if (options.roi, name) in missing:
             continue
         table = f"{options.roi}/{name}.ecsv"
-        row = read_global_row(options.global_shifts / table)
         local = options.local_shifts
-        cycles.append((name, row, read_local_table(local / table) if local else None))
+        try:
+            row = read_global_row(options.global_shifts / table)
+            cycles.append((name, row, read_local_table(local / table) if local else None))
+        except UserError as error:
+            if not options.missing:
+                raise
+            missing[options.roi, name] = str(error)
     known = {summary.cycle: summary for summary in summaries_of_roi(options.roi, cycles)}
     summaries = [
         known.get(name) or missing_cycle(options.roi, name, missing[options.roi, name])

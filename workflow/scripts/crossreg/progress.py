@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from crossreg.words import counted
+
 if TYPE_CHECKING:
     # Its tables take a second to import, in every start of Snakemake.
     from crossreg.fiducial.summary import CycleSummary
@@ -103,12 +105,13 @@ def start_text(
     rois: int, cycles: int, reference: str, jobs: Sequence[str], to_register: int
 ) -> str:
     """Return what a run will do. `jobs` are the rules of its jobs, `to_register` its cycles."""
-    lines = [f"{rois} ROIs with {cycles} cycles in all to register to {reference}."]
+    told = f"{counted(rois, 'ROI')} with {counted(cycles, 'cycle')} in all"
+    lines = [f"{told} to register to {reference}."]
     if not jobs:
         return "\n".join([*lines, "Everything is there already; nothing to do."])
     counts = ", ".join(f"{count} {rule}" for rule, count in Counter(jobs).items())
     if to_register < cycles:
-        lines.append(f"{cycles - to_register} cycles are taken from earlier results.")
+        lines.append(f"Taken from earlier results: {counted(cycles - to_register, 'cycle')}.")
     return "\n".join([*lines, f"Jobs to run: {counts}."])
 
 

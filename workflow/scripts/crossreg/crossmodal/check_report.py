@@ -18,6 +18,7 @@ from crossreg.crossmodal.summary import (
     tile_motion,
 )
 from crossreg.errors import one_line
+from crossreg.words import counted
 
 LEVELS = (ERROR, WARNING, NOTE)
 RESOLUTION_KEYS = ("stackResolutionX", "stackResolutionY")
@@ -158,9 +159,7 @@ def _mark(row: Row) -> str:
 
 def _counted(report: SectionReport) -> str:
     levels = Counter(finding.level for finding in report.findings)
-    return ", ".join(
-        f"{levels[level]} {level}{'' if levels[level] == 1 else 's'}" for level in LEVELS
-    )
+    return ", ".join(counted(levels[level], level) for level in LEVELS)
 
 
 def _aligned(columns: Sequence[str], rows: Sequence[Row]) -> Iterator[str]:

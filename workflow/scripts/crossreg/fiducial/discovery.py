@@ -185,8 +185,8 @@ def check_path(path: str, place: str = "") -> None:
     """
     if UNUSABLE_PATH.search(path):
         raise UserError(
-            f"{place or path}: a path must not start with '-' nor hold curly braces, line ends or signs that"
-            " are not UTF-8; rename the file or folder."
+            f"{place or path}: a path must not start with '-' nor hold curly braces, line ends or"
+            " signs that are not UTF-8; rename the file or folder."
         )
 
 

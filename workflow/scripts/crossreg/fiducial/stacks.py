@@ -84,7 +84,8 @@ def read_projection(
             else:
                 np.maximum(projection, plane, out=projection)
     kept = projection.dtype in KEPT_DTYPES
-    projection = projection if kept else projection.astype(np.float32)
+    with np.errstate(over="ignore"):  # beyond float32: infinite, which is told below
+        projection = projection if kept else projection.astype(np.float32)
     _check_values(projection, path)
     return projection
 
@@ -139,9 +140,9 @@ def _opened(path: Path | str) -> Iterator[tifffile.TiffPageSeries]:
         raise
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file; check the path.") from None
-    except tifffile.TiffFileError as error:
+    except tifffile.TiffFileError:
         raise UserError(
-            f"{path}: this is not a TIFF file, or it is damaged ({error}); save or copy it again."
+            f"{path}: this is not a TIFF file, or it is damaged; save or copy it again."
         ) from None
     except MemoryError:
         raise
@@ -187,10 +188,7 @@ class _FirstFault(logging.Handler):
         self._path = path
 
     def emit(self, record: logging.LogRecord) -> None:
-        told = record.getMessage().splitlines()[0][:120]
-        self.error = UserError(
-            f"{self._path}: the TIFF file is damaged or cut off ({told}); copy it again."
-        )
+        self.error = UserError(f"{self._path}: the TIFF file is damaged or cut off; copy it again.")
         raise self.error
 
 

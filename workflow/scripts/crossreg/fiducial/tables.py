@@ -7,6 +7,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -73,39 +74,49 @@ def write_merged(
     """Write all rows of the tables in `sources`, in their order, as one ECSV; return their number.
 
     The rows are copied as text: half a million of them take a second and little memory, and no
-    digit changes. Raises UserError if a table has not just these columns, or lacks rows.
+    digit changes. Raises UserError as `read_rows`.
     """
-    empty = new_table(columns, {name: [] for name in columns})
-    empty.meta.update(meta)
-    header = _as_text(empty)
-    described = _parts(header)[0]
     count = 0
     with whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        file.write(header)
+        file.write(_header(columns, **meta))
         for source in sources:
-            columns_there, rows = _parts(read_text(source))
-            if columns_there != described:
-                raise UserError(
-                    f"{source}: this is not a table of this version; delete it and run again."
-                )
-            if not _is_whole(rows, columns):
-                raise _cut_off(source)
+            rows = read_rows(source, columns)
             file.writelines(rows)
             count += len(rows)
     return count
 
 
-def _cut_off(path: Path | str) -> UserError:
-    """Return the error that a cycle's table lacks rows."""
-    return UserError(f"{path}: the table is cut off; remove it and run again.")
+def read_rows(path: Path | str, columns: dict[str, type]) -> list[str]:
+    """Return the rows of a cycle's table, a line of text each.
+
+    Raises UserError if the table is missing, has not just these columns, or lacks rows.
+    """
+    described, rows = _parts(read_text(path))
+    expected = _description(tuple(columns.items()))
+    if not expected.startswith(described):
+        raise UserError(f"{path}: this is not a table of this version; remove it and run again.")
+    if described != expected or not _is_whole(rows, columns):
+        raise UserError(f"{path}: the table is cut off or was changed; remove it and run again.")
+    return rows
 
 
-def _parts(text: str) -> tuple[list[str], list[str]]:
-    """Return the lines of an ECSV that describe its columns, and those of its rows."""
+@cache
+def _description(columns: tuple[tuple[str, type], ...]) -> str:
+    """Return what describes the columns in the text of a table."""
+    return _parts(_header(dict(columns)))[0]
+
+
+def _header(columns: dict[str, type], **meta: Any) -> str:
+    """Return the text of a table without rows."""
+    return _as_text(new_table(columns, {name: [] for name in columns}, **meta))
+
+
+def _parts(text: str) -> tuple[str, list[str]]:
+    """Return the lines of an ECSV that describe its columns, as one text, and those of its rows."""
     lines = text.splitlines(keepends=True)
     start = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
     described = [line for line in lines[:start] if line.startswith("# - {name:")]
-    return described + lines[start : start + 1], lines[start + 1 :]
+    return "".join(described + lines[start : start + 1]), lines[start + 1 :]
 
 
 def _is_whole(rows: list[str], columns: Iterable[str]) -> bool:
@@ -159,20 +170,10 @@ def read_table(path: Path | str, columns: Iterable[str] = ()) -> Table:
 def read_global_row(path: Path | str) -> Row:
     """Return the one row of a cycle's table of global shifts.
 
-    Raises UserError if the table is malformed, has not one row, or text in place of numbers.
+    Raises UserError if the table is malformed or has not one row.
     """
-    table = read_table(path, GLOBAL_COLUMNS)
-    if len(table) != 1:
-        raise UserError(
-            f"{path}: the table has {len(table)} rows; one row for the cycle is needed."
-        )
-    for name, kind in GLOBAL_COLUMNS.items():
-        if kind is not str and table[name].dtype != kind:
-            raise UserError(
-                f"{path}: the column '{name}' is of type {table[name].dtype}, but"
-                f" {np.dtype(kind)} is needed."
-            )
-    return table[0]
+    read_rows(path, GLOBAL_COLUMNS)
+    return read_table(path)[0]
 
 
 def read_local_table(path: Path | str) -> Table:
@@ -180,11 +181,8 @@ def read_local_table(path: Path | str) -> Table:
 
     Raises UserError if the table is malformed or lacks blocks.
     """
-    table = read_table(path, LOCAL_COLUMNS)
-    rows, columns = (max(table[name], default=-1) + 1 for name in ("block_i", "block_j"))
-    if not len(table) or len(table) != rows * columns:
-        raise _cut_off(path)
-    return table
+    read_rows(path, LOCAL_COLUMNS)
+    return read_table(path)
 
 
 def global_json(table: Table, roi_names: dict[int, str]) -> dict[str, dict[str, list[float]]]:
