@@ -9,9 +9,8 @@ from pathlib import Path
 
 PROFILE = [
     *("--profile", str(Path(__file__).resolve().parents[1] / "profiles" / "slurm")),
-    # This cluster keeps no accounts, its jobs last seconds, and its only node sees all files.
+    # This cluster keeps no accounts, and its only node sees all files.
     *("--slurm-status-command", "squeue"),
-    *("--slurm-init-seconds-before-status-checks", "7"),
     *("--latency-wait", "5"),
 ]
 DAEMONS = ("munged", "slurmctld", "slurmd")

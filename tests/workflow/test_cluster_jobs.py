@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from base64 import urlsafe_b64encode
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,12 @@ def note(event, arguments):
 NOTES = os.open(os.environ["NOTES"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 sys.addaudithook(note)
 """
+# What the SLURM executor makes a job run on its node.
+JOB_ON_A_NODE = [
+    *("--target-jobs", "register_global:roi=001,cycle=RT1", "--allowed-rules", "register_global"),
+    *("--force", "--nolock", "--no-hooks", "--ignore-incomplete", "--max-inventory-time", "0"),
+    *("--mode", "remote"),
+]
 
 
 def test_a_job_on_a_cluster_lists_no_images_and_opens_only_its_own(again, tmp_path):
@@ -33,10 +40,7 @@ def test_a_job_on_a_cluster_lists_no_images_and_opens_only_its_own(again, tmp_pa
         # Else Python looks for modules in all folders of the working directory.
         "PYTHONSAFEPATH": "1",
     }
-    # What the SLURM executor makes a job run on its node.
-    job = ["--target-jobs", "register_global:roi=001,cycle=RT1", "--allowed-rules"]
-    options = ["--force", "--nolock", "--no-hooks", "--max-inventory-time", "0"]
-    done = again.snakemake(*job, "register_global", *options, "--mode", "remote", env=environment)
+    done = again.snakemake(*JOB_ON_A_NODE, env=environment)
     assert done.returncode == 0, done.stderr
     opened = {line.split(maxsplit=1)[0] for line in notes.read_text().splitlines()}
     paths = {Path(line.split(maxsplit=1)[1]).name for line in notes.read_text().splitlines()}
@@ -46,6 +50,17 @@ def test_a_job_on_a_cluster_lists_no_images_and_opens_only_its_own(again, tmp_pa
     notes.write_text("")
     assert again.snakemake("--dry-run", env=environment).returncode == 0
     assert f"os.scandir {watched.resolve()}" in notes.read_text()
+
+
+def test_a_job_that_ends_after_its_run_was_killed_is_made_again(again):
+    table = "results/register_global/001/RT1.ecsv"
+    # Snakemake's mark that a job has begun, which the killed run could not take back.
+    mark = urlsafe_b64encode(table.encode()).decode()
+    (again.folder / ".snakemake" / "incomplete" / mark).write_text("{}")
+    done = again.snakemake(*JOB_ON_A_NODE)
+    assert done.returncode == 0, done.stderr
+    planned = again.succeed("--dry-run")
+    assert re.search("^register_global +1$", planned, re.MULTILINE), planned
 
 
 def rules():

@@ -10,6 +10,8 @@ import pytest
 from slurm_cluster import PROFILE, Cluster, reason_against, wait_until
 from snakemake_runs import copy_of_the_repository, snakemake, start_snakemake
 
+# Its jobs last seconds. With fewer places than jobs that are ready, none may be forgotten.
+QUICK = ["--slurm-init-seconds-before-status-checks", "7", "--jobs", "5"]
 TABLES = (
     "results/register_global.ecsv",
     "results/register_global.json",
@@ -40,7 +42,7 @@ def test_cancelled_and_too_large_jobs_are_repeated_and_the_demo_equals_a_local_r
     # The first attempt of the local steps gets less memory than Python itself needs.
     little = "register_local:mem_mb=100 if attempt == 1 else 1000"
     process = start_snakemake(
-        *PROFILE, "--set-resources", little, "--", *TABLES, **place, env=cluster.environment
+        *PROFILE, *QUICK, "--set-resources", little, "--", *TABLES, **place, env=cluster.environment
     )
     cancelled = cancel_one(cluster, "rule_register_global")
     printed = process.communicate(timeout=600)[0]

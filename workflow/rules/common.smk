@@ -6,6 +6,8 @@ import shlex
 import sys
 from pathlib import Path
 
+from snakemake.persistence.file import FilePersistence
+
 REPOSITORY = Path(workflow.basedir)
 SCRIPTS = REPOSITORY / "workflow" / "scripts"
 ENVIRONMENT = str(REPOSITORY / "envs" / "crossreg.yaml")
@@ -14,12 +16,13 @@ sys.path.insert(0, str(SCRIPTS))
 # takes a fifth of the time of a large dry run and frees nothing.
 gc.set_threshold(100_000, 50, 1000)
 
-from crossreg.array_tasks import own_command
+from crossreg.array_tasks import own_command, submit_all_jobs
 from crossreg.code_hash import code_hash
 from crossreg.configuration_file import check_keys_stand_once
 from crossreg.errors import UserError
 from crossreg.fiducial.discovery import check_path
 from crossreg.files import read_json
+from crossreg.locks import share_results
 from crossreg.schema import checked
 
 ARRAY_TASK = own_command(sys.argv, os.environ)
@@ -27,6 +30,16 @@ if ARRAY_TASK:
     # This process was started as another job of the same array.
     sys.stdout.flush()
     os.execvp("sh", ["sh", "-c", ARRAY_TASK])
+if workflow.is_main_process:
+    submit_all_jobs()
+else:
+    # Of the files of a job on a node only the main process knows, once it has taken note of them,
+    # that they are finished: should it be killed before, the next run makes them again.
+    FilePersistence._unmark_incomplete = lambda *_: None
+    try:
+        JOB = share_results()
+    except UserError as error:
+        raise SystemExit(f"ERROR: {error}") from None
 
 # Inside a conda environment `python` is the right one; otherwise it is the one that runs now,
 # which need not be the first on the PATH.

@@ -1,13 +1,13 @@
 # What happens once a run, in the main process only: before its first job, and after its last.
 
-import shutil
 import subprocess
+import uuid
 from functools import cache
 
 from crossreg.command import describe_os_error
 from crossreg.fiducial.missing import write_missing
 from crossreg.files import write_text_if_new
-from crossreg.locks import JOBS_LOCK, hold_results, jobs_lock, remove_stale_locks
+from crossreg.locks import JOBS_LOCK, RUN_NAME, hold_results, jobs_lock, remove_stale_locks
 from crossreg.versions import changed_code, remember_code
 
 CODE_FILE = log_file("code.json")
@@ -26,7 +26,9 @@ FROM_DONE_CYCLES = (
 TEXTS = {}
 # Functions to call once this run holds the results folder.
 BEFORE_FIRST_JOB = []
-os.environ[JOBS_LOCK] = str(jobs_lock(RESULTS).absolute())
+if workflow.is_main_process:
+    os.environ[JOBS_LOCK] = str(jobs_lock(RESULTS).absolute())
+    os.environ[RUN_NAME] = uuid.uuid4().hex
 
 
 @cache
@@ -39,9 +41,14 @@ def run_begins():
     if not workflow.is_main_process or workflow.executor_plugin is None or workflow.dryrun:
         return None
     try:
-        held = hold_results(RESULTS, logger.info)
+        held = hold_results(RESULTS, os.environ[RUN_NAME], logger.info)
         if held:
             remove_stale_locks(Path(".snakemake", "locks"), RESULTS)
+        else:
+            logger.warning(
+                f"{RESULTS}: its file system knows no locks, so that nothing keeps a second run off;"
+                " start no other run on this folder until this one has ended."
+            )
         for path, text in TEXTS.items():
             write_text_if_new(path, text)
         for function in BEFORE_FIRST_JOB:
@@ -65,9 +72,13 @@ def unfinished_jobs():
 
 
 def remember_finished_code():
-    """Keep the hashes of the scripts whose jobs are all done, for `changed_code`."""
+    """Keep the hashes of the scripts that made results and are done with it, for `changed_code`."""
     unfinished = {job.rule.name for job in unfinished_jobs()}
-    used = {job.params.get("code") for job in workflow.dag.jobs if job.rule.name not in unfinished}
+    used = {
+        job.params.get("code")
+        for job in workflow.dag.jobs
+        if job.output and job.rule.name not in unfinished
+    }
     remember_code(CODE_FILE, {name: value for name, value in CODE_HASHES.items() if value in used})
 
 

@@ -1,18 +1,24 @@
-"""Which job a task of a SLURM job array is.
+"""Job arrays of Snakemake's SLURM plugin: which job a task is, and that no job is forgotten.
 
 Snakemake's SLURM plugin (2.8, jobstep 0.6) starts every task of an array as the array's first job,
 and the task's own job from within that. So whenever a job fails, the outputs of the first one are
 removed, and when the first one fails or is late, all others count as failed. A task that turns
-into its own job at once is free of both, and starts Snakemake once less.
+into its own job at once is free of both. It is on its node already, so it does without the job step
+that would start Snakemake once more: two starts instead of four.
 """
 
 import base64
 import json
+import sys
 import zlib
 from collections.abc import Mapping, Sequence
 
+PLUGIN = "snakemake_executor_plugin_slurm"
+
 OPTION = "--slurm-jobstep-array-execs"
 """Holds the commands of the other tasks: base64 of JSON {task: hex of the zlib of a command}."""
+AS_JOB_STEP = "--executor slurm-jobstep --jobs 1"
+"""What makes such a command start itself once more, by `srun`."""
 
 
 def own_command(argv: Sequence[str], environment: Mapping[str, str]) -> str | None:
@@ -27,5 +33,19 @@ def own_command(argv: Sequence[str], environment: Mapping[str, str]) -> str | No
     if task is None or OPTION not in words[:-1]:
         return None
     commands = json.loads(base64.b64decode(words[words.index(OPTION) + 1]))
-    # The first task of an array is not among them.
-    return zlib.decompress(bytes.fromhex(commands[task])).decode() if task in commands else None
+    if task not in commands:
+        # The first task of an array is not among them.
+        return None
+    return zlib.decompress(bytes.fromhex(commands[task])).decode().replace(AS_JOB_STEP, "")
+
+
+def submit_all_jobs() -> None:
+    """Make the plugin submit every job that it is handed, if it is there.
+
+    It holds back an array as long as more jobs of its rule are ready, but is never handed those it
+    held back again: with more ready jobs than Snakemake hands over at once (`jobs`, 100 a second)
+    a run never ends (https://github.com/snakemake/snakemake-executor-plugin-slurm/issues/473).
+    """
+    plugin = sys.modules.get(PLUGIN)
+    if plugin:
+        plugin.pending_jobs_for_rule = lambda dag, rule: 0

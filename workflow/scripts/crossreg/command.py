@@ -1,6 +1,7 @@
 """What every script shares when it runs as a command: options, log and errors."""
 
 import argparse
+import contextlib
 import errno
 import logging
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from crossreg import __version__
 from crossreg.errors import UserError
-from crossreg.locks import shared_by_job
+from crossreg.locks import share_results
 
 log = logging.getLogger("crossreg")
 
@@ -43,7 +44,7 @@ def run(
     options = parser.parse_args(argv)
     try:
         _start_log(options.log)
-        with shared_by_job():
+        with share_results() or contextlib.nullcontext():
             return main(options) or 0
     except UserError as error:
         log.error("%s", error)
