@@ -17,7 +17,9 @@ from crossreg.fiducial.tables import (
     write_table,
 )
 from crossreg.pictures.previews import load_preview, save_preview, slab_of, stack_preview
+from crossreg.report import run_times
 from experiments import global_row, local_table
+from make_report import benchmarks
 
 STACK = np.random.default_rng(1).integers(0, 999, (4, 64, 64)).astype(np.uint16)
 
@@ -118,6 +120,22 @@ def test_a_table_that_ends_after_a_row_is_not_merged(tmp_path):
         UserError, match=r"local\.ecsv: the table is cut off or was changed; remove it"
     ):
         read_local_table(path)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_run_times_are_passed_over(damage, tmp_path):
+    whole, damaged = (tmp_path / "register_global" / name for name in ("RT1.tsv", "RT2.tsv"))
+    whole.parent.mkdir()
+    whole.write_text("s\th:m:s\tmax_rss\n2.5\t0:00:02\t150.5\n")
+    damaged.write_bytes(DAMAGES[damage](whole.read_bytes()))
+    seconds, memory = benchmarks(tmp_path)
+    assert seconds["register_global"][0] == 2.5
+    assert memory["register_global"][0] == 150.5
+    (row,) = run_times(*benchmarks(tmp_path))
+    assert (row["longest"], row["memory"]) == (2.5, 150.5)
+    whole.unlink()
+    # Without any number there is no row.
+    assert len(run_times(*benchmarks(tmp_path))) < 2
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

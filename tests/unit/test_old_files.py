@@ -5,7 +5,7 @@ from pathlib import Path
 from crossreg.fiducial.discovery import Sample
 from crossreg.fiducial.old_files import old_files
 
-SAMPLES = [Sample("001", cycle, "a.tif") for cycle in ("RT27", "RT1", "RT.2")]
+SAMPLES = [Sample("001", cycle, "a.tif") for cycle in ("RT27", "RT1", "RT.2", "cycles")]
 PLACES = (
     "register_local/{roi}/{cycle}.ecsv",
     "previews/{roi}/cycles/{cycle}.npz",
@@ -21,6 +21,18 @@ OF_ROI = (
     "benchmarks/reference_blocks/{roi}.tsv",
 )
 OF_ALL = ("pictures/experiment.png", "register_global.ecsv", "report.html")
+# What stands there when results go where pyHiM's or the images are.
+OF_OTHERS = (
+    "register_local/data/shifts_block3D.dat",
+    "register_global/data/shifts.json",
+    "register_global/001/shifts.json",
+    "reference/a.tif",
+    "reference/009/scan_001_RT27_009_ROI_converted_decon_ch00.tif",
+    "pictures/009/RT1/notes.txt",
+    "pictures/of me/RT1/shifts.png",
+    "summary/009.txt",
+    "logs/009.log",
+)
 
 
 def write(results: Path, names: list[str]) -> set[Path]:
@@ -32,12 +44,29 @@ def write(results: Path, names: list[str]) -> set[Path]:
 
 
 def test_files_of_gone_cycles_and_rois_are_old_and_no_others(tmp_path: Path) -> None:
-    kept = [place.format(roi="001", cycle=cycle) for place in PLACES for cycle in ("RT1", "RT.2")]
-    write(tmp_path, [*kept, *OF_ALL, *(place.format(roi="001") for place in OF_ROI)])
+    kept = [
+        place.format(roi="001", cycle=cycle)
+        for place in PLACES
+        for cycle in ("RT1", "RT.2", "cycles")
+    ]
+    kept += [place.format(roi="001") for place in OF_ROI]
+    write(tmp_path, [*kept, *OF_ALL, *OF_OTHERS])
     old = write(
         tmp_path,
         [place.format(roi="001", cycle="RT9") for place in PLACES]
         + [place.format(roi="009", cycle="RT1") for place in PLACES]
         + [place.format(roi="009") for place in OF_ROI],
     )
+    assert set(old_files(tmp_path, SAMPLES)) == old
+
+
+def test_a_roi_without_cycles_keeps_its_reference_only(tmp_path: Path) -> None:
+    write(tmp_path, ["reference/001/blocks.npz", "previews/001/reference.npz"])
+    old = write(tmp_path, ["summary/001.tsv", "pictures/001/drift.png"])
+    assert set(old_files(tmp_path, SAMPLES[:1])) == old
+
+
+def test_what_killed_jobs_left_is_old(tmp_path: Path) -> None:
+    old = write(tmp_path, ["register_local/001/.unfinished-RT1.ecsv"])
+    write(tmp_path, ["register_local/001/.unfinished-RT1.dat"])
     assert set(old_files(tmp_path, SAMPLES)) == old

@@ -161,3 +161,28 @@ def test_results_moved_with_their_experiment_stay_valid(again, tmp_path):
     moved = tmp_path / "elsewhere"
     shutil.move(again.folder, moved)
     assert type(again)(moved).pending() == set()
+
+
+def test_results_are_refused_where_their_records_are_not(again, tmp_path):
+    """Without Snakemake's records, changes since they were made would go unseen."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "config.yaml").write_text(
+        "".join(
+            f"{key}: {again.folder / place}\n"
+            for key, place in (
+                ("images", "images"),
+                ("parameters", "parameters.json"),
+                ("results", "results"),
+            )
+        )
+    )
+    again.change_parameter("alignImages", "background_sigma", 4.0)
+    refused = type(again)(elsewhere).snakemake()
+    assert refused.returncode == 1
+    (told,) = [line for line in refused.stderr.splitlines() if line.startswith("ERROR: ")]
+    assert "are not in this folder, but in /" in told
+    note = again.results / "logs" / "records.txt"
+    assert f"or remove {note} to take all results there are as they are" in told
+    note.unlink()
+    assert "Nothing to be done" in type(again)(elsewhere).succeed()

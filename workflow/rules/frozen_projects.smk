@@ -34,7 +34,7 @@ if TRAKEM2:
     def lost_projects(wildcards):
         """Return the first of the projects in the receipt that is gone, if any."""
         try:
-            stems = Path(PROJECTS_RECEIPT).read_text().split()
+            stems = Path(PROJECTS_RECEIPT).read_text(encoding="utf-8").split()
         except OSError:
             stems = []
         paths = [os.path.join(REGISTRATION, stem) for stem in stems]

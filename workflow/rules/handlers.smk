@@ -7,11 +7,14 @@ onstart:
 
 
 onsuccess:
-    remember_finished_code()
+    with os_errors_told():
+        remember_finished_code()
     tell_end()
 
 
 onerror:
-    remember_finished_code()
-    make_what_there_is()
+    with os_errors_told():
+        remember_finished_code()
+    with os_errors_told():
+        make_what_there_is()
     tell_end()

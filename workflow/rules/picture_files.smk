@@ -35,6 +35,7 @@ def caption(name):
 
 def tables_of_roi(roi):
     """Return the tables of all cycles of a ROI."""
+    run_begins()
     steps = ("register_global", "register_local") if LOCAL_STEP else ("register_global",)
     cycles = [cycle for other, cycle in CYCLES if other == roi]
     return [results(step, roi, f"{cycle}.ecsv") for step in steps for cycle in cycles]

@@ -1,5 +1,7 @@
 # What a run tells the person in front of it, at its start, during it and at its end.
 
+import logging
+
 from crossreg import progress
 
 
@@ -20,6 +22,8 @@ def registered_cycles():
     return sum(map(workflow.dag.finished, jobs)), len(jobs)
 
 
+# A line that a plain locale cannot spell, as with the name of a folder, is no reason for a traceback.
+logging.raiseExceptions = False
 for handler in logger.handlers:
     if handler.name == "DefaultStreamHandler":
         run_log = progress.RunLog(logger.log, lambda: workflow.dryrun, targets, registered_cycles)
@@ -50,13 +54,8 @@ def tell_start():
 
 def warnings_of_jobs():
     """Return the warnings in the logs of this run's jobs."""
-    found = []
-    for job in workflow.dag.needrun_jobs(exclude_finished=False):
-        for path in job.log:
-            if os.path.isfile(path):
-                lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
-                found += [line.partition(" WARNING ")[2] for line in lines if " WARNING " in line]
-    return found
+    jobs = workflow.dag.needrun_jobs(exclude_finished=False)
+    return [warning for job in jobs for warning in told_in_logs(job, " WARNING ")]
 
 
 def tell_end():

@@ -15,12 +15,12 @@ MB_A_MINUTE = 20
 def sizes_mb():
     """Return the MB of a plane and of all kept planes of the largest stack; (0, 0) in a job.
 
-    Planes of floating-point numbers count as they are, others as uint16, in which they are kept.
+    Planes count in the type in which they are kept.
     """
     if not workflow.is_main_process:
         return 0, 0
     # Not in jobs, each of which would import the library of images once more.
-    from crossreg.fiducial.stacks import read_header
+    from crossreg.fiducial.stacks import kept_dtype, read_header
 
     try:
         largest = max((sample.path for sample in SAMPLES.values()), key=os.path.getsize)
@@ -29,7 +29,7 @@ def sizes_mb():
         # Not made yet (the demo), or not readable, which its own job says.
         return 0, 0
     planes, rows, columns = header.shape_zyx
-    plane = rows * columns * (4 if header.dtype.kind == "f" else 2) / 1e6
+    plane = rows * columns * kept_dtype(header).itemsize / 1e6
     return plane, plane * -(-planes // PARAMETERS["zBinning"])
 
 

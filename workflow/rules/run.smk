@@ -1,13 +1,15 @@
 # What happens once a run, in the main process only: before its first job, and after its last.
 
+import contextlib
 import subprocess
 import uuid
 from functools import cache
 
+from crossreg import locks
 from crossreg.command import describe_os_error
 from crossreg.fiducial.missing import write_missing
 from crossreg.files import write_text_if_new
-from crossreg.locks import JOBS_LOCK, RUN_NAME, hold_results, jobs_lock, remove_stale_locks
+from crossreg.records import check_records, keep_records
 from crossreg.versions import changed_code, remember_code
 
 CODE_FILE = log_file("code.json")
@@ -27,8 +29,12 @@ TEXTS = {}
 # Functions to call once this run holds the results folder.
 BEFORE_FIRST_JOB = []
 if workflow.is_main_process:
-    os.environ[JOBS_LOCK] = str(jobs_lock(RESULTS).absolute())
-    os.environ[RUN_NAME] = uuid.uuid4().hex
+    try:
+        check_records(RESULTS, Path.cwd())
+    except UserError as error:
+        raise SystemExit(f"ERROR: {error}") from None
+    os.environ[locks.JOBS_LOCK] = str(locks.jobs_lock(RESULTS).absolute())
+    os.environ[locks.RUN_NAME] = uuid.uuid4().hex
 
 
 @cache
@@ -41,14 +47,15 @@ def run_begins():
     if not workflow.is_main_process or workflow.executor_plugin is None or workflow.dryrun:
         return None
     try:
-        held = hold_results(RESULTS, os.environ[RUN_NAME], logger.info)
+        held = locks.hold_results(RESULTS, os.environ[locks.RUN_NAME], logger.info)
         if held:
-            remove_stale_locks(Path(".snakemake", "locks"), RESULTS)
+            locks.remove_stale_locks(Path(".snakemake", "locks"), RESULTS)
         else:
             logger.warning(
                 f"{RESULTS}: its file system knows no locks, so that nothing keeps a second run off;"
                 " start no other run on this folder until this one has ended."
             )
+        keep_records(RESULTS, Path.cwd())
         for path, text in TEXTS.items():
             write_text_if_new(path, text)
         for function in BEFORE_FIRST_JOB:
@@ -64,6 +71,15 @@ def run_begins():
             " folder with the key 'results'."
         )
     return held
+
+
+@contextlib.contextmanager
+def os_errors_told():
+    """Tell an error of the operating system in the block, such as a full disk, and go on."""
+    try:
+        yield
+    except OSError as error:
+        logger.error(f"ERROR: {describe_os_error(error)}")
 
 
 def unfinished_jobs():
@@ -82,17 +98,28 @@ def remember_finished_code():
     remember_code(CODE_FILE, {name: value for name, value in CODE_HASHES.items() if value in used})
 
 
+def told_in_logs(job, level):
+    """Return the messages of a level in the logs that a job wrote in this run."""
+    told = []
+    for path in job.log:
+        with contextlib.suppress(OSError):
+            # A job that was never started leaves the log of an earlier run as it is. Both times
+            # are of the same file system, whose clock need not be that of this machine.
+            if os.stat(path).st_mtime >= os.stat(locks.run_lock(RESULTS)).st_mtime:
+                lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+                told += [line.partition(level)[2] for line in lines if level in line]
+    return told
+
+
 def reason_of_failure(job):
     """Return in one sentence why a job failed: the last error in its log."""
-    for path in job.log:
-        try:
-            lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError:
-            continue
-        errors = [line.partition(" ERROR ")[2] for line in lines if " ERROR " in line]
-        if errors:
-            return " ".join(errors[-1].split())
-    return f"the job {job.rule.name} was ended from outside (memory, run time or cancelled)."
+    errors = told_in_logs(job, " ERROR ")
+    if errors:
+        return " ".join(errors[-1].split())
+    return (
+        f"the job {job.rule.name} was ended from outside (memory, run time, a full disk, or"
+        " cancelled)."
+    )
 
 
 def reasons_of_cycle(roi, cycle):

@@ -165,11 +165,13 @@ BEFORE_FIRST_JOB.append(tell_old_files)
 
 def reference_stack(wildcards):
     """Return the TIFF stack of the ROI's reference."""
+    run_begins()
     return SAMPLES[wildcards.roi, REFERENCE].path
 
 
 def cycle_stack(wildcards):
     """Return the TIFF stack of the cycle."""
+    run_begins()
     return SAMPLES[wildcards.roi, wildcards.cycle].path
 
 

@@ -8,16 +8,19 @@ with it.
 """
 
 import argparse
+import contextlib
 import csv
 import io
 import json
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from crossreg import report, report_of_sections
 from crossreg.command import log, new_parser, run
 from crossreg.crossmodal.section_results import read_folder_findings, read_results
+from crossreg.errors import UserError
 from crossreg.fiducial.parameters import read_parameters
 from crossreg.fiducial.summary import CycleSummary, read_summaries
 from crossreg.files import read_json, read_text, write_text
@@ -185,17 +188,23 @@ def pictures_of_sections(folder: Path) -> list[Path]:
 
 
 def benchmarks(folder: Path) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
-    """Return seconds and largest memory (MB) of the jobs by rule."""
+    """Return seconds and largest memory (MB) of the jobs by rule; damaged files are passed over."""
     seconds: dict[str, list[float]] = {}
     memory: dict[str, list[float]] = {}
     for path in sorted(folder.rglob("*.tsv")):
         rule = path.relative_to(folder).parts[0]
-        for row in csv.DictReader(io.StringIO(read_text(path)), delimiter="\t"):
-            seconds.setdefault(rule, []).append(float(row["s"]))
-            # Jobs shorter than the interval of measurement have no memory.
-            known = row["max_rss"].replace(".", "", 1).isdigit()
-            memory.setdefault(rule, []).extend([float(row["max_rss"])] if known else [])
+        with contextlib.suppress(UserError, csv.Error):
+            rows = list(csv.DictReader(io.StringIO(read_text(path)), delimiter="\t"))
+            for column, values in (("s", seconds), ("max_rss", memory)):
+                values.setdefault(rule, []).extend(_numbers(row.get(column) for row in rows))
     return seconds, memory
+
+
+def _numbers(texts: Iterable[str | None]) -> Iterator[float]:
+    """Yield the numbers among the texts: jobs that were too short to be measured have no memory."""
+    for text in texts:
+        with contextlib.suppress(ValueError):
+            yield float(text or "")
 
 
 if __name__ == "__main__":

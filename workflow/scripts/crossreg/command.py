@@ -87,6 +87,8 @@ def _start_log(path: Path | None) -> None:
         log.removeHandler(handler)
     log.setLevel(logging.DEBUG)
     log.propagate = False
+    # A log that a full disk keeps from being written is no reason for a traceback.
+    logging.raiseExceptions = False
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setLevel(logging.INFO if path is None else logging.WARNING)
     terminal.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))

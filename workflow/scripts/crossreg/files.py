@@ -1,6 +1,7 @@
 """Reading and writing of files at the edge: whole or not at all."""
 
 import contextlib
+import errno
 import json
 import math
 import os
@@ -21,16 +22,24 @@ SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 def whole(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path beside `path`; move it to `path` when the block succeeds.
 
-    No reader ever sees half a file. The temporary name depends on `path` only, so the rerun of
-    a killed job replaces what it left behind. It keeps the suffix, which writers look at.
+    No reader ever sees half a file, not even after a crash of the machine. The temporary name
+    depends on `path` only, so the rerun of a killed job replaces what it left behind. It keeps the
+    suffix, which writers look at. An OSError of the block names `path`.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(TEMPORARY_PREFIX + path.name)
     try:
         yield temporary
+        # Else a crash may leave an empty file under the final name.
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)
+            # numpy only says how many of its numbers could be written.
+            error.errno = error.errno or errno.ENOSPC
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise

@@ -143,4 +143,5 @@ def run_times(seconds: dict[str, list[float]], memory: dict[str, list[float]]) -
             "memory": max(memory[rule], default=float("nan")),
         }
         for rule, times in sorted(seconds.items())
+        if times
     ]

@@ -1,28 +1,46 @@
 """Files in a results folder that belong to cycles or ROIs which are no longer registered."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from crossreg.fiducial.discovery import Sample
 from crossreg.files import TEMPORARY_PREFIX
 
-# Folders of a results folder, and of its logs, that hold files as FOLDER/ROI... and
-# FOLDER/ROI/CYCLE...; nothing else is looked at.
-OF_ROIS = (
-    *("reference", "summary"),
-    *("logs/reference_projection", "logs/reference_blocks"),
-    *("logs/summary_of_roi", "logs/picture_drift"),
-    *("benchmarks/reference_projection", "benchmarks/reference_blocks"),
+PARTS = {
+    "roi": "(?P<roi>[0-9]+)",
+    "cycle": "(?P<cycle>[^/]+)",
+    "picture": "[a-z_]+",
+    "step": "(reference|register|picture|summary)_[a-z_]+",
+}
+
+
+def _patterns(*places: str) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(place.replace(".", r"\.").format(**PARTS)) for place in places)
+
+
+# Files below a results folder as the rules name them; those of other names are somebody else's.
+OF_CYCLES = _patterns(
+    "register_global/{roi}/{cycle}.ecsv",
+    "register_local/{roi}/{cycle}.ecsv",
+    "previews/{roi}/cycles/{cycle}.npz",
+    "pictures/{roi}/{cycle}/{picture}.png",
+    "logs/{step}/{roi}/{cycle}.log",
+    "benchmarks/{step}/{roi}/{cycle}.tsv",
 )
-OF_CYCLES = (
-    *("register_global", "register_local", "previews", "pictures"),
-    *("logs/register_global", "logs/register_local", "logs/picture_cycle"),
-    *("benchmarks/register_global", "benchmarks/register_local", "benchmarks/picture_cycle"),
+OF_ROIS = _patterns(
+    "reference/{roi}/projection.npy",
+    "reference/{roi}/blocks.npz",
+    "previews/{roi}/reference.npz",
+    "logs/{step}/{roi}.log",
+    "benchmarks/{step}/{roi}.tsv",
 )
-# Files and folders of a ROI that stand where a cycle's name does: a file belongs to the ROI, what
-# lies in a folder to the cycles.
-FILES_OF_ROI = ("previews/reference.npz", "pictures/drift.png")
-FOLDER_OF_CYCLES = "cycles"
+# Made only where there are cycles beside the reference.
+OF_ROIS_WITH_CYCLES = _patterns("summary/{roi}.tsv", "pictures/{roi}/drift.png")
+FOLDERS = (
+    *("register_global", "register_local", "reference", "previews", "pictures", "summary"),
+    *("logs", "benchmarks"),
+)
 
 
 def old_files(results: Path | str, samples: Iterable[Sample]) -> list[Path]:
@@ -30,28 +48,20 @@ def old_files(results: Path | str, samples: Iterable[Sample]) -> list[Path]:
     cycles: dict[str, set[str]] = {}
     for sample in samples:
         cycles.setdefault(sample.roi, set()).add(sample.cycle)
-    old: set[Path] = set()
-    for name in OF_ROIS + OF_CYCLES:
-        folder = Path(results, name)
-        for path in _files(folder):
-            first, *rest = path.relative_to(folder).parts
-            roi = first if rest else Path(first).stem
-            of_cycle = name in OF_CYCLES and f"{name}/{'/'.join(rest)}" not in FILES_OF_ROI
-            gone = roi not in cycles or (of_cycle and _cycle(rest) not in cycles[roi])
-            if name in OF_CYCLES and not rest:
-                gone = False  # of all ROIs together, such as pictures/experiment.png
-            if gone or path.name.startswith(TEMPORARY_PREFIX):
-                old.add(path)
-    return sorted(old)
+    files = (path for name in FOLDERS for path in Path(results, name).rglob("*"))
+    return sorted(path for path in files if not path.is_dir() and _is_old(path, results, cycles))
 
 
-def _cycle(parts: list[str]) -> str:
-    """Return the name of the cycle in the parts of a path below the folder of its ROI."""
-    names = parts[1:] if parts[:1] == [FOLDER_OF_CYCLES] and len(parts) > 1 else parts
-    if len(names) > 1:
-        return names[0]
-    return names[0].rpartition(".")[0] if names else ""
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if path.is_file() or path.is_symlink())
+def _is_old(path: Path, results: Path | str, cycles: dict[str, set[str]]) -> bool:
+    name = path.name.removeprefix(TEMPORARY_PREFIX)
+    place = path.relative_to(results).with_name(name).as_posix()
+    for patterns, is_needed in (
+        (OF_CYCLES, lambda roi, cycle: cycle in cycles.get(roi, ())),
+        (OF_ROIS, lambda roi: roi in cycles),
+        (OF_ROIS_WITH_CYCLES, lambda roi: len(cycles.get(roi, ())) > 1),
+    ):
+        for pattern in patterns:
+            match = pattern.fullmatch(place)
+            if match:
+                return name != path.name or not is_needed(**match.groupdict())
+    return False

@@ -51,8 +51,7 @@ def read_kept_planes(path: Path | str, z_binning: int = 1, threads: int = 1) -> 
     with _opened(path) as series:
         header = _header(series, path)
         kept = range(0, header.shape_zyx[0], z_binning)
-        dtype = header.dtype if header.dtype in KEPT_DTYPES else np.dtype("float32")
-        stack = np.empty((len(kept), *header.shape_zyx[1:]), dtype)
+        stack = np.empty((len(kept), *header.shape_zyx[1:]), kept_dtype(header))
         for index, plane in zip(range(len(kept)), _planes(series, kept, threads), strict=True):
             stack[index] = plane
     _check_values(stack, path)
@@ -88,6 +87,11 @@ def read_projection(
         projection = projection if kept else projection.astype(np.float32)
     _check_values(projection, path)
     return projection
+
+
+def kept_dtype(header: StackHeader) -> np.dtype:
+    """Return the type in which the planes of a stack are kept in memory."""
+    return header.dtype if header.dtype in KEPT_DTYPES else np.dtype("float32")
 
 
 def check_same_size(reference: StackHeader, cycle: StackHeader, path: Path | str) -> None:
