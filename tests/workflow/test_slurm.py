@@ -67,8 +67,31 @@ def test_cancelled_and_too_large_jobs_are_repeated_and_the_demo_equals_a_local_r
     assert "Nothing to be done" in snakemake("--", *TABLES, **place).stdout
 
 
-def cancel_one(cluster, comment) -> str:
-    """Cancel the first job with this comment that runs; return its number."""
+@pytest.mark.slow
+def test_a_run_that_was_killed_ends_well_beside_jobs_it_left_in_the_queue(cluster, demo, tmp_path):
+    folder = copy_of_the_repository(tmp_path / "killed")
+    place = {"folder": folder, "snakefile": folder / "Snakefile", "env": cluster.environment}
+    arguments = [*PROFILE, *QUICK, "--", *TABLES]
+    killed = start_snakemake(*arguments, **place)
+    first_running(cluster, "rule_register_global")
+    killed.kill()
+    killed.communicate()
+    left = cluster.run("squeue", "--noheader").splitlines()
+    process = start_snakemake(*arguments, **place)
+    printed = process.communicate(timeout=600)[0]
+    assert left
+    assert process.returncode == 0, printed
+    local, _ = demo
+    for name in TABLES:
+        assert (folder / name).read_bytes() == (local / name).read_bytes()
+    wait_until(lambda: not cluster.run("squeue", "--noheader"), 60)
+    for name in TABLES:
+        assert (folder / name).read_bytes() == (local / name).read_bytes()
+    assert list(folder.rglob(".unfinished-*")) == []
+
+
+def first_running(cluster, comment) -> str:
+    """Return the number of the first job with this comment that runs, once there is one."""
     found = []
 
     def running():
@@ -80,8 +103,14 @@ def cancel_one(cluster, comment) -> str:
         return False
 
     wait_until(running, 120)
-    cluster.run("scancel", found[0])
-    return found[0].split("_")[0]
+    return found[0]
+
+
+def cancel_one(cluster, comment) -> str:
+    """Cancel the first job with this comment that runs; return its number."""
+    number = first_running(cluster, comment)
+    cluster.run("scancel", number)
+    return number.split("_")[0]
 
 
 def submitted_memory(cluster, comment) -> list[int]:
