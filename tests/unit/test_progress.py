@@ -44,10 +44,11 @@ def test_progress_counts_cycles_and_no_job_that_only_gathers_others() -> None:
     assert lines[0].endswith("3 of 3 cycles registered, 5 of 5 jobs done (100 %)")
 
 
-def test_a_failed_job_is_told_with_its_log(told) -> None:
-    log, lines, _ = told
-    wildcards = {"roi": "001", "cycle": "RT2"}
-    values = {"rule_name": "register_local", "wildcards": wildcards, "log": ["results/a.log"]}
+def test_a_failed_job_is_told_with_its_log() -> None:
+    lines = []
+    jobs = {7: {"roi": "001", "cycle": "RT2"}}
+    log = progress.RunLog(lambda *told: lines.append(told), wildcards=jobs.get)
+    values = {"rule_name": "register_local", "jobid": 7, "log": ["results/a.log"]}
     log.filter(record("Error in rule", "JOB_ERROR", **values))
     text = "FAILED: register_local of ROI 001, cycle RT2; log: results/a.log"
     assert lines == [(logging.ERROR, text)]

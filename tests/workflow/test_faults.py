@@ -50,6 +50,7 @@ def test_one_bad_cycle_stops_no_other_and_is_named_in_all_that_sums_up(again, fi
         ("002", "RT1"),
         ("002", "RT2"),
     }
+    assert "FAILED: register_global of ROI 001, cycle RT1; log: " in done.stderr
     told = [line for line in done.stderr.splitlines() if line.startswith("MISSING: ")]
     assert len(told) == 1
     assert told[0].startswith("MISSING: ROI 001, cycle RT1: images/scan_001_RT1_001_ROI")

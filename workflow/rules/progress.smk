@@ -22,11 +22,19 @@ def registered_cycles():
     return sum(map(workflow.dag.finished, jobs)), len(jobs)
 
 
+def wildcards_of(number):
+    """Return the wildcards of the job of this number."""
+    jobs = workflow.dag.needrun_jobs(exclude_finished=False)
+    return next((job.wildcards_dict for job in jobs if workflow.dag.jobid(job) == number), {})
+
+
 # A line that a plain locale cannot spell, as with the name of a folder, is no reason for a traceback.
 logging.raiseExceptions = False
 for handler in logger.handlers:
     if handler.name == "DefaultStreamHandler":
-        run_log = progress.RunLog(logger.log, lambda: workflow.dryrun, targets, registered_cycles)
+        run_log = progress.RunLog(
+            logger.log, lambda: workflow.dryrun, targets, registered_cycles, wildcards_of
+        )
         handler.filters.insert(0, run_log)
 
 

@@ -3,8 +3,8 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from crossreg.words import counted
 
@@ -29,7 +29,7 @@ class RunLog(logging.Filter):
     prints a line at a level of `logging`. While `is_dry_run` says so, Snakemake's own words stay:
     they tell what would run. `targets` returns how many jobs only gather what the others made, as
     the rule `all` does: they are not counted. `cycles` returns how many cycles are registered and
-    how many this run registers.
+    how many this run registers, `wildcards` those of the job of a number.
     """
 
     def __init__(
@@ -38,12 +38,13 @@ class RunLog(logging.Filter):
         is_dry_run: Callable[[], bool] = lambda: False,
         targets: Callable[[], int] = lambda: 0,
         cycles: Callable[[], tuple[int, int]] = lambda: (0, 0),
+        wildcards: Callable[[int], Mapping[str, str]] = lambda number: {},
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Start the clock."""
         super().__init__()
         self._tell, self._is_dry_run, self._clock = tell, is_dry_run, clock
-        self._targets, self._cycles = targets, cycles
+        self._targets, self._cycles, self._wildcards = targets, cycles, wildcards
         self._begun = self._told = clock()
         self._ended = False
 
@@ -55,7 +56,8 @@ class RunLog(logging.Filter):
         if event == "PROGRESS":
             self._progress(record.done, record.total)
         elif event == "JOB_ERROR":
-            self._tell(logging.ERROR, failure_text(vars(record)))
+            wildcards = self._wildcards(record.jobid)
+            self._tell(logging.ERROR, failure_text(record.rule_name, wildcards, record.log))
         message = record.getMessage()
         failed_command = event == "ERROR" and "CalledProcessError in file" in message
         scheduling = event in SCHEDULING or message == "Select jobs to execute..."
@@ -92,13 +94,11 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def failure_text(job: dict[str, Any]) -> str:
-    """Return which job failed and where its log is, from the values of Snakemake's event."""
-    words = {str(key): str(value) for key, value in dict(job.get("wildcards") or {}).items()}
+def failure_text(rule: str, wildcards: Mapping[str, str], logs: Sequence[str]) -> str:
+    """Return which job failed and where its logs are."""
     names = {"roi": "ROI", "cycle": "cycle"}
-    of = ", ".join(f"{names.get(key, key)} {value}" for key, value in words.items())
-    log = ", ".join(map(str, job.get("log") or []))
-    return f"FAILED: {job['rule_name']}{f' of {of}' if of else ''}; log: {log or 'none'}"
+    of = ", ".join(f"{names.get(key, key)} {value}" for key, value in wildcards.items())
+    return f"FAILED: {rule}{f' of {of}' if of else ''}; log: {', '.join(logs) or 'none'}"
 
 
 def start_text(
