@@ -122,6 +122,53 @@ def test_a_table_that_ends_after_a_row_is_not_merged(tmp_path):
         read_local_table(path)
 
 
+def lines_changed(change):
+    """Return a function that changes the lines of a table's rows, a list, in place."""
+
+    def changed(text):
+        lines = text.splitlines(keepends=True)
+        start = next(i for i, line in enumerate(lines) if not line.startswith("#")) + 1
+        rows = lines[start:]
+        change(rows)
+        return "".join(lines[:start] + rows)
+
+    return changed
+
+
+ROWS = {
+    "text for a number": lambda rows: rows.__setitem__(2, rows[2].replace(" 128 ", " abc ")),
+    "no number": lambda rows: rows.__setitem__(2, rows[2].replace(" 128 ", ' "" ')),
+    "zeros": lambda rows: rows.__setitem__(2, "\0" * 30 + rows[2][30:]),
+    "blank line": lambda rows: rows.__setitem__(2, "\n"),
+    "row twice": lambda rows: rows.__setitem__(2, rows[1]),
+    "row of another cycle": lambda rows: rows.__setitem__(2, rows[2].replace(" RT1 ", " RT2 ")),
+    "all of another cycle": lambda rows: rows.__setitem__(
+        slice(None), [row.replace(" RT1 ", " RT2 ") for row in rows]
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ROWS)
+def test_a_table_with_a_damaged_row_is_not_merged(tmp_path, kind):
+    path = tmp_path / "001" / "RT1.ecsv"
+    write_table(path, local_table("001", "RT1"))
+    sound = path.read_text()
+    path.write_text(lines_changed(ROWS[kind])(sound))
+    assert path.read_text() != sound
+    with pytest.raises(UserError, match=r"001/RT1\.ecsv: the table is cut off or was changed"):
+        write_merged(tmp_path / "merged.ecsv", [path], LOCAL_COLUMNS)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "1e400", '""', "1,0"])
+def test_a_global_shift_that_is_no_number_is_not_merged(tmp_path, value):
+    path = tmp_path / "001" / "RT1.ecsv"
+    write_table(path, global_row("001", "RT1").table[:1])
+    read_global_row(path)
+    path.write_text(path.read_text().replace(" 0.8 ", f" {value} "))
+    with pytest.raises(UserError, match=r"001/RT1\.ecsv: the table is cut off or was changed"):
+        read_global_row(path)
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_run_times_are_passed_over(damage, tmp_path):
     whole, damaged = (tmp_path / "register_global" / name for name in ("RT1.tsv", "RT2.tsv"))

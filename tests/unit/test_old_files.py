@@ -5,11 +5,13 @@ from pathlib import Path
 from crossreg.fiducial.discovery import Sample
 from crossreg.fiducial.old_files import old_files
 
-SAMPLES = [Sample("001", cycle, "a.tif") for cycle in ("RT27", "RT1", "RT.2", "cycles")]
+REFERENCE = "RT27"
+SAMPLES = [Sample("001", cycle, "a.tif") for cycle in (REFERENCE, "RT1", "RT.2", "cycles")]
 PLACES = (
     "register_local/{roi}/{cycle}.ecsv",
     "previews/{roi}/cycles/{cycle}.npz",
     "pictures/{roi}/{cycle}/shifts.png",
+    "logs/register_global/{roi}/{cycle}.log",
     "logs/picture_cycle/{roi}/{cycle}.log",
     "benchmarks/register_local/{roi}/{cycle}.tsv",
 )
@@ -21,21 +23,30 @@ OF_ROI = (
     "benchmarks/reference_blocks/{roi}.tsv",
 )
 OF_ALL = ("pictures/experiment.png", "register_global.ecsv", "report.html")
-# What stands there when results go where pyHiM's or the images are.
+# What stands there when results go where pyHiM's or the images are, or when people add files.
 OF_OTHERS = (
     "register_local/data/shifts_block3D.dat",
     "register_global/data/shifts.json",
     "register_global/001/shifts.json",
+    "register_local/001/RT1_backup.ecsv",
+    "register_local/001/RT9 (copy).ecsv",
+    "register_local/001/.hidden.ecsv",
+    "register_local/001/\udcff.ecsv",
+    "register_local/001/a\nb.ecsv",
+    "register_local/010/RT1.ecsv",
     "reference/a.tif",
+    "reference/010/blocks.npz",
     "reference/009/scan_001_RT27_009_ROI_converted_decon_ch00.tif",
+    "pictures/001/RT9/mine.png",
     "pictures/009/RT1/notes.txt",
     "pictures/of me/RT1/shifts.png",
     "summary/009.txt",
+    "summary/010.tsv",
     "logs/009.log",
 )
 
 
-def write(results: Path, names: list[str]) -> set[Path]:
+def write(results: Path, names: list[str] | tuple[str, ...]) -> set[Path]:
     paths = {results / name for name in names}
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,30 +54,31 @@ def write(results: Path, names: list[str]) -> set[Path]:
     return paths
 
 
+def places(roi: str, cycle: str) -> list[str]:
+    return [place.format(roi=roi, cycle=cycle) for place in PLACES]
+
+
 def test_files_of_gone_cycles_and_rois_are_old_and_no_others(tmp_path: Path) -> None:
-    kept = [
-        place.format(roi="001", cycle=cycle)
-        for place in PLACES
-        for cycle in ("RT1", "RT.2", "cycles")
-    ]
-    kept += [place.format(roi="001") for place in OF_ROI]
-    write(tmp_path, [*kept, *OF_ALL, *OF_OTHERS])
-    old = write(
-        tmp_path,
-        [place.format(roi="001", cycle="RT9") for place in PLACES]
-        + [place.format(roi="009", cycle="RT1") for place in PLACES]
-        + [place.format(roi="009") for place in OF_ROI],
-    )
-    assert set(old_files(tmp_path, SAMPLES)) == old
+    kept = [place for cycle in ("RT1", "RT.2", "cycles") for place in places("001", cycle)]
+    write(tmp_path, [*kept, *(place.format(roi="001") for place in OF_ROI), *OF_ALL, *OF_OTHERS])
+    # The reference may have been a cycle before.
+    gone = [*places("001", "RT9"), *places("009", "RT1"), *places("001", REFERENCE)]
+    old = write(tmp_path, [*gone, *(place.format(roi="009") for place in OF_ROI)])
+    link = tmp_path / "register_local" / "001" / "RT9_link.ecsv"
+    link.symlink_to("RT9.ecsv")
+    found = old_files(tmp_path, SAMPLES, REFERENCE)
+    assert set(found) == old
+    # The logs, which tell that the others are the workflow's, come last.
+    assert [path.suffix for path in found[-6:]] == [".log"] * 6
 
 
 def test_a_roi_without_cycles_keeps_its_reference_only(tmp_path: Path) -> None:
     write(tmp_path, ["reference/001/blocks.npz", "previews/001/reference.npz"])
-    old = write(tmp_path, ["summary/001.tsv", "pictures/001/drift.png"])
-    assert set(old_files(tmp_path, SAMPLES[:1])) == old
+    old = write(tmp_path, ["summary/001.tsv", "pictures/001/drift.png", *places("001", "RT1")])
+    assert set(old_files(tmp_path, SAMPLES[:1], REFERENCE)) == old
 
 
 def test_what_killed_jobs_left_is_old(tmp_path: Path) -> None:
     old = write(tmp_path, ["register_local/001/.unfinished-RT1.ecsv"])
     write(tmp_path, ["register_local/001/.unfinished-RT1.dat"])
-    assert set(old_files(tmp_path, SAMPLES)) == old
+    assert set(old_files(tmp_path, SAMPLES, REFERENCE)) == old

@@ -88,6 +88,11 @@ def test_keys_of_other_features_are_ignored_silently(write):
             {"common": {"acquisition": {"referenceFiducial": "RT1"}}},
             "'common.acquisition.referenceFiducial' .* move it to 'alignImages'.",
         ),
+        (
+            {"common": {}, "alignImages": {"referenceFiducial": "RT1"}},
+            "'alignImages' .* move it to 'common'.",
+        ),
+        ({"common": {}, "labels": {"zProject": {}}}, "'labels.zProject' .* move it to 'common'."),
         ({"common": {"zBinning": 2}}, "'common.zBinning' .* move it to 'acquisition'."),
         ({"common": {}, "lables": {}}, "'lables' .* did you mean 'labels'?"),
         ({"common": {}, "labels": {"fiducials": {}}}, "'labels.fiducials' .* 'fiducial'?"),
@@ -104,6 +109,16 @@ def test_what_is_misspelt_or_misplaced_is_named(tmp_path, content, told):
     start, _, end = told.partition(" .* ")
     assert warning.startswith(f"{path}: {start}")
     assert warning.endswith(end)
+
+
+@pytest.mark.parametrize("labels", [[], "fiducial", {"fiducial": ["zProject"]}])
+def test_labels_that_are_no_sections_are_named(tmp_path, labels):
+    path = tmp_path / "parameters.json"
+    path.write_text(json.dumps({"common": {}, "labels": labels}))
+    with pytest.raises(UserError, match=r"parameters\.json: the key 'labels.* must be a section"):
+        read_parameters(path)
+    path.write_text(json.dumps({"common": {}, "labels": None}))
+    assert read_parameters(path).warnings == ()
 
 
 @pytest.mark.parametrize(

@@ -220,6 +220,25 @@ def started(experiment):
     return run
 
 
+def test_run_that_somebody_stops_shows_no_results_of_before(again, finished):
+    again.change_parameter("alignImages", "background_sigma", 4.0)
+    again.snakemake("--touch", "--forceall")
+    again.change_parameter("alignImages", "background_sigma", 3.0)
+    run = again.start()
+    wait_for(again.results / "logs" / "run.lock")
+    log = again.results / "logs" / "register_local" / "001" / "RT1.log"
+    before = log.stat().st_mtime_ns
+    while run.poll() is None and log.exists() and log.stat().st_mtime_ns == before:
+        time.sleep(0.02)
+    run.send_signal(signal.SIGINT)
+    printed = run.communicate(timeout=TIMEOUT_S)[0]
+    assert run.returncode != 0
+    assert "The run was stopped: run it again to go on." in printed
+    assert "worst block" not in printed
+    again.succeed()
+    assert again.tables() == finished.tables()
+
+
 def test_image_that_vanishes_during_a_run_is_named_and_may_come_back_late(fresh):
     image = fresh.image("001", "RT2")
     kept = image.read_bytes()

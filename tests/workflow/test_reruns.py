@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 
 import pytest
@@ -163,26 +164,45 @@ def test_results_moved_with_their_experiment_stay_valid(again, tmp_path):
     assert type(again)(moved).pending() == set()
 
 
+def moved_configuration(experiment, folder, results):
+    """Return an experiment over the same images in another folder, with absolute paths."""
+    folder.mkdir()
+    shutil.copy2(experiment.folder / "parameters.json", folder)
+    (folder / "config.yaml").write_text(
+        f"images: {experiment.folder / 'images'}\nparameters: parameters.json\nresults: {results}\n"
+    )
+    return type(experiment)(folder)
+
+
+def refusal(experiment, *options):
+    """Return the sentence by which a run is refused."""
+    done = experiment.snakemake(*options)
+    assert done.returncode == 1
+    (told,) = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
+    return told
+
+
 def test_results_are_refused_where_their_records_are_not(again, tmp_path):
     """Without Snakemake's records, changes since they were made would go unseen."""
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    (elsewhere / "config.yaml").write_text(
-        "".join(
-            f"{key}: {again.folder / place}\n"
-            for key, place in (
-                ("images", "images"),
-                ("parameters", "parameters.json"),
-                ("results", "results"),
-            )
-        )
-    )
-    again.change_parameter("alignImages", "background_sigma", 4.0)
-    refused = type(again)(elsewhere).snakemake()
-    assert refused.returncode == 1
-    (told,) = [line for line in refused.stderr.splitlines() if line.startswith("ERROR: ")]
-    assert "are not in this folder, but in /" in told
-    note = again.results / "logs" / "records.txt"
-    assert f"or remove {note} to take all results there are as they are" in told
-    note.unlink()
-    assert "Nothing to be done" in type(again)(elsewhere).succeed()
+    elsewhere = moved_configuration(again, tmp_path / "elsewhere", again.results)
+    for options in ([], ["--dry-run"]):
+        told = refusal(elsewhere, *options)
+        assert f"{again.results}: these results were made from the folder /" in told
+        assert "as 'results: results'; here and so, Snakemake has no records" in told
+    elsewhere.succeed("--touch", "--forceall")
+    assert "Nothing to be done" in elsewhere.succeed()
+    # Changes are seen from now on, and from the first folder no longer.
+    elsewhere.change_parameter("alignImages", "background_sigma", 4.0)
+    assert re.search("^register_local +4$", elsewhere.succeed("--dry-run"), re.MULTILINE)
+    assert "here and so, Snakemake has no records" in refusal(again)
+
+
+def test_results_in_another_spelling_are_refused_until_all_are_made_again(again, finished):
+    shutil.copytree(again.results, again.folder / "copy")
+    path = again.folder / "config.yaml"
+    path.write_text(path.read_text().replace("results: results", "results: copy"))
+    assert "as 'results: results'; here and so, Snakemake has no records" in refusal(again)
+    again.succeed("--forceall")
+    assert "Nothing to be done" in again.succeed()
+    copied = {path.name: path.read_bytes() for path in (again.folder / "copy").glob("*.ecsv")}
+    assert copied == {n: b for n, b in finished.tables().items() if n.endswith("ecsv")}

@@ -207,7 +207,8 @@ rule prune:
     params:
         code=code("prune.py"),
         samples=SAMPLES_FILE,
+        reference=REFERENCE,
         results=RESULTS,
     shell:
-        script("prune.py")
-        + " --samples {params.samples:q} --results {params.results:q} --log {log:q}"
+        script("prune.py") + " --samples {params.samples:q} --reference {params.reference:q}"
+        " --results {params.results:q} --log {log:q}"

@@ -9,6 +9,7 @@ onstart:
 onsuccess:
     with os_errors_told():
         remember_finished_code()
+        keep_records(RESULTS, Path.cwd())
     tell_end()
 
 

@@ -67,13 +67,18 @@ def warnings_of_jobs():
 
 
 def tell_end():
-    """Print warnings of jobs, a table of the results and where they are; the demo's figures last."""
+    """Print warnings of jobs, a table of the results and where they are; the demo's figures last.
+
+    There is no table where somebody stopped the run: it would show what was there before.
+    """
     warnings = progress.warnings_text(warnings_of_jobs())
     if warnings:
         logger.warning(warnings)
     if "trakem2" in CONFIGURATION:
         tell_projects()
-    if registers_cycles():
+    if registers_cycles() and unfinished_jobs() and not workflow.scheduler.failed:
+        logger.info("The run was stopped: run it again to go on.")
+    elif registers_cycles():
         tell_registered()
     elif makes_report() and os.path.exists(results("report.html")):
         logger.info(f"report: {results('report.html')}")

@@ -29,10 +29,6 @@ TEXTS = {}
 # Functions to call once this run holds the results folder.
 BEFORE_FIRST_JOB = []
 if workflow.is_main_process:
-    try:
-        check_records(RESULTS, Path.cwd())
-    except UserError as error:
-        raise SystemExit(f"ERROR: {error}") from None
     os.environ[locks.JOBS_LOCK] = str(locks.jobs_lock(RESULTS).absolute())
     os.environ[locks.RUN_NAME] = uuid.uuid4().hex
 
@@ -44,9 +40,15 @@ def run_begins():
     Rules call it where their inputs are worked out: only then is known whether this is a real
     run, and Snakemake has not yet looked at its own locks, of which those of killed runs go.
     """
-    if not workflow.is_main_process or workflow.executor_plugin is None or workflow.dryrun:
+    if not workflow.is_main_process or workflow.executor_plugin is None:
         return None
+    # Which makes records of all results, once it has got to its end.
+    is_forced = workflow.dag_settings.forceall
     try:
+        if workflow.dryrun:
+            if not is_forced:
+                check_records(RESULTS, Path.cwd())
+            return None
         held = locks.hold_results(RESULTS, os.environ[locks.RUN_NAME], logger.info)
         if held:
             locks.remove_stale_locks(Path(".snakemake", "locks"), RESULTS)
@@ -55,7 +57,9 @@ def run_begins():
                 f"{RESULTS}: its file system knows no locks, so that nothing keeps a second run off;"
                 " start no other run on this folder until this one has ended."
             )
-        keep_records(RESULTS, Path.cwd())
+        if not is_forced:
+            check_records(RESULTS, Path.cwd())
+            keep_records(RESULTS, Path.cwd())
         for path, text in TEXTS.items():
             write_text_if_new(path, text)
         for function in BEFORE_FIRST_JOB:

@@ -151,7 +151,7 @@ def nothing_but_the_run(wildcards):
 
 def tell_old_files():
     """Say once a run which files belong to no cycle any more; only `prune` removes them."""
-    old = old_files(RESULTS, SAMPLES.values())
+    old = old_files(RESULTS, SAMPLES.values(), REFERENCE)
     if old:
         logger.info(
             f"In {RESULTS} there are {counted(len(old), 'file')} of cycles no longer there, such as"

@@ -19,6 +19,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command's options."""
     parser = new_parser(__doc__)
     parser.add_argument("--samples", type=Path, required=True, help="sheet of all samples (.tsv)")
+    parser.add_argument("--reference", required=True, help="name of the reference cycle")
     parser.add_argument("--results", type=Path, required=True, help="results folder")
     parser.add_argument("--list", action="store_true", help="only list the files")
     return parser
@@ -26,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(options: argparse.Namespace) -> None:
     """List, and remove unless told not to."""
-    paths = old_files(options.results, read_sheet(options.samples))
+    paths = old_files(options.results, read_sheet(options.samples), options.reference)
     for path in paths:
         log.info("%s%s", "" if options.list else "removed ", path)
         if not options.list:

@@ -1,7 +1,8 @@
 """Where the records are by which Snakemake sees what changed: not with the results.
 
-It keeps them in `.snakemake` of the folder that it runs in. From another folder, or once they are
-removed, it takes all results there are as they are, whatever has changed since they were made.
+It keeps them in `.snakemake` of the folder that it runs in, under the paths of the results as the
+configuration spells them. From another folder, in another spelling, or once they are removed, it
+takes all results there are as they are, whatever has changed or changes later.
 """
 
 import os
@@ -11,37 +12,54 @@ from pathlib import Path
 from crossreg.errors import UserError
 from crossreg.files import read_text, write_text
 
-# Below the folder that Snakemake runs in: a file for each results folder made from there.
+# Below the folder that Snakemake runs in: a file for each results folder made from there, which
+# says how it is spelled.
 KNOWN_RESULTS = Path(".snakemake", "crossreg")
 
 
 def records_note(results: Path | str) -> Path:
-    """Return the path of the note that says where the records of these results are."""
+    """Return the path of the note that names the records of these results."""
     return Path(results, "logs", "records.txt")
 
 
-def check_records(results: Path | str, folder: Path | str) -> None:
-    """Raise UserError if the records of these results are not in `folder`, but elsewhere."""
-    note = records_note(results)
-    if note.is_file():
-        name, _, place = read_text(note).strip().partition(" ")
-        if not Path(folder, KNOWN_RESULTS, name).is_file():
-            raise UserError(
-                f"{results}: Snakemake's records of what these results were made from are not in"
-                f" this folder, but in {place}: changes since then would go unseen. Run it there;"
-                f" or remove {note} to take all results there are as they are."
-            )
+def check_records(results: str, folder: Path | str) -> None:
+    """Raise UserError if there is a note, but no records of these results are in `folder`."""
+    name, spelling, place = _read_note(results)
+    known = Path(folder, KNOWN_RESULTS, name)
+    if name and not (known.is_file() and read_text(known).strip() == _spelled(results)):
+        raise UserError(
+            f"{results}: these results were made from the folder {place} as 'results: {spelling}';"
+            " here and so, Snakemake has no records by which it sees changes. Run it there and so;"
+            " or run once with --forceall, which makes all again, or with --touch --forceall, which"
+            " takes all as it is."
+        )
 
 
-def keep_records(results: Path | str, folder: Path | str) -> None:
-    """Note that the records of these results are in `folder`, unless it is noted already."""
-    note = records_note(results)
-    if not note.is_file():
+def keep_records(results: str, folder: Path | str) -> None:
+    """Note that the records of these results are in `folder`, unless that is noted already."""
+    try:
+        check_records(results, folder)
+        is_noted = bool(_read_note(results)[0])
+    except UserError:
+        is_noted = False
+    if not is_noted:
         name = uuid.uuid4().hex
-        write_text(Path(folder, KNOWN_RESULTS, name), f"{_shown(results)}\n")
-        write_text(note, f"{name} {_shown(folder)}\n")
+        place = os.fsencode(Path(folder).absolute()).decode(errors="replace")
+        write_text(Path(folder, KNOWN_RESULTS, name), f"{_spelled(results)}\n")
+        write_text(records_note(results), f"{name}\n{_spelled(results)}\n{place}\n")
 
 
-def _shown(path: Path | str) -> str:
-    """Return an absolute path as text for people, also in a locale that cannot spell it."""
-    return os.fsencode(Path(path).absolute()).decode(errors="replace")
+def _read_note(results: str) -> tuple[str, str, str]:
+    """Return the name of the records, the spelling of the results, and the folder; else empty."""
+    try:
+        name, spelling, place = read_text(records_note(results)).splitlines()
+        uuid.UUID(name)
+    except (UserError, ValueError):
+        # Not there, or damaged: then nothing is known.
+        return "", "", ""
+    return name, spelling, place
+
+
+def _spelled(results: str) -> str:
+    """Return the results folder as the paths of its files begin, also in a plain locale."""
+    return os.fsencode(results.rstrip("/")).decode(errors="replace")

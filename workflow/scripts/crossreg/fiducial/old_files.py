@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from crossreg.fiducial.discovery import Sample
+from crossreg.fiducial.discovery import SAFE_NAME, Sample
 from crossreg.files import TEMPORARY_PREFIX
 
 PARTS = {
     "roi": "(?P<roi>[0-9]+)",
-    "cycle": "(?P<cycle>[^/]+)",
-    "picture": "[a-z_]+",
+    "cycle": f"(?P<cycle>{SAFE_NAME.pattern})",
+    "picture": "(before_after|details|shifts|quality|preprocessing)",
     "step": "(reference|register|picture|summary)_[a-z_]+",
 }
 
@@ -43,22 +43,39 @@ FOLDERS = (
 )
 
 
-def old_files(results: Path | str, samples: Iterable[Sample]) -> list[Path]:
-    """Return the files in `results` of no sample, and those that killed jobs left; sorted."""
+def old_files(results: Path | str, samples: Iterable[Sample], reference: str) -> list[Path]:
+    """Return the files in `results` of no sample, and those that killed jobs left.
+
+    Files of a cycle that has no log of its registration are not the workflow's. The logs come last,
+    so that whoever removes the files one by one may be stopped at any time.
+    """
     cycles: dict[str, set[str]] = {}
     for sample in samples:
-        cycles.setdefault(sample.roi, set()).add(sample.cycle)
+        names = cycles.setdefault(sample.roi, set())
+        if sample.cycle != reference:
+            names.add(sample.cycle)
     files = (path for name in FOLDERS for path in Path(results, name).rglob("*"))
-    return sorted(path for path in files if not path.is_dir() and _is_old(path, results, cycles))
+    old = [
+        path
+        for path in files
+        if path.is_file() and not path.is_symlink() and _is_old(path, Path(results), cycles)
+    ]
+    return sorted(old, key=lambda path: (path.relative_to(results).parts[0] == "logs", path))
 
 
-def _is_old(path: Path, results: Path | str, cycles: dict[str, set[str]]) -> bool:
+def _is_old(path: Path, results: Path, cycles: dict[str, set[str]]) -> bool:
     name = path.name.removeprefix(TEMPORARY_PREFIX)
     place = path.relative_to(results).with_name(name).as_posix()
+    log = results / "logs" / "register_global"
     for patterns, is_needed in (
-        (OF_CYCLES, lambda roi, cycle: cycle in cycles.get(roi, ())),
-        (OF_ROIS, lambda roi: roi in cycles),
-        (OF_ROIS_WITH_CYCLES, lambda roi: len(cycles.get(roi, ())) > 1),
+        (
+            OF_CYCLES,
+            lambda roi, cycle: (
+                cycle in cycles.get(roi, ()) or not (log / roi / f"{cycle}.log").is_file()
+            ),
+        ),
+        (OF_ROIS, lambda roi: roi in cycles or not (log / roi).is_dir()),
+        (OF_ROIS_WITH_CYCLES, lambda roi: bool(cycles.get(roi)) or not (log / roi).is_dir()),
     ):
         for pattern in patterns:
             match = pattern.fullmatch(place)

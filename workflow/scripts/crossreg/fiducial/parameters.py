@@ -71,10 +71,10 @@ def read_parameters(path: Path | str) -> Parameters:
         raise UserError(f"{path}: the key 'common' is missing; add it as in pyHiM's example file.")
     schema = read_json(SCHEMA_FILE)
     values: dict[str, Any] = {}
-    warnings = _not_read(content, schema, path)
     for section in schema["properties"]:
         given = _effective(content, section, path)
         values |= checked({section: given}, schema, str(path))[section]
+    warnings = _not_read(content, schema, path)
     known = _by_key(schema)
     parameters = {key: values[key] for key in known}
     warnings += _without_effect(content, parameters, path)
@@ -134,30 +134,35 @@ def _by_key(schema: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _effective(content: dict[str, Any], section: str, path: Path | str) -> dict[str, Any]:
     """Return a section of `common` under the overrides of the label, aliases renamed."""
-    label = content.get("labels", {})
-    label = label.get(LABEL, {}) if isinstance(label, dict) else {}
+    labels = _section(content, "labels", "", path)
+    label = _section(labels, LABEL, "labels.", path)
     merged: dict[str, Any] = {}
     for name, where in (("common", content["common"]), (f"labels.{LABEL}", label)):
-        part = where.get(section, {}) if isinstance(where, dict) else {}
-        if not isinstance(part, dict):
-            raise UserError(
-                f"{path}: the key '{name}.{section}' has the value {part!r};"
-                " it must be a section with keys."
-            )
+        part = _section(where, section, f"{name}.", path)
         merged |= {ALIASES.get(key, key): value for key, value in part.items()}
     return merged
 
 
+def _section(content: dict[str, Any], key: str, place: str, path: Path | str) -> dict[str, Any]:
+    """Return a section, {} if there is none; raise UserError if it is none."""
+    part = content.get(key)
+    if not isinstance(part, dict | None):
+        raise UserError(
+            f"{path}: the key '{place}{key}' has the value {part!r}; it must be a section with"
+            " keys."
+        )
+    return part or {}
+
+
 def _not_read(content: dict[str, Any], schema: dict[str, Any], path: Any) -> list[str]:
     """Return warnings of sections and keys that look like known ones, but are not read."""
-    labels = content.get("labels")
-    labels = labels if isinstance(labels, dict) else {}
+    labels = content.get("labels") or {}
     sections = {name: set(part["properties"]) for name, part in schema["properties"].items()}
-    warnings = _unknown(content, "", {"common", "labels"}, path)
-    warnings += _unknown(labels, "labels.", {LABEL}, path)
-    for place, part in (("common", content["common"]), (f"labels.{LABEL}", labels.get(LABEL))):
-        if not isinstance(part, dict):
-            continue
+    in_common = {"common": set(sections)}
+    warnings = _unknown(content, "", {"common", "labels"}, path, elsewhere=in_common)
+    warnings += _unknown(labels, "labels.", {LABEL}, path, elsewhere=in_common)
+    parts = {"common": content["common"], f"labels.{LABEL}": labels.get(LABEL) or {}}
+    for place, part in parts.items():
         warnings += _unknown(part, f"{place}.", set(sections), path, elsewhere=sections)
         for name, keys in sections.items():
             given = part.get(name)

@@ -26,7 +26,9 @@ def read_sheet(path: Path | str, columns: tuple[str, ...] = COLUMNS) -> list[Sam
         raise UserError(f"{path}: this is not a text file; save the sheet as tab-separated text.")
     reader = csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE)
     header = [name.strip() for name in reader.fieldnames or []]
-    if len(set(header)) < len(header):
+    # Spreadsheets leave columns without a name behind.
+    named = [name for name in header if name]
+    if len(set(named)) < len(named):
         raise UserError(f"{path}: a column stands twice in the first line; remove one.")
     missing = [name for name in REQUIRED if name not in header]
     if missing:

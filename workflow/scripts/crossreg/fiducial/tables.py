@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import math
 import os
 import re
@@ -53,6 +54,8 @@ LOCAL_COLUMNS = {
     "sigma_y": np.float32,
     "status": str,
 }
+# As in names of files; longer ones are no numbers of ROIs, and int64 holds these.
+NUMBER_OF_ROI = re.compile("[0-9]{1,18}")
 SOURCES = ("given", "computed", "z-projection")
 # Columns that a table of global shifts from elsewhere must have.
 GIVEN_COLUMNS = ("aligned file", "shift_x", "shift_y")
@@ -73,8 +76,8 @@ def write_merged(
 ) -> int:
     """Write all rows of the tables in `sources`, in their order, as one ECSV; return their number.
 
-    The rows are copied as text: half a million of them take a second and little memory, and no
-    digit changes. Raises UserError as `read_rows`.
+    The rows are copied as text, so that no digit changes, with one cycle in memory at a time; half
+    a million of them take ten seconds. Raises UserError as `read_rows`.
     """
     count = 0
     with whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
@@ -89,13 +92,14 @@ def write_merged(
 def read_rows(path: Path | str, columns: dict[str, type]) -> list[str]:
     """Return the rows of a cycle's table, a line of text each.
 
-    Raises UserError if the table is missing, has not just these columns, or lacks rows.
+    Raises UserError if the table is missing, has not just these columns, lacks rows or numbers, or
+    is of another cycle than its path says.
     """
     described, rows = _parts(read_text(path))
     expected = _description(tuple(columns.items()))
     if not expected.startswith(described):
         raise UserError(f"{path}: this is not a table of this version; remove it and run again.")
-    if described != expected or not _is_whole(rows, columns):
+    if described != expected or not _is_whole(rows, columns, Path(path)):
         raise UserError(f"{path}: the table is cut off or was changed; remove it and run again.")
     return rows
 
@@ -119,18 +123,29 @@ def _parts(text: str) -> tuple[str, list[str]]:
     return "".join(described + lines[start : start + 1]), lines[start + 1 :]
 
 
-def _is_whole(rows: list[str], columns: Iterable[str]) -> bool:
-    """Return whether these are all rows of a cycle, to the end of the last one."""
-    if not rows or not rows[-1].endswith("\n"):
+def _is_whole(rows: list[str], columns: dict[str, type], path: Path) -> bool:
+    """Return whether these are all rows of one cycle, block by block, and all of their numbers.
+
+    A table at ROI/CYCLE.ecsv must be of that cycle.
+    """
+    if not rows or not rows[-1].endswith("\n") or any("\0" in row for row in rows):
         return False
     try:
-        (last,) = csv.reader(rows[-1:], delimiter=" ")
-        values = dict(zip(columns, last, strict=True))
-        # Of the last block, which gives the size of the grid.
-        blocks = (int(values.get("block_i", 0)) + 1) * (int(values.get("block_j", 0)) + 1)
+        values = [
+            [kind(cell) for kind, cell in zip(columns.values(), row, strict=True)]
+            for row in csv.reader(rows, delimiter=" ")
+        ]
+        keyed = [dict(zip(columns, row, strict=True)) for row in values]
+        cycles = {(row["ROI #"], row["label"]) for row in keyed}
+        blocks = [(row.get("block_i", 0), row.get("block_j", 0)) for row in keyed]
+        is_shift = "block_i" in columns or math.isfinite(keyed[0]["shift_x"] + keyed[0]["shift_y"])
     except (ValueError, csv.Error):
         return False
-    return len(rows) == blocks
+    # The last block gives the size of the grid.
+    grid = itertools.product(*(range(last + 1) for last in blocks[-1]))
+    roi = path.parent.name
+    of_cycle = {(int(roi), path.stem)} if NUMBER_OF_ROI.fullmatch(roi) else cycles
+    return is_shift and len(cycles) == 1 and cycles == of_cycle and blocks == list(grid)
 
 
 def write_table(path: Path | str, table: Table) -> None:
@@ -198,10 +213,6 @@ def global_json(table: Table, roi_names: dict[int, str]) -> dict[str, dict[str, 
 def write_global_json(path: Path | str, table: Table, roi_names: dict[int, str]) -> None:
     """Write register_global.json for a merged table of global shifts."""
     write_json(path, global_json(table, roi_names))
-
-
-# As in names of files; longer ones are no numbers of ROIs, and int64 holds these.
-NUMBER_OF_ROI = re.compile("[0-9]{1,18}")
 
 
 class GivenShifts:
