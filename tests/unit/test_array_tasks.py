@@ -10,7 +10,7 @@ import pytest
 import snakemake_executor_plugin_slurm as plugin
 import yaml
 
-from crossreg.array_tasks import own_command, submit_all_jobs
+from crossreg.array_tasks import groups_of_alike, own_command, submit_all_jobs
 from experiment import REPOSITORY
 
 STEP = "--executor slurm-jobstep --jobs 1"
@@ -40,7 +40,11 @@ def test_no_array_or_already_the_own_job():
 
 def test_every_job_is_submitted_however_few_are_handed_over_at_once(monkeypatch):
     """Snakemake hands over at most 100 a second, or as many as `jobs` leaves room for."""
-    monkeypatch.setattr(plugin, "pending_jobs_for_rule", plugin.pending_jobs_for_rule)
+    for owner, name in (
+        (plugin, "pending_jobs_for_rule"),
+        (plugin.Executor, "_submit_array_jobs"),
+    ):
+        monkeypatch.setattr(owner, name, getattr(owner, name))
     ready = [SimpleNamespace(rule=SimpleNamespace(name="a"), is_group=lambda: False)] * 390
     submitted = []
     executor = SimpleNamespace(
@@ -58,6 +62,15 @@ def test_every_job_is_submitted_however_few_are_handed_over_at_once(monkeypatch)
     for count in (100, 100, 100, 89, 1):
         plugin.Executor.run_jobs(executor, ready[:count])
     assert len(submitted) == 390
+
+
+def test_a_repeated_job_that_asks_for_more_shares_no_array_with_others():
+    def job(attempt):
+        return SimpleNamespace(threads=1, resources={"mem_mb": 1000 * attempt, "runtime": 10})
+
+    jobs = [job(1), job(2), job(1), job(1), job(2), job(3)]
+    asked = [[one.resources["mem_mb"] for one in group] for group in groups_of_alike(jobs)]
+    assert asked == [[1000, 1000, 1000], [2000, 2000], [3000]]
 
 
 def test_commands_of_the_largest_array_fit_into_one_argument():

@@ -1,4 +1,4 @@
-"""Job arrays of Snakemake's SLURM plugin: which job a task is, and that no job is forgotten.
+"""Job arrays of Snakemake's SLURM plugin: which job a task is, and which jobs make an array.
 
 Snakemake's SLURM plugin (2.8, jobstep 0.6) starts every task of an array as the array's first job,
 and the task's own job from within that. So whenever a job fails, the outputs of the first one are
@@ -12,6 +12,7 @@ import json
 import sys
 import zlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 PLUGIN = "snakemake_executor_plugin_slurm"
 
@@ -45,7 +46,28 @@ def submit_all_jobs() -> None:
     It holds back an array as long as more jobs of its rule are ready, but is never handed those it
     held back again: with more ready jobs than Snakemake hands over at once (`jobs`, 100 a second)
     a run never ends (https://github.com/snakemake/snakemake-executor-plugin-slurm/issues/473).
+    And it asks for the resources of the first job for a whole array, so that a repeated job would
+    get no more than before beside a new one: only jobs that ask for the same share an array.
     """
     plugin = sys.modules.get(PLUGIN)
     if plugin:
         plugin.pending_jobs_for_rule = lambda dag, rule: 0
+        submit_array = plugin.Executor._submit_array_jobs
+
+        def submit_alike(executor: Any, jobs: Sequence[Any]) -> None:
+            for alike in groups_of_alike(jobs):
+                if len(alike) == 1:
+                    executor._submit_job(alike[0])
+                else:
+                    submit_array(executor, alike)
+
+        plugin.Executor._submit_array_jobs = submit_alike
+
+
+def groups_of_alike(jobs: Sequence[Any]) -> list[list[Any]]:
+    """Return the jobs grouped by the threads and resources that they ask for."""
+    groups: dict[Any, list[Any]] = {}
+    for job in jobs:
+        asked = sorted((name, str(value)) for name, value in job.resources.items())
+        groups.setdefault((job.threads, tuple(asked)), []).append(job)
+    return list(groups.values())
