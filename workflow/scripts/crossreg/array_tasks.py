@@ -4,7 +4,7 @@ Snakemake's SLURM plugin (2.8, jobstep 0.6) starts every task of an array as the
 and the task's own job from within that. So whenever a job fails, the outputs of the first one are
 removed, and when the first one fails or is late, all others count as failed. A task that turns
 into its own job at once is free of both. It is on its node already, so it does without the job step
-that would start Snakemake once more: two starts instead of four.
+that would start Snakemake once more: two starts instead of three.
 """
 
 import base64
