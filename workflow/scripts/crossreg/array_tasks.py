@@ -55,6 +55,7 @@ def submit_all_jobs() -> None:
         submit_array = plugin.Executor._submit_array_jobs
 
         def submit_alike(executor: Any, jobs: Sequence[Any]) -> None:
+            """Submit jobs that ask for the same together."""
             for alike in groups_of_alike(jobs):
                 if len(alike) == 1:
                     executor._submit_job(alike[0])

@@ -24,9 +24,9 @@ def records_note(results: Path | str) -> Path:
 
 def check_records(results: str, folder: Path | str) -> None:
     """Raise UserError if there is a note, but no records of these results are in `folder`."""
-    name, spelling, place = _read_note(results)
-    known = Path(folder, KNOWN_RESULTS, name)
-    if name and not (known.is_file() and read_text(known).strip() == _spelled(results)):
+    note = _read_note(results)
+    if note and not _are_in(folder, note[0], results):
+        _, spelling, place = note
         raise UserError(
             f"{results}: these results were made from the folder {place} as 'results: {spelling}';"
             " here and so, Snakemake has no records by which it sees changes. Run it there and so;"
@@ -37,26 +37,28 @@ def check_records(results: str, folder: Path | str) -> None:
 
 def keep_records(results: str, folder: Path | str) -> None:
     """Note that the records of these results are in `folder`, unless that is noted already."""
-    try:
-        check_records(results, folder)
-        is_noted = bool(_read_note(results)[0])
-    except UserError:
-        is_noted = False
-    if not is_noted:
+    note = _read_note(results)
+    if not (note and _are_in(folder, note[0], results)):
         name = uuid.uuid4().hex
         place = os.fsencode(Path(folder).absolute()).decode(errors="replace")
         write_text(Path(folder, KNOWN_RESULTS, name), f"{_spelled(results)}\n")
         write_text(records_note(results), f"{name}\n{_spelled(results)}\n{place}\n")
 
 
-def _read_note(results: str) -> tuple[str, str, str]:
-    """Return the name of the records, the spelling of the results, and the folder; else empty."""
+def _are_in(folder: Path | str, name: str, results: str) -> bool:
+    """Return whether the records of this name are in `folder`, for this spelling of the results."""
+    known = Path(folder, KNOWN_RESULTS, name)
+    return known.is_file() and read_text(known).strip() == _spelled(results)
+
+
+def _read_note(results: str) -> tuple[str, str, str] | None:
+    """Return the name of the records, the spelling of the results, and the folder; None without."""
     try:
         name, spelling, place = read_text(records_note(results)).splitlines()
         uuid.UUID(name)
     except (UserError, ValueError):
         # Not there, or damaged: then nothing is known.
-        return "", "", ""
+        return None
     return name, spelling, place
 
 

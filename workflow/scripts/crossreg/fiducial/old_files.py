@@ -37,10 +37,7 @@ OF_ROIS = _patterns(
 )
 # Made only where there are cycles beside the reference.
 OF_ROIS_WITH_CYCLES = _patterns("summary/{roi}.tsv", "pictures/{roi}/drift.png")
-FOLDERS = (
-    *("register_global", "register_local", "reference", "previews", "pictures", "summary"),
-    *("logs", "benchmarks"),
-)
+FOLDERS = {pattern.pattern.split("/")[0] for pattern in OF_CYCLES + OF_ROIS + OF_ROIS_WITH_CYCLES}
 
 
 def old_files(results: Path | str, samples: Iterable[Sample], reference: str) -> list[Path]:
@@ -58,7 +55,7 @@ def old_files(results: Path | str, samples: Iterable[Sample], reference: str) ->
     old = [
         path
         for path in files
-        if path.is_file() and not path.is_symlink() and _is_old(path, Path(results), cycles)
+        if _is_old(path, Path(results), cycles) and path.is_file() and not path.is_symlink()
     ]
     return sorted(old, key=lambda path: (path.relative_to(results).parts[0] == "logs", path))
 

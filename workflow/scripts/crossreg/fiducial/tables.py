@@ -132,13 +132,13 @@ def _is_whole(rows: list[str], columns: dict[str, type], path: Path) -> bool:
         return False
     try:
         values = [
-            [kind(cell) for kind, cell in zip(columns.values(), row, strict=True)]
+            {name: kind(cell) for (name, kind), cell in zip(columns.items(), row, strict=True)}
             for row in csv.reader(rows, delimiter=" ")
         ]
-        keyed = [dict(zip(columns, row, strict=True)) for row in values]
-        cycles = {(row["ROI #"], row["label"]) for row in keyed}
-        blocks = [(row.get("block_i", 0), row.get("block_j", 0)) for row in keyed]
-        is_shift = "block_i" in columns or math.isfinite(keyed[0]["shift_x"] + keyed[0]["shift_y"])
+        cycles = {(row["ROI #"], row["label"]) for row in values}
+        blocks = [(row.get("block_i", 0), row.get("block_j", 0)) for row in values]
+        first = values[0]
+        is_shift = "block_i" in columns or math.isfinite(first["shift_x"] + first["shift_y"])
     except (ValueError, csv.Error):
         return False
     # The last block gives the size of the grid.
