@@ -18,8 +18,8 @@ from crossreg.fiducial.tables import (
 )
 from crossreg.pictures.previews import load_preview, save_preview, slab_of, stack_preview
 from crossreg.report import run_times
-from experiments import global_row, local_table
 from make_report import benchmarks
+from planted_tables import global_row, local_table
 
 STACK = np.random.default_rng(1).integers(0, 999, (4, 64, 64)).astype(np.uint16)
 

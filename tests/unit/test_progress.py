@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-import experiments
+import planted_tables
 from crossreg import progress
 
 
@@ -73,7 +73,7 @@ def test_the_start_tells_jobs_and_what_is_reused() -> None:
 
 
 def test_the_closing_table_names_the_planted_block_and_cycle() -> None:
-    rows = progress.summary_text(experiments.summaries(4, 10)).splitlines()[1:]
+    rows = progress.summary_text(planted_tables.summaries(4, 10)).splitlines()[1:]
     assert [row.split()[0] for row in rows] == ["001", "002", "003", "004"]
     assert "(2, 1) of RT4: sigma 0.60, usually 0.03" in rows[1]
     assert rows[2].endswith("RT7")

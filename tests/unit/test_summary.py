@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import experiments
+import planted_tables
 from crossreg import progress, report
 from crossreg.fiducial.summary import (
     in_order_of_imaging,
@@ -26,18 +26,18 @@ MISSING_AT = ("001", "RT3")
 
 @pytest.fixture(scope="module")
 def summaries():
-    return experiments.summaries(4, 10)
+    return planted_tables.summaries(4, 10)
 
 
 def test_the_planted_faults_and_no_others_are_found(summaries) -> None:
     faulty = [cycle for cycle in worst_first(summaries) if cycle.faults]
     assert [(c.roi, c.cycle) for c in faulty] == [
-        experiments.BAD_CYCLE_AT,
-        experiments.BAD_BLOCK_AT,
+        planted_tables.BAD_CYCLE_AT,
+        planted_tables.BAD_BLOCK_AT,
     ]
     assert faulty[0].has_failed
     assert faulty[1].worst_block == "2, 1"
-    assert faulty[1].worst_sigma == pytest.approx(experiments.WEAK_SIGMA)
+    assert faulty[1].worst_sigma == pytest.approx(planted_tables.WEAK_SIGMA)
     assert faulty[1].usual_sigma < 0.05
 
 
@@ -50,16 +50,16 @@ def test_a_block_that_is_empty_in_every_cycle_is_nothing_unusual(summaries) -> N
 def test_the_worst_block_is_the_one_that_is_less_certain_than_usual() -> None:
     """A block that is always empty is more uncertain, but not more than usual."""
     names = [f"RT{number}" for number in range(1, 6)]
-    tables = {name: experiments.local_table("001", name) for name in names}
+    tables = {name: planted_tables.local_table("001", name) for name in names}
     tables["RT3"]["sigma_z"][6] = 0.2
-    rows = [(name, experiments.global_row("001", name), table) for name, table in tables.items()]
+    rows = [(name, planted_tables.global_row("001", name), table) for name, table in tables.items()]
     worst = {cycle.cycle: cycle for cycle in summaries_of_roi("001", rows)}["RT3"]
     assert worst.worst_block == "1, 2"
     assert worst.worst_sigma == pytest.approx(0.2)
     assert worst.usual_sigma < 0.05
     # Where there is no other cycle, the most uncertain block is the worst.
     (alone,) = summaries_of_roi("001", rows[2:3])
-    assert alone.worst_block == ", ".join(map(str, experiments.EMPTY_BLOCK))
+    assert alone.worst_block == ", ".join(map(str, planted_tables.EMPTY_BLOCK))
 
 
 @pytest.fixture
@@ -111,10 +111,10 @@ def test_a_block_is_unusual_if_nearly_all_other_cycles_measure_it(weak_in, named
     names = [f"RT{number}" for number in range(1, 8)]
     rows = []
     for name in names:
-        table = experiments.local_table("001", name)
+        table = planted_tables.local_table("001", name)
         if name in weak_in:
             table["status"][6] = "borrowed"
-        rows.append((name, experiments.global_row("001", name), table))
+        rows.append((name, planted_tables.global_row("001", name), table))
     found = summaries_of_roi("001", rows)
     assert [cycle.cycle for cycle in found if cycle.unusual] == named
 
@@ -173,25 +173,25 @@ def test_the_first_rows_of_the_report_are_the_planted_faults(summaries) -> None:
     rows = report.worst_rows(summaries)
     assert len(rows) == report.WORST
     assert [(row.roi, row.cycle) for row in rows[:2]] == [
-        experiments.BAD_CYCLE_AT,
-        experiments.BAD_BLOCK_AT,
+        planted_tables.BAD_CYCLE_AT,
+        planted_tables.BAD_BLOCK_AT,
     ]
     verdict = report.verdict(summaries)
     assert [(text, [(c.roi, c.cycle) for c in cycles]) for text, cycles in verdict["parts"]] == [
-        ("1 of 40 cycles does not match the reference", [experiments.BAD_CYCLE_AT]),
-        ("1 deserves a look", [experiments.BAD_BLOCK_AT]),
+        ("1 of 40 cycles does not match the reference", [planted_tables.BAD_CYCLE_AT]),
+        ("1 deserves a look", [planted_tables.BAD_BLOCK_AT]),
     ]
     assert (verdict["blocks"], verdict["failed"], verdict["borrowed"]) == (640, 16, 40)
 
 
 def test_a_roi_in_which_no_cycle_matches_has_a_summary() -> None:
-    table = experiments.local_table(*experiments.BAD_CYCLE_AT)
-    row = experiments.global_row(*experiments.BAD_CYCLE_AT)
+    table = planted_tables.local_table(*planted_tables.BAD_CYCLE_AT)
+    row = planted_tables.global_row(*planted_tables.BAD_CYCLE_AT)
     (summary,) = summaries_of_roi("003", [("RT7", row, table)])
     assert summary.has_failed
 
 
 def test_without_a_local_step_a_summary_has_the_global_drift() -> None:
-    (summary,) = summaries_of_roi("003", [("RT5", experiments.global_row("003", "RT5"), None)])
+    (summary,) = summaries_of_roi("003", [("RT5", planted_tables.global_row("003", "RT5"), None)])
     assert summary.drift_x == pytest.approx(4.0)
     assert not summary.faults

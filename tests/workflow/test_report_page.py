@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-import experiments
+import planted_tables
 from browsers import errors_in_console, requests_to_outside
 from crossreg.command import run
 from crossreg.fiducial.summary import write_summaries
-from experiments import BAD_BLOCK_AT, BAD_CYCLE_AT
+from planted_tables import BAD_BLOCK_AT, BAD_CYCLE_AT
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 TEMPLATE = SCRIPTS.parent / "report"
@@ -23,7 +23,7 @@ SIZE = (640, 480)
 
 def make_report(results: Path, rois: int, cycles: int, noise: bool = False) -> Path:
     """Return the page of an experiment with planted faults, made by the script."""
-    summaries = experiments.summaries(rois, cycles)
+    summaries = planted_tables.summaries(rois, cycles)
     write_summaries(results / "summary.tsv", summaries)
     (results / "register_global.ecsv").write_text("a table\n")
     picture = results / "one.png"

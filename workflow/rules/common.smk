@@ -16,7 +16,7 @@ sys.path.insert(0, str(SCRIPTS))
 # takes a fifth of the time of a large dry run and frees nothing.
 gc.set_threshold(100_000, 50, 1000)
 
-from crossreg.array_tasks import own_command, submit_all_jobs
+from crossreg.slurm_arrays import own_command, submit_all_jobs
 from crossreg.code_hash import code_hash
 from crossreg.configuration_file import check_keys_stand_once
 from crossreg.errors import UserError
