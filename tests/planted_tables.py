@@ -4,7 +4,7 @@ import numpy as np
 from astropy.table import Table
 
 from crossreg.fiducial.summary import CycleSummary, summaries_of_roi
-from crossreg.fiducial.tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, new_table
+from crossreg.io.tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, new_table
 
 GRID = (4, 4)
 EMPTY_BLOCK = (3, 0)

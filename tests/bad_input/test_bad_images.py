@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from crossreg.errors import UserError
-from crossreg.fiducial.stacks import read_kept_planes, read_projection
+from crossreg.io.errors import UserError
+from crossreg.io.tiff_stacks import read_kept_planes, read_projection
 
 SHAPE = (5, 32, 32)
 PLAIN = {"metadata": None, "photometric": "minisblack"}

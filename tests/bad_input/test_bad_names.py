@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from crossreg.fiducial.discovery import Sample, check_path, check_samples, select_fiducials
-from crossreg.fiducial.parameters import read_parameters
+from crossreg.fiducial.experiment.parameters import read_parameters
+from crossreg.workflow_support.discovery import Sample, check_path, check_samples, select_fiducials
 
 CYCLES = ("..", ".", "../../../x", "/etc", "a/b", "a\\b", "-rf", "RT1;touch x", "$(touch x)", "`x`")
 CYCLES += (

@@ -7,9 +7,9 @@ import re
 import pytest
 
 from crossmodal.planted_stacks import LENS, fill
-from crossreg.command import run
-from crossreg.crossmodal.folder_store import FolderStore
-from crossreg.crossmodal.stack_store import TILES, TRANSFORMS
+from crossreg.crossmodal.render.folder_store import FolderStore
+from crossreg.crossmodal.render.stack_store import TILES, TRANSFORMS
+from crossreg.workflow_support.command import run
 
 LONG = "s" * 5000
 

@@ -9,20 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from crossreg.configuration_file import check_keys_stand_once
-from crossreg.crossmodal.canonical import canonical_json
-from crossreg.crossmodal.frozen import FORMAT, fingerprint, read_frozen
-from crossreg.crossmodal.parameters import read_parameters as read_trakem2_parameters
-from crossreg.crossmodal.saved_project import read_project
-from crossreg.fiducial.parameters import read_parameters
-from crossreg.fiducial.sheet import read_sheet
-from crossreg.fiducial.tables import (
+from crossreg.crossmodal.freeze.canonical import canonical_json
+from crossreg.crossmodal.freeze.frozen import FORMAT, fingerprint, read_frozen
+from crossreg.crossmodal.freeze.parameters import read_parameters as read_trakem2_parameters
+from crossreg.crossmodal.trakem2.saved_project import read_project
+from crossreg.fiducial.experiment.parameters import read_parameters
+from crossreg.io.sheet import read_sheet
+from crossreg.io.tables import (
     GLOBAL_COLUMNS,
     GivenShifts,
     new_table,
     read_global_row,
     read_table,
 )
+from crossreg.workflow_support.configuration_file import check_keys_stand_once
 
 LONG = "x" * 5000
 ECSV = "# %ECSV 1.0\n# ---\n# datatype:\n"

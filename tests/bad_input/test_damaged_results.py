@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from crossreg.arrays import load_array
-from crossreg.errors import UserError
 from crossreg.fiducial.reference import load_reference, prepare_reference, save_reference
 from crossreg.fiducial.summary import missing_cycle, read_summaries, write_summaries
-from crossreg.fiducial.tables import (
+from crossreg.io.arrays import load_array
+from crossreg.io.errors import UserError
+from crossreg.io.tables import (
     GLOBAL_COLUMNS,
     LOCAL_COLUMNS,
     read_global_row,
@@ -17,7 +17,7 @@ from crossreg.fiducial.tables import (
     write_table,
 )
 from crossreg.pictures.previews import load_preview, save_preview, slab_of, stack_preview
-from crossreg.report import run_times
+from crossreg.report.page import run_times
 from make_report import benchmarks
 from planted_tables import global_row, local_table
 

@@ -15,17 +15,17 @@ from hypothesis import strategies as st
 
 from bad_input.test_bad_texts import given_rows, patch
 from crossmodal.planted_stacks import fill, section
-from crossreg.configuration_file import check_keys_stand_once
-from crossreg.crossmodal.folder_store import FolderStore
-from crossreg.crossmodal.parameters import read_parameters as read_trakem2_parameters
-from crossreg.crossmodal.saved_project import read_project
-from crossreg.crossmodal.stack_store import TILES, read_sections
-from crossreg.crossmodal.tile_specs import image_source, split_transforms, tile_corners
-from crossreg.errors import UserError
-from crossreg.fiducial.parameters import read_parameters
-from crossreg.fiducial.sheet import read_sheet
-from crossreg.fiducial.stacks import read_kept_planes
-from crossreg.fiducial.tables import GivenShifts
+from crossreg.crossmodal.freeze.parameters import read_parameters as read_trakem2_parameters
+from crossreg.crossmodal.render.folder_store import FolderStore
+from crossreg.crossmodal.render.stack_store import TILES, read_sections
+from crossreg.crossmodal.render.tile_specs import image_source, split_transforms, tile_corners
+from crossreg.crossmodal.trakem2.saved_project import read_project
+from crossreg.fiducial.experiment.parameters import read_parameters
+from crossreg.io.errors import UserError
+from crossreg.io.sheet import read_sheet
+from crossreg.io.tables import GivenShifts
+from crossreg.io.tiff_stacks import read_kept_planes
+from crossreg.workflow_support.configuration_file import check_keys_stand_once
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow

@@ -28,13 +28,13 @@ SCRIPTS = REPOSITORY / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from crossreg.crossmodal import affine, demo  # noqa: E402
-from crossreg.crossmodal.folder_store import FolderStore  # noqa: E402
-from crossreg.crossmodal.frozen import read_frozen, read_section  # noqa: E402
-from crossreg.crossmodal.patches import Patch  # noqa: E402
+from crossreg.crossmodal.freeze.frozen import read_frozen, read_section  # noqa: E402
+from crossreg.crossmodal.render.folder_store import FolderStore  # noqa: E402
+from crossreg.crossmodal.render.stack_store import TILES, TRANSFORMS  # noqa: E402
+from crossreg.crossmodal.render.tile_specs import tile_corners  # noqa: E402
+from crossreg.crossmodal.render.transforms import AFFINE_CLASS  # noqa: E402
 from crossreg.crossmodal.saved_by_trakem2 import saved_by_trakem2  # noqa: E402
-from crossreg.crossmodal.stack_store import TILES, TRANSFORMS  # noqa: E402
-from crossreg.crossmodal.tile_specs import tile_corners  # noqa: E402
-from crossreg.crossmodal.transforms import AFFINE_CLASS  # noqa: E402
+from crossreg.crossmodal.trakem2.patches import Patch  # noqa: E402
 
 TILE_SIZE, PITCH = 2048, 1900  # px
 OUTPUT = "EM_registered"

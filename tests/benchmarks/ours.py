@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "workflow" / "scripts"))
 
-from crossreg.fiducial.global_shift import global_shift  # noqa: E402
-from crossreg.fiducial.local_shift import LocalShifts, local_shifts  # noqa: E402
+from crossreg.fiducial.global_shift.shift_of_projections import global_shift  # noqa: E402
+from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts  # noqa: E402
 from crossreg.fiducial.reference import prepare_reference  # noqa: E402
 
 GLOBAL_BLOCKS = 2  # edge of a global block, in local ones: 256 and 128 px are the defaults

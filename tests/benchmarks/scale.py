@@ -20,8 +20,8 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(REPOSITORY / "tests"), str(REPOSITORY / "workflow" / "scripts")]
 
-from crossreg.fiducial.discovery import find_files, select_fiducials  # noqa: E402
-from crossreg.fiducial.parameters import read_parameters  # noqa: E402
+from crossreg.fiducial.experiment.parameters import read_parameters  # noqa: E402
+from crossreg.workflow_support.discovery import find_files, select_fiducials  # noqa: E402
 from experiment import Experiment, image_name, make_experiment  # noqa: E402
 
 

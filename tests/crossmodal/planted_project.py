@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossreg.crossmodal import affine
-from crossreg.crossmodal.check import FrozenSection
-from crossreg.crossmodal.patches import Image, Patch, Place, patch_of_tile
-from crossreg.crossmodal.project_xml import Layer, Project, project_xml
-from crossreg.crossmodal.transforms import PREFIX
+from crossreg.crossmodal.check.check_project import FrozenSection
+from crossreg.crossmodal.render.transforms import PREFIX
+from crossreg.crossmodal.trakem2.patches import Image, Patch, Place, patch_of_tile
+from crossreg.crossmodal.trakem2.project_xml import Layer, Project, project_xml
 
 ORIGIN = (1000, 2000)
 SIZE = (900, 700)

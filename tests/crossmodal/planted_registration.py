@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from crossmodal import planted_project as pp
-from crossreg.command import run
 from crossreg.crossmodal import affine
-from crossreg.crossmodal.folder_store import FolderStore
-from crossreg.crossmodal.frozen import read_frozen, read_section
-from crossreg.crossmodal.patches import Patch
+from crossreg.crossmodal.freeze.frozen import read_frozen, read_section
+from crossreg.crossmodal.render.folder_store import FolderStore
+from crossreg.crossmodal.render.stack_store import TILES, StackStore
+from crossreg.crossmodal.render.tile_specs import tile_corners
 from crossreg.crossmodal.saved_by_trakem2 import saved_by_trakem2
-from crossreg.crossmodal.stack_store import TILES, StackStore
-from crossreg.crossmodal.tile_specs import tile_corners
+from crossreg.crossmodal.trakem2.patches import Patch
+from crossreg.workflow_support.command import run
 
 ZS = (1.0, 2.0, 3.0)
 OUTPUT = "EM_registered"

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from crossreg.crossmodal.export import freeze
-from crossreg.crossmodal.folder_store import FolderStore
-from crossreg.crossmodal.parameters import normalised
-from crossreg.crossmodal.transforms import PREFIX
+from crossreg.crossmodal.freeze.freezing import freeze
+from crossreg.crossmodal.freeze.parameters import normalised
+from crossreg.crossmodal.render.folder_store import FolderStore
+from crossreg.crossmodal.render.transforms import PREFIX
 
 VERSION = {"stackResolutionX": 4.0, "stackResolutionY": 5.0, "stackResolutionZ": 40.0}
 GIVEN = {"inputStack": "EM", "LMstack": "LM", "checkTileImages": False}

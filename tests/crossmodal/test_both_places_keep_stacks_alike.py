@@ -6,10 +6,15 @@ import pytest
 
 from crossmodal.planted_stacks import LENS, VERSION, fill, section, tile, without_boxes
 from crossmodal.small_render_service import SmallRenderService
-from crossreg.crossmodal.folder_store import FolderStore
-from crossreg.crossmodal.render_service import RenderService
-from crossreg.crossmodal.stack_store import StackStore, read_sections, section_stem, z_of_stem
-from crossreg.errors import UserError
+from crossreg.crossmodal.render.folder_store import FolderStore
+from crossreg.crossmodal.render.render_service import RenderService
+from crossreg.crossmodal.render.stack_store import (
+    StackStore,
+    read_sections,
+    section_stem,
+    z_of_stem,
+)
+from crossreg.io.errors import UserError
 
 TILES, TRANSFORMS = "tileIdToSpecMap", "transformIdToSpecMap"
 

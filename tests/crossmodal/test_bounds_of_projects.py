@@ -4,15 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossreg.crossmodal.bounds import (
+from crossreg.crossmodal.freeze.parameters import normalised
+from crossreg.crossmodal.freeze.sections_and_box import (
     layer_size,
     layer_warning,
     left_out_without_lm,
     project_bounds,
     selected_sections,
 )
-from crossreg.crossmodal.parameters import normalised
-from crossreg.errors import UserError
+from crossreg.io.errors import UserError
 
 EM = {"minX": -10.5, "minY": 3.0, "maxX": 200.25, "maxY": 90.0, "minZ": 1.0, "maxZ": 5.0}
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from crossreg.crossmodal.tile_specs import tile_bounds
-from crossreg.errors import UserError
+from crossreg.crossmodal.render.tile_specs import tile_bounds
+from crossreg.io.errors import UserError
 
 PREFIX = "mpicbg.trakem2.transform."
 

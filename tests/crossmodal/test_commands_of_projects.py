@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from crossmodal.stacks_on_disk import two_stacks, write_parameters
-from crossreg.command import run
-from crossreg.crossmodal.check import FrozenSection, check_project
-from crossreg.crossmodal.frozen import read_frozen, read_section
-from crossreg.crossmodal.tile_specs import tile_corners
-from crossreg.files import read_json
-from crossreg.schema import checked
+from crossreg.crossmodal.check.check_project import FrozenSection, check_project
+from crossreg.crossmodal.freeze.frozen import read_frozen, read_section
+from crossreg.crossmodal.render.tile_specs import tile_corners
+from crossreg.io.files import read_json
+from crossreg.io.schema import checked
+from crossreg.workflow_support.command import run
 from snakemake_runs import REPOSITORY
 
 
@@ -83,7 +83,7 @@ def test_there_are_no_projects_before_freezing(call, tmp_path):
     ],
 )
 def test_faults_of_the_configuration_are_told_by_key(section, sentence):
-    schema = read_json(REPOSITORY / "workflow" / "schemas" / "config.json")
+    schema = read_json(REPOSITORY / "workflow" / "scripts" / "crossreg" / "schemas" / "config.json")
     with pytest.raises(Exception, match="my.yaml") as error:
         checked({"trakem2": {"name": "a", "parameters": "p"} | section}, schema, "my.yaml")
     assert sentence in str(error.value)

@@ -14,11 +14,11 @@ import pytest
 
 from crossmodal.planted_stacks import VERSION, fill, section, without_boxes
 from crossmodal.small_render_service import SmallRenderService
-from crossreg.command import run
-from crossreg.crossmodal.folder_store import FolderStore
-from crossreg.crossmodal.global_affine import scaled_version
-from crossreg.crossmodal.render_service import RenderService
-from crossreg.errors import UserError
+from crossreg.crossmodal.render.folder_store import FolderStore
+from crossreg.crossmodal.render.global_affine import scaled_version
+from crossreg.crossmodal.render.render_service import RenderService
+from crossreg.io.errors import UserError
+from crossreg.workflow_support.command import run
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 TILES = "tileIdToSpecMap"

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from crossmodal.planted_stacks import LENS, VERSION, fill, section
-from crossreg.crossmodal import folder_store
-from crossreg.crossmodal.folder_store import FolderStore
-from crossreg.errors import UserError
+from crossreg.crossmodal.render import folder_store
+from crossreg.crossmodal.render.folder_store import FolderStore
+from crossreg.io.errors import UserError
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from crossreg.crossmodal import frozen as frozen_module
-from crossreg.crossmodal.canonical import canonical_json, sha256
-from crossreg.crossmodal.frozen import (
+from crossreg.crossmodal.freeze import frozen as frozen_module
+from crossreg.crossmodal.freeze.canonical import canonical_json, sha256
+from crossreg.crossmodal.freeze.frozen import (
     check_request,
     create_once,
     fingerprint,
@@ -25,8 +25,8 @@ from crossreg.crossmodal.frozen import (
     read_section,
     request_differences,
 )
-from crossreg.crossmodal.parameters import normalised
-from crossreg.errors import UserError
+from crossreg.crossmodal.freeze.parameters import normalised
+from crossreg.io.errors import UserError
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 GIVEN = {"inputStack": "EM", "LMstack": "LM", "render": {"owner": "lab", "project": "m4"}}
@@ -199,7 +199,7 @@ def test_a_killed_freezing_leaves_nothing_that_counts(tmp_path):
         import sys, time
         from pathlib import Path
         sys.path.insert(0, {str(SCRIPTS)!r})
-        from crossreg.crossmodal.frozen import freezing
+        from crossreg.crossmodal.freeze.frozen import freezing
         with freezing(Path({str(tmp_path)!r})) as freezer:
             freezer.add_section({record(7.0)!r}, "u", {{}}, 0)
             print("ready", flush=True)

@@ -8,10 +8,10 @@ import pytest
 import tifffile
 
 from crossmodal.stacks_on_disk import fill, frozen_from, tile, two_stacks, write_image
-from crossreg.crossmodal.frozen import read_section
-from crossreg.crossmodal.frozen_summary import frozen_summary
-from crossreg.crossmodal.tile_images import read_header, read_sample
-from crossreg.errors import UserError
+from crossreg.crossmodal.freeze.frozen import read_section
+from crossreg.crossmodal.freeze.frozen_summary import frozen_summary
+from crossreg.crossmodal.freeze.tile_images import read_header, read_sample
+from crossreg.io.errors import UserError
 
 
 def em_patches(folder, frozen):

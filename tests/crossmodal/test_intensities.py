@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from crossreg.crossmodal.intensity import percentile_range, sample_tiles, stack_intensity
+from crossreg.crossmodal.freeze.intensity import percentile_range, sample_tiles, stack_intensity
 
 
 def no_samples():

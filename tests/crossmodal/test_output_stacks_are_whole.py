@@ -9,17 +9,17 @@ import pytest
 
 from crossmodal.planted_stacks import LENS, VERSION, fill, section, without_boxes
 from crossmodal.small_render_service import SmallRenderService
-from crossreg.crossmodal.folder_store import FolderStore
-from crossreg.crossmodal.output_stack import (
+from crossreg.crossmodal.registered.output_stack import (
     Written,
     frozen_mark,
     is_marked,
     marked_version,
     write_stack,
 )
-from crossreg.crossmodal.read_back import section_differences
-from crossreg.crossmodal.render_service import RenderService
-from crossreg.errors import UserError
+from crossreg.crossmodal.registered.read_back import section_differences
+from crossreg.crossmodal.render.folder_store import FolderStore
+from crossreg.crossmodal.render.render_service import RenderService
+from crossreg.io.errors import UserError
 
 TILES, TRANSFORMS = "tileIdToSpecMap", "transformIdToSpecMap"
 MARK = frozen_mark("first_try", "ab12")

@@ -5,15 +5,15 @@ import re
 
 import pytest
 
-from crossreg.crossmodal.parameters import (
+from crossreg.crossmodal.freeze.parameters import (
     described_parameters,
     normalised,
     read_parameters,
     schema,
     unused_warning,
 )
-from crossreg.errors import UserError
-from crossreg.schema import described_keys
+from crossreg.io.errors import UserError
+from crossreg.io.schema import described_keys
 
 ORIGINAL = {
     "render": {

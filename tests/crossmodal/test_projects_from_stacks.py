@@ -8,14 +8,14 @@ from lxml import etree
 
 from crossmodal.planted_project import LENS, SHARED
 from crossmodal.stacks_on_disk import fill, frozen_from, leaf, tile, two_stacks
-from crossreg.crossmodal.canonical import sha256_of_bytes
-from crossreg.crossmodal.check import FrozenSection, check_project
-from crossreg.crossmodal.frozen import read_frozen, read_section
-from crossreg.crossmodal.frozen_summary import frozen_summary
-from crossreg.crossmodal.patches import Patch, patch_corners
-from crossreg.crossmodal.projects import create_missing, project_bytes
-from crossreg.crossmodal.tile_specs import tile_corners
-from crossreg.errors import UserError
+from crossreg.crossmodal.check.check_project import FrozenSection, check_project
+from crossreg.crossmodal.freeze.canonical import sha256_of_bytes
+from crossreg.crossmodal.freeze.frozen import read_frozen, read_section
+from crossreg.crossmodal.freeze.frozen_summary import frozen_summary
+from crossreg.crossmodal.render.tile_specs import tile_corners
+from crossreg.crossmodal.trakem2.patches import Patch, patch_corners
+from crossreg.crossmodal.trakem2.projects import create_missing, project_bytes
+from crossreg.io.errors import UserError
 
 STRANGE_IDS = ["a&b<c>\"d'", "null_Null", "日本語", "é 12", "1000", "-7", "x" * 300]
 

@@ -8,10 +8,10 @@ import requests
 
 from crossmodal.planted_stacks import VERSION, fill, section
 from crossmodal.small_render_service import SmallRenderService
-from crossreg.crossmodal.parameters import normalised
-from crossreg.crossmodal.places import open_store, store_of
-from crossreg.crossmodal.render_service import RenderService
-from crossreg.errors import UserError
+from crossreg.crossmodal.freeze.parameters import normalised
+from crossreg.crossmodal.render.render_service import RenderService
+from crossreg.crossmodal.render.stack_places import open_store, store_of
+from crossreg.io.errors import UserError
 
 LONGEST_SENTENCE = 700
 

@@ -10,19 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossreg.crossmodal import affine
-from crossreg.crossmodal.check import FrozenSection, Policy, check_project
-from crossreg.crossmodal.patches import Patch, checked_path, safe_title
-from crossreg.crossmodal.saved_by_trakem2 import java_double, saved_by_trakem2
-from crossreg.crossmodal.saved_project import read_project
-from crossreg.crossmodal.tile_specs import (
+from crossreg.crossmodal.check.check_project import FrozenSection, Policy, check_project
+from crossreg.crossmodal.render.tile_specs import (
     image_source,
     local_path,
     split_transforms,
     tile_bounds,
     tile_corners,
 )
-from crossreg.crossmodal.transforms import PREFIX
-from crossreg.errors import UserError
+from crossreg.crossmodal.render.transforms import PREFIX
+from crossreg.crossmodal.saved_by_trakem2 import java_double, saved_by_trakem2
+from crossreg.crossmodal.trakem2.patches import Patch, checked_path, safe_title
+from crossreg.crossmodal.trakem2.saved_project import read_project
+from crossreg.io.errors import UserError
 
 SAVES = {
     "as created": lambda xml: xml,

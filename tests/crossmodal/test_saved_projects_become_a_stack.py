@@ -22,9 +22,9 @@ from crossmodal.planted_registration import (
 )
 from crossmodal.small_render_service import SmallRenderService
 from crossreg.crossmodal import affine
-from crossreg.crossmodal.output_stack import frozen_mark, is_marked
-from crossreg.crossmodal.render_service import RenderService
-from crossreg.crossmodal.stack_store import TILES
+from crossreg.crossmodal.registered.output_stack import frozen_mark, is_marked
+from crossreg.crossmodal.render.render_service import RenderService
+from crossreg.crossmodal.render.stack_store import TILES
 
 MOTIONS = {
     1.0: pp.turn(2.0, 15.0, -8.0, 1.02),
@@ -232,7 +232,7 @@ def test_moved_lm_tiles_are_an_error_or_corrected_and_never_silently_wrong(saved
 
 
 def test_a_killed_import_is_continued(saved, monkeypatch):
-    import crossreg.crossmodal.output_stack as module
+    import crossreg.crossmodal.registered.output_stack as module
 
     def killed(store, stack, z, section, original=module._write_section):
         if z == 2.0:

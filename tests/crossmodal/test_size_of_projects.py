@@ -9,8 +9,8 @@ import pytest
 
 from crossmodal.planted_project import LENS, SHARED
 from crossmodal.stacks_on_disk import fill, frozen_from, leaf, tile, write_parameters
-from crossreg.crossmodal.frozen_summary import frozen_summary
-from crossreg.crossmodal.projects import create_missing
+from crossreg.crossmodal.freeze.frozen_summary import frozen_summary
+from crossreg.crossmodal.trakem2.projects import create_missing
 from snakemake_runs import REPOSITORY
 
 PITCH = 90.5

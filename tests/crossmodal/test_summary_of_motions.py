@@ -4,9 +4,8 @@ import numpy as np
 import planted_project as pp
 import pytest
 
-from crossreg.crossmodal.check import check_project
-from crossreg.crossmodal.saved_by_trakem2 import saved_by_trakem2
-from crossreg.crossmodal.summary import (
+from crossreg.crossmodal.check.check_project import check_project
+from crossreg.crossmodal.check.motion_summary import (
     LEAST_SPREAD,
     WRONG_SECTION,
     SectionMotion,
@@ -14,6 +13,7 @@ from crossreg.crossmodal.summary import (
     section_motion,
     tile_motion,
 )
+from crossreg.crossmodal.saved_by_trakem2 import saved_by_trakem2
 
 PLANTED = pp.planted()
 PIXEL_SIZE = (4.0, 8.0)

@@ -12,10 +12,8 @@ from hypothesis import strategies as st
 from scipy.interpolate import RBFInterpolator
 
 from crossreg.crossmodal import affine
-from crossreg.crossmodal.patches import project_points
-from crossreg.crossmodal.saved_project import read_project
-from crossreg.crossmodal.tile_specs import image_corners
-from crossreg.crossmodal.transforms import (
+from crossreg.crossmodal.render.tile_specs import image_corners
+from crossreg.crossmodal.render.transforms import (
     PREFIX,
     Box,
     Transform,
@@ -25,7 +23,9 @@ from crossreg.crossmodal.transforms import (
     check_known,
     patch_box,
 )
-from crossreg.errors import UserError
+from crossreg.crossmodal.trakem2.patches import project_points
+from crossreg.crossmodal.trakem2.saved_project import read_project
+from crossreg.io.errors import UserError
 
 GRID = np.stack(np.meshgrid(np.linspace(0, 90, 7), np.linspace(0, 60, 5)), axis=-1).reshape(-1, 2)
 

@@ -5,10 +5,10 @@ import gzip
 import planted_project as pp
 import pytest
 
-from crossreg.crossmodal import saved_project
-from crossreg.crossmodal.check import check_project
-from crossreg.crossmodal.saved_project import read_project
-from crossreg.errors import UserError
+from crossreg.crossmodal.check.check_project import check_project
+from crossreg.crossmodal.trakem2 import saved_project
+from crossreg.crossmodal.trakem2.saved_project import read_project
+from crossreg.io.errors import UserError
 
 XML = pp.planted().xml
 DTD_LINE = b"<!ELEMENT anything EMPTY>\n"

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from crossreg.fiducial.global_shift import global_shift
-from crossreg.fiducial.local_shift import local_shifts
+from crossreg.fiducial.global_shift.shift_of_projections import global_shift
+from crossreg.fiducial.local_shift.local_shifts import local_shifts
 from crossreg.fiducial.reference import prepare_reference
 
 EXPECTED_ZYX = np.array(

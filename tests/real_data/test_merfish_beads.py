@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from crossreg.fiducial.global_shift import global_shift
-from crossreg.fiducial.local_shift import local_shifts
+from crossreg.fiducial.global_shift.shift_of_projections import global_shift
+from crossreg.fiducial.local_shift.local_shifts import local_shifts
 from crossreg.fiducial.reference import prepare_reference
 
 ROUNDS = range(1, 8)

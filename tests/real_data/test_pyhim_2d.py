@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crossreg.fiducial.global_shift import global_shift
+from crossreg.fiducial.global_shift.shift_of_projections import global_shift
 
 EXPECTED_YX = {
     ("RT26", "ch00", False): (-5.18, 6.62),

@@ -1,4 +1,4 @@
-"""Blocks and tiles cover an image without gap or overlap."""
+"""Blocks and sub-blocks cover an image without gap or overlap."""
 
 import numpy as np
 import pytest
@@ -7,14 +7,14 @@ from crossreg.fiducial.blocks import block_grid, grid_shape, seen_by_both, widen
 
 
 @pytest.mark.parametrize("shape", [(128, 128), (130, 200), (64, 300)])
-def test_blocks_and_tiles_cover_every_pixel_once(shape: tuple[int, int]) -> None:
-    blocks, tiles = np.zeros(shape, int), np.zeros(shape, int)
+def test_blocks_and_sub_blocks_cover_every_pixel_once(shape: tuple[int, int]) -> None:
+    blocks, sub_blocks = np.zeros(shape, int), np.zeros(shape, int)
     for block in block_grid(shape, 64):
         blocks[block.rows, block.columns] += 1
-        for rows, columns in block.tiles():
-            tiles[rows, columns] += 1
+        for rows, columns in block.sub_blocks():
+            sub_blocks[rows, columns] += 1
     assert np.all(blocks == 1)
-    assert np.all(tiles == 1)
+    assert np.all(sub_blocks == 1)
 
 
 def test_grid_counts_the_smaller_last_blocks() -> None:

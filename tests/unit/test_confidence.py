@@ -5,15 +5,20 @@ import itertools
 import numpy as np
 import pytest
 
-from crossreg.fiducial.confidence import (
+from crossreg.fiducial.local_shift.confidence import (
     FALSE_ACCEPT_RATE,
     THEORETICAL_THRESHOLD,
     block_confidences,
     confidence_threshold,
     cycle_matches,
 )
-from crossreg.fiducial.tile_map import TileMaps, TileSpectra, tile_spectra, unrelated_height
-from crossreg.fiducial.tile_parts import tile_parts
+from crossreg.fiducial.local_shift.sub_block_map import (
+    SubBlockMaps,
+    SubBlockSpectra,
+    sub_block_spectra,
+    unrelated_height,
+)
+from crossreg.fiducial.local_shift.sub_block_parts import sub_block_parts
 
 
 @pytest.mark.parametrize("pairs", [5, 12, 60])
@@ -39,33 +44,33 @@ def test_a_cycle_matches_by_a_third_of_its_blocks_or_by_sure_ones() -> None:
 def test_a_match_is_looked_for_where_it_is_expected() -> None:
     values = np.zeros((4, 7, 9, 9))
     values[:, 1, 1, 1] = 0.5
-    maps = TileMaps(
+    maps = SubBlockMaps(
         np.zeros((4, 3)), values, np.ones(values.shape), np.full(4, 0.1), np.zeros((4, 3))
     )
     expected = np.zeros((4, 3))
-    tiles = [np.arange(4)]
-    assert block_confidences(maps, expected, tiles) == 0
-    assert block_confidences(maps, expected - (2, 3, 3), tiles) == pytest.approx(4 * 5 / 2)
+    sub_blocks = [np.arange(4)]
+    assert block_confidences(maps, expected, sub_blocks) == 0
+    assert block_confidences(maps, expected - (2, 3, 3), sub_blocks) == pytest.approx(4 * 5 / 2)
     halves = block_confidences(maps, expected - (2, 3, 3), [np.arange(2), np.arange(2, 4)])
     assert halves == pytest.approx(2 * 5 / np.sqrt(2))
 
 
-def test_tiles_without_a_map_do_not_count() -> None:
+def test_sub_blocks_without_a_map_do_not_count() -> None:
     values = np.full((2, 1, 9, 9), 0.5)
-    maps = TileMaps(
+    maps = SubBlockMaps(
         np.zeros((2, 3)), values, np.ones(values.shape), np.array([0.1, 0.0]), np.zeros((2, 3))
     )
-    tiles = [np.array([0, 1]), np.array([1])]
-    assert block_confidences(maps, np.zeros((2, 3)), tiles) == pytest.approx([5, 0])
+    sub_blocks = [np.array([0, 1]), np.array([1])]
+    assert block_confidences(maps, np.zeros((2, 3)), sub_blocks) == pytest.approx([5, 0])
 
 
-def spectra_of_noise(seed: int) -> TileSpectra:
+def spectra_of_noise(seed: int) -> SubBlockSpectra:
     random = np.random.default_rng(seed)
     stacks = [random.normal(0, 10, (12, 48, 48)).astype(np.int16) for _ in range(2)]
     corners = np.array([[0, y, x] for y in (0, 24) for x in (0, 24)])
     ends = corners + np.array([12, 24, 24])
-    parts = tile_parts(*stacks, corners, ends, np.zeros((4, 3)))
-    return tile_spectra(parts)
+    parts = sub_block_parts(*stacks, corners, ends, np.zeros((4, 3)))
+    return sub_block_spectra(parts)
 
 
 def test_chance_rises_as_high_as_independent_normal_values() -> None:
@@ -78,6 +83,6 @@ def test_chance_rises_as_high_as_independent_normal_values() -> None:
 
 def test_blocks_of_unlike_shape_are_not_compared() -> None:
     spectra = spectra_of_noise(0)
-    parts = tile_parts(*np.zeros((2, 12, 48, 48)), *np.array([[[0, 0, 0]], [[12, 16, 16]]]),
+    parts = sub_block_parts(*np.zeros((2, 12, 48, 48)), *np.array([[[0, 0, 0]], [[12, 16, 16]]]),
                        np.zeros((1, 3)))  # fmt: skip
-    assert unrelated_height(spectra, tile_spectra(parts)) is None
+    assert unrelated_height(spectra, sub_block_spectra(parts)) is None

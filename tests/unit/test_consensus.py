@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from crossreg.fiducial.consensus import affine_fit, agreeing_blocks
+from crossreg.fiducial.field.consensus import affine_fit, agreeing_blocks
 
 POSITIONS = np.stack(np.meshgrid(*[np.arange(6) * 64.0 - 160] * 2, indexing="ij"), -1).reshape(
     -1, 2

@@ -5,8 +5,10 @@ import os
 
 import pytest
 
-from crossreg.errors import UserError
-from crossreg.fiducial.discovery import (
+from crossreg.fiducial.experiment.parameters import read_parameters
+from crossreg.io.errors import UserError
+from crossreg.io.sheet import read_sheet, sheet_text
+from crossreg.workflow_support.discovery import (
     Sample,
     check_found,
     check_samples,
@@ -14,8 +16,6 @@ from crossreg.fiducial.discovery import (
     restrict,
     select_fiducials,
 )
-from crossreg.fiducial.parameters import read_parameters
-from crossreg.fiducial.sheet import read_sheet, sheet_text
 
 
 @pytest.fixture

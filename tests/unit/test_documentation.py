@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from crossreg.schema import described_keys
+from crossreg.io.schema import described_keys
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted((REPOSITORY / "workflow" / "scripts").glob("*.py"))
-SCHEMAS = sorted((REPOSITORY / "workflow" / "schemas").glob("*.json"))
+SCHEMAS = sorted((REPOSITORY / "workflow" / "scripts" / "crossreg" / "schemas").glob("*.json"))
 
 
 def schema(path):
@@ -28,7 +28,9 @@ def test_every_key_is_explained_in_the_configuration_readme(path):
 
 
 def test_the_parameters_are_explained_in_the_help_of_the_scripts():
-    described = dict(described_keys(schema(REPOSITORY / "workflow/schemas/parameters.json")))
+    described = dict(
+        described_keys(schema(REPOSITORY / "workflow/scripts/crossreg/schemas/parameters.json"))
+    )
     helped = subprocess.run(
         [sys.executable, REPOSITORY / "workflow/scripts/register_local.py", "--help"],
         capture_output=True,
@@ -55,6 +57,6 @@ def test_every_script_is_a_command_that_explains_itself(script):
 def test_the_demo_configuration_names_every_key_of_the_fiducial_chain():
     text = (REPOSITORY / "config" / "config.yaml").read_text()
     reserved = {"localizations", "localizations_frame", "register_stacks"}
-    for key in schema(REPOSITORY / "workflow/schemas/config.json")["properties"]:
+    for key in schema(REPOSITORY / "workflow/scripts/crossreg/schemas/config.json")["properties"]:
         if key not in reserved | {"apply_global_affine", "trakem2"}:
             assert re.search(rf"^(# )?{key}:", text, re.MULTILINE), key

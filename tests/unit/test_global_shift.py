@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from crossreg.fiducial.global_shift import global_shift
+from crossreg.fiducial.global_shift.shift_of_projections import global_shift
 from fiducial_images import drawn, spot_positions
 
 SHAPE = (12, 256, 320)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crossreg.fiducial.local_shift import LocalShifts, local_shifts
+from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
 from crossreg.fiducial.reference import load_reference, prepare_reference, save_reference
 from fiducial_images import drawn, spot_positions
 

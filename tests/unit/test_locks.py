@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from crossreg import locks
-from crossreg.errors import UserError
-from crossreg.locks import (
+from crossreg.io.errors import UserError
+from crossreg.workflow_support import locks
+from crossreg.workflow_support.locks import (
     JOBS_LOCK,
     RUN_NAME,
     hold_results,
@@ -22,8 +22,8 @@ from crossreg.locks import (
 
 HOLD = f"""
 import sys
-sys.path.insert(0, {str(Path(locks.__file__).parents[1])!r})
-from crossreg.locks import hold_results, share_results
+sys.path.insert(0, {str(Path(locks.__file__).parents[2])!r})
+from crossreg.workflow_support.locks import hold_results, share_results
 file = hold_results(*sys.argv[1:], print) if sys.argv[1:] else share_results()
 print("held", flush=True)
 sys.stdin.read()

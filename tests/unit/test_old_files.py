@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from crossreg.fiducial.discovery import Sample
-from crossreg.fiducial.old_files import old_files
+from crossreg.workflow_support.discovery import Sample
+from crossreg.workflow_support.old_files import old_files
 
 REFERENCE = "RT27"
 SAMPLES = [Sample("001", cycle, "a.tif") for cycle in (REFERENCE, "RT1", "RT.2", "cycles")]

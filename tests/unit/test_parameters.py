@@ -5,14 +5,14 @@ import json
 
 import pytest
 
-from crossreg.errors import UserError
-from crossreg.fiducial.parameters import (
+from crossreg.fiducial.experiment.parameters import (
     add_options,
     as_options,
     fiducial_channel,
     projected_planes,
     read_parameters,
 )
+from crossreg.io.errors import UserError
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 import planted_tables
-from crossreg import progress
+from crossreg.workflow_support import progress
 
 
 @pytest.fixture

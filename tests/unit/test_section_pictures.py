@@ -6,7 +6,7 @@ from matplotlib.quiver import Quiver
 from PIL import Image
 
 from crossreg.crossmodal import affine
-from crossreg.crossmodal.tile_specs import image_corners
+from crossreg.crossmodal.render.tile_specs import image_corners
 from crossreg.pictures.canvas import save_png
 from crossreg.pictures.low_resolution import (
     LONGEST_SIDE,

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from crossreg.fiducial.smooth_field import Domain, fit
+from crossreg.fiducial.field.smooth_field import Domain, fit
 
 BLOCK = 64
 DOMAIN = Domain((384, 384), BLOCK, 10.0)

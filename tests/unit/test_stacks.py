@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from crossreg.errors import UserError
-from crossreg.fiducial.stacks import (
+from crossreg.io.errors import UserError
+from crossreg.io.tiff_stacks import (
     check_block_fits,
     check_same_size,
     read_header,

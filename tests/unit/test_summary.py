@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import planted_tables
-from crossreg import progress, report
 from crossreg.fiducial.summary import (
     in_order_of_imaging,
     jumps_of,
@@ -20,6 +19,8 @@ from crossreg.fiducial.summary import (
 from crossreg.pictures.canvas import HATCHES
 from crossreg.pictures.drift import drift_figure
 from crossreg.pictures.heat_maps import heat_maps_figure
+from crossreg.report import page as report
+from crossreg.workflow_support import progress
 
 MISSING_AT = ("001", "RT3")
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from crossreg.errors import UserError
-from crossreg.fiducial.tables import (
+from crossreg.io.errors import UserError
+from crossreg.io.tables import (
     GLOBAL_COLUMNS,
     LOCAL_COLUMNS,
     GivenShifts,

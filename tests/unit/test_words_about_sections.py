@@ -4,14 +4,15 @@ import pytest
 
 from crossmodal.planted_project import turn
 from crossmodal.planted_registration import planted_registration
-from crossreg import report, report_of_sections
-from crossreg.crossmodal.findings import ERROR, NOTE, WARNING, Finding
-from crossreg.crossmodal.section_results import (
+from crossreg.crossmodal.check.findings import ERROR, NOTE, WARNING, Finding
+from crossreg.crossmodal.check.section_results import (
     SectionResult,
     read_folder_findings,
     read_results,
 )
-from crossreg.errors import UserError
+from crossreg.io.errors import UserError
+from crossreg.report import page as report
+from crossreg.report import sections as report_of_sections
 
 NAN = float("nan")
 

@@ -5,7 +5,7 @@ import subprocess
 
 import numpy as np
 
-from crossreg.fiducial.tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, read_table
+from crossreg.io.tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, read_table
 from snakemake_runs import REPOSITORY, copied_files, copy_of_the_repository, snakemake
 
 ROIS, CYCLES = (1, 2), ("DAPI", "RT1", "RT2")

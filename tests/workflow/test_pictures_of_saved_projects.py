@@ -10,10 +10,10 @@ import make_crossmodal_demo
 import picture_sections
 import play_person
 from crossmodal.planted_registration import planted_registration
-from crossreg.command import run
-from crossreg.crossmodal.check import Policy
-from crossreg.crossmodal.frozen import required_frozen
-from crossreg.crossmodal.saved_sections import saved_sections
+from crossreg.crossmodal.check.check_project import Policy
+from crossreg.crossmodal.check.saved_sections import saved_sections
+from crossreg.crossmodal.freeze.frozen import required_frozen
+from crossreg.workflow_support.command import run
 from snakemake_runs import REPOSITORY, snakemake
 
 

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from crossmodal.stacks_on_disk import experiment, write_parameters
-from crossreg.crossmodal.folder_store import FolderStore
-from crossreg.crossmodal.frozen import TEMPORARY_PREFIX, read_frozen
+from crossreg.crossmodal.freeze.frozen import TEMPORARY_PREFIX, read_frozen
+from crossreg.crossmodal.render.folder_store import FolderStore
 from snakemake_runs import REPOSITORY, snakemake
 
 NAMES = {"00001.xml", "00002.xml", "00003.xml", "frozen"}

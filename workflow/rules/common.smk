@@ -16,14 +16,14 @@ sys.path.insert(0, str(SCRIPTS))
 # takes a fifth of the time of a large dry run and frees nothing.
 gc.set_threshold(100_000, 50, 1000)
 
-from crossreg.slurm_arrays import own_command, submit_all_jobs
-from crossreg.code_hash import code_hash
-from crossreg.configuration_file import check_keys_stand_once
-from crossreg.errors import UserError
-from crossreg.fiducial.discovery import check_path
-from crossreg.files import read_json
-from crossreg.locks import share_results
-from crossreg.schema import checked
+from crossreg.workflow_support.slurm_arrays import own_command, submit_all_jobs
+from crossreg.workflow_support.code_hash import code_hash
+from crossreg.workflow_support.configuration_file import check_keys_stand_once
+from crossreg.io.errors import UserError
+from crossreg.workflow_support.discovery import check_path
+from crossreg.io.files import read_json
+from crossreg.workflow_support.locks import share_results
+from crossreg.io.schema import checked
 
 ARRAY_TASK = own_command(sys.argv, os.environ)
 if ARRAY_TASK:
@@ -67,7 +67,11 @@ def checked_configuration():
     source = ", ".join(map(str, workflow.overwrite_configfiles)) or "config/config.yaml"
     for path in workflow.overwrite_configfiles if workflow.is_main_process else ():
         check_keys_stand_once(path)
-    values = checked(dict(config), read_json(REPOSITORY / "workflow/schemas/config.json"), source)
+    values = checked(
+        dict(config),
+        read_json(REPOSITORY / "workflow/scripts/crossreg/schemas/config.json"),
+        source,
+    )
     if WITH_FIDUCIALS:
         if "images" in values and "samples" in values:
             raise UserError(f"{source}: 'images' and 'samples' are both given; keep one of them.")

@@ -1,7 +1,7 @@
 # The fiducial chain: reference, global shift, local shifts, merged tables.
 
 
-from crossreg.fiducial.parameters import LOCAL_PARAMETERS
+from crossreg.fiducial.experiment.parameters import LOCAL_PARAMETERS
 
 
 include: "samples.smk"

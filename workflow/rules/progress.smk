@@ -2,7 +2,7 @@
 
 import logging
 
-from crossreg import progress
+from crossreg.workflow_support import progress
 
 
 def targets():

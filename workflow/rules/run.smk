@@ -5,12 +5,12 @@ import subprocess
 import uuid
 from functools import cache
 
-from crossreg import locks
-from crossreg.command import describe_os_error
-from crossreg.fiducial.missing import write_missing
-from crossreg.files import write_text_if_new
-from crossreg.records import check_records, keep_records
-from crossreg.versions import changed_code, remember_code
+from crossreg.workflow_support import locks
+from crossreg.workflow_support.command import describe_os_error
+from crossreg.workflow_support.missing import write_missing
+from crossreg.io.files import write_text_if_new
+from crossreg.workflow_support.records import check_records, keep_records
+from crossreg.workflow_support.versions import changed_code, remember_code
 
 CODE_FILE = log_file("code.json")
 MISSING_FILE = log_file("missing.tsv")

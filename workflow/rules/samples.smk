@@ -4,10 +4,12 @@
 import dataclasses
 from decimal import Decimal
 
-from crossreg.errors import one_line
-from crossreg.fiducial import discovery, parameters, sheet
-from crossreg.fiducial.old_files import old_files
-from crossreg.words import counted
+from crossreg.io.errors import one_line
+from crossreg.workflow_support import discovery
+from crossreg.fiducial.experiment import parameters
+from crossreg.io import sheet
+from crossreg.workflow_support.old_files import old_files
+from crossreg.io.words import counted
 
 SAMPLES_FILE = results("samples.tsv")
 OLD_FILES = log_file("old_files.txt")
@@ -64,7 +66,7 @@ def decimals(number):
 
 def with_given_shifts(samples):
     """Return the samples with the user's global shifts; warn about entries that match none."""
-    from crossreg.fiducial.tables import GivenShifts
+    from crossreg.io.tables import GivenShifts
 
     given = GivenShifts(CONFIGURATION["register_global"])
     references = {sample.roi: sample.path for sample in samples if sample.cycle == REFERENCE}

@@ -10,12 +10,12 @@ Out: another stack in the same place. Its resolution is divided by the square ro
 import argparse
 import sys
 
-from crossreg.command import log, new_parser, run
-from crossreg.crossmodal.canonical import sha256
-from crossreg.crossmodal.global_affine import appended_to_all, scaled_version
-from crossreg.crossmodal.output_stack import marked_version, write_stack
-from crossreg.crossmodal.places import FORMS, open_store
-from crossreg.crossmodal.stack_store import read_sections, required_metadata
+from crossreg.crossmodal.freeze.canonical import sha256
+from crossreg.crossmodal.registered.output_stack import marked_version, write_stack
+from crossreg.crossmodal.render.global_affine import appended_to_all, scaled_version
+from crossreg.crossmodal.render.stack_places import FORMS, open_store
+from crossreg.crossmodal.render.stack_store import read_sections, required_metadata
+from crossreg.workflow_support.command import log, new_parser, run
 
 MATRIX = {"M00": 1.0, "M10": 0.0, "M01": 0.0, "M11": 1.0, "B0": 0.0, "B1": 0.0}
 """The numbers of the affine in the order of an AffineModel2D, with their defaults."""

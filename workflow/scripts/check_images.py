@@ -8,13 +8,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from crossreg.command import log, new_parser, run
-from crossreg.errors import UserError
-from crossreg.fiducial.discovery import Sample
-from crossreg.fiducial.parameters import add_options
-from crossreg.fiducial.sheet import read_sheet
-from crossreg.fiducial.stacks import StackHeader, check_block_fits, check_same_size, read_header
-from crossreg.words import counted
+from crossreg.fiducial.experiment.parameters import add_options
+from crossreg.io.errors import UserError
+from crossreg.io.sheet import read_sheet
+from crossreg.io.tiff_stacks import StackHeader, check_block_fits, check_same_size, read_header
+from crossreg.io.words import counted
+from crossreg.workflow_support.command import log, new_parser, run
+from crossreg.workflow_support.discovery import Sample
 
 PARAMETERS = ("blockSize", "blockSizeXY", "alignByBlock")
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from crossreg.command import log, new_parser, run
-from crossreg.crossmodal.parameters import read_parameters
-from crossreg.crossmodal.places import store_of
-from crossreg.crossmodal.stack_store import TILES, TRANSFORMS, StackStore
-from crossreg.crossmodal.tile_specs import tile_corners
-from crossreg.errors import UserError
-from crossreg.files import read_json, write_text
+from crossreg.crossmodal.freeze.parameters import read_parameters
+from crossreg.crossmodal.render.stack_places import store_of
+from crossreg.crossmodal.render.stack_store import TILES, TRANSFORMS, StackStore
+from crossreg.crossmodal.render.tile_specs import tile_corners
+from crossreg.io.errors import UserError
+from crossreg.io.files import read_json, write_text
+from crossreg.workflow_support.command import log, new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

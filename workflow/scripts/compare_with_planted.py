@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table
 
-from crossreg.command import new_parser, run
-from crossreg.fiducial.tables import LOCAL_COLUMNS, read_table
-from crossreg.files import read_text, write_text
+from crossreg.io.files import read_text, write_text
+from crossreg.io.tables import LOCAL_COLUMNS, read_table
+from crossreg.workflow_support.command import new_parser, run
 
 AXES = ("z", "x", "y")
 

@@ -9,10 +9,10 @@ Out: the same stack in the other place: raw tiles, references kept, with the sam
 import argparse
 import sys
 
-from crossreg.command import log, new_parser, run
-from crossreg.crossmodal.output_stack import NOTES, marked_version, write_stack
-from crossreg.crossmodal.places import FORMS, is_same, open_store
-from crossreg.crossmodal.stack_store import read_sections, required_metadata
+from crossreg.crossmodal.registered.output_stack import NOTES, marked_version, write_stack
+from crossreg.crossmodal.render.stack_places import FORMS, is_same, open_store
+from crossreg.crossmodal.render.stack_store import read_sections, required_metadata
+from crossreg.workflow_support.command import log, new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

@@ -12,11 +12,11 @@ from urllib.parse import quote
 
 import tifffile
 
-from crossreg.command import log, new_parser, run
 from crossreg.crossmodal import demo
-from crossreg.crossmodal.folder_store import FolderStore
-from crossreg.crossmodal.stack_store import section_stem
-from crossreg.files import whole, write_json
+from crossreg.crossmodal.render.folder_store import FolderStore
+from crossreg.crossmodal.render.stack_store import section_stem
+from crossreg.io.files import whole, write_json
+from crossreg.workflow_support.command import log, new_parser, run
 
 VERSION = {
     "stackResolutionX": demo.NM_A_PIXEL,

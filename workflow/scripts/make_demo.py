@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from crossreg.command import log, new_parser, run
 from crossreg.fiducial import demo
-from crossreg.fiducial.parameters import add_options
-from crossreg.files import whole, write_text
+from crossreg.fiducial.experiment.parameters import add_options
+from crossreg.io.files import whole, write_text
+from crossreg.workflow_support.command import log, new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

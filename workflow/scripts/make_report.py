@@ -17,13 +17,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from crossreg import report, report_of_sections
-from crossreg.command import log, new_parser, run
-from crossreg.crossmodal.section_results import read_folder_findings, read_results
-from crossreg.errors import UserError
-from crossreg.fiducial.parameters import read_parameters
+from crossreg.crossmodal.check.section_results import read_folder_findings, read_results
+from crossreg.fiducial.experiment.parameters import read_parameters
 from crossreg.fiducial.summary import CycleSummary, read_summaries
-from crossreg.files import read_json, read_text, write_text
+from crossreg.io.errors import UserError
+from crossreg.io.files import read_json, read_text, write_text
+from crossreg.report import page as report
+from crossreg.report import sections as report_of_sections
+from crossreg.workflow_support.command import log, new_parser, run
 
 TABLES = {
     "register_global.ecsv": "global shift of every cycle",

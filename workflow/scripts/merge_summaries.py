@@ -7,9 +7,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from crossreg.command import new_parser, run
-from crossreg.fiducial.sheet import read_sheet
 from crossreg.fiducial.summary import read_summaries, write_summaries
+from crossreg.io.sheet import read_sheet
+from crossreg.workflow_support.command import new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

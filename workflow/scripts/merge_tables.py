@@ -13,11 +13,9 @@ import sys
 from collections.abc import Container
 from pathlib import Path
 
-from crossreg.command import log, new_parser, run
-from crossreg.errors import UserError
-from crossreg.fiducial.missing import add_missing_option, read_missing
-from crossreg.fiducial.sheet import read_sheet
-from crossreg.fiducial.tables import (
+from crossreg.io.errors import UserError
+from crossreg.io.sheet import read_sheet
+from crossreg.io.tables import (
     GLOBAL_COLUMNS,
     LOCAL_COLUMNS,
     read_rows,
@@ -25,7 +23,9 @@ from crossreg.fiducial.tables import (
     write_global_json,
     write_merged,
 )
-from crossreg.words import counted
+from crossreg.io.words import counted
+from crossreg.workflow_support.command import log, new_parser, run
+from crossreg.workflow_support.missing import add_missing_option, read_missing
 
 
 def parser() -> argparse.ArgumentParser:

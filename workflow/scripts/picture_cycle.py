@@ -9,9 +9,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from crossreg.command import new_parser, run
-from crossreg.fiducial.parameters import add_options
-from crossreg.fiducial.tables import read_global_row, read_local_table
+from crossreg.fiducial.experiment.parameters import add_options
+from crossreg.io.tables import read_global_row, read_local_table
 from crossreg.pictures.before_after import before_after_figure
 from crossreg.pictures.canvas import save_png
 from crossreg.pictures.cycle import Cycle, blocks_of, shift_of
@@ -20,6 +19,7 @@ from crossreg.pictures.preprocessing import preprocessing_figure
 from crossreg.pictures.previews import load_preview
 from crossreg.pictures.quality_maps import quality_maps_figure
 from crossreg.pictures.shift_maps import shift_maps_figure
+from crossreg.workflow_support.command import new_parser, run
 
 PARAMETERS = ("pixelSizeXY", "pixelSizeZ", "zBinning")
 

@@ -15,18 +15,23 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from crossreg.command import log, new_parser, run
-from crossreg.crossmodal.check import Policy
-from crossreg.crossmodal.check_report import Row, pixel_size, section_report, table_row, with_scores
-from crossreg.crossmodal.frozen import Frozen, required_frozen
-from crossreg.crossmodal.patches import Patch, patch_corners
-from crossreg.crossmodal.registration_options import add_project_policy
-from crossreg.crossmodal.saved_sections import SavedSection, saved_sections
-from crossreg.crossmodal.stack_store import TILES
-from crossreg.crossmodal.summary import WRONG_SECTION
-from crossreg.crossmodal.tile_images import read_pixels
-from crossreg.crossmodal.tile_specs import image_source, local_path
-from crossreg.errors import UserError
+from crossreg.crossmodal.check.check_project import Policy
+from crossreg.crossmodal.check.check_report import (
+    Row,
+    pixel_size,
+    section_report,
+    table_row,
+    with_scores,
+)
+from crossreg.crossmodal.check.motion_summary import WRONG_SECTION
+from crossreg.crossmodal.check.registration_options import add_project_policy
+from crossreg.crossmodal.check.saved_sections import SavedSection, saved_sections
+from crossreg.crossmodal.freeze.frozen import Frozen, required_frozen
+from crossreg.crossmodal.freeze.tile_images import read_pixels
+from crossreg.crossmodal.render.stack_store import TILES
+from crossreg.crossmodal.render.tile_specs import image_source, local_path
+from crossreg.crossmodal.trakem2.patches import Patch, patch_corners
+from crossreg.io.errors import UserError
 from crossreg.pictures.canvas import save_png
 from crossreg.pictures.low_resolution import (
     LowResolution,
@@ -37,6 +42,7 @@ from crossreg.pictures.low_resolution import (
     unit_of,
 )
 from crossreg.pictures.sections import section_figure, stack_figure
+from crossreg.workflow_support.command import log, new_parser, run
 
 MOST_PIXELS = 500_000_000
 """Of all images of a section that is drawn with images: some seconds of reading from a disk."""

@@ -10,14 +10,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from crossreg.command import log, new_parser, run
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.affine import Affine
-from crossreg.crossmodal.frozen import UNTOUCHED, project_status, read_frozen, read_section
-from crossreg.crossmodal.patches import Patch
+from crossreg.crossmodal.freeze.frozen import UNTOUCHED, project_status, read_frozen, read_section
 from crossreg.crossmodal.saved_by_trakem2 import saved_by_trakem2
-from crossreg.errors import UserError
-from crossreg.files import read_json, whole
+from crossreg.crossmodal.trakem2.patches import Patch
+from crossreg.io.errors import UserError
+from crossreg.io.files import read_json, whole
+from crossreg.workflow_support.command import log, new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

@@ -9,10 +9,10 @@ import contextlib
 import sys
 from pathlib import Path
 
-from crossreg.command import log, new_parser, run
-from crossreg.fiducial.old_files import old_files
-from crossreg.fiducial.sheet import read_sheet
-from crossreg.words import counted
+from crossreg.io.sheet import read_sheet
+from crossreg.io.words import counted
+from crossreg.workflow_support.command import log, new_parser, run
+from crossreg.workflow_support.old_files import old_files
 
 
 def parser() -> argparse.ArgumentParser:

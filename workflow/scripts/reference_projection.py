@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from crossreg.command import new_parser, run
-from crossreg.fiducial.parameters import add_options, projected_planes
-from crossreg.fiducial.stacks import read_projection
-from crossreg.files import whole
+from crossreg.fiducial.experiment.parameters import add_options, projected_planes
+from crossreg.io.files import whole
+from crossreg.io.tiff_stacks import read_projection
 from crossreg.pictures.previews import projection_preview, save_preview
+from crossreg.workflow_support.command import new_parser, run
 
 PARAMETERS = ("mode", "zProjectOption", "zmin", "zmax")
 

@@ -13,24 +13,24 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Row, Table
 
-from crossreg.command import log, new_parser, run
 from crossreg.fiducial.blocks import block_grid
-from crossreg.fiducial.local_shift import LocalShifts, local_shifts
-from crossreg.fiducial.parameters import LOCAL_PARAMETERS, add_options
+from crossreg.fiducial.experiment.parameters import LOCAL_PARAMETERS, add_options
+from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
 from crossreg.fiducial.reference import load_reference
-from crossreg.fiducial.stacks import read_kept_planes
-from crossreg.fiducial.tables import (
+from crossreg.io.tables import (
     LOCAL_COLUMNS,
     new_table,
     read_global_row,
     write_table,
 )
+from crossreg.io.tiff_stacks import read_kept_planes
 from crossreg.pictures.previews import (
     blocks_to_detail,
     load_preview,
     save_preview,
     stack_preview,
 )
+from crossreg.workflow_support.command import log, new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

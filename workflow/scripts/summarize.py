@@ -10,18 +10,18 @@ import argparse
 import sys
 from pathlib import Path
 
-from crossreg.command import new_parser, run
-from crossreg.errors import UserError
-from crossreg.fiducial.missing import add_missing_option, read_missing
-from crossreg.fiducial.parameters import add_options
-from crossreg.fiducial.sheet import read_sheet
+from crossreg.fiducial.experiment.parameters import add_options
 from crossreg.fiducial.summary import (
     in_order_of_imaging,
     missing_cycle,
     summaries_of_roi,
     write_summaries,
 )
-from crossreg.fiducial.tables import read_global_row, read_local_table
+from crossreg.io.errors import UserError
+from crossreg.io.sheet import read_sheet
+from crossreg.io.tables import read_global_row, read_local_table
+from crossreg.workflow_support.command import new_parser, run
+from crossreg.workflow_support.missing import add_missing_option, read_missing
 
 
 def parser() -> argparse.ArgumentParser:

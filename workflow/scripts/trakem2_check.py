@@ -12,9 +12,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from crossreg.command import log, new_parser, run
-from crossreg.crossmodal.check import Policy
-from crossreg.crossmodal.check_report import (
+from crossreg.crossmodal.check.check_project import Policy
+from crossreg.crossmodal.check.check_report import (
     pixel_size,
     report_record,
     report_text,
@@ -25,15 +24,16 @@ from crossreg.crossmodal.check_report import (
     verdict_line,
     with_scores,
 )
-from crossreg.crossmodal.findings import NOTE, Finding, folder_findings, stack_changes
-from crossreg.crossmodal.frozen import Frozen, check_request, required_frozen
-from crossreg.crossmodal.parameters import read_parameters
-from crossreg.crossmodal.places import store_of
-from crossreg.crossmodal.registration_options import add_project_policy, add_registration
-from crossreg.crossmodal.saved_sections import SavedSection, saved_sections
-from crossreg.crossmodal.stack_store import StackStore
-from crossreg.errors import UserError
-from crossreg.files import write_json, write_text
+from crossreg.crossmodal.check.findings import NOTE, Finding, folder_findings, stack_changes
+from crossreg.crossmodal.check.registration_options import add_project_policy, add_registration
+from crossreg.crossmodal.check.saved_sections import SavedSection, saved_sections
+from crossreg.crossmodal.freeze.frozen import Frozen, check_request, required_frozen
+from crossreg.crossmodal.freeze.parameters import read_parameters
+from crossreg.crossmodal.render.stack_places import store_of
+from crossreg.crossmodal.render.stack_store import StackStore
+from crossreg.io.errors import UserError
+from crossreg.io.files import write_json, write_text
+from crossreg.workflow_support.command import log, new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

@@ -13,18 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from crossreg import __version__
-from crossreg.command import log, new_parser, run
-from crossreg.crossmodal.export import freeze
-from crossreg.crossmodal.frozen import Frozen, check_request, read_frozen
-from crossreg.crossmodal.frozen_summary import frozen_summary
-from crossreg.crossmodal.parameters import (
+from crossreg.crossmodal.freeze.freezing import freeze
+from crossreg.crossmodal.freeze.frozen import Frozen, check_request, read_frozen
+from crossreg.crossmodal.freeze.frozen_summary import frozen_summary
+from crossreg.crossmodal.freeze.parameters import (
     Parameters,
     described_parameters,
     read_parameters,
     unused_warning,
 )
-from crossreg.crossmodal.places import store_of
-from crossreg.files import write_text
+from crossreg.crossmodal.render.stack_places import store_of
+from crossreg.io.files import write_text
+from crossreg.workflow_support.command import log, new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

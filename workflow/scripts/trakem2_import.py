@@ -11,27 +11,27 @@ import argparse
 import sys
 from pathlib import Path
 
-from crossreg.command import log, new_parser, run
-from crossreg.crossmodal.check import Policy
-from crossreg.crossmodal.frozen import check_request, required_frozen
-from crossreg.crossmodal.output_stack import frozen_mark, marked_version, write_stack
-from crossreg.crossmodal.parameters import read_parameters
-from crossreg.crossmodal.places import store_of
-from crossreg.crossmodal.registered_stack import (
+from crossreg.crossmodal.check.check_project import Policy
+from crossreg.crossmodal.check.registration_options import (
+    add_import_policy,
+    add_project_policy,
+    add_registration,
+)
+from crossreg.crossmodal.check.saved_sections import saved_sections
+from crossreg.crossmodal.freeze.frozen import check_request, required_frozen
+from crossreg.crossmodal.freeze.parameters import read_parameters
+from crossreg.crossmodal.registered.output_stack import frozen_mark, marked_version, write_stack
+from crossreg.crossmodal.registered.registered_stack import (
     ImportPolicy,
     new_sections,
     outcome,
     refuse_incomplete,
     verdict,
 )
-from crossreg.crossmodal.registration_options import (
-    add_import_policy,
-    add_project_policy,
-    add_registration,
-)
-from crossreg.crossmodal.saved_sections import saved_sections
-from crossreg.errors import UserError
-from crossreg.files import write_text
+from crossreg.crossmodal.render.stack_places import store_of
+from crossreg.io.errors import UserError
+from crossreg.io.files import write_text
+from crossreg.workflow_support.command import log, new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

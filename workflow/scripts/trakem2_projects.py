@@ -9,10 +9,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from crossreg.command import log, new_parser, run
-from crossreg.crossmodal.frozen import required_frozen
-from crossreg.crossmodal.projects import create_missing
-from crossreg.files import write_text
+from crossreg.crossmodal.freeze.frozen import required_frozen
+from crossreg.crossmodal.trakem2.projects import create_missing
+from crossreg.io.files import write_text
+from crossreg.workflow_support.command import log, new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

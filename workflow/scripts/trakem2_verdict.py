@@ -9,8 +9,8 @@ import csv
 import sys
 from pathlib import Path
 
-from crossreg.command import log, new_parser, run
-from crossreg.files import read_text
+from crossreg.io.files import read_text
+from crossreg.workflow_support.command import log, new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from lxml import etree
 
 from crossreg.crossmodal.affine import Affine
-from crossreg.crossmodal.project_xml import ENCODING
-from crossreg.crossmodal.saved_project import MATRIX
-from crossreg.crossmodal.transforms import AFFINE_CLASS
+from crossreg.crossmodal.render.transforms import AFFINE_CLASS
+from crossreg.crossmodal.trakem2.project_xml import ENCODING
+from crossreg.crossmodal.trakem2.saved_project import MATRIX
 
 COMMON = "oid layer_id transform style locked visible title links composite"
 PATCH = (

@@ -1,16 +1,16 @@
-"""The grid of blocks that cover an image, and the tiles in a block."""
+"""The grid of blocks that cover an image, and the sub-blocks in a block."""
 
 import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
-TILE_SIZE = 40
-"""Edge (px) that tiles come nearest to: small enough that 3 degrees of rotation turn the edge of
-a tile by 1 px only, large enough for several spots."""
+SUB_BLOCK_SIZE = 40
+"""Edge (px) that sub-blocks come nearest to: small enough that 3 degrees of rotation turn the edge
+of a sub-block by 1 px only, large enough for several spots."""
 
-MOST_TILES = 4
-"""Tiles along a block's edge at most: a large block needs no more to show the gradients."""
+MOST_SUB_BLOCKS = 4
+"""Sub-blocks along a block's edge at most: a large block needs no more to show the gradients."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,13 @@ class Block:
         ]
         return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
 
-    def tiles(self) -> list[tuple[slice, slice]]:
-        """Return the rows and columns of the tiles that the block is cut into."""
+    def sub_blocks(self) -> list[tuple[slice, slice]]:
+        """Return the rows and columns of the sub-blocks that the block is cut into."""
         rows, columns = (
-            _cut(where, min(MOST_TILES, max(1, round((where.stop - where.start) / TILE_SIZE))))
+            _cut(
+                where,
+                min(MOST_SUB_BLOCKS, max(1, round((where.stop - where.start) / SUB_BLOCK_SIZE))),
+            )
             for where in (self.rows, self.columns)
         )
         return list(itertools.product(rows, columns))

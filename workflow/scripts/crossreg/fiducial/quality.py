@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.ndimage
 
-from crossreg.fiducial.binned import finite
 from crossreg.fiducial.blocks import Block, block_grid, grid_shape, seen_by_both
+from crossreg.fiducial.correlation.binned import finite
 
 BOX = 64
 """Edge (px) of the boxes in which the background is estimated."""

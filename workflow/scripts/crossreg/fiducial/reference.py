@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from crossreg.arrays import told_if_damaged
-from crossreg.fiducial.binned import binned_stack
+from crossreg.fiducial.correlation.binned import binned_stack
 from crossreg.fiducial.quality import BlockProjections, block_projections, preprocessing
-from crossreg.files import whole
+from crossreg.io.arrays import told_if_damaged
+from crossreg.io.files import whole
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from astropy.table import Row, Table
 
-from crossreg.errors import UserError
-from crossreg.files import read_text, write_text
+from crossreg.io.errors import UserError
+from crossreg.io.files import read_text, write_text
 
 USUAL = 0.75
 """Part of the other cycles of a ROI that measure a block, above which a cycle should measure it:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from PIL import Image
 
-from crossreg.files import whole
+from crossreg.io.files import whole
 
 DPI = 100
 FONT_SIZE = 9.0

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import scipy.ndimage
 
-from crossreg.arrays import told_if_damaged
-from crossreg.fiducial.band_pass import BACKGROUND_SIGMA, SPOT_SIGMA
 from crossreg.fiducial.blocks import Block, block_grid, grid_shape
-from crossreg.files import whole
+from crossreg.fiducial.correlation.band_pass import BACKGROUND_SIGMA, SPOT_SIGMA
+from crossreg.io.arrays import told_if_damaged
+from crossreg.io.files import whole
 
 LONGEST_SIDE = 1024
 """Pixels of a preview's longer side: about what a panel shows on a screen."""

@@ -1,0 +1,1 @@
+"""Saved projects compared with the frozen configuration."""

@@ -1,0 +1,1 @@
+"""From parameters and stacks to the frozen configuration of a registration."""

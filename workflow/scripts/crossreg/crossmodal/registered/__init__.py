@@ -1,0 +1,1 @@
+"""From checked projects to the output stack."""

@@ -1,0 +1,58 @@
+"""Which place for stacks a name stands for."""
+
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from crossreg.crossmodal.freeze.parameters import Parameters
+from crossreg.crossmodal.render.folder_store import FolderStore
+from crossreg.crossmodal.render.render_service import RenderService
+from crossreg.crossmodal.render.stack_store import StackStore
+from crossreg.io.errors import UserError
+
+FOLDER = "folder:"
+SERVICE = r"(?P<host>https?://[^/:]+)(:(?P<port>[0-9]+))?/(?P<owner>[^/]+)/(?P<project>[^/]+)/?"
+FORMS = f"{FOLDER}PATH or http://HOST:PORT/OWNER/PROJECT"
+
+
+def open_store(place: str, identity: dict[str, Any] | None = None) -> StackStore:
+    """Return the place for stacks that `place` names, in one of FORMS.
+
+    `identity` is the `stackId` of a stack whose owner and project new stacks in a folder get.
+    Characters that a URL reserves stand percent-encoded in OWNER and PROJECT. Raises UserError
+    if `place` has another form.
+    """
+    if place.startswith(FOLDER) and place != FOLDER:
+        identity = identity or {}
+        folder = place.removeprefix(FOLDER)
+        return FolderStore(folder, identity.get("owner"), identity.get("project"))
+    parts = re.fullmatch(SERVICE, place)
+    if parts is None:
+        raise UserError(f"'{place}' is no place for stacks; write {FORMS}.")
+    port = int(parts["port"]) if parts["port"] else None
+    return RenderService(parts["host"], port, unquote(parts["owner"]), unquote(parts["project"]))
+
+
+def store_of(parameters: Parameters, folder: Path | str | None, source: str) -> StackStore:
+    """Return where the stacks of `parameters` are: in `folder`, else in the Render they name.
+
+    Raises UserError, naming the file `source`, if neither is given.
+    """
+    if folder is not None:
+        return FolderStore(folder, parameters.owner, parameters.project)
+    needed = {key: getattr(parameters, key) for key in ("host", "owner", "project")}
+    missing = [f"'render.{key}'" for key, value in needed.items() if value is None]
+    if missing:
+        raise UserError(
+            f"{source}: {', '.join(missing)} missing; name the Render web service there, or a"
+            " folder of stacks in the configuration of the workflow."
+        )
+    return RenderService(port=parameters.port, **needed)
+
+
+def is_same(one: StackStore, other: StackStore) -> bool:
+    """Return whether two stores are the same place."""
+    if isinstance(one, FolderStore) and isinstance(other, FolderStore):
+        return one.folder.resolve() == other.folder.resolve()
+    return one.place == other.place

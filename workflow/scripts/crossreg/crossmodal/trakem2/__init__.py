@@ -1,0 +1,1 @@
+"""TrakEM2 projects: written for a person, read as saved."""

@@ -1,0 +1,116 @@
+"""Stacks binned 2 x 2 and freed of their background: what is registered."""
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+import numpy as np
+import scipy.fft
+
+from crossreg.fiducial.correlation.band_pass import high_pass
+
+BIN = 2
+"""Edge (px) of a binned pixel: a spot of the usual size is still sampled well."""
+PLANES_FOR_PATTERN = 8
+"""Planes from which on what is equal in all of them is taken for the camera's pattern."""
+STEPS = 10
+"""Steps of the stored values in one standard deviation of the noise."""
+BRIGHT = 8.0
+"""Standard deviations of the noise above which heights count by their logarithm only: bright
+dirt, which only one stack shows, must not outweigh many spots."""
+SAMPLED = 4
+"""Every so many bins along both axes are looked at for medians."""
+BORDER = 5
+"""Bins by which a plane is mirrored at its borders: three times the scale of the background."""
+NORMAL_MEDIAN = 0.6745
+"""Median of the absolute value of a normal variable of standard deviation 1."""
+
+
+def binned_stack(stack: np.ndarray, pool: Executor) -> np.ndarray:
+    """Return a stack (Z, Y, X) binned, freed of background and of what all planes share.
+
+    int16, (Z, ceil(Y / BIN), ceil(X / BIN)), in 1 / STEPS of the standard deviation of the noise
+    (by the median of the absolute values, so that bright structure does not count). Heights are
+    compressed above BRIGHT.
+    """
+    shape = tuple(-(-size // BIN) for size in stack.shape[1:])
+    values = np.empty((len(stack), *shape), dtype=np.float32)
+    _fill(values, lambda z: _binned(stack[z]), pool)
+    pattern = values.mean(axis=0) if len(stack) >= PLANES_FOR_PATTERN else np.float32(0)
+    _fill(values, lambda z: _high_passed(values[z] - pattern), pool)
+    sample = np.abs(values[::2, ::SAMPLED, ::SAMPLED])
+    noise = float(np.median(sample)) / NORMAL_MEDIAN or float(sample.max()) or 1.0
+    result = np.empty(values.shape, dtype=np.int16)
+    _fill(result, lambda z: np.rint(_compressed(values[z] / noise) * STEPS), pool)
+    return result
+
+
+def _fill(target: np.ndarray, plane: Callable[[int], np.ndarray], pool: Executor) -> None:
+    """Write the planes (Y, X) that a function gives for each z into a stack (Z, Y, X)."""
+
+    def write(z: int) -> None:
+        target[z] = plane(z)
+
+    for _ in pool.map(write, range(len(target))):
+        pass
+
+
+def _compressed(values: np.ndarray) -> np.ndarray:
+    """Return values with those above BRIGHT compressed: continuous, and so is the slope."""
+    bright = values > BRIGHT
+    values[bright] = BRIGHT * (1 + np.log(values[bright] / BRIGHT))
+    return np.maximum(values, -BRIGHT, out=values)
+
+
+def _binned(plane: np.ndarray) -> np.ndarray:
+    """Return a plane (Y, X) binned, the last row and column repeated where the size is odd."""
+    plane = finite(plane)
+    if any(size % BIN for size in plane.shape):
+        plane = np.pad(plane, [(0, -size % BIN) for size in plane.shape], mode="edge")
+    rows = plane[::2] + plane[1::2]
+    return (rows[:, ::2] + rows[:, 1::2]) * np.float32(1 / BIN**2)
+
+
+def finite(values: np.ndarray) -> np.ndarray:
+    """Return values as float32, those that are not finite as 0."""
+    if np.issubdtype(values.dtype, np.integer):
+        return values.astype(np.float32)
+    return np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
+
+
+def _high_passed(plane: np.ndarray) -> np.ndarray:
+    """Return a plane (Y, X) without its background, mirrored at its borders.
+
+    Without the mirror, what the border cuts would get an edge that stays where the camera is.
+    """
+    margins = [min(BORDER, size) for size in plane.shape]
+    mirrored = np.pad(plane, [(margin, margin) for margin in margins], mode="symmetric")
+    shape = tuple(scipy.fft.next_fast_len(size, real=True) for size in mirrored.shape)
+    filled = [(0, wanted - size) for wanted, size in zip(shape, mirrored.shape, strict=True)]
+    spectrum = scipy.fft.rfft2(np.pad(mirrored, filled, mode="edge"))
+    spectrum *= high_pass(shape, BIN)
+    inside = [
+        slice(margin, margin + size) for margin, size in zip(margins, plane.shape, strict=True)
+    ]
+    return scipy.fft.irfft2(spectrum, s=shape)[tuple(inside)]
+
+
+def moved_part(
+    stack: np.ndarray, rows: slice, columns: slice, shift_yx: tuple[int, int]
+) -> np.ndarray:
+    """Return what lies at rows x columns (Z, y, x) once the stack is moved, 0 outside it."""
+    part = np.zeros(
+        (len(stack), rows.stop - rows.start, columns.stop - columns.start), dtype=np.float32
+    )
+    into, source = [], []
+    for where, limit, shift in zip((rows, columns), stack.shape[1:], shift_yx, strict=True):
+        start, stop = (min(max(edge - shift, 0), limit) for edge in (where.start, where.stop))
+        source.append(slice(start, stop))
+        into.append(slice(start + shift - where.start, stop + shift - where.start))
+    if all(found.stop > found.start for found in source):
+        part[:, into[0], into[1]] = stack[:, source[0], source[1]]
+    return part
+
+
+def in_bins(where: slice) -> slice:
+    """Return the range of binned pixels that covers a range of pixels."""
+    return slice(where.start // BIN, -(-where.stop // BIN))

@@ -1,0 +1,1 @@
+"""What an experiment says about itself: file names and parameters."""

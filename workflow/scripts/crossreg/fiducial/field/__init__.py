@@ -1,0 +1,1 @@
+"""The smooth shift as a function of position."""

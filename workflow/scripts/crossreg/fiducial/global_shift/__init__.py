@@ -1,0 +1,1 @@
+"""First step: one shift in XY for a whole cycle."""

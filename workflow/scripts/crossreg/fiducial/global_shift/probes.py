@@ -1,0 +1,138 @@
+"""A first estimate of the global shift, from parts of the reference looked for in the whole cycle.
+
+Every part, a probe, offers its highest peaks; the shift and turn that most probes can agree on
+wins, as in a generalised Hough transform (Ballard 1981). Other than the peak of the whole images,
+it survives rotation, and bright things that only one image shows.
+"""
+
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.fft
+import scipy.ndimage
+from scipy.stats import poisson
+
+from crossreg.fiducial.blocks import Block, block_grid, centre_yx
+from crossreg.fiducial.correlation.band_pass import band_pass, window
+from crossreg.fiducial.field.consensus import affine_fit
+
+PROBES = 6
+"""Probes along the longer axis of an image."""
+SMALLEST = 64
+"""Edge (px) of the smallest probe."""
+BIN = 2
+"""Edge (px) of a binned pixel: probes need not be precise."""
+PEAKS = 10
+"""Peaks that a probe offers: bright dirt may hide what it shares with the cycle."""
+CELL = 8
+"""Edge (bins) of the cells of which each offers one peak at most."""
+LEAST_HEIGHT = 4.0
+"""Height of a peak (standard deviations) from which on it is offered."""
+TURNS = np.deg2rad(np.arange(-3.0, 3.01, 0.5))
+"""Turns that are tried."""
+NEAR = 5.0
+"""How far (px) peaks that agree may lie apart, for drift and the steps between turns."""
+CHANCE = 0.1
+"""Probability at which as many unrelated probes agree as have to."""
+
+
+@dataclass(frozen=True)
+class _Peaks:
+    """Peaks (n) of all probes: shifts (n, 2), heights (n,), and the probe (n,) of each."""
+
+    shifts: np.ndarray
+    heights: np.ndarray
+    probe: np.ndarray
+
+
+def probed_shift(reference: np.ndarray, cycle: np.ndarray, pool: Executor) -> np.ndarray | None:
+    """Return the shift (px) at the middle of two flattened images (Y, X) that most probes see.
+
+    None if no more probes agree than unrelated ones would.
+    """
+    size = max(SMALLEST, -(-max(reference.shape) // PROBES))
+    reference, cycle = _binned(reference), _binned(cycle)
+    shape = reference.shape
+    probes = block_grid(shape, size // BIN)
+    weights = band_pass(shape, float(BIN))
+    target = scipy.fft.rfft2(cycle * window(shape)) * weights
+    energy = np.square(scipy.fft.irfft2(target, s=shape))
+    energy = scipy.ndimage.uniform_filter(energy, size // BIN, mode="wrap")
+    floor = max(float(np.median(energy)) / 2, np.finfo(np.float32).tiny)
+    energy = np.sqrt(np.maximum(energy, floor))[::-1, ::-1]
+    target = np.conj(target) * weights
+
+    def one(probe: Block) -> tuple[np.ndarray, np.ndarray]:
+        part = np.zeros_like(reference)
+        where = (probe.rows, probe.columns)
+        part[where] = reference[where] * window(reference[where].shape)
+        correlation = scipy.fft.irfft2(scipy.fft.rfft2(part) * target, s=shape)
+        # relative to the structure that the cycle has in the same place
+        middle = tuple(int(at) + 1 for at in centre_yx(*where))
+        return _highest(correlation / np.roll(energy, middle, axis=(0, 1)))
+
+    found = list(pool.map(one, probes))
+    peaks = _Peaks(
+        BIN * np.concatenate([shifts for shifts, _ in found]),
+        np.concatenate([heights for _, heights in found]),
+        np.repeat(np.arange(len(probes)), [len(heights) for _, heights in found]),
+    )
+    centres = BIN * np.array([centre_yx(probe.rows, probe.columns) for probe in probes])
+    centres -= BIN * (np.array(shape) - 1) / 2
+    chosen = _agreeing(peaks, centres, BIN**2 * reference.size)
+    if chosen is None:
+        return None
+    return affine_fit(centres[peaks.probe[chosen]], peaks.shifts[chosen])[0]
+
+
+def _binned(image: np.ndarray) -> np.ndarray:
+    """Return an image (Y, X) summed in bins; what is left over at its ends is cut off."""
+    rows, columns = (size // BIN for size in image.shape)
+    inside = image[: rows * BIN, : columns * BIN]
+    return inside.reshape(rows, BIN, columns, BIN).sum(axis=(1, 3))
+
+
+def _highest(correlation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (shifts (n, 2) in bins, heights (n,)) of the highest peaks of a circular map."""
+    spread = float(np.sqrt(np.mean(np.square(correlation)))) or 1.0
+    padding = [(0, -size % CELL) for size in correlation.shape]
+    padded = np.pad(correlation, padding, constant_values=-np.inf)
+    rows, columns = (size // CELL for size in padded.shape)
+    cells = padded.reshape(rows, CELL, columns, CELL).swapaxes(1, 2).reshape(-1, CELL**2)
+    heights = cells.max(axis=1) / spread
+    best = np.argsort(-heights, kind="stable")[:PEAKS]
+    best = best[heights[best] > LEAST_HEIGHT]
+    inside = cells[best].argmax(axis=1)
+    place = np.column_stack([best // columns, best % columns]) * CELL
+    shifts = place + np.column_stack([inside // CELL, inside % CELL])
+    size = np.array(correlation.shape)
+    return np.where(shifts >= size / 2, shifts - size, shifts), heights[best]
+
+
+def _agreeing(peaks: _Peaks, centres: np.ndarray, area: float) -> np.ndarray | None:
+    """Return the numbers of the peaks, one a probe, that most probes agree on.
+
+    `centres` (m, 2) px are relative to the middle, `area` (px) is that of the image. None if
+    unrelated probes would agree as well.
+    """
+    if not len(peaks.probe):
+        return None
+    place = centres[peaks.probe]
+    best, chosen = 0.0, np.zeros(0, dtype=int)
+    for turn in TURNS:
+        # a turn moves what lies at (y, x) by turn * (-x, y)
+        straight = peaks.shifts - turn * np.column_stack([-place[:, 1], place[:, 0]])
+        near = (np.abs(straight[:, None] - straight) <= NEAR).all(axis=2)
+        offered = np.zeros((len(near), len(centres)))
+        for number, probe in enumerate(peaks.probe):
+            np.maximum(offered[:, probe], near[:, number], out=offered[:, probe])
+        votes = offered.sum(axis=1)
+        if votes.max() > best:
+            best = votes.max()
+            chosen = np.flatnonzero(near[votes.argmax()])
+    expected = len(peaks.probe) * (2 * NEAR) ** 2 / area
+    if len(peaks.probe) * len(TURNS) * poisson.sf(best - 2, expected) > CHANCE:
+        return None
+    order = chosen[np.argsort(-peaks.heights[chosen], kind="stable")]
+    return order[np.unique(peaks.probe[order], return_index=True)[1]]

@@ -1,0 +1,301 @@
+"""The shift in XY between two projections."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.fft
+import scipy.ndimage
+from threadpoolctl import threadpool_limits
+
+from crossreg.fiducial.blocks import Block, block_grid, centre_yx, seen_by_both
+from crossreg.fiducial.correlation.band_pass import band_pass, window
+from crossreg.fiducial.correlation.peak import sub_pixel_peak
+from crossreg.fiducial.field import smooth_field
+from crossreg.fiducial.field.consensus import agreeing_blocks
+from crossreg.fiducial.field.smooth_field import Domain, SmoothField
+from crossreg.fiducial.global_shift.probes import probed_shift
+
+FLATTENED = 33
+"""Edge (px) of the box whose mean is taken off every pixel: ten spots wide."""
+CLIP = 8.0
+"""Standard deviations of the noise above which pixels are cut off: a few very bright spots or
+pieces of dirt must not outweigh all others."""
+NORMAL_MEDIAN = 0.6745
+"""Median of the absolute value of a normal variable of standard deviation 1."""
+BEYOND_OPTICS = 0.4
+"""Frequency (cycles per px) from which on spots show nothing: what two images share there is
+the camera's pattern, which is the same at all frequencies."""
+
+
+@dataclass(frozen=True)
+class Voters:
+    """The blocks that vote: their largest edge (px), and when their vote counts.
+
+    A peak of `least_height` (standard deviations) is a vote, the heavier the higher; `quorum`
+    blocks have to agree, with `majority` of all votes.
+    """
+
+    edge: int
+    least_height: float
+    quorum: int
+    majority: float
+
+
+VOTERS = (Voters(64, 8.0, 8, 0.6), Voters(128, 5.0, 4, 0.0))
+"""In the order in which they are asked. Rotation blurs the peak of a larger block, so larger blocks
+are cut into parts that vote; of many small ones some agree by chance, or are but little sure."""
+EXPECTED_HEIGHT = 4.0
+"""Height (standard deviations) from which on a peak counts within PROBE_REACH of where a field
+expects it: noise reaches it in 1 of 1,000 such places."""
+PEAK_WIDTH = 1.5
+"""Width (px) of a peak: over its height (standard deviations) it is the peak's uncertainty."""
+VOTER_FLOOR = 0.05
+"""Uncertainty (px) that a voter's shift has at least: its structure is rarely in its middle."""
+SAMPLE_POINTS = 8
+"""Points along each axis over which the field through the voters' shifts is averaged."""
+PROBE_REACH = 2.0
+"""How far (px) a peak may lie from where the probes or a field expect it."""
+
+
+@dataclass(frozen=True)
+class GlobalShift:
+    """The shift of a cycle: what is added to its positions to reach the reference.
+
+    `shift_yx` in px (rows, columns); `error` is the normalised rms difference at the shift
+    (0 for equal images, near 1 for unrelated ones) and `diffphase` the phase of the correlation
+    there, 0 for images without negative contrast: both as in
+    `skimage.registration.phase_cross_correlation`. `height` is that of the whole image's peak in
+    standard deviations of the correlation.
+    """
+
+    shift_yx: tuple[float, float]
+    error: float
+    diffphase: float
+    height: float = float("nan")
+
+
+@dataclass(frozen=True)
+class _Peak:
+    """A peak of a correlation: its shift (2,), its height in standard deviations, its place."""
+
+    shift_yx: np.ndarray
+    height: float
+    index: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _Correlation:
+    """The correlation of two images over circular shifts, without what a camera's pattern adds.
+
+    `spectra` are those of the two images, band-passed. The cycle was moved by `moved_yx` px
+    beforehand. `pattern` is the variance of the camera's pattern that the images share.
+    """
+
+    values: np.ndarray
+    spectra: tuple[np.ndarray, np.ndarray]
+    moved_yx: tuple[int, int]
+    pattern: float
+
+    def peak(self, near: np.ndarray | None = None) -> _Peak:
+        """Return the highest peak, of those within PROBE_REACH of the circular shift `near`."""
+        spread = float(np.sqrt(np.mean(np.square(self.values))))
+        if spread == 0 or not all(spectrum.any() for spectrum in self.spectra):
+            return _Peak(np.zeros(2), 0.0, (0, 0))
+        values = self.values
+        if near is not None:
+            values = np.where(_within(values.shape, near), values, 0)
+        shift, _ = _highest(values)
+        index = tuple(int(at) for at in np.unravel_index(np.argmax(values), values.shape))
+        return _Peak(shift + self.moved_yx, float(values[index]) / spread, index)
+
+    def similarity(self, index: tuple[int, ...]) -> float:
+        """Return the cosine between the images, pattern included, at a place of the map."""
+        shape, (reference, cycle) = self.values.shape, self.spectra
+        norm = np.prod([np.linalg.norm(scipy.fft.irfft2(one, s=shape)) for one in self.spectra])
+        cosine = scipy.fft.irfft2(reference * np.conj(cycle), s=shape)[index]
+        return float(cosine / norm) if norm else 0.0
+
+
+def global_shift(
+    reference: np.ndarray,
+    cycle: np.ndarray,
+    *,
+    align_by_block: bool = True,
+    block_size: int = 256,
+    threads: int = 1,
+) -> GlobalShift:
+    """Return the shift between two projections (Y, X), to a fraction of a pixel.
+
+    With `align_by_block` the answer is the mean over the common part of the images of a smooth
+    field through the shifts of blocks of at most `block_size` px; with too few blocks that agree
+    it is the shift of the whole images.
+    """
+    with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, user_api="blas"):
+        reference, cycle = (_flattened(image) for image in (reference, cycle))
+        start = probed_shift(reference, cycle, pool)
+        correlation = _correlated(reference, cycle)
+        whole = correlation.peak(start)
+        shift = whole.shift_yx
+        if align_by_block:
+            shift = _vote(reference, cycle, shift, correlation.pattern, block_size, pool)
+    error = float(np.sqrt(max(0.0, 1 - correlation.similarity(whole.index) ** 2)))
+    return GlobalShift((float(shift[0]), float(shift[1])), error, 0.0, whole.height)
+
+
+def _highest(correlation: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return (shift (2,), height in standard deviations) of the highest peak of a map."""
+    spread = float(np.sqrt(np.mean(np.square(correlation))))
+    if spread == 0:
+        return np.zeros(2), 0.0
+    index = tuple(int(at) for at in np.unravel_index(np.argmax(correlation), correlation.shape))
+    shift, size = sub_pixel_peak(correlation, index), np.array(correlation.shape)
+    return np.where(shift >= size / 2, shift - size, shift), float(correlation[index]) / spread
+
+
+def _flattened(image: np.ndarray) -> np.ndarray:
+    """Return the image as float32 without its background, very bright pixels cut off."""
+    image = np.asarray(image, dtype=np.float32)
+    image = np.nan_to_num(image, nan=float(np.nanmedian(image)))
+    image = image - scipy.ndimage.uniform_filter(image, FLATTENED, mode="reflect")
+    noise = float(np.median(np.abs(image))) / NORMAL_MEDIAN
+    return np.minimum(image, CLIP * noise) if noise > 0 else image
+
+
+def _correlated(
+    reference: np.ndarray,
+    cycle: np.ndarray,
+    moved_yx: tuple[int, int] = (0, 0),
+    pattern: float | None = None,
+) -> _Correlation:
+    """Return the correlation of two flattened images of one shape.
+
+    `moved_yx` is by how much the cycle has been moved beforehand. `pattern` is the variance of
+    the camera's pattern, where larger images have shown it.
+    """
+    shape, tapered = reference.shape, window(reference.shape)
+    spectra = [scipy.fft.rfft2(image * tapered) * band_pass(shape) for image in (reference, cycle)]
+    cross = spectra[0] * np.conj(spectra[1])
+    phase = _pattern_phase(shape, moved_yx)
+    energy = float(np.square(tapered).sum())
+    if pattern is None:
+        pattern = _pattern_power(cross, shape, phase) / energy
+    shared = np.float32(pattern * energy) * np.square(band_pass(shape)) * phase
+    values = scipy.fft.irfft2(cross - shared, s=shape)
+    return _Correlation(values, (spectra[0], spectra[1]), moved_yx, pattern)
+
+
+def _within(shape: tuple[int, int], near: np.ndarray) -> np.ndarray:
+    """Return which shifts of a circular map lie within PROBE_REACH of a shift along each axis."""
+    rows, columns = (
+        np.abs((np.arange(size) - at + size / 2) % size - size / 2) <= PROBE_REACH
+        for size, at in zip(shape, near, strict=True)
+    )
+    return rows[:, None] & columns
+
+
+def _pattern_phase(shape: tuple[int, int], moved_yx: tuple[int, int]) -> np.ndarray:
+    """Return the phases of the shift that a camera's fixed pattern has, once the cycle is moved."""
+    rows, columns = np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])
+    phase = np.exp(2j * np.pi * (rows * moved_yx[0] + columns * moved_yx[1]))
+    return phase.astype(np.complex64)
+
+
+def _pattern_power(cross: np.ndarray, shape: tuple[int, int], phase: np.ndarray) -> float:
+    """Return what a camera's fixed pattern adds to all frequencies of a cross spectrum.
+
+    A white pattern adds one positive number, with the phase of the shift that the cycle has been
+    moved by. The number is read off where optics transmit nothing, before the band-pass.
+    """
+    rows, columns = np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])
+    beyond = np.hypot(rows, columns) > BEYOND_OPTICS
+    weights = np.square(band_pass(shape))
+    shared = np.sum((cross[beyond] * np.conj(phase[beyond])).real) / np.sum(weights[beyond])
+    return max(float(shared), 0.0)
+
+
+def _vote(
+    reference: np.ndarray,
+    cycle: np.ndarray,
+    whole_yx: np.ndarray,
+    pattern: float,
+    block_size: int,
+    pool: ThreadPoolExecutor,
+) -> np.ndarray:
+    """Return the mean over the overlap of a smooth field through the blocks that agree.
+
+    Where too few of the smallest blocks agree, larger ones, which more noise leaves their peaks,
+    are asked; at last it is `whole_yx`, the shift of the whole images.
+    """
+    base = np.rint(whole_yx).astype(int)
+    moved = _moved(cycle, base)
+    overlap = [
+        seen_by_both(slice(0, size), size, size, int(shift))[0]
+        for size, shift in zip(reference.shape, base, strict=True)
+    ]
+    points = Block(0, 0, *overlap).sample_points_yx(SAMPLE_POINTS)
+    for voters in VOTERS:
+        size = -(-block_size // -(-block_size // voters.edge))
+        field = _voted_field((reference, moved), base, size, voters, pattern, pool)
+        if field is not None:
+            return field.mean_over(_in_the_plane(points)[None])[0][0, 1:]
+    return whole_yx
+
+
+def _voted_field(
+    images: tuple[np.ndarray, np.ndarray],
+    base: np.ndarray,
+    size: int,
+    voters: Voters,
+    pattern: float,
+    pool: ThreadPoolExecutor,
+) -> SmoothField | None:
+    """Return the field through the shifts of blocks of `size` px; None if the vote fails.
+
+    The cycle has been moved by `base` (2,) px beforehand. Blocks that agree give a first field;
+    the field that is returned goes through all blocks with a peak where the first one expects it.
+    """
+    reference, moved = images
+    blocks = block_grid(reference.shape, size)
+    centres = _in_the_plane([centre_yx(block.rows, block.columns) for block in blocks])
+
+    def correlated(block: Block) -> _Correlation:
+        where = (block.rows, block.columns)
+        return _correlated(reference[where], moved[where], tuple(map(int, base)), pattern)
+
+    def fitted(peaks: list[_Peak], chosen: np.ndarray) -> SmoothField:
+        shifts = _in_the_plane([peak.shift_yx for peak in peaks])[chosen]
+        heights = np.array([peak.height for peak in peaks])[chosen]
+        sigma = np.hypot(PEAK_WIDTH / heights, VOTER_FLOOR)
+        sigmas = np.repeat(sigma[:, None], 3, axis=1)
+        domain = Domain(reference.shape, size, 0.0)
+        return smooth_field.fit(domain, centres[chosen], shifts, sigmas, pool, rough=True)
+
+    correlations = list(pool.map(correlated, blocks))
+    peaks = [correlation.peak() for correlation in correlations]
+    votes = np.array([max(peak.height - voters.least_height, 0) for peak in peaks])
+    shifts = _in_the_plane([peak.shift_yx for peak in peaks])
+    agree = agreeing_blocks(centres[:, 1:] - centres[:, 1:].mean(axis=0), shifts, votes)
+    if agree.sum() < voters.quorum or votes[agree].sum() < voters.majority * votes.sum():
+        return None
+    first = fitted(peaks, agree)
+    expected = first.at(centres)[0][:, 1:] - base
+    peaks = [one.peak(near) for one, near in zip(correlations, expected, strict=True)]
+    found = np.array([peak.height >= EXPECTED_HEIGHT for peak in peaks])
+    return fitted(peaks, found) if found.sum() >= voters.quorum else first
+
+
+def _in_the_plane(values_yx: np.ndarray | list) -> np.ndarray:
+    """Return values (n, 2) as (n, 3) with z = 0."""
+    return np.column_stack([np.zeros(len(values_yx)), values_yx])
+
+
+def _moved(image: np.ndarray, shift_yx: np.ndarray) -> np.ndarray:
+    """Return a copy of an image (Y, X) moved by whole pixels; what comes in is 0."""
+    moved = np.zeros_like(image)
+    both = [
+        seen_by_both(slice(0, size), size, size, int(shift))
+        for size, shift in zip(image.shape, shift_yx, strict=True)
+    ]
+    moved[both[0][0], both[1][0]] = image[both[0][1], both[1][1]]
+    return moved

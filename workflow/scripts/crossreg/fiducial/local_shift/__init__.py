@@ -1,0 +1,1 @@
+"""Second step: the 3D shift of every block."""

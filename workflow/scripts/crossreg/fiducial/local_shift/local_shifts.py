@@ -1,0 +1,157 @@
+"""The 3D shift of every block that remains after the global shift in XY.
+
+A wide search on binned stacks finds most blocks; those that agree on an affine field predict
+the shifts of small sub-blocks of full resolution; a smooth field through the sub-blocks' shifts,
+each at the place of its structure, is what is reported at the block.
+"""
+
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from crossreg.fiducial.blocks import Block, block_grid, centre_yx, grid_shape
+from crossreg.fiducial.correlation.binned import binned_stack
+from crossreg.fiducial.field import smooth_field
+from crossreg.fiducial.field.consensus import agreeing_blocks
+from crossreg.fiducial.field.smooth_field import Domain, SmoothField
+from crossreg.fiducial.local_shift.confidence import confidence_threshold, cycle_matches
+from crossreg.fiducial.local_shift.sub_blocks import Measurements, SubBlockMatcher
+from crossreg.fiducial.local_shift.wide_search import WideShifts, wide_shifts
+from crossreg.fiducial.quality import block_qualities, preprocessing
+from crossreg.fiducial.reference import Reference
+
+STATUSES = ("measured", "borrowed", "failed")
+WIDE_SIGMA = 0.5
+"""Uncertainty (px, planes) of the shifts of the wide search, seen on planted shifts."""
+WIDE_HEIGHT = 4.0
+"""Height of a peak (standard deviations) that unrelated blocks reach often."""
+LEAST_PLANES = 3
+"""Planes below which there is no shift in z."""
+SHALLOW, SHALLOW_SIGMA = 6, 0.5
+"""Planes below which most structure is cut by the ends of the stack, and what that adds to the
+uncertainty (planes) of shifts in z, which are drawn to 0: seen on planted shifts."""
+SAMPLE_POINTS = 3
+"""Points along each axis of a block over which the field is averaged."""
+
+
+@dataclass(frozen=True)
+class LocalShifts:
+    """Grids (n_i, n_j) of the residual shifts after the global shift in XY.
+
+    `shift_zyx` (n_i, n_j, 3) is to be applied at the block's centre (planes, px, px), and
+    `sigma_zyx` is its uncertainty; `measured_zyx` is what the block itself says. `quality` is
+    the NRMSE in the projections xy, zy, zx. `status` is one of STATUSES. `confidence` of a
+    measured block is above `confidence_threshold`, which `null_pairs` blocks that cannot match
+    gave.
+    """
+
+    shift_zyx: np.ndarray
+    measured_zyx: np.ndarray
+    sigma_zyx: np.ndarray
+    confidence: np.ndarray
+    status: np.ndarray
+    quality: np.ndarray
+    confidence_threshold: float
+    null_pairs: int
+
+
+def local_shifts(
+    reference: Reference,
+    cycle: np.ndarray,
+    global_shift_yx: tuple[float, float],
+    *,
+    lower_threshold: float = 0.9,
+    higher_threshold: float = 0.9999,
+    background_sigma: float = 3.0,
+    borrow: bool = True,
+    threads: int = 1,
+) -> LocalShifts:
+    """Return the residual shifts of all blocks of a cycle's kept planes (Z, Y, X).
+
+    `global_shift_yx` (px) is where the search starts and what the shifts are relative to. With
+    `borrow` every block gets the shift of the smooth field, otherwise its own. The thresholds
+    and `background_sigma` act on the quality only. The result does not depend on `threads`.
+    """
+    blocks = block_grid(reference.image_shape, reference.block_size_xy)
+    planes = len(reference.binned)
+    with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, user_api="blas"):
+        binned = binned_stack(cycle, pool)
+        wide = wide_shifts(reference.binned, binned, blocks, global_shift_yx, pool)
+        domain = Domain(reference.image_shape, reference.block_size_xy, (planes - 1) / 2)
+        matcher = SubBlockMatcher((reference.binned, binned), blocks, domain, pool)
+        found = matcher.measure(_wide_field(domain, blocks, wide, pool))
+        threshold = confidence_threshold(found.null)
+        measured = found.confidence > threshold
+        if not cycle_matches(found.confidence, threshold):
+            return _failed(reference, found, threshold)
+        total, sigma = found.field.mean_over(_sample_points(blocks, domain))
+        own = found.own_shifts(total, wide.shift_zyx)
+        applied = total if borrow else own
+        if min(planes, len(cycle)) < SHALLOW:
+            sigma[:, 0] = np.hypot(sigma[:, 0], SHALLOW_SIGMA)
+        if min(planes, len(cycle)) < LEAST_PLANES:
+            applied[:, 0] = own[:, 0] = sigma[:, 0] = 0.0
+        prepared = preprocessing(cycle, lower_threshold, higher_threshold, background_sigma)
+        quality = block_qualities(reference.projections, prepared, blocks, applied, pool)
+    start = np.array([0.0, *global_shift_yx])
+    status = np.where(measured, "measured", "borrowed")
+    return _as_grids(
+        reference, applied - start, own - start, sigma, found, status, quality, threshold
+    )
+
+
+def _wide_field(
+    domain: Domain, blocks: list[Block], wide: WideShifts, pool: Executor
+) -> SmoothField:
+    """Return the field through the blocks whose peaks agree, the first prediction."""
+    centres = np.array([centre_yx(block.rows, block.columns) for block in blocks])
+    weights = np.maximum(wide.height - WIDE_HEIGHT, 0)
+    agree = agreeing_blocks(centres - centres.mean(axis=0), wide.shift_zyx, weights)
+    if not agree.any():
+        agree[:] = True
+    positions = np.column_stack([np.full(len(centres), domain.middle_plane), centres])[agree]
+    sigmas = np.full((len(positions), 3), WIDE_SIGMA)
+    return smooth_field.fit(domain, positions, wide.shift_zyx[agree], sigmas, pool, rough=True)
+
+
+def _sample_points(blocks: list[Block], domain: Domain) -> np.ndarray:
+    """Return points (n, p, 3) spread over each block in the middle plane."""
+    points = np.array([block.sample_points_yx(SAMPLE_POINTS) for block in blocks])
+    depth = np.full((*points.shape[:2], 1), domain.middle_plane)
+    return np.concatenate([depth, points], axis=-1)
+
+
+def _failed(reference: Reference, found: Measurements, threshold: float) -> LocalShifts:
+    """Return the result for a cycle that does not match the reference."""
+    nothing = np.full((len(found.confidence), 3), np.nan)
+    status = np.full(len(found.confidence), "failed")
+    return _as_grids(reference, nothing, nothing, nothing, found, status, nothing, threshold)
+
+
+def _as_grids(
+    reference: Reference,
+    applied: np.ndarray,
+    own: np.ndarray,
+    sigma: np.ndarray,
+    found: Measurements,
+    status: np.ndarray,
+    quality: np.ndarray,
+    threshold: float,
+) -> LocalShifts:
+    grid = grid_shape(reference.image_shape, reference.block_size_xy)
+
+    def shaped(values: np.ndarray) -> np.ndarray:
+        return values.astype(np.float32).reshape(*grid, *values.shape[1:])
+
+    return LocalShifts(
+        shift_zyx=shaped(applied),
+        measured_zyx=shaped(own),
+        sigma_zyx=shaped(sigma),
+        confidence=shaped(found.confidence),
+        status=status.reshape(grid),
+        quality=shaped(quality),
+        confidence_threshold=threshold,
+        null_pairs=len(found.null),
+    )

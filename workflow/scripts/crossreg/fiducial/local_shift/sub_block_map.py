@@ -1,0 +1,223 @@
+"""The second look: the correlation of small sub-blocks near their predicted shift.
+
+It is computed on binned stacks, at shifts of whole pixels: the band-pass leaves nothing that
+finer sampling would show. All sub-blocks of a block are computed at once.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import scipy.fft
+
+from crossreg.fiducial.correlation.band_pass import low_pass, taper
+from crossreg.fiducial.correlation.binned import BIN
+from crossreg.fiducial.local_shift.sub_block_parts import SAMPLE, SubBlockParts, structure_positions
+
+REACH = (3, 4, 4)
+"""How far (planes, px, px) around the prediction the correlation is computed."""
+
+
+@dataclass(frozen=True)
+class SubBlockMaps:
+    """Normalised correlations of m sub-blocks around `middle_zyx` (m, 3) (planes, px, px).
+
+    `values` (m, 2 * reach + 1 an axis) lie in -1..1. `overlap`, of the same shape, is the part of
+    them that the tapers leave: it would pull a peak to the shift that is expected. `noise` (m,) is
+    the standard deviation that unrelated sub-blocks would show, from the sum of squares over all
+    shifts (Bartlett's formula); 0 where the stacks show nothing of the sub-block. `position_zyx`
+    (m, 3) (planes, px) is where the sub-block's structure lies in the reference, NaN where there is
+    none.
+    """
+
+    middle_zyx: np.ndarray
+    values: np.ndarray
+    overlap: np.ndarray
+    noise: np.ndarray
+    position_zyx: np.ndarray
+
+    @property
+    def known(self) -> np.ndarray:
+        """Return which sub-blocks (m,) have a map."""
+        return self.noise > 0
+
+    @staticmethod
+    def joined(parts: list["SubBlockMaps"]) -> "SubBlockMaps":
+        """Return the maps of several lists of sub-blocks as one."""
+        values = (vars(part).values() for part in parts)
+        return SubBlockMaps(*map(np.concatenate, zip(*values, strict=True)))
+
+    def replaced(self, sub_blocks: np.ndarray, new: "SubBlockMaps") -> "SubBlockMaps":
+        """Return the maps with those of some sub-blocks (k,) replaced by new ones (k)."""
+        values = [value.copy() for value in vars(self).values()]
+        for old, value in zip(values, vars(new).values(), strict=True):
+            old[sub_blocks] = value
+        return SubBlockMaps(*values)
+
+
+@dataclass(frozen=True)
+class SubBlockSpectra:
+    """The low-passed spectra (m, Z, y, x // 2 + 1) of the tapered parts of m sub-blocks.
+
+    Those of the cycle are conjugated: this is what a correlation takes.
+    """
+
+    parts: SubBlockParts
+    reference: np.ndarray
+    cycle: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return the shape (Z, y, x) of the images."""
+        return self.parts.reference.shape[1:]
+
+
+def sub_block_spectra(parts: SubBlockParts) -> SubBlockSpectra:
+    """Return the spectra of the parts of sub-blocks.
+
+    What all planes share is taken off first: it is taken off the binned stacks too, but from all
+    planes of each, which are not those that both show.
+    """
+    reference = _spectra(parts.reference, parts, parts.reference_tapers)
+    cycle = _spectra(parts.cycle, parts, parts.cycle_tapers)
+    return SubBlockSpectra(parts, reference, np.conj(cycle, out=cycle))
+
+
+def _spectra(values: np.ndarray, parts: SubBlockParts, tapers: list[np.ndarray]) -> np.ndarray:
+    """Return the spectra of parts (m, Z, y, x) under tapers (m, length) along z, y, x."""
+    planes = parts.seen[:, 0]
+    shared = values.sum(axis=1) / np.maximum(planes, 1)[:, None, None].astype(np.float32)
+    shared[parts.edges[:, 0] == 0] = 0
+    z, y, x = tapers
+    tapered = values - shared[:, None]
+    tapered *= (y[..., None] * x[:, None])[:, None]
+    tapered *= z[..., None, None]
+    spectra = scipy.fft.rfftn(tapered, axes=(1, 2, 3))
+    spectra *= low_pass(values.shape[1:], BIN)
+    return spectra
+
+
+def sub_block_maps(spectra: SubBlockSpectra) -> SubBlockMaps:
+    """Return the correlations of sub-blocks near the shifts that are expected.
+
+    Only the shifts that are wanted are transformed back (the matrix-multiply DFT of
+    Guizar-Sicairos et al. 2008).
+    """
+    parts, shape = spectra.parts, spectra.shape
+    cross = spectra.reference * spectra.cycle
+    energy, spread = _energy(spectra), np.sqrt(_sums_of_squares(cross, shape))
+    known = energy > 0
+    energy = np.where(known, energy, 1.0)
+    values = _near_zero(cross, shape, _reach(parts.depth))
+    values /= energy.astype(np.float32)[:, None, None, None]
+    z, y, x = (along_axis(_overlaps(parts, axis), axis) for axis in range(3))
+    overlap = z * y * x
+    values[overlap == 0] = 0
+    noise = np.where(known, spread / np.sqrt(np.maximum(parts.voxels, 1)) / energy, 0.0)
+    middle = parts.moved * SAMPLE.astype(float)
+    return SubBlockMaps(middle, values, overlap, noise, structure_positions(parts))
+
+
+def unrelated_height(spectra: SubBlockSpectra, partner: SubBlockSpectra) -> float | None:
+    """Return how high the correlation of a block with another block's cycle rises by chance.
+
+    The sub-blocks' correlations in units of their noise are added; the highest sum over the square
+    root of their number is standard normal for a single shift. None where the blocks differ in
+    shape or both show little.
+    """
+    if spectra.reference.shape != partner.cycle.shape:
+        return None
+    shape = spectra.shape
+    cross = spectra.reference * partner.cycle
+    spread = np.sqrt(_sums_of_squares(cross, shape))
+    known = np.flatnonzero(spread)
+    if 2 * len(known) <= len(cross):
+        return None
+    weights = np.zeros(len(cross), dtype=np.float32)
+    weights[known] = np.sqrt(spectra.parts.voxels[known]) / spread[known]
+    total = np.tensordot(weights, cross, axes=(0, 0))[None]
+    values = _near_zero(total, shape, _reach(spectra.parts.depth))
+    return float(values.max()) / np.sqrt(len(known))
+
+
+def along_axis(values: np.ndarray, axis: int) -> np.ndarray:
+    """Return values (m, n) along axis 0, 1 or 2 of the shifts of maps, to be broadcast."""
+    return np.expand_dims(values, [other + 1 for other in range(3) if other != axis])
+
+
+def _reach(depth: int) -> tuple[int, ...]:
+    return (min(REACH[0], (depth - 1) // 2), *REACH[1:])
+
+
+def _energy(spectra: SubBlockSpectra) -> np.ndarray:
+    one, two = (
+        _sums_of_squares(part, spectra.shape) for part in (spectra.reference, spectra.cycle)
+    )
+    return np.sqrt(one * two)
+
+
+def _near_zero(cross: np.ndarray, shape: tuple[int, ...], reach: tuple[int, ...]) -> np.ndarray:
+    """Return the correlations (m, 2 * reach + 1 an axis) whose cross spectra are given."""
+    m, planes, rows, half = cross.shape
+    z, y = (_inverse(shape[axis], reach[axis], int(SAMPLE[axis])) for axis in (0, 1))
+    x = _inverse_of_half(shape[2], reach[2], int(SAMPLE[2]))
+    values = np.matmul(z, cross.reshape(m, planes, rows * half)).reshape(m, len(z), rows, half)
+    voxels = np.float32(np.prod(shape))
+    return np.matmul(np.matmul(y, values), x.T).real / voxels
+
+
+def _overlaps(parts: SubBlockParts, axis: int) -> np.ndarray:
+    """Return the overlap (m, 2 * reach + 1) of the tapers at each shift, 1 where it is expected.
+
+    0 where it is less than half of what both stacks show: such a shift is not looked at.
+    """
+    reach = _reach(parts.depth)[axis]
+    steps = np.arange(-reach, reach + 1) / SAMPLE[axis]
+    lags = steps - parts.rest[:, axis, None]
+    overlaps = np.ones(lags.shape, dtype=np.float32)
+    sizes, edges = parts.seen[:, axis], parts.edges[:, axis]
+    for size in set(sizes.tolist()) - {0}:
+        same = sizes == size
+        overlaps[same] = np.interp(lags[same], *_overlap(size, int(edges[same][0])))
+    overlaps[2 * np.abs(steps) > np.maximum(sizes[:, None] - 1, 0)] = 0
+    return overlaps
+
+
+@lru_cache(maxsize=256)
+def _overlap(size: int, edge: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return (shifts, correlation of a taper with itself there), 1 at shift 0."""
+    window = taper(size, edge).astype(float)
+    full = np.correlate(window, window, mode="full")
+    return np.arange(1 - size, size), full / full[size - 1]
+
+
+@lru_cache(maxsize=256)
+def _inverse(size: int, reach: int, step: int) -> np.ndarray:
+    """Return the factors (2 * reach + 1, size) of the inverse DFT for -reach..reach steps."""
+    return _factors(reach, step, np.fft.fftfreq(size)).astype(np.complex64)
+
+
+@lru_cache(maxsize=256)
+def _inverse_of_half(size: int, reach: int, step: int) -> np.ndarray:
+    """Return the same for the half spectrum of a real image, (2 * reach + 1, size // 2 + 1)."""
+    columns = np.arange(size // 2 + 1)
+    twice = np.where(columns * 2 % size == 0, 1.0, 2.0)
+    return (twice * _factors(reach, step, np.fft.rfftfreq(size))).astype(np.complex64)
+
+
+def _factors(reach: int, step: int, frequencies: np.ndarray) -> np.ndarray:
+    return np.exp(2j * np.pi * np.outer(np.arange(-reach, reach + 1) / step, frequencies))
+
+
+def _sums_of_squares(spectra: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the sums of squares (m,) of the images whose half spectra are given (Parseval)."""
+    total = 2 * _squares(spectra)
+    for column in {0, shape[2] // 2} if shape[2] % 2 == 0 else {0}:
+        total -= _squares(np.ascontiguousarray(spectra[..., column]))
+    return total / np.prod(shape, dtype=float)
+
+
+def _squares(values: np.ndarray) -> np.ndarray:
+    """Return the sums (m,) of the squared sizes of complex values (m, ...)."""
+    flat = values.reshape(len(values), -1).view(np.float32)
+    return np.matmul(flat[:, None], flat[..., None])[:, 0, 0].astype(float)

@@ -1,0 +1,219 @@
+"""The shifts of all sub-blocks of a cycle, and the smooth field through them."""
+
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+
+from crossreg.fiducial.blocks import Block, centre_yx, widened
+from crossreg.fiducial.correlation.binned import in_bins
+from crossreg.fiducial.field import smooth_field
+from crossreg.fiducial.field.smooth_field import Domain, SmoothField
+from crossreg.fiducial.local_shift.confidence import block_confidences
+from crossreg.fiducial.local_shift.sub_block_map import (
+    SubBlockMaps,
+    SubBlockSpectra,
+    sub_block_maps,
+    sub_block_spectra,
+    unrelated_height,
+)
+from crossreg.fiducial.local_shift.sub_block_parts import sub_block_parts
+from crossreg.fiducial.local_shift.sub_block_shift import sub_block_shifts
+
+ROUNDS = 2
+"""Rounds of measuring sub-blocks around the field and fitting the field to them."""
+OFF_TARGET = 0.35
+"""Distance (px, planes) of the prediction from where a sub-block was measured from which on it is
+measured again."""
+PREDICTION_FLOOR = 0.3
+"""Uncertainty (px, planes) that a prediction has at least: what the field cannot follow."""
+USEFUL_SIGMA = 2.0
+"""Uncertainty (px) above which a sub-block says nothing about the field."""
+BORDER = 6.0
+"""Distance (px) from the border of what both stacks show below which structure may be cut:
+twice the scale of the background."""
+CUT_SIGMA = 0.5
+"""Uncertainty (px) added to the shift of structure that may be cut: the part that is seen differs
+between the stacks."""
+FEW_PLANES = 3
+"""Planes below which a sub-block shows so few objects that those at its edges matter."""
+FEW_PLANES_MARGIN = 6
+"""Margin (px) by which sub-blocks of so few planes overlap: what one of them cuts, another one
+holds."""
+BLOCKS_IN_A_ROW = 4
+"""Blocks that one thread does one after another; they are compared with each other too, for the
+null distribution."""
+NULL_PAIRS = 48
+"""Pairs of blocks that cannot match that are aimed at: from there on, their number hardly moves
+the threshold."""
+
+
+@dataclass(frozen=True)
+class SubBlockShifts:
+    """Shifts of m sub-blocks: `shift_zyx`, `sigma_zyx` and `position_zyx` where they hold (m, 3).
+
+    A sub-block without structure has the position NaN.
+    """
+
+    shift_zyx: np.ndarray
+    sigma_zyx: np.ndarray
+    position_zyx: np.ndarray
+
+    @property
+    def useful(self) -> np.ndarray:
+        """Return which sub-blocks (m,) say something about the field."""
+        placed = np.isfinite(self.position_zyx).all(axis=1)
+        return placed & (self.sigma_zyx.max(axis=1) < USEFUL_SIGMA)
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """What the sub-blocks say: their shifts, and the smooth field through them.
+
+    `sub_blocks_of_block` are the numbers of the sub-blocks of each of n blocks, `confidence` (n,)
+    how sure it is that they match, and `null` (k,) the confidences of blocks that cannot match.
+    """
+
+    sub_blocks: SubBlockShifts
+    sub_blocks_of_block: list[np.ndarray]
+    field: SmoothField
+    confidence: np.ndarray
+    null: np.ndarray
+
+    def own_shifts(self, field_zyx: np.ndarray, wide_zyx: np.ndarray) -> np.ndarray:
+        """Return the shift (n, 3) of each block from its own sub-blocks only.
+
+        The sub-blocks' mean deviation from the field, weighted by their certainty, is added to the
+        field's value in the block (n, 3); a block without a useful sub-block has that of the wide
+        search (n, 3).
+        """
+        useful = self.sub_blocks.useful
+        weights, deviation = np.zeros((2, *self.sub_blocks.shift_zyx.shape))
+        weights[useful] = self.sub_blocks.sigma_zyx[useful] ** -2
+        deviation[useful] = (
+            self.sub_blocks.shift_zyx[useful]
+            - self.field.at(self.sub_blocks.position_zyx[useful])[0]
+        )
+        own = wide_zyx.copy()
+        for number, mine in enumerate(self.sub_blocks_of_block):
+            total = weights[mine].sum(axis=0)
+            if np.all(total > 0):
+                mean = (weights * deviation)[mine].sum(axis=0) / total
+                own[number] = field_zyx[number] + mean
+        return own
+
+
+class SubBlockMatcher:
+    """Matches the sub-blocks of two binned stacks (Z, y, x) around a predicted field."""
+
+    def __init__(
+        self,
+        stacks: tuple[np.ndarray, np.ndarray],
+        blocks: list[Block],
+        domain: Domain,
+        pool: Executor,
+    ) -> None:
+        """Take the binned (reference, cycle), and the blocks and domain of the image."""
+        self.stacks, self.domain, self.pool = stacks, domain, pool
+        margin = FEW_PLANES_MARGIN if min(map(len, stacks)) < FEW_PLANES else 0
+        sub_blocks = [
+            [
+                widened(where, margin, size)
+                for where, size in zip(sub_block, domain.image_shape, strict=True)
+            ]
+            for block in blocks
+            for sub_block in block.sub_blocks()
+        ]
+        ends = np.cumsum([len(block.sub_blocks()) for block in blocks])
+        self.sub_blocks_of_block = np.split(np.arange(len(sub_blocks)), ends[:-1])
+        self.block_of_sub_block = np.repeat(np.arange(len(blocks)), np.diff(ends, prepend=0))
+        centres = np.array([centre_yx(*sub_block) for sub_block in sub_blocks])
+        self.centres = np.column_stack([np.full(len(centres), domain.middle_plane), centres])
+        bins = np.array(
+            [[(0, len(stacks[0])), *map(_ends_in_bins, sub_block)] for sub_block in sub_blocks]
+        )
+        self.first, self.last = bins[..., 0], bins[..., 1]
+
+    def measure(self, field: SmoothField) -> Measurements:
+        """Return the sub-blocks' shifts, starting from a first field."""
+        expected, sigma = field.at(self.centres)
+        aimed = expected.copy()
+        maps, null = self._first_maps(aimed)
+        sub_blocks = self._shifts(maps, expected, sigma)
+        for round_ in range(ROUNDS):
+            last = round_ == ROUNDS - 1
+            if sub_blocks.useful.any():
+                field = self._field(sub_blocks, rough=not last)
+                expected, sigma = field.at(self.centres)
+            if not last:
+                maps = self._aimed_again(maps, aimed, expected)
+                sub_blocks = self._shifts(maps, expected, sigma)
+        confidence = block_confidences(maps, expected, self.sub_blocks_of_block)
+        return Measurements(sub_blocks, self.sub_blocks_of_block, field, confidence, null)
+
+    def _field(self, sub_blocks: SubBlockShifts, rough: bool) -> SmoothField:
+        """Return the smooth field through the useful sub-blocks."""
+        values = sub_blocks.position_zyx, sub_blocks.shift_zyx, sub_blocks.sigma_zyx
+        useful = [part[sub_blocks.useful] for part in values]
+        return smooth_field.fit(self.domain, *useful, self.pool, rough=rough)
+
+    def _aimed_again(
+        self, maps: SubBlockMaps, aimed: np.ndarray, expected: np.ndarray
+    ) -> SubBlockMaps:
+        """Return the maps, anew for sub-blocks aimed at a shift (m, 3) not expected now."""
+        again = np.flatnonzero(np.abs(expected - aimed).max(axis=1) > OFF_TARGET)
+        if not len(again):
+            return maps
+        by_block = np.split(again, np.flatnonzero(np.diff(self.block_of_sub_block[again])) + 1)
+        found = self.pool.map(
+            lambda sub_blocks: sub_block_maps(self._spectra(sub_blocks, expected)), by_block
+        )
+        return maps.replaced(again, SubBlockMaps.joined(list(found)))
+
+    def _spectra(self, sub_blocks: np.ndarray, expected: np.ndarray) -> SubBlockSpectra:
+        """Return the spectra of some sub-blocks (k,) of a block, given what all (m, 3) show."""
+        return sub_block_spectra(
+            sub_block_parts(
+                *self.stacks, self.first[sub_blocks], self.last[sub_blocks], expected[sub_blocks]
+            )
+        )
+
+    def _first_maps(self, expected: np.ndarray) -> tuple[SubBlockMaps, np.ndarray]:
+        """Return (maps of all sub-blocks, confidences of blocks that cannot match)."""
+        count = len(self.sub_blocks_of_block)
+        rows = [range(n, min(n + BLOCKS_IN_A_ROW, count)) for n in range(0, count, BLOCKS_IN_A_ROW)]
+        maps, null = zip(*self.pool.map(lambda row: self._row(row, expected), rows), strict=True)
+        return SubBlockMaps.joined([found for row in maps for found in row]), np.concatenate(null)
+
+    def _row(self, row: range, expected: np.ndarray) -> tuple[list[SubBlockMaps], list[float]]:
+        """Return (maps of some blocks, what these blocks reach by chance when interchanged)."""
+        spectra = [self._spectra(self.sub_blocks_of_block[block], expected) for block in row]
+        partners = min(-(-NULL_PAIRS // len(self.sub_blocks_of_block)), len(row) - 1)
+        heights = [
+            unrelated_height(own, other)
+            for step in range(1, partners + 1)
+            for own, other in zip(spectra, spectra[step:] + spectra[:step], strict=True)
+        ]
+        return list(map(sub_block_maps, spectra)), [
+            height for height in heights if height is not None
+        ]
+
+    def _shifts(
+        self, maps: SubBlockMaps, expected: np.ndarray, sigma: np.ndarray
+    ) -> SubBlockShifts:
+        """Return the most probable shifts of all sub-blocks, given what is expected (m, 3)."""
+        shifts, sigmas = sub_block_shifts(maps, expected, np.hypot(sigma, PREDICTION_FLOOR))
+        sigmas[:, 1:] += np.where(self._may_be_cut(maps.position_zyx, shifts), CUT_SIGMA, 0)
+        return SubBlockShifts(shifts, sigmas, maps.position_zyx)
+
+    def _may_be_cut(self, positions: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+        """Return (m, 2) whether positions lie near the border of what both show in y and x."""
+        last = np.array(self.domain.image_shape) - 1
+        moved, place = shifts[:, 1:], positions[:, 1:]
+        near = np.minimum(place - np.maximum(moved, 0), np.minimum(last, last + moved) - place)
+        return near < BORDER
+
+
+def _ends_in_bins(where: slice) -> tuple[int, int]:
+    bins = in_bins(where)
+    return bins.start, bins.stop

@@ -1,0 +1,1 @@
+"""Files at the edge: images, tables, sheets, whole files, and the one kind of error."""

@@ -1,0 +1,297 @@
+"""The tables of the fiducial chain (ECSV and JSON), in pyHiM's columns and types."""
+
+import csv
+import io
+import itertools
+import math
+import os
+import re
+import warnings
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.table import Row, Table
+
+from crossreg.io.errors import UserError
+from crossreg.io.files import read_json, read_text, whole, write_json, write_text
+
+GLOBAL_COLUMNS = {
+    "aligned file": str,
+    "reference file": str,
+    "shift_x": np.float32,
+    "shift_y": np.float32,
+    "error": np.float32,
+    "diffphase": np.float32,
+    "ROI #": np.int64,
+    "label": str,
+    "source": str,
+}
+LOCAL_COLUMNS = {
+    "reference file": str,
+    "aligned file": str,
+    "blockXY": np.int64,
+    "ROI #": np.int64,
+    "label": str,
+    "block_i": np.int64,
+    "block_j": np.int64,
+    "shift_z": np.float32,
+    "shift_x": np.float32,
+    "shift_y": np.float32,
+    "quality_xy": np.float32,
+    "quality_zy": np.float32,
+    "quality_zx": np.float32,
+    "global_x": np.float32,
+    "global_y": np.float32,
+    "measured_z": np.float32,
+    "measured_x": np.float32,
+    "measured_y": np.float32,
+    "confidence": np.float32,
+    "sigma_z": np.float32,
+    "sigma_x": np.float32,
+    "sigma_y": np.float32,
+    "status": str,
+}
+# As in names of files; longer ones are no numbers of ROIs, and int64 holds these.
+NUMBER_OF_ROI = re.compile("[0-9]{1,18}")
+SOURCES = ("given", "computed", "z-projection")
+# Columns that a table of global shifts from elsewhere must have.
+GIVEN_COLUMNS = ("aligned file", "shift_x", "shift_y")
+
+
+def new_table(columns: dict[str, type], values: dict[str, Any], **meta: Any) -> Table:
+    """Return a table with these columns, in this order and of these types."""
+    data = {
+        name: np.atleast_1d(np.asarray(values[name], dtype=kind)) for name, kind in columns.items()
+    }
+    table = Table(data)
+    table.meta.update(meta)
+    return table
+
+
+def write_merged(
+    path: Path | str, sources: Iterable[Path | str], columns: dict[str, type], **meta: Any
+) -> int:
+    """Write all rows of the tables in `sources`, in their order, as one ECSV; return their number.
+
+    The rows are copied as text, so that no digit changes, with one cycle in memory at a time; half
+    a million of them take ten seconds. Raises UserError as `read_rows`.
+    """
+    count = 0
+    with whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        file.write(_header(columns, **meta))
+        for source in sources:
+            rows = read_rows(source, columns)
+            file.writelines(rows)
+            count += len(rows)
+    return count
+
+
+def read_rows(path: Path | str, columns: dict[str, type]) -> list[str]:
+    """Return the rows of a cycle's table, a line of text each.
+
+    Raises UserError if the table is missing, has not just these columns, lacks rows or numbers, or
+    is of another cycle than its path says.
+    """
+    described, rows = _parts(read_text(path))
+    expected = _description(tuple(columns.items()))
+    if not expected.startswith(described):
+        raise UserError(f"{path}: this is not a table of this version; remove it and run again.")
+    if described != expected or not _is_whole(rows, columns, Path(path)):
+        raise UserError(f"{path}: the table is cut off or was changed; remove it and run again.")
+    return rows
+
+
+@cache
+def _description(columns: tuple[tuple[str, type], ...]) -> str:
+    """Return what describes the columns in the text of a table."""
+    return _parts(_header(dict(columns)))[0]
+
+
+def _header(columns: dict[str, type], **meta: Any) -> str:
+    """Return the text of a table without rows."""
+    return _as_text(new_table(columns, {name: [] for name in columns}, **meta))
+
+
+def _parts(text: str) -> tuple[str, list[str]]:
+    """Return the lines of an ECSV that describe its columns, as one text, and those of its rows."""
+    lines = text.splitlines(keepends=True)
+    start = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    described = [line for line in lines[:start] if line.startswith("# - {name:")]
+    return "".join(described + lines[start : start + 1]), lines[start + 1 :]
+
+
+def _is_whole(rows: list[str], columns: dict[str, type], path: Path) -> bool:
+    """Return whether these are all rows of one cycle, block by block, and all of their numbers.
+
+    A table at ROI/CYCLE.ecsv must be of that cycle.
+    """
+    if not rows or not rows[-1].endswith("\n") or any("\0" in row for row in rows):
+        return False
+    try:
+        values = [
+            {name: kind(cell) for (name, kind), cell in zip(columns.items(), row, strict=True)}
+            for row in csv.reader(rows, delimiter=" ")
+        ]
+        cycles = {(row["ROI #"], row["label"]) for row in values}
+        blocks = [(row.get("block_i", 0), row.get("block_j", 0)) for row in values]
+        first = values[0]
+        is_shift = "block_i" in columns or math.isfinite(first["shift_x"] + first["shift_y"])
+    except (ValueError, csv.Error):
+        return False
+    # The last block gives the size of the grid.
+    grid = itertools.product(*(range(last + 1) for last in blocks[-1]))
+    roi = path.parent.name
+    of_cycle = {(int(roi), path.stem)} if NUMBER_OF_ROI.fullmatch(roi) else cycles
+    return is_shift and len(cycles) == 1 and cycles == of_cycle and blocks == list(grid)
+
+
+def write_table(path: Path | str, table: Table) -> None:
+    """Write a table as ECSV, whole or not at all; equal tables give equal bytes."""
+    write_text(path, _as_text(table))
+
+
+def _as_text(table: Table) -> str:
+    text = io.StringIO()
+    table.write(text, format="ascii.ecsv")
+    return text.getvalue()
+
+
+def read_table(path: Path | str, columns: Iterable[str] = ()) -> Table:
+    """Return a table read from ECSV; raise UserError if it is malformed or lacks columns."""
+    text = read_text(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # As lines: astropy takes a text of one line for a path or a URL, and opens it.
+            table = Table.read(text.splitlines(), format="ascii.ecsv")
+    except Exception as error:
+        # astropy raises whatever its YAML and number parsers raise.
+        first_line = (str(error).splitlines() or [""])[0][:120]
+        raise UserError(
+            f"{path}: this is not an ECSV table ({first_line}); write it again, or, if it is a"
+            " result, remove it and run again."
+        ) from None
+    missing = [name for name in columns if name not in table.colnames]
+    if missing:
+        raise UserError(
+            f"{path}: the column '{missing[0]}' is missing; there are: {', '.join(table.colnames)}."
+        )
+    return table
+
+
+def read_global_row(path: Path | str) -> Row:
+    """Return the one row of a cycle's table of global shifts.
+
+    Raises UserError if the table is malformed or has not one row.
+    """
+    read_rows(path, GLOBAL_COLUMNS)
+    return read_table(path)[0]
+
+
+def read_local_table(path: Path | str) -> Table:
+    """Return a cycle's table of local shifts, a row a block.
+
+    Raises UserError if the table is malformed or lacks blocks.
+    """
+    read_rows(path, LOCAL_COLUMNS)
+    return read_table(path)
+
+
+def global_json(table: Table, roi_names: dict[int, str]) -> dict[str, dict[str, list[float]]]:
+    """Return the content of register_global.json: {"ROI:005": {"RT26": [row, column]}}."""
+    content: dict[str, dict[str, list[float]]] = {}
+    for row in table:
+        # The shortest decimals that give the float32 of the table back.
+        shift = [float(str(np.float32(row[name]))) for name in ("shift_x", "shift_y")]
+        content.setdefault(f"ROI:{roi_names[int(row['ROI #'])]}", {})[str(row["label"])] = shift
+    return content
+
+
+def write_global_json(path: Path | str, table: Table, roi_names: dict[int, str]) -> None:
+    """Write register_global.json for a merged table of global shifts."""
+    write_json(path, global_json(table, roi_names))
+
+
+class GivenShifts:
+    """Global shifts that the user brings along, looked up by cycle.
+
+    A table (ECSV) is matched by the base name of the aligned file, a JSON file by ROI and cycle.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        """Read the shifts; raise UserError if the file is malformed."""
+        self.path = path
+        self._by_file: dict[str, tuple[float, float, str]] = {}
+        self._by_cycle: dict[tuple[int, str], tuple[float, float]] = {}
+        self._used: set[Any] = set()
+        if str(path).lower().endswith(".json"):
+            self._read_json()
+        else:
+            self._read_table()
+
+    def shift(
+        self, roi: str, cycle: str, file: str, reference_file: str
+    ) -> tuple[float, float] | None:
+        """Return the shift (rows, columns) of a cycle; None if the file has none for it.
+
+        Raises UserError if the shift was measured against another reference.
+        """
+        name = os.path.basename(file)
+        if name in self._by_file:
+            *shift, reference = self._by_file[name]
+            if reference and reference != os.path.basename(reference_file):
+                raise UserError(
+                    f"{self.path}: the row of '{name}' was registered to '{reference}', but the"
+                    f" reference is '{os.path.basename(reference_file)}'; correct one of them."
+                )
+            self._used.add(name)
+            return tuple(shift)
+        key = (int(roi), cycle)
+        if key in self._by_cycle:
+            self._used.add(key)
+            return self._by_cycle[key]
+        return None
+
+    def unused(self) -> list[str]:
+        """Return the entries that no cycle has asked for."""
+        files = [name for name in self._by_file if name not in self._used]
+        cycles = [f"ROI {roi} {cycle}" for roi, cycle in self._by_cycle]
+        keys = list(self._by_cycle)
+        return files + [
+            name for name, key in zip(cycles, keys, strict=True) if key not in self._used
+        ]
+
+    def _read_table(self) -> None:
+        table = read_table(self.path, GIVEN_COLUMNS)
+        for row in table:
+            name = os.path.basename(str(row["aligned file"]))
+            shift = [self._number(row[column], f"row of '{name}'") for column in GIVEN_COLUMNS[1:]]
+            if name in self._by_file:
+                raise UserError(f"{self.path}: '{name}' stands in two rows; remove one.")
+            reference = str(row["reference file"]) if "reference file" in table.colnames else ""
+            self._by_file[name] = (*shift, os.path.basename(reference))
+
+    def _read_json(self) -> None:
+        content = read_json(self.path)
+        if not isinstance(content, dict):
+            raise UserError(f'{self.path}: {{"ROI:005": {{"RT26": [row, column]}}}} is expected.')
+        for roi, cycles in content.items():
+            number = roi.removeprefix("ROI:")
+            if not NUMBER_OF_ROI.fullmatch(number) or not isinstance(cycles, dict):
+                raise UserError(f"{self.path}: '{roi}' is no ROI with cycles; write \"ROI:005\".")
+            for cycle, shift in cycles.items():
+                if not isinstance(shift, list) or len(shift) != 2:
+                    raise UserError(
+                        f"{self.path}: ROI {number}, cycle {cycle} needs two numbers [row, column]."
+                    )
+                place = f"ROI {number}, cycle {cycle}"
+                self._by_cycle[int(number), cycle] = tuple(self._number(v, place) for v in shift)
+
+    def _number(self, value: Any, place: str) -> float:
+        is_number = isinstance(value, int | float | np.integer | np.floating)
+        if not is_number or isinstance(value, bool) or not math.isfinite(value):
+            raise UserError(f"{self.path}: {place} has the shift {value!r}; write a finite number.")
+        return float(value)

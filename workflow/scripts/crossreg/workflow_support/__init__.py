@@ -1,0 +1,1 @@
+"""What the rules compute: configuration, discovery, places of results, hashes of code, locks."""

@@ -1,0 +1,83 @@
+"""A hash of what a script does, blind to comments, docstrings, layout and time stamps."""
+
+import ast
+import functools
+import hashlib
+from pathlib import Path
+
+PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
+PACKAGE = PACKAGE_FOLDER.name
+
+
+def code_hash(script: Path | str) -> str:
+    """Return a hash of the script and of the modules of this package that it imports.
+
+    Imports are followed through the modules. Two versions have the same hash exactly if their
+    syntax trees without docstrings are equal.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(_with_imports(Path(script).resolve())):
+        digest.update(path.name.encode())
+        digest.update(_syntax(path).encode())
+    return digest.hexdigest()[:16]
+
+
+def _with_imports(script: Path) -> set[Path]:
+    """Return the script and every module of the package that it imports, directly or not."""
+    found: set[Path] = set()
+    waiting = [script]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting.extend(_imported(path))
+    return found
+
+
+@functools.cache
+def _imported(path: Path) -> tuple[Path, ...]:
+    """Return the files of the modules of the package that `path` imports itself."""
+    names: set[str] = set()
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    files = (_file_of(name) for name in sorted(names) if name.split(".")[0] == PACKAGE)
+    return tuple(file for file in files if file is not None)
+
+
+def _file_of(module: str) -> Path | None:
+    """Return the file of a module of the package; None if the name is not a module's."""
+    base = PACKAGE_FOLDER.joinpath(*module.split(".")[1:])
+    for candidate in (base.with_suffix(".py"), base / "__init__.py"):
+        if base != PACKAGE_FOLDER and candidate.is_file():
+            return candidate
+    return None
+
+
+@functools.cache
+def _syntax(path: Path) -> str:
+    """Return the syntax tree of a file as text, without docstrings and positions."""
+    return ast.dump(_tree(path))
+
+
+@functools.cache
+def _tree(path: Path) -> ast.Module:
+    """Return the syntax tree of a file without docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [part for part in body if not _is_bare_text(part)]
+    return tree
+
+
+def _is_bare_text(statement: ast.stmt) -> bool:
+    """Return whether a statement is only a string: a docstring, or text without effect."""
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
