@@ -165,3 +165,17 @@ def test_values_that_are_not_finite_do_not_spread() -> None:
     reference[0], cycle[:, :20, :20] = np.nan, np.nan
     found = registered(reference, cycle, SHIFT[1:])
     assert np.abs(found.shift_zyx - (SHIFT[0], 0, 0)).max() < 0.3
+
+
+def test_the_field_holds_the_total_shift_at_any_position() -> None:
+    found = registered(*pair(SHIFT), (-6.0, 10.0))
+    places = np.random.default_rng(5).uniform(0, np.array(SHAPE) - 1, (200, 3))
+    assert np.abs(found.field.at(places)[0] - SHIFT).max() < 0.2
+
+
+def test_the_field_of_single_planes_has_no_shift_in_z_either() -> None:
+    reference, cycle = pair((0, *SHIFT[1:]))
+    found = registered(reference.max(0)[None], cycle.max(0)[None], (-6.0, 10.0))
+    shift, sigma = found.field.at(np.array([[0, 80.0, 100]]))
+    assert shift[0, 0] == 0
+    assert sigma[0, 0] == 0

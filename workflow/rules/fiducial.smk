@@ -102,6 +102,7 @@ rule register_local:
         global_shift=results("register_global", "{roi}", "{cycle}.ecsv"),
     output:
         table=results("register_local", "{roi}", "{cycle}.ecsv"),
+        field=results("fields", "{roi}", "{cycle}.npz"),
         preview=cycle_preview("{roi}", "{cycle}") if LOCAL_STEP else [],
     log:
         log_file("register_local", "{roi}", "{cycle}.log"),
@@ -122,8 +123,8 @@ rule register_local:
         script("register_local.py")
         + " --reference-blocks {input.reference:q} --cycle {input.cycle:q}"
         " --global-shift {input.global_shift:q} {params.options:q} {params.borrow:q}"
-        " --threads {threads} --output {output.table:q} --preview {output.preview:q}"
-        " --reference-preview {input.reference_preview:q} --log {log:q}"
+        " --threads {threads} --output {output.table:q} --field {output.field:q}"
+        " --preview {output.preview:q} --reference-preview {input.reference_preview:q} --log {log:q}"
 
 
 rule merge_register_global:

@@ -3,7 +3,8 @@
 In: the cycle's TIFF stack, the prepared reference and the cycle's global shift. Out: a table with
 one row a block (ECSV): the residual after the global shift, to be added to a position in the
 cycle; shift_z in kept planes, shift_x along rows and shift_y along columns of the image in px.
-If asked for, also small images of the stack, from which the cycle's pictures are drawn.
+If asked for, also the field that gives the shift at any position, for what applies it, and small
+images of the stack, from which the cycle's pictures are drawn.
 """
 
 import argparse
@@ -15,8 +16,10 @@ from astropy.table import Row, Table
 
 from crossreg.fiducial.blocks import block_grid
 from crossreg.fiducial.experiment.parameters import LOCAL_PARAMETERS, add_options
+from crossreg.fiducial.field.field_file import CycleField, save_field
+from crossreg.fiducial.field.sampled_field import constant_field, sampled
 from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
-from crossreg.fiducial.reference import load_reference
+from crossreg.fiducial.reference import Reference, load_reference
 from crossreg.io.tables import (
     LOCAL_COLUMNS,
     new_table,
@@ -44,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
         "--global-shift", type=Path, required=True, help="table of the cycle's global shift (.ecsv)"
     )
     parser.add_argument("--output", type=Path, required=True, help="table to write (.ecsv)")
+    parser.add_argument("--field", type=Path, help="field of the cycle to write (.npz)")
     parser.add_argument("--preview", type=Path, help="small images for pictures to write (.npz)")
     parser.add_argument(
         "--reference-preview", type=Path, help="those of the reference; needed for --preview"
@@ -64,8 +68,9 @@ def main(options: argparse.Namespace) -> None:
     row = read_global_row(options.global_shift)
     stack = read_kept_planes(options.cycle, options.zBinning, options.threads)
     shift_yx = (float(row["shift_x"]), float(row["shift_y"]))
+    reference = load_reference(options.reference_blocks)
     shifts = local_shifts(
-        load_reference(options.reference_blocks),
+        reference,
         stack,
         shift_yx,
         lower_threshold=vars(options)["3D_lower_threshold"],
@@ -76,6 +81,8 @@ def main(options: argparse.Namespace) -> None:
     )
     tell(shifts, row)
     write_table(options.output, as_table(shifts, row, options.blockSizeXY))
+    if options.field:
+        save_field(options.field, as_field(shifts, row, reference, options))
     if options.preview:
         slab = load_preview(options.reference_preview).slab
         grid = block_grid(stack.shape[1:], options.blockSizeXY)
@@ -93,6 +100,27 @@ def tell(shifts: LocalShifts, row: Row) -> None:
             row["ROI #"],
             row["label"],
         )
+
+
+def as_field(
+    shifts: LocalShifts, row: Row, reference: Reference, options: argparse.Namespace
+) -> CycleField:
+    """Return the field of the cycle, sampled; NaN where the cycle failed."""
+    shape = (len(reference.binned), *reference.image_shape)
+    return CycleField(
+        field=sampled(shifts.field, shape, options.blockSizeXY)
+        if shifts.field
+        else constant_field(3 * (np.nan,), 3 * (np.nan,), shape),
+        status=shifts.status,
+        roi=int(row["ROI #"]),
+        cycle=str(row["label"]),
+        reference_file=str(row["reference file"]),
+        cycle_file=str(row["aligned file"]),
+        shape_zyx=shape,
+        block_size_xy=options.blockSizeXY,
+        z_binning=options.zBinning,
+        global_shift_yx=(float(row["shift_x"]), float(row["shift_y"])),
+    )
 
 
 def as_table(shifts: LocalShifts, row: Row, block_size_xy: int) -> Table:

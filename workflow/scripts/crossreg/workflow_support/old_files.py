@@ -23,6 +23,7 @@ def _patterns(*places: str) -> tuple[re.Pattern[str], ...]:
 OF_CYCLES = _patterns(
     "register_global/{roi}/{cycle}.ecsv",
     "register_local/{roi}/{cycle}.ecsv",
+    "fields/{roi}/{cycle}.npz",
     "previews/{roi}/cycles/{cycle}.npz",
     "pictures/{roi}/{cycle}/{picture}.png",
     "logs/{step}/{roi}/{cycle}.log",

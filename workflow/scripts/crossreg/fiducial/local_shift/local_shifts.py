@@ -15,6 +15,7 @@ from crossreg.fiducial.blocks import Block, block_grid, centre_yx, grid_shape
 from crossreg.fiducial.correlation.binned import binned_stack
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.consensus import agreeing_blocks
+from crossreg.fiducial.field.sampled_field import Field
 from crossreg.fiducial.field.smooth_field import Domain, SmoothField
 from crossreg.fiducial.local_shift.confidence import confidence_threshold, cycle_matches
 from crossreg.fiducial.local_shift.sub_blocks import Measurements, SubBlockMatcher
@@ -44,7 +45,8 @@ class LocalShifts:
     `sigma_zyx` is its uncertainty; `measured_zyx` is what the block itself says. `quality` is
     the NRMSE in the projections xy, zy, zx. `status` is one of STATUSES. `confidence` of a
     measured block is above `confidence_threshold`, which `null_pairs` blocks that cannot match
-    gave.
+    gave. `field` is the total shift, global and local, as a function of the position in the
+    reference; None where the cycle failed.
     """
 
     shift_zyx: np.ndarray
@@ -55,6 +57,23 @@ class LocalShifts:
     quality: np.ndarray
     confidence_threshold: float
     null_pairs: int
+    field: Field | None
+
+
+@dataclass(frozen=True)
+class ShallowField:
+    """The field of stacks of so few planes that z is uncertain (SHALLOW), or not seen at all."""
+
+    field: Field
+    planes: int
+
+    def at(self, positions_zyx: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return (shift, sigma), both (n, 3), at positions (n, 3)."""
+        shift, sigma = self.field.at(positions_zyx)
+        sigma[:, 0] = np.hypot(sigma[:, 0], SHALLOW_SIGMA)
+        if self.planes < LEAST_PLANES:
+            shift[:, 0] = sigma[:, 0] = 0.0
+        return shift, sigma
 
 
 def local_shifts(
@@ -97,9 +116,10 @@ def local_shifts(
         quality = block_qualities(reference.projections, prepared, blocks, applied, pool)
     start = np.array([0.0, *global_shift_yx])
     status = np.where(measured, "measured", "borrowed")
-    return _as_grids(
-        reference, applied - start, own - start, sigma, found, status, quality, threshold
-    )
+    shallowest = min(planes, len(cycle))
+    field = ShallowField(found.field, shallowest) if shallowest < SHALLOW else found.field
+    grids = applied - start, own - start, sigma
+    return _as_grids(reference, *grids, found, status, quality, threshold, field)
 
 
 def _wide_field(
@@ -139,6 +159,7 @@ def _as_grids(
     status: np.ndarray,
     quality: np.ndarray,
     threshold: float,
+    field: Field | None = None,
 ) -> LocalShifts:
     grid = grid_shape(reference.image_shape, reference.block_size_xy)
 
@@ -154,4 +175,5 @@ def _as_grids(
         quality=shaped(quality),
         confidence_threshold=threshold,
         null_pairs=len(found.null),
+        field=field,
     )

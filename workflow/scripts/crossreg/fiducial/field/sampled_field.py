@@ -1,0 +1,141 @@
+"""The field of a cycle sampled on a regular grid, so that it can be kept whatever model made it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from crossreg.fiducial.field.grid_spline import FEWEST_NODES, GridSpline
+
+FIRST_SPACING = (6.0, 0.5)
+"""Spacing of the nodes that is tried first: planes along z, blocks along y and x."""
+SHIFT_TOLERANCE = 0.002
+"""Largest error (px, planes) of an interpolated shift: far below what registration reaches."""
+SIGMA_TOLERANCE = 0.01
+"""The same for sigma, of which two digits are enough."""
+MOST_REFINEMENTS = 4
+"""Times that the spacing along an axis is halved at most."""
+TEST_POINTS = 400
+"""Points between nodes, along each axis, at which the error is looked at."""
+CONVERGED = 1e-4
+"""Change (px, planes) below which the search for a position in the reference ends."""
+MOST_ROUNDS = 50
+"""Rounds of that search at most; with gradients below 0.1 five are enough."""
+
+
+class Field(Protocol):
+    """A shift and its uncertainty as functions of the position in the reference."""
+
+    def at(self, positions_zyx: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return (shift, sigma), both (n, 3), at positions (n, 3); planes, px, px."""
+
+
+@dataclass(frozen=True)
+class SampledField:
+    """Total shift and its standard error at nodes (z, y, x) of the reference frame.
+
+    `nodes_zyx` are three increasing, evenly spaced arrays of at least four numbers: kept planes,
+    px, px; the centre of the first pixel is 0. `shift_zyx` and `sigma_zyx` are float32 arrays
+    (nz, ny, nx, 3) in kept planes and px. Of a cycle that failed they are NaN. Between the nodes
+    the samples are interpolated with cubic splines; beyond the first and last node the value
+    there is taken.
+    """
+
+    nodes_zyx: tuple[np.ndarray, ...]
+    shift_zyx: np.ndarray
+    sigma_zyx: np.ndarray
+
+    def at(self, positions_zyx: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return (shift, sigma), both (n, 3), at positions (n, 3) in the reference."""
+        positions = np.asarray(positions_zyx, float)
+        least = self.sigma_zyx.min(axis=(0, 1, 2))
+        return self.shift_spline.at(positions), np.maximum(self.sigma_spline.at(positions), least)
+
+    def to_reference(self, positions_zyx: np.ndarray) -> np.ndarray:
+        """Return where positions (n, 3) of the cycle lie in the reference, (n, 3).
+
+        The position r of what is seen at c solves r = c + shift(r), as the shift is a function of
+        the position in the reference.
+        """
+        seen = np.asarray(positions_zyx, float)
+        found: np.ndarray = seen + self.shift_spline.at(seen)
+        moving = np.arange(len(seen))
+        for _ in range(MOST_ROUNDS):
+            new = seen[moving] + self.shift_spline.at(found[moving])
+            still = np.abs(new - found[moving]).max(axis=1, initial=0) > CONVERGED
+            found[moving] = new
+            moving = moving[still]
+            if not len(moving):
+                break
+        return found
+
+    @cached_property
+    def shift_spline(self) -> GridSpline:
+        """Return the spline through the shifts."""
+        return GridSpline(self.nodes_zyx, self.shift_zyx)
+
+    @cached_property
+    def sigma_spline(self) -> GridSpline:
+        """Return the spline through the standard errors."""
+        return GridSpline(self.nodes_zyx, self.sigma_zyx)
+
+
+def sampled(field: Field, shape_zyx: tuple[int, int, int], block_size: int) -> SampledField:
+    """Return a field sampled over a stack (kept planes, rows, columns) of the reference.
+
+    The nodes also cover where the field brings what lies at the edges of the cycle. They lie as
+    close as `SHIFT_TOLERANCE` and `SIGMA_TOLERANCE` ask for, along each axis.
+    """
+    spacing = np.array([FIRST_SPACING[0], *2 * (FIRST_SPACING[1] * block_size,)])
+    ends = [(-0.5, size - 0.5) for size in shape_zyx]
+    over_stack = _sampled_at(field, list(map(_nodes, ends, spacing)))
+    ends = [
+        (low + min(float(shift.min()), 0), high + max(float(shift.max()), 0))
+        for (low, high), shift in zip(ends, over_stack.shift_zyx.T, strict=True)
+    ]
+    for refinement in range(MOST_REFINEMENTS + 1):
+        found = _sampled_at(field, list(map(_nodes, ends, spacing)))
+        rough = [_is_rough(field, found, axis) for axis in range(3)]
+        if not any(rough) or refinement == MOST_REFINEMENTS:
+            break
+        spacing[rough] /= 2
+    return found
+
+
+def constant_field(
+    shift_zyx: Sequence[float], sigma_zyx: Sequence[float], shape_zyx: tuple[int, int, int]
+) -> SampledField:
+    """Return the field that is the same everywhere in a stack, such as a global shift alone."""
+    nodes = tuple(np.linspace(-0.5, size - 0.5, FEWEST_NODES) for size in shape_zyx)
+    shift, sigma = (
+        np.full((*3 * (FEWEST_NODES,), 3), values, np.float32) for values in (shift_zyx, sigma_zyx)
+    )
+    return SampledField(nodes, shift, sigma)
+
+
+def _nodes(ends: tuple[float, float], spacing: float) -> np.ndarray:
+    """Return nodes from end to end of an axis, at most `spacing` apart."""
+    return np.linspace(*ends, max(FEWEST_NODES, int(np.ceil(np.ptp(ends) / spacing)) + 1))
+
+
+def _sampled_at(field: Field, nodes: list[np.ndarray]) -> SampledField:
+    places = np.stack(np.meshgrid(*nodes, indexing="ij"), axis=-1)
+    shift, sigma = (
+        np.asarray(values, np.float32).reshape(places.shape)
+        for values in field.at(places.reshape(-1, 3))
+    )
+    return SampledField(tuple(nodes), shift, sigma)
+
+
+def _is_rough(field: Field, found: SampledField, axis: int) -> bool:
+    """Return whether the samples are too far apart along an axis, seen halfway between nodes."""
+    random = np.random.default_rng(axis)
+    places = np.column_stack([random.choice(nodes, TEST_POINTS) for nodes in found.nodes_zyx])
+    nodes = found.nodes_zyx[axis]
+    places[:, axis] = random.choice((nodes[1:] + nodes[:-1]) / 2, TEST_POINTS)
+    shift_error, sigma_error = (
+        np.abs(one - two).max() for one, two in zip(field.at(places), found.at(places), strict=True)
+    )
+    return bool(shift_error > SHIFT_TOLERANCE or sigma_error > SIGMA_TOLERANCE)
