@@ -25,16 +25,17 @@ from tables import text_table
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPTS = REPOSITORY / "workflow" / "scripts"
-sys.path.insert(0, str(SCRIPTS))
+sys.path[:0] = [str(SCRIPTS), str(REPOSITORY / "demo")]
 
-from crossreg.crossmodal import affine, demo  # noqa: E402
+from crossreg.crossmodal import affine  # noqa: E402
 from crossreg.crossmodal.freeze.frozen import read_frozen, read_section  # noqa: E402
 from crossreg.crossmodal.render.folder_store import FolderStore  # noqa: E402
 from crossreg.crossmodal.render.stack_store import TILES, TRANSFORMS  # noqa: E402
 from crossreg.crossmodal.render.tile_specs import tile_corners  # noqa: E402
 from crossreg.crossmodal.render.transforms import AFFINE_CLASS  # noqa: E402
-from crossreg.crossmodal.saved_by_trakem2 import saved_by_trakem2  # noqa: E402
 from crossreg.crossmodal.trakem2.patches import Patch  # noqa: E402
+from planted_sections import LENS_ID, resolved  # noqa: E402
+from saved_by_trakem2 import saved_by_trakem2  # noqa: E402
 
 TILE_SIZE, PITCH = 2048, 1900  # px
 OUTPUT = "EM_registered"
@@ -85,7 +86,7 @@ def make_stacks(folder: Path, case: Case) -> Path:
         store.create(stack, {"stackResolutionX": 4.0, "stackResolutionY": 4.0})
         for z in range(case.sections):
             tiles = dict(planted_tile(stack, float(z), i, count) for i in range(count))
-            store.upload_section(stack, float(z), demo.resolved(tiles))
+            store.upload_section(stack, float(z), resolved(tiles))
         store.complete(stack)
     given = {
         "render": {"owner": "lab", "project": "speed"},
@@ -119,7 +120,7 @@ def planted_tile(stack: str, z: float, index: int, count: int) -> tuple[str, dic
         "mipmapLevels": {"0": {"imageUrl": f"file:/nas/{stack}/{tile_id}.tif"}},
         "transforms": {
             "type": "list",
-            "specList": [{"type": "ref", "refId": demo.LENS_ID}, leaf | {"type": "leaf"}],
+            "specList": [{"type": "ref", "refId": LENS_ID}, leaf | {"type": "leaf"}],
         },
     }
 

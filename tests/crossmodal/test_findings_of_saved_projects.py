@@ -11,7 +11,7 @@ from crossreg.crossmodal import affine
 from crossreg.crossmodal.check.check_project import Policy, check_project
 from crossreg.crossmodal.check.findings import folder_findings, stack_changes
 from crossreg.crossmodal.render.transforms import PREFIX
-from crossreg.crossmodal.saved_by_trakem2 import java_double, saved_by_trakem2
+from saved_by_trakem2 import java_double, saved_by_trakem2
 
 PLANTED = pp.planted()
 EM = [patch for patch in PLANTED.frozen.patches if patch.stack == "EM"]

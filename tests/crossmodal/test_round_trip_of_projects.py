@@ -19,10 +19,10 @@ from crossreg.crossmodal.render.tile_specs import (
     tile_corners,
 )
 from crossreg.crossmodal.render.transforms import PREFIX
-from crossreg.crossmodal.saved_by_trakem2 import java_double, saved_by_trakem2
 from crossreg.crossmodal.trakem2.patches import Patch, checked_path, safe_title
 from crossreg.crossmodal.trakem2.saved_project import read_project
 from crossreg.io.errors import UserError
+from saved_by_trakem2 import java_double, saved_by_trakem2
 
 SAVES = {
     "as created": lambda xml: xml,

@@ -13,7 +13,7 @@ from crossreg.crossmodal.check.motion_summary import (
     section_motion,
     tile_motion,
 )
-from crossreg.crossmodal.saved_by_trakem2 import saved_by_trakem2
+from saved_by_trakem2 import saved_by_trakem2
 
 PLANTED = pp.planted()
 PIXEL_SIZE = (4.0, 8.0)

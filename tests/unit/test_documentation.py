@@ -12,6 +12,9 @@ from crossreg.io.schema import described_keys
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted((REPOSITORY / "workflow" / "scripts").glob("*.py"))
+DEMO_COMMANDS = sorted(
+    path for path in (REPOSITORY / "demo").glob("*.py") if "new_parser(" in path.read_text()
+)
 SCHEMAS = sorted((REPOSITORY / "workflow" / "scripts" / "crossreg" / "schemas").glob("*.json"))
 
 
@@ -43,7 +46,7 @@ def test_the_parameters_are_explained_in_the_help_of_the_scripts():
         assert " ".join(described[f"{section}.{key}"]["description"].split()) in words
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("script", SCRIPTS + DEMO_COMMANDS, ids=lambda path: path.name)
 def test_every_script_is_a_command_that_explains_itself(script):
     helped = subprocess.run(
         [sys.executable, script, "--help"], capture_output=True, text=True, check=True

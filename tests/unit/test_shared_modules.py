@@ -166,3 +166,12 @@ def test_the_hash_follows_code_and_not_words(package):
     assert package(script, a=a, b=b, c="y = 2\n") != original
     assert package(script, a=a, b="def f():\n    return 2\n", c=c) != original
     assert package(script + "f()\n", a=a, b=b, c=c) != original
+
+
+def test_the_hash_follows_modules_beside_the_script(package, tmp_path):
+    beside = tmp_path / "planted.py"
+    beside.write_text("from crossreg.a import x\n")
+    original = package("import planted\n", a="x = 1\n")
+    assert package("import planted\n", a="x = 2\n") != original
+    beside.write_text("from crossreg.a import x\ny = 1\n")
+    assert package("import planted\n", a="x = 1\n") != original

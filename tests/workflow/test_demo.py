@@ -15,7 +15,7 @@ BLOCKS = [(i, j) for i in range(3) for j in range(4)]
 def planted_shifts(folder):
     """Return the planted shift (z, x, y) of every block."""
     planted = {}
-    for path in sorted((folder / "demo").glob("planted_*.tsv")):
+    for path in sorted((folder / "demo" / "data").glob("planted_*.tsv")):
         with path.open() as file:
             for row in csv.DictReader(file, delimiter="\t"):
                 key = (int(row["roi"]), row["cycle"], int(row["block_i"]), int(row["block_j"]))

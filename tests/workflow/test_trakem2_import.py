@@ -191,7 +191,7 @@ def test_the_demo_recovers_the_planted_alignment_and_says_how_far_off_it_is(tmp_
     repository = copy_of_the_repository(tmp_path)
     snakefile = repository / "Snakefile"
     assert snakemake("trakem2_projects", folder=repository, snakefile=snakefile).returncode == 0
-    script = repository / "workflow" / "scripts" / "play_person.py"
+    script = repository / "demo" / "play_person.py"
     subprocess.run([sys.executable, script], cwd=repository, check=True)
     done = snakemake("trakem2_import", folder=repository, snakefile=snakefile)
     assert done.returncode == 0, done.stdout

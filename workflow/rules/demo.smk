@@ -1,5 +1,7 @@
 # The demo: synthetic stacks with planted shifts, and how far the registration is from them.
 
+# Relative to the scripts of the workflow.
+DEMO = "../../demo"
 DEMO_ROIS = ("001", "002")
 DEMO_CYCLES = {"RT27": "ch00", "RT1": "ch00", "RT2": "ch00", "DAPI": "ch01"}
 
@@ -7,20 +9,20 @@ DEMO_CYCLES = {"RT27": "ch00", "RT1": "ch00", "RT2": "ch00", "DAPI": "ch01"}
 rule demo_images:
     output:
         images=[
-            located(f"demo/images/scan_001_{cycle}_{{roi}}_ROI_converted_decon_{channel}.tif")
+            located(f"demo/data/images/scan_001_{cycle}_{{roi}}_ROI_converted_decon_{channel}.tif")
             for cycle, channel in DEMO_CYCLES.items()
         ],
-        planted=located("demo/planted_{roi}.tsv"),
+        planted=located("demo/data/planted_{roi}.tsv"),
     log:
         log_file("demo_images", "{roi}.log"),
     conda:
         ENVIRONMENT
     params:
-        code=code("make_demo.py"),
+        code=code(f"{DEMO}/make_demo.py"),
         images=lambda wildcards, output: os.path.dirname(output.images[0]),
         options=options("zBinning"),
     shell:
-        script("make_demo.py")
+        script(f"{DEMO}/make_demo.py")
         + " --roi {wildcards.roi} --images {params.images:q} --planted {output.planted:q}"
         " {params.options:q} --log {log:q}"
 
@@ -28,7 +30,7 @@ rule demo_images:
 rule compare_with_planted:
     input:
         table=results("register_local_block3D.ecsv"),
-        planted=[located(f"demo/planted_{roi}.tsv") for roi in DEMO_ROIS],
+        planted=[located(f"demo/data/planted_{roi}.tsv") for roi in DEMO_ROIS],
     output:
         results("demo_comparison.txt"),
     log:
@@ -36,17 +38,17 @@ rule compare_with_planted:
     conda:
         ENVIRONMENT
     params:
-        code=code("compare_with_planted.py"),
+        code=code(f"{DEMO}/compare_with_planted.py"),
     shell:
-        script("compare_with_planted.py")
+        script(f"{DEMO}/compare_with_planted.py")
         + " --table {input.table:q} --planted {input.planted:q} --output {output:q} --log {log:q}"
 
 
 DEMO_STACKS = {
-    "planted": located("demo/crossmodal/planted.json"),
-    "images": located("demo/crossmodal/images"),
-    "em": located("demo/crossmodal/stacks/EM"),
-    "lm": located("demo/crossmodal/stacks/LM"),
+    "planted": located("demo/data/crossmodal/planted.json"),
+    "images": located("demo/data/crossmodal/images"),
+    "em": located("demo/data/crossmodal/stacks/EM"),
+    "lm": located("demo/data/crossmodal/stacks/LM"),
 }
 
 
@@ -61,10 +63,10 @@ rule crossmodal_demo:
     conda:
         ENVIRONMENT
     params:
-        code=code("make_crossmodal_demo.py"),
+        code=code(f"{DEMO}/make_crossmodal_demo.py"),
         stacks=lambda wildcards, output: os.path.dirname(output.em),
     shell:
-        script("make_crossmodal_demo.py")
+        script(f"{DEMO}/make_crossmodal_demo.py")
         + " --images {output.images:q} --stacks {params.stacks:q} --planted {output.planted:q}"
         " --log {log:q}"
 
@@ -84,10 +86,10 @@ rule compare_stack_with_planted:
     conda:
         ENVIRONMENT
     params:
-        code=code("compare_stack_with_planted.py"),
+        code=code(f"{DEMO}/compare_stack_with_planted.py"),
         parameters=lambda wildcards: CONFIGURATION["trakem2"]["parameters"],
         stacks=lambda wildcards: CONFIGURATION["trakem2"]["stacks"]["folder"],
     shell:
-        script("compare_stack_with_planted.py")
+        script(f"{DEMO}/compare_stack_with_planted.py")
         + " --parameters {params.parameters:q} --stacks {params.stacks:q}"
         " --planted {input.planted:q} --output {output:q} --log {log:q}"

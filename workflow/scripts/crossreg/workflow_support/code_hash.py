@@ -10,9 +10,10 @@ PACKAGE = PACKAGE_FOLDER.name
 
 
 def code_hash(script: Path | str) -> str:
-    """Return a hash of the script and of the modules of this package that it imports.
+    """Return a hash of the script and of the modules that it imports.
 
-    Imports are followed through the modules. Two versions have the same hash exactly if their
+    Modules are those of this package and those beside the script, and imports are followed
+    through them. Two versions have the same hash exactly if their
     syntax trees without docstrings are equal.
     """
     digest = hashlib.sha256()
@@ -23,7 +24,7 @@ def code_hash(script: Path | str) -> str:
 
 
 def _with_imports(script: Path) -> set[Path]:
-    """Return the script and every module of the package that it imports, directly or not."""
+    """Return the script and every module that it imports, directly or not."""
     found: set[Path] = set()
     waiting = [script]
     while waiting:
@@ -36,7 +37,7 @@ def _with_imports(script: Path) -> set[Path]:
 
 @functools.cache
 def _imported(path: Path) -> tuple[Path, ...]:
-    """Return the files of the modules of the package that `path` imports itself."""
+    """Return the files of the modules that `path` imports itself."""
     names: set[str] = set()
     for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Import):
@@ -44,13 +45,14 @@ def _imported(path: Path) -> tuple[Path, ...]:
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    files = (_file_of(name) for name in sorted(names) if name.split(".")[0] == PACKAGE)
+    files = (_file_of(name, path.parent) for name in sorted(names))
     return tuple(file for file in files if file is not None)
 
 
-def _file_of(module: str) -> Path | None:
-    """Return the file of a module of the package; None if the name is not a module's."""
-    base = PACKAGE_FOLDER.joinpath(*module.split(".")[1:])
+def _file_of(module: str, beside: Path) -> Path | None:
+    """Return the file of a module of the package or of the folder `beside`; None if of neither."""
+    first, *rest = module.split(".")
+    base = PACKAGE_FOLDER.joinpath(*rest) if first == PACKAGE else beside / first
     for candidate in (base.with_suffix(".py"), base / "__init__.py"):
         if base != PACKAGE_FOLDER and candidate.is_file():
             return candidate

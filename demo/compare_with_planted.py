@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table
 
+import find_crossreg  # noqa: F401
 from crossreg.io.files import read_text, write_text
 from crossreg.io.tables import LOCAL_COLUMNS, read_table
 from crossreg.workflow_support.command import new_parser, run

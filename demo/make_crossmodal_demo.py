@@ -12,16 +12,17 @@ from urllib.parse import quote
 
 import tifffile
 
-from crossreg.crossmodal import demo
+import find_crossreg  # noqa: F401
+import planted_sections as planted
 from crossreg.crossmodal.render.folder_store import FolderStore
 from crossreg.crossmodal.render.stack_store import section_stem
 from crossreg.io.files import whole, write_json
 from crossreg.workflow_support.command import log, new_parser, run
 
 VERSION = {
-    "stackResolutionX": demo.NM_A_PIXEL,
-    "stackResolutionY": demo.NM_A_PIXEL,
-    "stackResolutionZ": demo.NM_A_SECTION,
+    "stackResolutionX": planted.NM_A_PIXEL,
+    "stackResolutionY": planted.NM_A_PIXEL,
+    "stackResolutionZ": planted.NM_A_SECTION,
 }
 
 
@@ -37,29 +38,29 @@ def parser() -> argparse.ArgumentParser:
 def main(options: argparse.Namespace) -> None:
     """Make images, stacks and the planted truth."""
     store = FolderStore(options.stacks, "demo", "demo")
-    for stack in (demo.LM_STACK, demo.EM_STACK):
+    for stack in (planted.LM_STACK, planted.EM_STACK):
         store.create(stack, VERSION)
-    planted = {section_stem(z): make_section(z, store, options.images) for z in demo.SECTIONS}
-    for stack in (demo.LM_STACK, demo.EM_STACK):
+    sections = {section_stem(z): make_section(z, store, options.images) for z in planted.SECTIONS}
+    for stack in (planted.LM_STACK, planted.EM_STACK):
         store.complete(stack)
-    write_json(options.planted, {"stack": demo.EM_STACK, "sections": planted})
-    log.info("%d sections of '%s' and '%s'", len(planted), demo.LM_STACK, demo.EM_STACK)
+    write_json(options.planted, {"stack": planted.EM_STACK, "sections": sections})
+    log.info("%d sections of '%s' and '%s'", len(sections), planted.LM_STACK, planted.EM_STACK)
 
 
 def make_section(z: float, store: FolderStore, images: Path) -> dict[str, Any]:
     """Write the images and tile specs of a section; return what is planted in it."""
-    specs: dict[str, dict[str, Any]] = {demo.LM_STACK: {}, demo.EM_STACK: {}}
+    specs: dict[str, dict[str, Any]] = {planted.LM_STACK: {}, planted.EM_STACK: {}}
     corners = {}
-    for tile in demo.demo_tiles(z):
+    for tile in planted.demo_tiles(z):
         path = images.absolute() / tile.stack / f"{tile.tile_id}.tif"
         with whole(path) as temporary:
             tifffile.imwrite(temporary, tile.image, photometric="minisblack")
         specs[tile.stack][tile.tile_id] = tile.spec(z, f"file:{quote(str(path))}")
-        if tile.stack == demo.EM_STACK:
+        if tile.stack == planted.EM_STACK:
             corners[tile.tile_id] = tile.planted_corners().tolist()
     for stack, tiles in specs.items():
-        store.upload_section(stack, z, demo.resolved(tiles))
-    return {"z": z, "misalignment": demo.misalignment(z), "corners": corners}
+        store.upload_section(stack, z, planted.resolved(tiles))
+    return {"z": z, "misalignment": planted.misalignment(z), "corners": corners}
 
 
 if __name__ == "__main__":

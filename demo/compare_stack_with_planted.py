@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+import find_crossreg  # noqa: F401
 from crossreg.crossmodal.freeze.parameters import read_parameters
 from crossreg.crossmodal.render.stack_places import store_of
 from crossreg.crossmodal.render.stack_store import TILES, TRANSFORMS, StackStore

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from crossreg.fiducial import demo
+import find_crossreg  # noqa: F401
+import planted_cycles
 from crossreg.fiducial.experiment.parameters import add_options
 from crossreg.io.files import whole, write_text
 from crossreg.workflow_support.command import log, new_parser, run
@@ -29,12 +30,12 @@ def parser() -> argparse.ArgumentParser:
 
 def main(options: argparse.Namespace) -> None:
     """Make the stacks and the table of a ROI."""
-    for cycle in demo.CYCLES:
+    for cycle in planted_cycles.CYCLES:
         with whole(options.images / file_name(options.roi, cycle)) as path:
-            stack = demo.demo_stack(options.roi, cycle)
+            stack = planted_cycles.demo_stack(options.roi, cycle)
             tifffile.imwrite(path, stack, photometric="minisblack", metadata={"axes": "ZYX"})
     write_text(options.planted, planted_table(options.roi, options.zBinning))
-    log.info("ROI %s: %d stacks in %s", options.roi, len(demo.CYCLES), options.images)
+    log.info("ROI %s: %d stacks in %s", options.roi, len(planted_cycles.CYCLES), options.images)
 
 
 def file_name(roi: str, cycle: str) -> str:
@@ -46,9 +47,9 @@ def file_name(roi: str, cycle: str) -> str:
 def planted_table(roi: str, z_binning: int) -> str:
     """Return the table of planted shifts as TSV."""
     lines = ["roi\tcycle\tblock_i\tblock_j\tshift_z\tshift_x\tshift_y\tempty"]
-    empty = demo.empty_block(roi)
-    for cycle in demo.CYCLES[1:]:
-        shifts = demo.planted_blocks(roi, cycle, z_binning)
+    empty = planted_cycles.empty_block(roi)
+    for cycle in planted_cycles.CYCLES[1:]:
+        shifts = planted_cycles.planted_blocks(roi, cycle, z_binning)
         for i, j in np.ndindex(shifts.shape[:2]):
             numbers = "\t".join(f"{value:.4f}" for value in shifts[i, j])
             lines.append(f"{roi}\t{cycle}\t{i}\t{j}\t{numbers}\t{int((i, j) == empty)}")

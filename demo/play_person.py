@@ -10,14 +10,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import find_crossreg  # noqa: F401
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.affine import Affine
 from crossreg.crossmodal.freeze.frozen import UNTOUCHED, project_status, read_frozen, read_section
-from crossreg.crossmodal.saved_by_trakem2 import saved_by_trakem2
 from crossreg.crossmodal.trakem2.patches import Patch
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_json, whole
 from crossreg.workflow_support.command import log, new_parser, run
+from saved_by_trakem2 import saved_by_trakem2
 
 
 def parser() -> argparse.ArgumentParser:
@@ -33,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--planted",
         type=Path,
-        default=Path("demo/crossmodal/planted.json"),
+        default=Path("demo/data/crossmodal/planted.json"),
         metavar="FILE",
         help="where the tiles belong (default: the demo's)",
     )
