@@ -63,3 +63,9 @@ def test_the_demo_configuration_names_every_key_of_the_fiducial_chain():
     for key in schema(REPOSITORY / "workflow/scripts/crossreg/schemas/config.json")["properties"]:
         if key not in reserved | {"apply_global_affine", "trakem2"}:
             assert re.search(rf"^(# )?{key}:", text, re.MULTILINE), key
+
+
+def test_the_readme_sets_up_and_runs_the_tests_as_continuous_integration_does():
+    command = (REPOSITORY / ".ci" / "test_command").read_text().strip()
+    assert f"    {command}\n" in (REPOSITORY / "README.md").read_text()
+    assert "bash -euo pipefail .ci/test_command" in (REPOSITORY / ".ci" / "run").read_text()
