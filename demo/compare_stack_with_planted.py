@@ -37,6 +37,8 @@ def main(options: argparse.Namespace) -> None:
     store = store_of(parameters, options.stacks, str(options.parameters))
     planted = read_json(options.planted)["sections"]
     lines = ["Corners of EM tiles against where they were planted (px):"]
+    if parameters.output_stack is None:
+        raise UserError(f"{options.parameters}: the key 'outputStack' is missing; add it.")
     for stack in (parameters.input_stack, parameters.output_stack):
         errors = np.concatenate(list(distances(store, stack, planted).values()))
         rms = np.sqrt((errors**2).mean())

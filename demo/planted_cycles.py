@@ -37,7 +37,10 @@ class Drift:
         """Return the shift (..., 3) at positions (..., 3) of the reference, in planes and px."""
         relative = positions_zyx[..., 1:] / np.array(SHAPE_ZYX[1:]) - 0.5
         wave = np.sin(np.pi * relative.sum(axis=-1) + self.phase)
-        return self.mean_zyx + relative @ self.slope_zyx + wave[..., None] * self.wave_zyx
+        result: np.ndarray = (
+            self.mean_zyx + relative @ self.slope_zyx + wave[..., None] * self.wave_zyx
+        )
+        return result
 
 
 def planted_drift(roi: str, cycle: str) -> Drift:
@@ -61,7 +64,8 @@ def demo_stack(roi: str, cycle: str) -> np.ndarray:
     rng = _random(roi, cycle, "noise")
     # Shot noise of so many photons is normal for all purposes.
     image += rng.standard_normal(image.shape, np.float32) * np.sqrt(image + READ_NOISE**2)
-    return np.clip(np.rint(image), 0, 65535).astype(np.uint16)
+    result: np.ndarray = np.clip(np.rint(image), 0, 65535).astype(np.uint16)
+    return result
 
 
 def empty_block(roi: str) -> tuple[int, int]:
@@ -74,12 +78,13 @@ def empty_block(roi: str) -> tuple[int, int]:
 def planted_blocks(roi: str, cycle: str, z_binning: int) -> np.ndarray:
     """Return the planted shift (n_i, n_j, 3) averaged over each block; z in kept planes, px."""
     edge = BLOCK_SIZE_XY
-    rows, columns = np.array(SHAPE_ZYX[1:]) // edge
-    yx = np.stack(np.indices(SHAPE_ZYX[1:]), axis=-1).astype(float)
+    rows, columns = (size // edge for size in SHAPE_ZYX[1:])
+    yx = np.moveaxis(np.indices(SHAPE_ZYX[1:]), 0, -1).astype(float)
     positions = np.concatenate([np.zeros((*yx.shape[:2], 1)), yx], axis=-1)
     shift = planted_drift(roi, cycle).shift_zyx(positions)
     shift = shift.reshape(rows, edge, columns, edge, 3).mean(axis=(1, 3))
-    return shift / np.array((z_binning, 1, 1))
+    result: np.ndarray = shift / np.array((z_binning, 1, 1))
+    return result
 
 
 def _random(*seed: str) -> np.random.Generator:
@@ -123,4 +128,5 @@ def _background(roi: str, cycle: str) -> np.ndarray:
     y, x = np.indices(SHAPE_ZYX[1:], dtype=np.float32)
     squared = (y - centre[0]) ** 2 + (x - centre[1]) ** 2
     bump = np.exp(-squared / (2 * (0.4 * SHAPE_ZYX[2]) ** 2))
-    return (OFFSET + UNEVEN_BACKGROUND * bump).astype(np.float32)
+    result: np.ndarray = (OFFSET + UNEVEN_BACKGROUND * bump).astype(np.float32)
+    return result

@@ -147,7 +147,8 @@ def with_image(
 ) -> DemoTile:
     """Return the tile with an image of these grey values, noise added."""
     noisy = grey + rng.normal(0, noise, grey.shape)
-    image = np.clip(noisy, 0, np.iinfo(dtype).max).astype(dtype).reshape(tile.image.shape)
+    clipped = np.clip(noisy, 0, np.iinfo(dtype).max)
+    image: np.ndarray = clipped.astype(dtype).reshape(tile.image.shape)
     return DemoTile(tile.stack, tile.tile_id, image, tile.given, tile.planted)
 
 

@@ -221,4 +221,5 @@ def _rescaled(projection: np.ndarray) -> np.ndarray:
     low, high = np.quantile(projection, CLIPPED)
     if high <= low:
         return np.zeros_like(projection)
-    return np.clip((projection - low) / (high - low), 0, 1)
+    result: np.ndarray = np.clip((projection - low) / (high - low), 0, 1)
+    return result

@@ -26,4 +26,5 @@ def told_if_damaged(path: Path | str) -> Iterator[None]:
 def load_array(path: Path | str) -> np.ndarray:
     """Return the array of a .npy file; raise UserError if it is damaged."""
     with told_if_damaged(path):
-        return np.load(path)
+        result: np.ndarray = np.load(path)
+        return result

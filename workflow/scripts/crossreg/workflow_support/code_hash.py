@@ -72,7 +72,7 @@ def _tree(path: Path) -> ast.Module:
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
-            node.body = [part for part in body if not _is_bare_text(part)]
+            body[:] = [part for part in body if not _is_bare_text(part)]
     return tree
 
 

@@ -43,7 +43,8 @@ def stack_intensity(
 
 def needs_percentiles(own: tuple[float | None, float | None], pixel_type: int) -> bool:
     """Return whether a tile's own intensities are missing or the full range of its type."""
-    return None in own or tuple(float(limit) for limit in own) == FULL_RANGES.get(pixel_type)
+    low, high = own
+    return low is None or high is None or (float(low), float(high)) == FULL_RANGES.get(pixel_type)
 
 
 def percentile_range(samples: Sequence[np.ndarray]) -> list[float]:

@@ -53,7 +53,8 @@ class Parameters:
 @functools.cache
 def schema() -> dict[str, Any]:
     """Return the JSON schema of the parameter file, with a description of every key."""
-    return read_json(SCHEMA_FILE)
+    result: dict[str, Any] = read_json(SCHEMA_FILE)
+    return result
 
 
 def read_parameters(path: Path | str) -> Parameters:
@@ -112,7 +113,7 @@ def effective_request(request: Request) -> Request:
 
     Two requests ask for the same projects if their effective requests are equal.
     """
-    defaults = {
+    defaults: dict[str, Any] = {
         "buffersize": 0,
         "intensity": {},
         "sectionsWithoutLM": "error",
@@ -123,8 +124,9 @@ def effective_request(request: Request) -> Request:
     one = filled.pop("LMstack", None)
     if one is not None:
         filled["LMstacks"] = [one]
-    if filled.get("sections") is not None:
-        filled["sections"] = sorted(filled["sections"])
+    sections = filled.get("sections")
+    if sections is not None:
+        filled["sections"] = sorted(sections)
     return filled
 
 

@@ -33,7 +33,8 @@ def project_bounds(
     defaults = em_bounds if tile_box is None else dict(zip(BOX_KEYS, tile_box, strict=True))
     bounds = {}
     for key in BOX_KEYS:
-        side = parameters.box[key] if parameters.box[key] is not None else defaults[key]
+        asked = parameters.box[key]
+        side = defaults[key] if asked is None else asked
         outwards = -parameters.buffersize if key.startswith("min") else parameters.buffersize
         rounded = math.floor if key.startswith("min") else math.ceil
         bounds[key] = rounded(side + outwards)

@@ -46,11 +46,11 @@ class ShownImages:
         source = image_source(spec, place.where)
         path = local_path(source.url)
         if not self._parameters.check_tile_images:
-            header = header_of_spec(source)
+            header: ImageHeader | None = header_of_spec(source)
         else:
             header = self._header(path, source, place)
-            if header is None:
-                return None
+        if header is None:
+            return None
         low, high = self._ranges[place.stack] or own_range(source, header.type)
         return Image(
             file_path=rewritten(path or source.url, self._parameters.image_paths),

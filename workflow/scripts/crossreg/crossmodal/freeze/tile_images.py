@@ -51,7 +51,7 @@ def read_header(path: Path | str) -> ImageHeader:
     with _told(path):
         if _is_tiff(path):
             with tifffile.TiffFile(path) as file:
-                return _tiff_header(file.pages[0], path)
+                return _tiff_header(file.pages.first, path)
         with PIL.Image.open(path) as image:
             if image.mode not in PILLOW_MODES:
                 raise _unknown_pixels(path, image.mode)

@@ -60,9 +60,11 @@ def _same(sent: Any, answered: Any) -> bool:
 
 
 def _same_word(one: str | None, other: str | None) -> bool:
+    if one is None or other is None:
+        return one is other
     try:
         return one == other or float(one) == float(other)
-    except (TypeError, ValueError):
+    except ValueError:
         return False
 
 

@@ -83,7 +83,8 @@ class FolderStore:
             return no_tiles()
         tiles = read_json(path)
         check_section(tiles, z, str(path))
-        return tiles
+        result: ResolvedTiles = tiles
+        return result
 
     def section_box(self, stack: str, z: float, box: dict[str, float]) -> ResolvedTiles:
         """See StackStore. Shared transforms come all, needed by the tiles or not."""

@@ -86,8 +86,9 @@ def _levels_fault(levels: Any) -> str | None:
         if level is not None and not isinstance(level, dict):
             return f"a mipmap level is {_shown(level)}, which is no object"
         for key in ("imageUrl", "maskUrl"):
-            if not isinstance((level or {}).get(key, ""), str | None):
-                return f"its {key} is {_shown(level[key])}, which is no text"
+            url = (level or {}).get(key)
+            if not isinstance(url, str | None):
+                return f"its {key} is {_shown(url)}, which is no text"
     return None
 
 

@@ -90,7 +90,7 @@ def _resolved(
         raise UserError(f"{where}: its transforms are nested too deeply; flatten them.")
     kind = entry.get("type") or ("list" if "specList" in entry else "leaf")
     if kind == "ref":
-        name = entry.get("refId")
+        name = str(entry.get("refId"))
         if name in above:
             raise UserError(f"{where}: the transform '{name}' refers to itself; correct the stack.")
         if name not in shared:
@@ -162,7 +162,7 @@ def tile_size(spec: Spec, where: str) -> tuple[int, int]:
 
 def image_source(spec: Spec, where: str) -> ImageSource:
     """Return image, size and intensity of a tile, from the spec or else its first channel."""
-    channel = next(iter(spec.get("channels") or []), {})
+    channel: Spec = next(iter(spec.get("channels") or []), {})
     levels = spec.get("mipmapLevels") or channel.get("mipmapLevels") or {}
     url = (levels.get(min(levels, key=int)) or {}).get("imageUrl") if levels else None
     if not url:
@@ -191,7 +191,7 @@ def local_path(url: str) -> str | None:
     return path if ABSOLUTE.match(path) else None
 
 
-def registered_spec(spec: Spec, keep: int, added: Sequence[Transform], matrix: Affine) -> dict:
+def registered_spec(spec: Spec, keep: int, added: Sequence[Transform], matrix: Affine) -> Spec:
     """Return a new tile spec: `keep` entries as they were, `added` ones, then `matrix`.
 
     The derived bounds are left out, since they would be stale; all else is copied.

@@ -304,7 +304,7 @@ def _read_least_squares(data: str, precision: type) -> Function:
     alpha = _numbers([alpha_word])[0]
     if len(rest) % 5:
         raise ValueError("the data does not hold five numbers a point")
-    table = np.array(_numbers(rest), dtype=precision).reshape(-1, 5)
+    table: np.ndarray = np.array(_numbers(rest), dtype=precision).reshape(-1, 5)
     fit_model, needed = _FITS[model]
     if len(table) < needed:
         raise ValueError(f"{len(table)} control points are too few for the model {model}")
@@ -318,7 +318,9 @@ def _read_least_squares(data: str, precision: type) -> Function:
     return function
 
 
-def _move(points: Points, table: np.ndarray, alpha: float, fit_model: Callable) -> Points:
+def _move(
+    points: Points, table: np.ndarray, alpha: float, fit_model: Callable[..., Points]
+) -> Points:
     """Return points moved by the fit at each of them; a control point goes to its target.
 
     Weights have the precision of `table` (K, 5): p_x p_y q_x q_y w.
@@ -332,7 +334,8 @@ def _move(points: Points, table: np.ndarray, alpha: float, fit_model: Callable) 
     result = fit_model(points, p, q, weights)
     row = exact.any(axis=1)
     result[row] = q[exact[row].argmax(axis=1)]
-    return result
+    value: Points = result
+    return value
 
 
 def _centred(p: Points, q: Points, weights: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -344,7 +347,8 @@ def _centred(p: Points, q: Points, weights: np.ndarray) -> tuple[np.ndarray, ...
 
 def _fit_translation(points: Points, p: Points, q: Points, weights: np.ndarray) -> Points:
     p_centre, q_centre, _, _ = _centred(p, q, weights)
-    return points + q_centre - p_centre
+    result: Points = points + q_centre - p_centre
+    return result
 
 
 def _products(p: np.ndarray, q: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -363,14 +367,16 @@ def _fit_rigid(points: Points, p: Points, q: Points, weights: np.ndarray) -> Poi
     p_centre, q_centre, dp, dq = _centred(p, q, weights)
     inner, outer = _products(dp, dq, weights)
     angle = np.arctan2(outer, inner)
-    return _turned(points - p_centre, np.cos(angle), np.sin(angle)) + q_centre
+    result: Points = _turned(points - p_centre, np.cos(angle), np.sin(angle)) + q_centre
+    return result
 
 
 def _fit_similarity(points: Points, p: Points, q: Points, weights: np.ndarray) -> Points:
     p_centre, q_centre, dp, dq = _centred(p, q, weights)
     inner, outer = _products(dp, dq, weights)
     spread = (weights * (dp**2).sum(axis=2)).sum(axis=1)
-    return _turned(points - p_centre, inner / spread, outer / spread) + q_centre
+    result: Points = _turned(points - p_centre, inner / spread, outer / spread) + q_centre
+    return result
 
 
 def _fit_affine(points: Points, p: Points, q: Points, weights: np.ndarray) -> Points:
@@ -381,7 +387,8 @@ def _fit_affine(points: Points, p: Points, q: Points, weights: np.ndarray) -> Po
     x, y = (points - p_centre).T
     # The offset times the inverse of the symmetric 2 x 2 matrix, written out.
     solved = np.column_stack((d * x - b * y, a * y - b * x)) / (a * d - b * b)[:, None]
-    return np.einsum("ni,nij->nj", solved, mixed) + q_centre
+    result: Points = np.einsum("ni,nij->nj", solved, mixed) + q_centre
+    return result
 
 
 # Each model with the least number of control points that it needs.

@@ -21,7 +21,8 @@ def band_pass(shape: tuple[int, ...], pixel: float = 1.0) -> np.ndarray:
     varies along z varies in the plane too. Difference of Gaussians without phase normalisation:
     as in ASHLAR (Muhlich et al. 2022).
     """
-    return low_pass(shape, pixel) * high_pass(shape[-2:], pixel)
+    result: np.ndarray = low_pass(shape, pixel) * high_pass(shape[-2:], pixel)
+    return result
 
 
 @lru_cache(maxsize=64)
@@ -43,7 +44,7 @@ def _squares(shape: tuple[int, ...], pixel: float) -> list[np.ndarray]:
     axes = [np.fft.fftfreq(size) for size in shape[:-1]] + [np.fft.rfftfreq(shape[-1])]
     scales = [1.0] * (len(shape) - 2) + [pixel, pixel]
     squares = [np.square(axis / scale) for axis, scale in zip(axes, scales, strict=True)]
-    return np.meshgrid(*squares, indexing="ij", sparse=True)
+    return list(np.meshgrid(*squares, indexing="ij", sparse=True))
 
 
 def taper(
@@ -61,10 +62,14 @@ def taper(
     edge = np.minimum(edge, size // 2)
     position = np.arange(1, (int(size.max()) if length is None else length) + 1) - offset
     rise = np.minimum(position, size + 1 - position) / (edge + 1)
-    return np.square(np.sin(np.pi / 2 * np.maximum(np.minimum(rise, 1), 0))).astype(np.float32)
+    result: np.ndarray = np.square(np.sin(np.pi / 2 * np.maximum(np.minimum(rise, 1), 0))).astype(
+        np.float32
+    )
+    return result
 
 
 def window(shape: tuple[int, int]) -> np.ndarray:
     """Return the taper of an image (Y, X), with cosine edges of one part in TAPERED."""
     y, x = (taper(size, size // TAPERED) for size in shape)
-    return y[:, None] * x
+    result: np.ndarray = y[:, None] * x
+    return result

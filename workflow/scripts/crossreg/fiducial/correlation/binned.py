@@ -58,7 +58,8 @@ def _compressed(values: np.ndarray) -> np.ndarray:
     """Return values with those above BRIGHT compressed: continuous, and so is the slope."""
     bright = values > BRIGHT
     values[bright] = BRIGHT * (1 + np.log(values[bright] / BRIGHT))
-    return np.maximum(values, -BRIGHT, out=values)
+    result: np.ndarray = np.maximum(values, -BRIGHT, out=values)
+    return result
 
 
 def _binned(plane: np.ndarray) -> np.ndarray:
@@ -67,7 +68,8 @@ def _binned(plane: np.ndarray) -> np.ndarray:
     if any(size % BIN for size in plane.shape):
         plane = np.pad(plane, [(0, -size % BIN) for size in plane.shape], mode="edge")
     rows = plane[::2] + plane[1::2]
-    return (rows[:, ::2] + rows[:, 1::2]) * np.float32(1 / BIN**2)
+    result: np.ndarray = (rows[:, ::2] + rows[:, 1::2]) * np.float32(1 / BIN**2)
+    return result
 
 
 def finite(values: np.ndarray) -> np.ndarray:

@@ -37,7 +37,8 @@ def agreeing_blocks(
             break
         field = _fields(design, shifts_zyx, weights, inside[None])
         best = _agree(design, shifts_zyx, weights, field)[0]
-    return best
+    result: np.ndarray = best
+    return result
 
 
 def _trials(weights: np.ndarray) -> np.ndarray:
@@ -60,7 +61,8 @@ def affine_fit(
     """
     design = np.column_stack([np.ones(len(positions_yx)), positions_yx])
     weights = np.ones(len(design)) if weights is None else weights
-    return _fields(design, shifts, weights, np.arange(len(design))[None])[0]
+    result: np.ndarray = _fields(design, shifts, weights, np.arange(len(design))[None])[0]
+    return result
 
 
 def _fields(
@@ -79,4 +81,5 @@ def _agree(
     """Return which blocks (t, n) lie near each of the affine fields (t, 3, 3)."""
     believed = np.abs(fields[:, 1:]).max(axis=(1, 2)) <= STEEPEST
     near = np.all(np.abs(shifts - design @ fields) < TOLERANCE, axis=2)
-    return near & (weights > 0) & believed[:, None]
+    result: np.ndarray = near & (weights > 0) & believed[:, None]
+    return result

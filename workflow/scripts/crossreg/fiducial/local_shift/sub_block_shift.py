@@ -77,4 +77,5 @@ def _tops(
 def _neighbour(values: np.ndarray, index: list[np.ndarray], axis: int, step: int) -> np.ndarray:
     """Return the values (m,) one step from indices (m,) along an axis."""
     there = [at + step * (other == axis) for other, at in enumerate(index)]
-    return values[np.arange(len(values)), *there].astype(float)
+    result: np.ndarray = values[np.arange(len(values)), *there].astype(float)
+    return result
