@@ -12,14 +12,21 @@ import pytest
 import tifffile
 
 from crossreg.io.errors import UserError
-from crossreg.io.tiff_stacks import read_kept_planes, read_projection
+from crossreg.io.stacks import read_kept_planes, read_projection
 
 SHAPE = (5, 32, 32)
-PLAIN = {"metadata": None, "photometric": "minisblack"}
+PLAIN = {"metadata": None, "photometric": "minisblack", "ome": False}
 OME = (
     '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
     '<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint16" SizeX="32"'
     ' SizeY="32" SizeZ="{planes}" SizeC="1" SizeT="1"><TiffData/></Pixels></Image></OME>'
+)
+BINARY_ONLY = (
+    '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
+    '<BinaryOnly MetadataFile="image.companion.ome" UUID="urn:uuid:0"/></OME>'
+)
+ELSEWHERE = (
+    '<TiffData FirstZ="0" IFD="0"><UUID FileName="../secret.ome.tif">urn:uuid:1</UUID></TiffData>'
 )
 
 
@@ -68,16 +75,23 @@ def two_series(path):
         file.write(grey()[0, :16], metadata=None)
 
 
-def in_two_files(path):
+def in_a_missing_file(path):
     other = path.with_name("other.ome.tif")
+    write_in_two_files(path, other)
+    other.unlink()
+
+
+def write_in_two_files(*paths):
+    """Write an OME-TIFF whose two planes lie in a file each."""
     parts = "".join(
-        f'<TiffData FirstZ="{z}" IFD="0"><UUID FileName="{name}">urn:uuid:{z}</UUID></TiffData>'
-        for z, name in enumerate((path.name, other.name))
+        f'<TiffData FirstZ="{z}" IFD="0"><UUID FileName="{path.name}">urn:uuid:{z}</UUID>'
+        "</TiffData>"
+        for z, path in enumerate(paths)
     )
     description = OME.format(planes=2).replace("<TiffData/>", parts)
-    for z, file in enumerate((path, other)):
+    for z, path in enumerate(paths):
         text = description.replace("<OME ", f'<OME UUID="urn:uuid:{z}" ')
-        tifffile.imwrite(file, grey()[z], description=text, metadata=None)
+        tifffile.imwrite(path, grey()[z], description=text, metadata=None)
 
 
 def planes_in_a_ring(path):
@@ -119,12 +133,26 @@ BAD_IMAGES = {
         image(np.zeros((3, 32, 32), "uint8"), photometric="rgb", planarconfig="separate"),
         "axes are SYX",
     ),
-    "time and depth": (
+    "times": (
         image(np.zeros((2, 3, 32, 32), "uint8"), ome=True, metadata={"axes": "TZYX"}),
-        "axes are TZYX",
+        "holds 2 times; say in the column 'time'",
+    ),
+    "channels without planes": (
+        image(grey(), ome=True, metadata={"axes": "CYX", "Channel": {"Name": list("ABCDE")}}),
+        "holds 5 channels .0 A, 1 B, 2 C, 3 D, 4 E.; say which one",
+    ),
+    "ImageJ composite": (image(grey(), ome=False, imagej=True, metadata=None), "holds 5 channels"),
+    "OME metadata cut off": (
+        image(grey(), description=OME[:200]),
+        "OME metadata are cut off",
+    ),
+    "OME metadata elsewhere": (image(grey(), description=BINARY_ONLY), "lie in another file"),
+    "other file of another folder": (
+        image(grey(), description=OME.replace("<TiffData/>", ELSEWHERE).format(planes=5)),
+        "name a file of another folder",
     ),
     "images of two sizes": (two_series, "holds 2 images of different sizes"),
-    "planes in two files": (in_two_files, "spread over several files"),
+    "planes in a missing file": (in_a_missing_file, "another file of the image is not beside"),
     "complex numbers": (image(grey("complex64")), "type complex64 are not supported"),
     "truth values": (image(grey() > 100), "type bool are not supported"),
     "NaN": (with_one(np.nan), "values that are not finite"),
@@ -142,7 +170,7 @@ BAD_IMAGES = {
         image(grey(), description='{"shape": [1000000, 32, 32]}'),
         "should have at least 2048000[0-9]{3} bytes",
     ),
-    "no width": (claiming("ImageWidth", 0), "damaged or of an unsupported kind"),
+    "no width": (claiming("ImageWidth", 0), "32 x 0 px; that is no image"),
     "pixels at the header": (claiming("StripOffsets", 0), "parts of the image are missing"),
     "pixels beyond the end": (claiming("StripOffsets", 2**31), "cut off: it should have at least"),
     "empty strips": (
@@ -183,6 +211,13 @@ def test_a_bad_image_is_refused_by_name(tmp_path, sentence_of, kind):
         "reference_projection", "--reference", path, "--output", tmp_path / "out" / "projection.npy"
     )
     assert re.search(rf"stack\.ome\.tif: .*({fault})", told), told
+
+
+def test_planes_in_two_files_are_one_stack(tmp_path):
+    paths = [tmp_path / "stack.ome.tif", tmp_path / "other.ome.tif"]
+    write_in_two_files(*paths)
+    for path in paths:
+        np.testing.assert_array_equal(read_kept_planes(path), grey()[:2])
 
 
 def test_planes_of_another_size_and_blocks_that_do_not_fit(tmp_path, sentence_of):

@@ -23,8 +23,8 @@ from crossreg.crossmodal.trakem2.saved_project import read_project
 from crossreg.fiducial.experiment.parameters import read_parameters
 from crossreg.io.errors import UserError
 from crossreg.io.sheet import read_sheet
+from crossreg.io.stacks import read_kept_planes
 from crossreg.io.tables import GivenShifts
-from crossreg.io.tiff_stacks import read_kept_planes
 from crossreg.workflow_support.configuration_file import check_keys_stand_once
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -20,7 +20,7 @@ def sizes_mb():
     if not workflow.is_main_process:
         return 0, 0
     # Not in jobs, each of which would import the library of images once more.
-    from crossreg.io.tiff_stacks import kept_dtype, read_header
+    from crossreg.io.stacks import kept_dtype, read_header
 
     try:
         largest = max((sample.path for sample in SAMPLES.values()), key=os.path.getsize)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from crossreg.fiducial.experiment.parameters import LOCAL_PARAMETERS, add_options
 from crossreg.fiducial.reference import prepare_reference, save_reference
-from crossreg.io.tiff_stacks import check_block_fits, read_header, read_kept_planes
+from crossreg.io.stacks import check_block_fits, read_header, read_kept_planes
 from crossreg.pictures.previews import save_preview, slab_of, stack_preview
 from crossreg.workflow_support.command import new_parser, run
 

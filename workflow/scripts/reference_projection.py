@@ -12,7 +12,7 @@ import numpy as np
 
 from crossreg.fiducial.experiment.parameters import add_options, projected_planes
 from crossreg.io.files import whole
-from crossreg.io.tiff_stacks import read_projection
+from crossreg.io.stacks import read_projection
 from crossreg.pictures.previews import projection_preview, save_preview
 from crossreg.workflow_support.command import new_parser, run
 

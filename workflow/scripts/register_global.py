@@ -19,13 +19,13 @@ from astropy.table import Table
 from crossreg.fiducial.experiment.parameters import add_options, projected_planes
 from crossreg.fiducial.global_shift.shift_of_projections import GlobalShift, global_shift
 from crossreg.io.arrays import load_array
-from crossreg.io.tables import GLOBAL_COLUMNS, new_table, write_table
-from crossreg.io.tiff_stacks import (
+from crossreg.io.stacks import (
     check_block_fits,
     check_same_size,
     read_header,
     read_projection,
 )
+from crossreg.io.tables import GLOBAL_COLUMNS, new_table, write_table
 from crossreg.pictures.previews import projection_preview, save_preview
 from crossreg.workflow_support.command import log, new_parser, run
 

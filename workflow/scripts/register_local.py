@@ -20,13 +20,13 @@ from crossreg.fiducial.field.field_file import CycleField, save_field
 from crossreg.fiducial.field.sampled_field import constant_field, sampled
 from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
 from crossreg.fiducial.reference import Reference, load_reference
+from crossreg.io.stacks import read_kept_planes
 from crossreg.io.tables import (
     LOCAL_COLUMNS,
     new_table,
     read_global_row,
     write_table,
 )
-from crossreg.io.tiff_stacks import read_kept_planes
 from crossreg.pictures.previews import (
     blocks_to_detail,
     load_preview,

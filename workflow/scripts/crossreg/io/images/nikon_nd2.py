@@ -1,0 +1,89 @@
+"""ND2 files of Nikon microscopes, through the package nd2; positions are series."""
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import nd2
+import numpy as np
+
+from crossreg.io.errors import UserError
+from crossreg.io.images.image_file import Plane, Series, size_or_none
+
+
+class Nd2Images:
+    """An ND2 file."""
+
+    format = "ND2"
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = nd2.ND2File(path)
+        try:
+            self._sizes = dict(self._file.sizes)
+            self._loops = {
+                tuple(index.get(axis, 0) for axis in "PTZ"): frame
+                for frame, index in enumerate(self._file.loop_indices)
+            }
+            self.series = tuple(self._described())
+        except BaseException:
+            self._file.close()
+            raise
+
+    def planes(
+        self, series: int, time: int, channel: int, indices: Sequence[int], threads: int = 1
+    ) -> Iterator[Plane]:
+        """Yield planes (Y, X) in the order of `indices`; a frame holds all channels of a plane."""
+        shape = self.series[series].shape_tczyx
+        for index in indices:
+            frame = self._loops.get((series, time, index))
+            if frame is None:
+                raise UserError(
+                    f"{self._path}: plane {index} is not in the file, whose acquisition was"
+                    " stopped; leave it out, or save the part that is whole."
+                )
+            values = self._file.read_frame(frame).reshape(shape[1], *shape[3:])
+            # The package hands out zeros, which no camera sees, for what lies beyond the end.
+            if not values.any():
+                raise UserError(
+                    f"{self._path}: plane {index} is missing in the file, which is cut off; copy it"
+                    " again."
+                )
+            yield np.ascontiguousarray(values[channel])
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _described(self) -> Iterator[Series]:
+        sizes = self._sizes
+        dtype = np.dtype(self._file.dtype).newbyteorder("=")
+        shape = (
+            sizes.get("T", 1),
+            sizes.get("C", 1),
+            sizes.get("Z", 1),
+            sizes["Y"],
+            sizes["X"],
+        )
+        others = [axis for axis, size in sizes.items() if axis not in "PTCZYX" and size > 1]
+        fault = "these are colour images; save grey values" if "S" in others else ""
+        if others and not fault:
+            fault = f"its axis '{others[0]}' is not read here; save one stack a file"
+        voxel = self._file.voxel_size()
+        pixel_size = (
+            size_or_none(voxel.z) if shape[2] > 1 else None,
+            size_or_none(voxel.y),
+            size_or_none(voxel.x),
+        )
+        metadata = self._file.metadata
+        channels = getattr(metadata, "channels", None) or []
+        names = tuple(channel.channel.name for channel in channels)
+        yield from [Series("", shape, dtype, names, pixel_size, fault)] * sizes.get("P", 1)
+        held = self._path.stat().st_size
+        claimed = math.prod(shape) * dtype.itemsize * sizes.get("P", 1)
+        compressed = self._file.attributes.compressionType is not None
+        if claimed > held and not compressed:
+            raise UserError(
+                f"{self._path}: the file claims {claimed} bytes of pixels, but has {held}; it is"
+                " cut off, copy it again."
+            )
