@@ -4,4 +4,4 @@ The library behind the scripts of the workflow: pure functions on arrays, tables
 specifications. It knows nothing of Snakemake and reads no configuration.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
