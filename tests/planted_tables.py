@@ -1,9 +1,11 @@
 """Tables of a made-up experiment with one bad block and one bad cycle."""
 
+from typing import Any
+
 import numpy as np
-from astropy.table import Table
 
 from crossreg.fiducial.summary import CycleSummary, summaries_of_roi
+from crossreg.io.ecsv import Table
 from crossreg.io.tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, new_table
 
 GRID = (4, 4)
@@ -26,8 +28,13 @@ def summaries(rois: int, cycles: int) -> list[CycleSummary]:
     return result
 
 
-def global_row(roi: str, cycle: str):
-    """Return a row of global shifts; the drift grows from cycle to cycle."""
+def global_row(roi: str, cycle: str) -> dict[str, Any]:
+    """Return the row of the table of a cycle's global shift."""
+    return next(iter(global_table(roi, cycle)))
+
+
+def global_table(roi: str, cycle: str) -> Table:
+    """Return the table of a cycle's global shift; the drift grows from cycle to cycle."""
     step = int(cycle.removeprefix("RT"))
     values = {
         "aligned file": f"scan_001_{cycle}_{roi}_ROI_converted_decon_ch00.tif",
@@ -40,7 +47,7 @@ def global_row(roi: str, cycle: str):
         "label": cycle,
         "source": "computed",
     }
-    return new_table(GLOBAL_COLUMNS, values)[0]
+    return new_table(GLOBAL_COLUMNS, values)
 
 
 def local_table(roi: str, cycle: str) -> Table:

@@ -1,7 +1,6 @@
 """Every text file that cannot be used is refused in one sentence: file, key or row, and fault."""
 
 import errno
-import io
 import json
 import os
 import re
@@ -14,6 +13,7 @@ from crossreg.crossmodal.freeze.frozen import FORMAT, fingerprint, read_frozen
 from crossreg.crossmodal.freeze.parameters import read_parameters as read_trakem2_parameters
 from crossreg.crossmodal.trakem2.saved_project import read_project
 from crossreg.fiducial.experiment.parameters import read_parameters
+from crossreg.io.ecsv import as_text
 from crossreg.io.sheet import read_sheet
 from crossreg.io.tables import (
     GLOBAL_COLUMNS,
@@ -46,10 +46,8 @@ def given_rows(*rows, kind="float64"):
 
 def row_of_global_shift(rows=1, **types):
     columns = GLOBAL_COLUMNS | types
-    text = io.StringIO()
     values = {name: ["1.0" if kind is str else 1] * rows for name, kind in columns.items()}
-    new_table(columns, values).write(text, format="ascii.ecsv")
-    return text.getvalue()
+    return as_text(new_table(columns, values))
 
 
 def project(patch="", layer_set='layer_width="10" layer_height="10"', layer='oid="5"'):

@@ -19,7 +19,7 @@ from crossreg.io.tables import (
 from crossreg.pictures.previews import load_preview, save_preview, slab_of, stack_preview
 from crossreg.report.page import run_times
 from make_report import benchmarks
-from planted_tables import global_row, local_table
+from planted_tables import global_table, local_table
 
 STACK = np.random.default_rng(1).integers(0, 999, (4, 64, 64)).astype(np.uint16)
 
@@ -86,7 +86,7 @@ def test_arrays_that_would_run_code_when_read_are_refused(tmp_path):
 
 
 TABLES = {
-    "global.ecsv": (GLOBAL_COLUMNS, lambda: global_row("001", "RT1").table[:1], read_global_row),
+    "global.ecsv": (GLOBAL_COLUMNS, lambda: global_table("001", "RT1"), read_global_row),
     "local.ecsv": (LOCAL_COLUMNS, lambda: local_table("001", "RT1"), read_local_table),
 }
 
@@ -110,7 +110,7 @@ def test_damaged_tables_are_not_merged(name, damage, tmp_path):
 
 def test_a_table_that_ends_after_a_row_is_not_merged(tmp_path):
     path = tmp_path / "local.ecsv"
-    write_table(path, local_table("001", "RT1")[:-1])
+    write_table(path, local_table("001", "RT1").taken(slice(-1)))
     assert len(read_table(path)) == 15
     with pytest.raises(
         UserError, match=r"local\.ecsv: the table is cut off or was changed; remove it"
@@ -162,7 +162,7 @@ def test_a_table_with_a_damaged_row_is_not_merged(tmp_path, kind):
 @pytest.mark.parametrize("value", ["nan", "inf", "1e400", '""', "1,0"])
 def test_a_global_shift_that_is_no_number_is_not_merged(tmp_path, value):
     path = tmp_path / "001" / "RT1.ecsv"
-    write_table(path, global_row("001", "RT1").table[:1])
+    write_table(path, global_table("001", "RT1"))
     read_global_row(path)
     path.write_text(path.read_text().replace(" 0.8 ", f" {value} "))
     with pytest.raises(UserError, match=r"001/RT1\.ecsv: the table is cut off or was changed"):

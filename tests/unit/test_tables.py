@@ -1,11 +1,13 @@
 """Tables keep pyHiM's columns, types and bytes; given shifts are matched to the right cycles."""
 
+import io
 import json
 
 import numpy as np
 import pytest
 from astropy.table import Table
 
+from crossreg.io.ecsv import as_text, meta_of, parts, values_of
 from crossreg.io.errors import UserError
 from crossreg.io.tables import (
     GLOBAL_COLUMNS,
@@ -85,10 +87,47 @@ def test_a_merged_table_says_what_is_missing(tmp_path):
 
 
 def test_tables_of_other_columns_are_not_merged(tmp_path):
-    write_table(tmp_path / "old.ecsv", Table({"shift_x": [1.0]}))
+    write_table(tmp_path / "old.ecsv", new_table({"shift_x": float}, {"shift_x": 1.0}))
     with pytest.raises(UserError, match=r"old\.ecsv: .* remove it"):
         write_merged(tmp_path / "merged.ecsv", [tmp_path / "old.ecsv"], GLOBAL_COLUMNS)
     assert not (tmp_path / "merged.ecsv").exists()
+
+
+AWKWARD = ["a b", 'x"y', "", "#c", "é", "a'b", "None", "nan", "-", "\\", "1", "a, b", " c "]
+NUMBERS = [1e-9, 1e16, np.nan, 0.1, -0.0, 1e5, np.inf, 3, 123456.78, -7.25, 1 / 3, 2**24 + 1, 0]
+
+
+def test_tables_are_the_bytes_that_astropy_writes_and_are_read_back():
+    columns = {"a name": str, "shift_x": np.float32, "ROI #": np.int64, "y": np.float64}
+    values = [AWKWARD, NUMBERS, list(range(-6, 7)), NUMBERS]
+    ours = new_table(columns, dict(zip(columns, values, strict=True)), threshold=3.5, pairs=4)
+    theirs = Table(
+        {name: np.array(of, kind) for (name, kind), of in zip(columns.items(), values, strict=True)}
+    )
+    theirs.meta.update(threshold=3.5, pairs=4)
+    written = io.StringIO()
+    theirs.write(written, format="ascii.ecsv")
+    assert as_text(ours) == written.getvalue()
+    rows = parts(as_text(ours))[1]
+    for name, back in values_of(rows, columns).items():
+        expected = [text.strip() for text in AWKWARD] if name == "a name" else ours[name]
+        np.testing.assert_array_equal(back, expected)
+
+
+def test_what_a_table_says_of_itself_is_read_by_astropy_and_by_us(tmp_path):
+    meta = {
+        "reason": "few: \"a\" # {b}, 'c' - \u2028\n",
+        "verdict": "no",
+        "held_out": [0.1, float("nan")],
+        "missing": [{"ROI": "001", "label": "RT2"}],
+        "count": 3,
+        "nothing": None,
+    }
+    path = tmp_path / "one.ecsv"
+    write_table(path, new_table({"x": float}, {"x": 1.0}, **meta))
+    expected = meta | {"held_out": [0.1, None]}
+    assert meta_of(path.read_text()) == expected
+    assert dict(read_table(path).meta) == expected
 
 
 def test_merging_nothing_gives_all_columns_and_no_row(tmp_path):

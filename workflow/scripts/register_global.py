@@ -14,11 +14,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from astropy.table import Table
 
 from crossreg.fiducial.experiment.parameters import add_options, projected_planes
 from crossreg.fiducial.global_shift.shift_of_projections import GlobalShift, global_shift
 from crossreg.io.arrays import load_array
+from crossreg.io.ecsv import Table
 from crossreg.io.stacks import (
     check_block_fits,
     check_same_size,

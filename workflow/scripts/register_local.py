@@ -9,10 +9,11 @@ images of the stack, from which the cycle's pictures are drawn.
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from astropy.table import Row, Table
 
 from crossreg.fiducial.blocks import block_grid
 from crossreg.fiducial.experiment.parameters import LOCAL_PARAMETERS, add_options
@@ -20,6 +21,7 @@ from crossreg.fiducial.field.field_file import CycleField, save_field
 from crossreg.fiducial.field.sampled_field import constant_field, sampled
 from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
 from crossreg.fiducial.reference import Reference, load_reference
+from crossreg.io.ecsv import Table
 from crossreg.io.stacks import read_kept_planes
 from crossreg.io.tables import (
     LOCAL_COLUMNS,
@@ -90,7 +92,7 @@ def main(options: argparse.Namespace) -> None:
         save_preview(options.preview, stack_preview(stack, slab, shift_yx, blocks))
 
 
-def tell(shifts: LocalShifts, row: Row) -> None:
+def tell(shifts: LocalShifts, row: Mapping[str, Any]) -> None:
     """Log how many blocks were measured; warn of a cycle that cannot match."""
     names, counts = np.unique(shifts.status, return_counts=True)
     log.info("blocks: %s", ", ".join(f"{n} {name}" for name, n in zip(names, counts, strict=True)))
@@ -103,7 +105,7 @@ def tell(shifts: LocalShifts, row: Row) -> None:
 
 
 def as_field(
-    shifts: LocalShifts, row: Row, reference: Reference, options: argparse.Namespace
+    shifts: LocalShifts, row: Mapping[str, Any], reference: Reference, options: argparse.Namespace
 ) -> CycleField:
     """Return the field of the cycle, sampled; NaN where the cycle failed."""
     shape = (len(reference.binned), *reference.image_shape)
@@ -123,12 +125,12 @@ def as_field(
     )
 
 
-def as_table(shifts: LocalShifts, row: Row, block_size_xy: int) -> Table:
+def as_table(shifts: LocalShifts, row: Mapping[str, Any], block_size_xy: int) -> Table:
     """Return the table with one row a block, by rows and columns of blocks."""
     n_i, n_j = shifts.status.shape
     count = n_i * n_j
     block_i, block_j = (index.ravel() for index in np.indices((n_i, n_j)))
-    values = {name: np.full(count, row[name]) for name in LOCAL_COLUMNS if name in row.colnames}
+    values = {name: np.full(count, row[name]) for name in LOCAL_COLUMNS if name in row}
     values |= {"blockXY": np.full(count, block_size_xy), "block_i": block_i, "block_j": block_j}
     values |= {
         "global_x": np.full(count, row["shift_x"]),

@@ -3,14 +3,14 @@
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.table import Row, Table
 
+from crossreg.io.ecsv import Table
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_text, write_text
 
@@ -121,7 +121,7 @@ def in_order_of_imaging(
 
 
 def summaries_of_roi(
-    roi: str, cycles: Sequence[tuple[str, Row, Table | None]]
+    roi: str, cycles: Sequence[tuple[str, Mapping[str, Any], Table | None]]
 ) -> list[CycleSummary]:
     """Return the summaries of a ROI's cycles (name, row of global shift, table of local shifts).
 
@@ -206,7 +206,7 @@ def read_summaries(path: Path | str) -> list[CycleSummary]:
         raise UserError(f"{path}: the summary is damaged; remove it and run again.") from None
 
 
-def _from_global_shift(row: Row) -> dict[str, Any]:
+def _from_global_shift(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of a cycle without a local step."""
     x, y = float(row["shift_x"]), float(row["shift_y"])
     drift = {f"{kind}_x": x for kind in ("drift", "low", "high")}
@@ -241,7 +241,7 @@ def _largest_sigma(table: Table) -> np.ndarray:
     return np.max([np.asarray(table[f"sigma_{axis}"], dtype=float) for axis in "zxy"], axis=0)
 
 
-def _from_blocks(row: Row, table: Table, usual: _Usual) -> dict[str, Any]:
+def _from_blocks(row: Mapping[str, Any], table: Table, usual: _Usual) -> dict[str, Any]:
     """Return the values of a cycle from its blocks."""
     start = {"z": 0.0, "x": float(row["shift_x"]), "y": float(row["shift_y"])}
     status = np.asarray(table["status"])

@@ -3,11 +3,12 @@
 import copy
 import difflib
 from collections.abc import Iterator
-from typing import Any
-
-import jsonschema
+from typing import TYPE_CHECKING, Any
 
 from crossreg.io.errors import UserError
+
+if TYPE_CHECKING:
+    import jsonschema
 
 KINDS = {
     "array": "a list",
@@ -27,6 +28,8 @@ def checked(value: Any, schema: dict[str, Any], source: str) -> Any:
     the value and what is allowed. Unknown keys are faults where the schema says
     `additionalProperties: false`.
     """
+    import jsonschema  # only who checks needs it: jobs of a cycle do not
+
     validator = jsonschema.Draft202012Validator(schema)
     faults = sorted(validator.iter_errors(value), key=lambda fault: [str(p) for p in fault.path])
     if faults:
@@ -73,7 +76,7 @@ def _shown(value: Any) -> str:
     return repr(value) if isinstance(value, str) else str(value).replace("True", "true")
 
 
-def _sentence(fault: jsonschema.ValidationError) -> str:
+def _sentence(fault: "jsonschema.ValidationError") -> str:
     """Return one plain sentence for a fault."""
     key = ".".join(str(part) for part in fault.absolute_path)
     if fault.validator == "additionalProperties":
@@ -87,7 +90,7 @@ def _sentence(fault: jsonschema.ValidationError) -> str:
     return f"the key '{key}' has the value {shown}; {told}." if key else f"{told}."
 
 
-def _unknown_key(fault: jsonschema.ValidationError, section: str) -> str:
+def _unknown_key(fault: "jsonschema.ValidationError", section: str) -> str:
     known = list(fault.schema.get("properties", {}))
     unknown = next(name for name in fault.instance if name not in known)
     guess = nearest(str(unknown), known)

@@ -1,22 +1,24 @@
 """The tables of the fiducial chain (ECSV and JSON), in pyHiM's columns and types."""
 
 import csv
-import io
 import itertools
 import math
 import os
 import re
 import warnings
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.table import Row, Table
 
+from crossreg.io import ecsv
+from crossreg.io.ecsv import Table
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_json, read_text, whole, write_json, write_text
+
+if TYPE_CHECKING:
+    import astropy.table
 
 GLOBAL_COLUMNS = {
     "aligned file": str,
@@ -61,14 +63,12 @@ SOURCES = ("given", "computed", "z-projection")
 GIVEN_COLUMNS = ("aligned file", "shift_x", "shift_y")
 
 
-def new_table(columns: dict[str, type], values: dict[str, Any], **meta: Any) -> Table:
+def new_table(columns: dict[str, type], values: Mapping[str, Any], **meta: Any) -> Table:
     """Return a table with these columns, in this order and of these types."""
     data = {
         name: np.atleast_1d(np.asarray(values[name], dtype=kind)) for name, kind in columns.items()
     }
-    table = Table(data)
-    table.meta.update(meta)
-    return table
+    return Table(data, meta)
 
 
 def write_merged(
@@ -81,7 +81,7 @@ def write_merged(
     """
     count = 0
     with whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        file.write(_header(columns, **meta))
+        file.write(ecsv.header(columns, meta))
         for source in sources:
             rows = read_rows(source, columns)
             file.writelines(rows)
@@ -95,72 +95,65 @@ def read_rows(path: Path | str, columns: dict[str, type]) -> list[str]:
     Raises UserError if the table is missing, has not just these columns, lacks rows or numbers, or
     is of another cycle than its path says.
     """
-    described, rows = _parts(read_text(path))
-    expected = _description(tuple(columns.items()))
+    return _read(path, columns)[0]
+
+
+def read_cycle_table(path: Path | str, columns: dict[str, type]) -> Table:
+    """Return a cycle's table; raise UserError as `read_rows`."""
+    return _read(path, columns)[1]
+
+
+def _read(path: Path | str, columns: dict[str, type]) -> tuple[list[str], Table]:
+    """Return (rows as text, table) of a cycle's table; raise UserError as `read_rows`."""
+    text = read_text(path)
+    described, rows = ecsv.parts(text)
+    expected = ecsv.parts(ecsv.header(columns, {}))[0]
     if not expected.startswith(described):
         raise UserError(f"{path}: this is not a table of this version; remove it and run again.")
-    if described != expected or not _is_whole(rows, columns, Path(path)):
-        raise UserError(f"{path}: the table is cut off or was changed; remove it and run again.")
-    return rows
+    try:
+        if described != expected or not rows or not rows[-1].endswith("\n") or "\0" in text:
+            raise ValueError("cut off")
+        table = Table(ecsv.values_of(rows, columns), ecsv.meta_of(text))
+        _check_cycle(table, Path(path))
+    except (ValueError, csv.Error):
+        raise UserError(
+            f"{path}: the table is cut off or was changed; remove it and run again."
+        ) from None
+    return rows, table
 
 
-@cache
-def _description(columns: tuple[tuple[str, type], ...]) -> str:
-    """Return what describes the columns in the text of a table."""
-    return _parts(_header(dict(columns)))[0]
-
-
-def _header(columns: dict[str, type], **meta: Any) -> str:
-    """Return the text of a table without rows."""
-    return _as_text(new_table(columns, {name: [] for name in columns}, **meta))
-
-
-def _parts(text: str) -> tuple[str, list[str]]:
-    """Return the lines of an ECSV that describe its columns, as one text, and those of its rows."""
-    lines = text.splitlines(keepends=True)
-    start = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
-    described = [line for line in lines[:start] if line.startswith("# - {name:")]
-    return "".join(described + lines[start : start + 1]), lines[start + 1 :]
-
-
-def _is_whole(rows: list[str], columns: dict[str, type], path: Path) -> bool:
-    """Return whether these are all rows of one cycle, block by block, and all of their numbers.
+def _check_cycle(table: Table, path: Path) -> None:
+    """Raise ValueError unless these are all rows of one cycle, block by block.
 
     A table at ROI/CYCLE.ecsv must be of that cycle.
     """
-    if not rows or not rows[-1].endswith("\n") or any("\0" in row for row in rows):
-        return False
-    try:
-        values = [
-            {name: kind(cell) for (name, kind), cell in zip(columns.items(), row, strict=True)}
-            for row in csv.reader(rows, delimiter=" ")
-        ]
-        cycles = {(row["ROI #"], row["label"]) for row in values}
-        blocks = [(row.get("block_i", 0), row.get("block_j", 0)) for row in values]
-        first = values[0]
-        is_shift = "block_i" in columns or math.isfinite(first["shift_x"] + first["shift_y"])
-    except (ValueError, csv.Error):
-        return False
-    # The last block gives the size of the grid.
-    grid = itertools.product(*(range(last + 1) for last in blocks[-1]))
+    cycles = {(int(row["ROI #"]), str(row["label"])) for row in table}
     roi = path.parent.name
     of_cycle = {(int(roi), path.stem)} if NUMBER_OF_ROI.fullmatch(roi) else cycles
-    return is_shift and len(cycles) == 1 and cycles == of_cycle and blocks == list(grid)
+    if len(cycles) != 1 or cycles != of_cycle:
+        raise ValueError("rows of another cycle")
+    if "block_i" not in table.columns:
+        if len(table) != 1 or not np.isfinite([table["shift_x"], table["shift_y"]]).all():
+            raise ValueError("no shift")
+        return
+    blocks = list(zip(table["block_i"].tolist(), table["block_j"].tolist(), strict=True))
+    # The last block gives the size of the grid.
+    if blocks != list(itertools.product(*(range(last + 1) for last in blocks[-1]))):
+        raise ValueError("no full grid of blocks")
 
 
 def write_table(path: Path | str, table: Table) -> None:
     """Write a table as ECSV, whole or not at all; equal tables give equal bytes."""
-    write_text(path, _as_text(table))
+    write_text(path, ecsv.as_text(table))
 
 
-def _as_text(table: Table) -> str:
-    text = io.StringIO()
-    table.write(text, format="ascii.ecsv")
-    return text.getvalue()
+def read_table(path: Path | str, columns: Iterable[str] = ()) -> "astropy.table.Table":
+    """Return a table from elsewhere, read from ECSV.
 
+    Raises UserError if it is malformed or lacks columns.
+    """
+    from astropy.table import Table  # takes a third of a second, which most jobs do without
 
-def read_table(path: Path | str, columns: Iterable[str] = ()) -> Table:
-    """Return a table read from ECSV; raise UserError if it is malformed or lacks columns."""
     text = read_text(path)
     try:
         with warnings.catch_warnings():
@@ -182,22 +175,14 @@ def read_table(path: Path | str, columns: Iterable[str] = ()) -> Table:
     return table
 
 
-def read_global_row(path: Path | str) -> Row:
-    """Return the one row of a cycle's table of global shifts.
-
-    Raises UserError if the table is malformed or has not one row.
-    """
-    read_rows(path, GLOBAL_COLUMNS)
-    return read_table(path)[0]
+def read_global_row(path: Path | str) -> dict[str, Any]:
+    """Return the one row of a cycle's table of global shifts; raise UserError as `read_rows`."""
+    return next(iter(read_cycle_table(path, GLOBAL_COLUMNS)))
 
 
 def read_local_table(path: Path | str) -> Table:
-    """Return a cycle's table of local shifts, a row a block.
-
-    Raises UserError if the table is malformed or lacks blocks.
-    """
-    read_rows(path, LOCAL_COLUMNS)
-    return read_table(path)
+    """Return a cycle's table of local shifts, a row a block; raise UserError as `read_rows`."""
+    return read_cycle_table(path, LOCAL_COLUMNS)
 
 
 def global_json(table: Table, roi_names: dict[int, str]) -> dict[str, dict[str, list[float]]]:

@@ -1,11 +1,13 @@
 """What the pictures of one cycle show besides images: its shifts, block by block."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from astropy.table import Row, Table
 
 from crossreg.fiducial.blocks import block_grid, centre_yx
+from crossreg.io.ecsv import Table
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,6 @@ def blocks_of(table: Table) -> Blocks:
     )
 
 
-def shift_of(row: Row) -> tuple[float, float]:
+def shift_of(row: Mapping[str, Any]) -> tuple[float, float]:
     """Return the global shift (rows, columns) of a row of the table of global shifts."""
     return float(row["shift_x"]), float(row["shift_y"])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.fft
 import scipy.ndimage
-from scipy.stats import poisson
+import scipy.special
 
 from crossreg.fiducial.blocks import Block, block_grid, centre_yx
 from crossreg.fiducial.correlation.band_pass import band_pass, window
@@ -132,7 +132,12 @@ def _agreeing(peaks: _Peaks, centres: np.ndarray, area: float) -> np.ndarray | N
             best = votes.max()
             chosen = np.flatnonzero(near[votes.argmax()])
     expected = len(peaks.probe) * (2 * NEAR) ** 2 / area
-    if len(peaks.probe) * len(TURNS) * poisson.sf(best - 2, expected) > CHANCE:
+    if len(peaks.probe) * len(TURNS) * _at_least(best - 1, expected) > CHANCE:
         return None
     order = chosen[np.argsort(-peaks.heights[chosen], kind="stable")]
     return order[np.unique(peaks.probe[order], return_index=True)[1]]
+
+
+def _at_least(count: float, expected: float) -> float:
+    """Return the probability that a Poisson variable of this mean is at least `count`."""
+    return float(scipy.special.pdtrc(count - 1, expected)) if count > 0 else 1.0

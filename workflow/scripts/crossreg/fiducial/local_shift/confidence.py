@@ -1,7 +1,7 @@
 """How sure it is that a block shows the same structure in both stacks."""
 
 import numpy as np
-from scipy import stats
+import scipy.special
 
 from crossreg.fiducial.local_shift.sub_block_map import SubBlockMaps, along_axis
 
@@ -62,7 +62,7 @@ def confidence_threshold(null: np.ndarray) -> float:
     count = len(null)
     if count < FEWEST_PAIRS:
         return THEORETICAL_THRESHOLD
-    reach = stats.t.ppf(1 - FALSE_ACCEPT_RATE, count - 1) * np.sqrt(1 + 1 / count)
+    reach = scipy.special.stdtrit(count - 1, 1 - FALSE_ACCEPT_RATE) * np.sqrt(1 + 1 / count)
     return float(np.mean(null) + reach * np.std(null, ddof=1))
 
 

@@ -1,0 +1,55 @@
+"""A job of a cycle imports what it needs: hundreds of small cycles must not wait for libraries."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from snakemake_runs import REPOSITORY
+
+SCRIPTS = REPOSITORY / "workflow" / "scripts"
+JOBS_OF_A_CYCLE = ("register_global.py", "register_local.py", "reference_blocks.py")
+MOST = 1.6
+"""Times that an import of NumPy and its FFT takes, that the imports of a job may take: 1.25 was
+seen, 2.7 with a library of statistics and one of tables."""
+HEAVY = ("astropy", "scipy.stats", "scipy.optimize", "jsonschema", "pandas", "matplotlib", "PIL")
+
+
+def cpu_seconds(*command: str) -> float:
+    """Return the processor time that a command of Python takes."""
+    before = os.times()
+    subprocess.run([sys.executable, *command], capture_output=True, check=True)
+    after = os.times()
+    return sum(after[2:4]) - sum(before[2:4])
+
+
+def imported(*command: str) -> set[str]:
+    """Return the names of the modules that a command of Python imports."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *command], capture_output=True, text=True, check=True
+    )
+    return set(re.findall(r"import time:\s+\d+ \|\s+\d+ \|\s+(\S+)", done.stderr))
+
+
+@pytest.mark.parametrize("script", JOBS_OF_A_CYCLE)
+def test_a_job_of_a_cycle_starts_nearly_as_fast_as_its_arithmetic(script):
+    job, least = [], []
+    for _ in range(3):
+        least.append(cpu_seconds("-c", "import numpy, scipy.fft"))
+        job.append(cpu_seconds(str(SCRIPTS / script), "--version"))
+    assert min(job) < MOST * min(least)
+
+
+@pytest.mark.parametrize("script", [*JOBS_OF_A_CYCLE, "reference_projection.py"])
+def test_a_job_of_a_cycle_imports_no_heavy_library_that_it_has_no_use_for(script):
+    found = imported(str(SCRIPTS / script), "--version")
+    assert "numpy" in found
+    assert not [name for name in found if name.startswith(HEAVY)]
+
+
+@pytest.mark.parametrize("script", ["summarize.py", "merge_tables.py"])
+def test_tables_are_merged_without_any_library_but_numpy(script):
+    found = imported(str(SCRIPTS / script), "--version")
+    assert not [name for name in found if name.startswith((*HEAVY, "scipy", "tifffile"))]
