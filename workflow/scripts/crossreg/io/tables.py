@@ -65,7 +65,7 @@ GIVEN_COLUMNS = ("aligned file", "shift_x", "shift_y")
 
 def new_table(columns: dict[str, type], values: Mapping[str, Any], **meta: Any) -> Table:
     """Return a table with these columns, in this order and of these types."""
-    data = {
+    data: dict[str, np.ndarray] = {
         name: np.atleast_1d(np.asarray(values[name], dtype=kind)) for name, kind in columns.items()
     }
     return Table(data, meta)
