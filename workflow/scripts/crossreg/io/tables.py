@@ -152,14 +152,24 @@ def read_table(path: Path | str, columns: Iterable[str] = ()) -> "astropy.table.
 
     Raises UserError if it is malformed or lacks columns.
     """
+    table = parse_table(read_text(path).splitlines(), path)
+    missing = [name for name in columns if name not in table.colnames]
+    if missing:
+        raise UserError(
+            f"{path}: the column '{missing[0]}' is missing; there are: {', '.join(table.colnames)}."
+        )
+    return table
+
+
+def parse_table(lines: list[str], path: Path | str) -> "astropy.table.Table":
+    """Return the table in the lines of an ECSV file; raise UserError if it is malformed."""
     from astropy.table import Table  # takes a third of a second, which most jobs do without
 
-    text = read_text(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             # As lines: astropy takes a text of one line for a path or a URL, and opens it.
-            table = Table.read(text.splitlines(), format="ascii.ecsv")
+            return Table.read(lines, format="ascii.ecsv")
     except Exception as error:
         # astropy raises whatever its YAML and number parsers raise.
         first_line = (str(error).splitlines() or [""])[0][:120]
@@ -167,12 +177,6 @@ def read_table(path: Path | str, columns: Iterable[str] = ()) -> "astropy.table.
             f"{path}: this is not an ECSV table ({first_line}); write it again, or, if it is a"
             " result, remove it and run again."
         ) from None
-    missing = [name for name in columns if name not in table.colnames]
-    if missing:
-        raise UserError(
-            f"{path}: the column '{missing[0]}' is missing; there are: {', '.join(table.colnames)}."
-        )
-    return table
 
 
 def read_global_row(path: Path | str) -> dict[str, Any]:

@@ -19,8 +19,9 @@ MOST_REFINEMENTS = 4
 """Times that the spacing along an axis is halved at most."""
 TEST_POINTS = 400
 """Points between nodes, along each axis, at which the error is looked at."""
-CONVERGED = 1e-4
-"""Change (px, planes) below which the search for a position in the reference ends."""
+CONVERGED = 1e-3
+"""Change (px, planes) below which the search for a position in the reference ends: with gradients
+below 0.1 less than a tenth of it is left."""
 MOST_ROUNDS = 50
 """Rounds of that search at most; with gradients below 0.1 five are enough."""
 
@@ -50,8 +51,11 @@ class SampledField:
     def at(self, positions_zyx: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return (shift, sigma), both (n, 3), at positions (n, 3) in the reference."""
         positions = np.asarray(positions_zyx, float)
-        least = self.sigma_zyx.min(axis=(0, 1, 2))
-        return self.shift_spline.at(positions), np.maximum(self.sigma_spline.at(positions), least)
+        return self.shift_spline.at(positions), self.sigma_at(positions)
+
+    def sigma_at(self, positions_zyx: np.ndarray) -> np.ndarray:
+        """Return the standard errors (n, 3) at positions (n, 3) in the reference."""
+        return np.maximum(self.sigma_spline.at(positions_zyx), self.sigma_zyx.min(axis=(0, 1, 2)))
 
     def to_reference(self, positions_zyx: np.ndarray) -> np.ndarray:
         """Return where positions (n, 3) of the cycle lie in the reference, (n, 3).
@@ -60,7 +64,7 @@ class SampledField:
         the position in the reference.
         """
         seen = np.asarray(positions_zyx, float)
-        found: np.ndarray = seen + self.shift_spline.at(seen)
+        found = seen + self.shift_zyx.mean(axis=(0, 1, 2))
         moving = np.arange(len(seen))
         for _ in range(MOST_ROUNDS):
             new = seen[moving] + self.shift_spline.at(found[moving])

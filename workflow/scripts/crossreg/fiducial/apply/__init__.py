@@ -1,0 +1,1 @@
+"""What is done with a cycle's field: spots and stacks brought to the reference, export to pyHiM."""

@@ -1,0 +1,181 @@
+"""Bring a table of spots to the reference, with the field of the cycle of each spot.
+
+In: one table (ECSV, CSV, TSV, Parquet), the list of stacks and the folder of fields. Out: the same
+table with registered positions, the old ones in columns named raw_..., the standard error of the
+registration in nm (sigma_z_nm, sigma_row_nm, sigma_column_nm) and what the position rests on
+(registration: reference, measured, borrowed, failed, missing). No row is lost: spots of cycles
+that failed or are missing stay where they are.
+
+x in a table of spots is the column of the image and y its row, unlike in the tables of shifts,
+where shift_x belongs to the row: a spot at row 100, column 200 of a cycle with the total shift
+(0.5, -3, 4) in (z, row, column) lies at row 97, column 204 of the reference.
+"""
+
+import argparse
+import functools
+import gc
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from crossreg.fiducial.apply.spot_columns import (
+    DECIMALS,
+    REGISTERED_COLUMN,
+    UNITS,
+    Z_UNITS,
+    PixelSize,
+    SpotColumns,
+    spot_columns,
+)
+from crossreg.fiducial.apply.spot_tables import Chunk, open_spots
+from crossreg.fiducial.apply.spots import FRAMES, STATUSES, Cycle, registered_spots
+from crossreg.fiducial.field.field_file import load_field
+from crossreg.io.errors import UserError
+from crossreg.io.files import whole
+from crossreg.io.sheet import ALL_COLUMNS, read_sheet
+from crossreg.workflow_support.command import log, new_parser, run
+
+SIGMAS = ("sigma_z_nm", "sigma_row_nm", "sigma_column_nm")
+COLUMN_KEYS = ("roi", "cycle", "z", "y", "x", "units", "z_units")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command's options."""
+    parser = new_parser(__doc__)
+    parser.add_argument("--table", type=Path, required=True, help="table of spots to register")
+    parser.add_argument("--output", type=Path, required=True, help="registered table to write")
+    parser.add_argument("--samples", type=Path, required=True, help="samples.tsv of the results")
+    parser.add_argument("--reference", required=True, help="name of the reference cycle")
+    parser.add_argument(
+        "--fields", type=Path, required=True, help="folder of the fields (ROI/CYCLE.npz)"
+    )
+    parser.add_argument(
+        "--frame",
+        choices=FRAMES,
+        required=True,
+        help="where the spots were found: in the raw stacks, or (global, as pyHiM does) in stacks"
+        " moved by the global shift before",
+    )
+    parser.add_argument("--pixel-size-z", type=float, required=True, help="um of a raw plane")
+    parser.add_argument("--pixel-size-xy", type=float, required=True, help="um of a pixel")
+    parser.add_argument("--z-binning", type=int, required=True, help="raw planes a kept plane")
+    for key in COLUMN_KEYS[:5]:
+        parser.add_argument(f"--column-{key}", dest=key, help=f"name of the column of {key}")
+    parser.add_argument("--units", choices=UNITS, help="unit of x and y")
+    parser.add_argument("--z-units", dest="z_units", choices=Z_UNITS, help="unit of z")
+    return parser
+
+
+def main(options: argparse.Namespace) -> None:
+    """Read, register and write the table a chunk at a time."""
+    # Rows are many small lists without cycles: looking for those takes half of the time.
+    gc.disable()
+    size = PixelSize(options.pixel_size_z, options.pixel_size_xy, options.z_binning)
+    cycles = CyclesOfSpots(options.samples, options.reference, options.fields)
+    given = {key: getattr(options, key) for key in COLUMN_KEYS if getattr(options, key)}
+    counts: Counter[str] = Counter()
+    with (
+        threadpool_limits(1, user_api="blas"),
+        open_spots(options.table) as table,
+        whole(options.output) as temporary,
+    ):
+        one_roi = len(cycles.rois) == 1
+        columns = spot_columns(table.names, given or None, options.table, one_roi=one_roi)
+        decimals = {name: DECIMALS[columns.in_unit(axis)] for axis, name in columns.positions}
+        with table.writer(temporary, decimals, [*SIGMAS, REGISTERED_COLUMN]) as writer:
+            for chunk in table.chunks():
+                values = registered(chunk, columns, size, cycles, options.frame)
+                counts.update(values[REGISTERED_COLUMN].tolist())
+                writer.write(chunk, values)
+        cycles.check_any_found(options.table)
+    tell(counts, cycles)
+
+
+class CyclesOfSpots:
+    """Looks up the field of what a table calls a ROI and a cycle."""
+
+    def __init__(self, samples: Path, reference: str, fields: Path) -> None:
+        """Read which cycles there are."""
+        self.reference, self.fields = reference, fields
+        self.paths = {
+            (int(sample.roi), sample.cycle): fields / sample.roi / f"{sample.cycle}.npz"
+            for sample in read_sheet(samples, ALL_COLUMNS)
+        }
+        self.rois = sorted({roi for roi, _ in self.paths})
+        self.unknown: set[tuple[str, str]] = set()
+        self.known = 0
+
+    @functools.cache  # noqa: B019 (one object a job)
+    def __call__(self, roi: str, cycle: str) -> Cycle:
+        """Return the field of a cycle; `reference`, or `missing` where it has none."""
+        key = (self._number(roi), cycle)
+        if key not in self.paths:
+            self.unknown.add((roi, cycle))
+            return "missing"
+        self.known += 1
+        if cycle == self.reference:
+            return "reference"
+        return load_field(self.paths[key]) if self.paths[key].is_file() else "missing"
+
+    def _number(self, roi: str) -> int | None:
+        """Return the number of a ROI as a table may spell it: 1, 001, 1.0; the only one if ""."""
+        if not roi:
+            return self.rois[0]
+        try:
+            return int(float(roi))
+        except ValueError:
+            return None
+
+    def check_any_found(self, path: Path) -> None:
+        """Raise UserError if a table has spots, but none of a cycle that there is."""
+        if self.unknown and not self.known:
+            roi, cycle = sorted(self.unknown)[0]
+            there = ", ".join(sorted({cycle for _, cycle in self.paths})[:20])
+            raise UserError(
+                f"{path}: no spot is of a ROI and cycle that there is (the first says ROI"
+                f" '{roi}', cycle '{cycle}'; there are the ROIs {', '.join(map(str, self.rois))}"
+                f" and the cycles {there}); correct localizations_columns."
+            )
+
+
+def registered(
+    chunk: Chunk, columns: SpotColumns, size: PixelSize, cycles: CyclesOfSpots, frame: str
+) -> dict[str, np.ndarray]:
+    """Return the new values of the columns for some rows."""
+    names = [columns.cycle_prefix + name for name in chunk.texts(columns.cycle)]
+    rois = chunk.texts(columns.roi) if columns.roi else [""] * len(names)
+    factors = {axis: columns.factor(axis, size) for axis, _ in columns.positions}
+    old = {axis: chunk.numbers(name) for axis, name in columns.positions}
+    positions = np.zeros((len(names), 3))
+    for axis, values in old.items():
+        positions[:, axis] = values * factors[axis]
+    keys = zip(rois, names, strict=True)
+    flat = columns.position[0] is None
+    spots = registered_spots(positions, keys, cycles, frame, flat=flat)
+    result = {
+        # What stays where it is keeps its value to the last digit.
+        name: np.where(
+            spots.position_zyx[:, axis] == positions[:, axis],
+            old[axis],
+            spots.position_zyx[:, axis] / factors[axis],
+        )
+        for axis, name in columns.positions
+    }
+    sigma_nm = spots.sigma_zyx * size.nm_zyx
+    result |= dict(zip(SIGMAS, sigma_nm.T, strict=True))
+    return result | {REGISTERED_COLUMN: spots.status}
+
+
+def tell(counts: Counter[str], cycles: CyclesOfSpots) -> None:
+    """Log how many spots there are of each status; warn of those that were not registered."""
+    log.info("spots: %s", ", ".join(f"{counts[name]} {name}" for name in STATUSES if counts[name]))
+    if cycles.unknown:
+        names = ", ".join(f"ROI {roi or '?'} {cycle}" for roi, cycle in sorted(cycles.unknown)[:10])
+        log.warning("of no cycle that was registered, so left where they are: spots of %s", names)
+
+
+if __name__ == "__main__":
+    sys.exit(run(parser(), main))
