@@ -1,5 +1,6 @@
 """What the pages name is there: files, rooms, targets, links, and one version."""
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import pytest
 import yaml
 
 import crossreg
+from crossreg.fiducial.summary import CycleSummary
+from crossreg.io.tables import GLOBAL_COLUMNS, LOCAL_COLUMNS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LIBRARY = REPOSITORY / "workflow" / "scripts" / "crossreg"
@@ -79,3 +82,14 @@ def test_the_version_is_the_same_everywhere():
     assert newest
     assert newest.groups() == (crossreg.__version__, str(citation["date-released"]))
     assert citation["version"] == crossreg.__version__
+
+
+def test_the_readme_is_short():
+    assert len((REPOSITORY / "README.md").read_text().split()) <= 1200
+
+
+def test_every_column_of_the_tables_is_explained():
+    text = (REPOSITORY / "docs" / "outputs.md").read_text()
+    summary = [field.name for field in dataclasses.fields(CycleSummary)]
+    for column in [*GLOBAL_COLUMNS, *LOCAL_COLUMNS, *summary]:
+        assert f"`{column}`" in text, column
