@@ -103,7 +103,7 @@ PARAMETERS = {
 }
 SHEETS = {
     "empty": ("", "the column 'roi' is missing"),
-    "commas": ("roi,cycle,path\n1,RT1,a.tif\n", "the column 'roi' is missing"),
+    "spaces": ("roi cycle path\n1 RT1 a.tif\n", "the column 'roi' is missing"),
     "Latin-1": ("roi\tcycle\tpath\n1\tRT1\té.tif\n".encode("latin-1"), "not UTF-8 text"),
     "zeros": ("roi\tcycle\tpath\n\0\n", "not a text file"),
     "column twice": ("roi\tcycle\tpath\troi\n", "a column stands twice"),

@@ -6,10 +6,10 @@ import os
 import pytest
 
 from crossreg.fiducial.experiment.parameters import read_parameters
+from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.errors import UserError
 from crossreg.io.sheet import read_sheet, sheet_text
 from crossreg.workflow_support.discovery import (
-    Sample,
     check_found,
     check_samples,
     find_files,
@@ -40,10 +40,10 @@ def test_fiducials_are_chosen_by_base_name(parameters):
         "b/notes.txt",
     ]
     found = select_fiducials(files, parameters)
-    assert [(s.roi, s.cycle, s.channel) for s in found.samples] == [
-        ("001", "DAPI", "ch01"),
-        ("001", "RT1", "ch00"),
-        ("002", "mask0", "ch00"),
+    assert [(s.roi, s.cycle, s.named_channel, s.run) for s in found.samples] == [
+        ("001", "DAPI", "ch01", "001"),
+        ("001", "RT1", "ch00", "001"),
+        ("002", "mask0", "ch00", "001"),
     ]
     assert len(found.other_channels) == 2
     assert found.unmatched == [files[5]]
@@ -80,9 +80,9 @@ def test_channels_seen_are_named_where_none_is_a_fiducial(parameters):
 @pytest.mark.parametrize(
     ("files", "sentence"),
     [
-        ([], "no TIFF file"),
-        (["a.txt"], "no TIFF file"),
-        (["a.tif"], "matches fileNameRegExp.*a.tif"),
+        ([], "there is no image"),
+        (["a.txt"], "there is no image"),
+        (["images/a.tif"], "does not match fileNameRegExp .for example 'a.tif'"),
     ],
 )
 def test_a_folder_without_matching_images_is_refused(parameters, files, sentence):
@@ -114,7 +114,12 @@ def test_rois_and_cycles_restrict_but_the_reference_stays():
         ([*SAMPLES, Sample("1", "RT1", "e")], "e: ROI 1, cycle RT1 is also in b"),
         ([*SAMPLES, Sample("003", "RT1", "e")], "reference cycle RT27 is missing in ROI 003"),
         ([*SAMPLES, Sample("../1", "RT1", "e")], "e: the ROI is named"),
-        ([*SAMPLES, Sample("A", "RT1", "e")], "e: the ROI is named 'A'"),
+        ([*SAMPLES, Sample("-A", "RT1", "e")], "e: the ROI is named '-A'"),
+        (
+            [*SAMPLES, Sample("1", "RT27", "f"), Sample("1", "RT2", "e")],
+            "ROI 1, cycle RT27 is also in a",
+        ),
+        ([*SAMPLES, Sample("001", "RT2", "b")], "b: the same stack is also ROI 001, cycle RT1"),
         ([*SAMPLES, Sample("001", "../RT1", "e")], "e: the cycle is named"),
         ([*SAMPLES, Sample("001", "x" * 200, "e")], "e: the cycle is named"),
     ],
@@ -134,7 +139,8 @@ def test_a_sheet_comes_back_as_it_was_written(tmp_path):
     ("text", "sentence"),
     [
         ("", "column 'roi' is missing"),
-        ("roi,cycle,path\n1,RT1,a\n", "column 'roi' is missing"),
+        ("roi cycle path\n1 RT1 a\n", "column 'roi' is missing"),
+        ("roi,cycle,path,chanel\n1,RT1,a,0\n", "'chanel' is not known; did you mean 'channel'"),
         ("roi\tcycle\n1\tRT1\n", "column 'path' is missing"),
         ("roi\tcycle\tpath\troi\n", "a column stands twice"),
         ("roi\tcycle\tpath\n", "lists no stack"),

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from crossreg.workflow_support.discovery import Sample
+from crossreg.fiducial.experiment.sample import Sample
 from crossreg.workflow_support.old_files import old_files
 
 REFERENCE = "RT27"

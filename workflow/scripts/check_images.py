@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from crossreg.fiducial.experiment.parameters import add_options
+from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.errors import UserError
 from crossreg.io.sheet import read_sheet
 from crossreg.io.stacks import StackHeader, check_block_fits, check_same_size, read_header
 from crossreg.io.words import counted
 from crossreg.workflow_support.command import log, new_parser, run
-from crossreg.workflow_support.discovery import Sample
 
 PARAMETERS = ("blockSize", "blockSizeXY", "alignByBlock")
 

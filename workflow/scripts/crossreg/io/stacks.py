@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossreg.io.errors import UserError
-from crossreg.io.images.choice import ONLY_ONE, Choice, Stack, chosen
+from crossreg.io.images.choice import ONLY_ONE, Choice
 from crossreg.io.images.image_file import UNKNOWN_SIZE, PixelSize
 from crossreg.io.images.opening import open_image
+from crossreg.io.images.stack import Stack, chosen
 
 # Types that are computed with as they are; other real types are converted to float32.
 KEPT_DTYPES = (np.dtype("uint8"), np.dtype("uint16"), np.dtype("float32"))

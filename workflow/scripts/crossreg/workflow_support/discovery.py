@@ -1,17 +1,27 @@
 """Which stacks make up an experiment: the fiducial stacks of ROIs x cycles."""
 
+import contextlib
 import os
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from crossreg.fiducial.experiment.parameters import REQUIRED_GROUPS, Parameters, fiducial_channel
+from crossreg.fiducial.experiment.file_names import (
+    FileName,
+    FileNames,
+    names_by_expression,
+    suggested_template,
+)
+from crossreg.fiducial.experiment.parameters import Parameters, fiducial_channel
+from crossreg.fiducial.experiment.rois import numbers_of_rois
+from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.errors import UserError
 from crossreg.io.files import TEMPORARY_PREFIX
+from crossreg.io.images.choice import NUMBERED_CHANNEL
+from crossreg.io.images.kinds import IMAGE_SUFFIXES, STORE_MARKS, STORE_SUFFIX
 
-IMAGE_SUFFIXES = (".tif", ".tiff")
 # ROI and cycle become parts of file names, so they may not lead out of the results folder.
 SAFE_NAME = re.compile(r"\w[\w|.+-]*")
 # Bytes; leaves room for prefixes and suffixes below the 255 that file systems allow.
@@ -21,98 +31,166 @@ LONGEST_NAME = 100
 UNUSABLE_PATH = re.compile(r"^-|[{}\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
 
 
-@dataclass(frozen=True, order=True)
-class Sample:
-    """The fiducial stack of one cycle of one ROI, and its global shift where the user gave one.
-
-    The given shift (rows, columns; px) is text, so that it stays as it is through all files.
-    `listed_in` names the line of the sheet that lists it, if one does.
-    """
-
-    roi: str
-    cycle: str
-    path: str
-    channel: str = ""
-    given_x: str = ""
-    given_y: str = ""
-    listed_in: str = field(default="", compare=False)
-
-    @property
-    def place(self) -> str:
-        """Return where the sample comes from, for errors: the line of the sheet and the path."""
-        return f"{self.listed_in}: {self.path}" if self.listed_in else self.path
-
-
 @dataclass
 class Discovered:
-    """Fiducial stacks, and what was passed over: other channels, unmatched names, no images."""
+    """Fiducial stacks, and what was left out: other channels, unmatched names, no images.
+
+    `others` are the stacks of other channels, which have files of their own. `seen` counts (cycle,
+    channel in the name), `seen_cycles` are the (ROI, cycle) with an image of any channel.
+    """
 
     samples: list[Sample] = field(default_factory=list)
-    other_channels: list[str] = field(default_factory=list)
+    others: list[Sample] = field(default_factory=list)
     unmatched: list[str] = field(default_factory=list)
     no_images: list[str] = field(default_factory=list)
     seen: Counter[tuple[str, str]] = field(default_factory=Counter)
+    seen_cycles: set[tuple[str, str]] = field(default_factory=set)
+
+    @property
+    def other_channels(self) -> list[str]:
+        """Return the files of other channels."""
+        return [sample.path for sample in self.others]
 
 
 def find_files(folder: Path | str, without: Iterable[Path | str] = ()) -> list[str]:
-    """Return all files below `folder`, sorted, except hidden ones and those below `without`.
+    """Return all files and image stores below `folder`, sorted, except hidden ones.
 
-    Symbolic links are followed, each folder once. Raises UserError if `folder` is no folder.
+    A store (a folder that is one image) counts as a file: nothing in it is looked at. Symbolic
+    links are followed, each folder once; what is below `without` is left out. Raises UserError if
+    `folder` is no folder.
     """
     if not os.path.isdir(folder):
         raise UserError(f"{folder}: there is no such folder; correct the key 'images'.")
     visited = {os.path.realpath(other) for other in without}
     found: list[str] = []
-    for parent, folders, files in os.walk(folder, followlinks=True):
+    waiting = [os.fspath(folder)]
+    while waiting:
+        parent = waiting.pop()
         real = os.path.realpath(parent)
         if real in visited:
-            folders.clear()
             continue
         visited.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [os.path.join(parent, name) for name in files if not name.startswith(".")]
+        with _listing_told(parent), os.scandir(parent) as entries:
+            listed = [(entry.name, entry.path, entry.is_dir()) for entry in entries]
+        if parent != os.fspath(folder) and any(name in STORE_MARKS for name, _, _ in listed):
+            found.append(parent)
+            continue
+        for name, path, is_folder in listed:
+            if is_folder and name.lower().endswith(STORE_SUFFIX):
+                found.append(path)
+            elif not name.startswith("."):
+                (waiting if is_folder else found).append(path)
     return sorted(found)
 
 
-def select_fiducials(files: Iterable[str], parameters: Parameters) -> Discovered:
-    """Return which of the `files` are fiducial stacks, judged by their base names."""
-    pattern = re.compile(parameters["fileNameRegExp"])
+@contextlib.contextmanager
+def _listing_told(folder: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{folder}: the folder cannot be read ({error.strerror}); correct its permissions."
+        ) from None
+
+
+def is_image(path: str) -> bool:
+    """Return whether a file that `find_files` returned is one, judged by its name."""
+    name = os.path.basename(path)
+    if name.startswith(TEMPORARY_PREFIX):
+        return False
+    suffix = os.path.splitext(name)[1].lower()
+    return suffix in IMAGE_SUFFIXES or suffix == STORE_SUFFIX or os.path.isdir(path)
+
+
+def select_fiducials(
+    files: Iterable[str], parameters: Parameters, names: FileNames | None = None
+) -> Discovered:
+    """Return which of the `files` are fiducial stacks, judged by their names.
+
+    Where names speak of channels, the fiducial's is taken, or the only one there is; else the
+    fiducial's is one of the channels in each file. `names` default to pyHiM's expression.
+    """
+    names = names or names_by_expression(parameters["fileNameRegExp"])
     discovered = Discovered()
     for path in files:
-        name = os.path.basename(path)
-        match = pattern.search(name)
-        if not name.lower().endswith(IMAGE_SUFFIXES) or name.startswith(TEMPORARY_PREFIX):
+        parsed = names.parsed(path)
+        if not is_image(path):
             discovered.no_images.append(path)
-        elif match is None or None in match.group(*REQUIRED_GROUPS):
+        elif parsed is None:
             discovered.unmatched.append(path)
         else:
-            cycle, channel = match["cycle"], match["channel"]
-            discovered.seen[cycle, channel] += 1
-            if channel == fiducial_channel(cycle, parameters):
-                discovered.samples.append(Sample(match["roi"], cycle, path, channel))
-            else:
-                discovered.other_channels.append(path)
+            _sort_in(discovered, path, parsed, fiducial_channel(parsed.cycle, parameters))
+    _take_only_channel(discovered)
     return discovered
 
 
-def check_found(discovered: Discovered, folder: Path | str) -> None:
+def _sort_in(discovered: Discovered, path: str, parsed: FileName, fiducial: str) -> None:
+    """Add a file with a fitting name to the fiducials or to the other channels."""
+    named = parsed.channel or ""
+    sample = Sample(
+        parsed.roi,
+        parsed.cycle,
+        path,
+        channel=fiducial if parsed.channel is None else "",
+        named_channel=named,
+        run=parsed.run or "",
+    )
+    discovered.seen[parsed.cycle, named] += 1
+    discovered.seen_cycles.add((parsed.roi, parsed.cycle))
+    is_fiducial = parsed.channel is None or (fiducial and same_channel(fiducial, named))
+    (discovered.samples if is_fiducial else discovered.others).append(sample)
+
+
+def _take_only_channel(discovered: Discovered) -> None:
+    """Take the files of the only channel there is, where nobody says which one is the fiducial."""
+    channels = {channel for _, channel in discovered.seen}
+    if not discovered.samples and len(channels) == 1:
+        discovered.samples, discovered.others = discovered.others, []
+
+
+def same_channel(wanted: str, named: str) -> bool:
+    """Return whether a channel in a name is the wanted one: 0 stands for ch00 and C0, too."""
+    if wanted == named or not wanted.isdigit():
+        return wanted == named
+    number = NUMBERED_CHANNEL.fullmatch(named)
+    return number is not None and int(number[1]) == int(wanted)
+
+
+def check_found(discovered: Discovered, folder: Path | str, names: FileNames | None = None) -> None:
     """Raise UserError if no fiducial was found, naming what was seen instead."""
     if discovered.samples:
         return
+    key = names.key if names else "fileNameRegExp"
     if discovered.other_channels:
         seen = ", ".join(f"{cycle} {channel}" for cycle, channel in sorted(discovered.seen)[:20])
         raise UserError(
             f"{folder}: none of the {len(discovered.other_channels)} images is a fiducial; cycles"
-            f" and channels seen are {seen}; correct fiducialBarcode_channel, fiducialMask_channel"
-            " or fiducialDAPI_channel."
+            f" and channels seen are {seen}; correct 'channel' in the section 'fiducial', or in"
+            " pyHiM's parameters fiducialBarcode_channel, fiducialMask_channel or"
+            " fiducialDAPI_channel."
         )
     if discovered.unmatched:
-        raise UserError(
-            f"{folder}: none of the {len(discovered.unmatched)} images matches fileNameRegExp"
-            f" (for example '{os.path.basename(discovered.unmatched[0])}'); correct the expression,"
-            " or list the stacks in a samples sheet."
-        )
-    raise UserError(f"{folder}: there is no TIFF file in this folder; correct the key 'images'.")
+        raise UserError(_none_matches(discovered.unmatched, folder, key))
+    raise UserError(
+        f"{folder}: there is no image in this folder (TIFF, OME-Zarr, ND2, CZI, LIF, DAX, .npy);"
+        " correct the key 'images'."
+    )
+
+
+def _none_matches(unmatched: list[str], folder: Path | str, key: str) -> str:
+    """Return the sentence for a folder where no name matches: three names, and a way out."""
+    below = [os.path.relpath(path, folder) for path in unmatched]
+    shown = ", ".join(f"'{path}'" for path in below[:3])
+    template = suggested_template([os.path.basename(path) for path in below])
+    advice = (
+        f'this would fit: file_names: "{template}"'
+        if template
+        else "give a template with the key 'file_names', such as Exp_{roi}_round{cycle}.tif, or"
+        " list the stacks in a sheet (samples)"
+    )
+    count = f"none of the {len(below)} images" if len(below) > 1 else "the only image does not"
+    verb = " matches" if len(below) > 1 else " match"
+    return f"{folder}: {count}{verb} {key} (for example {shown}); {advice}."
 
 
 def restrict(
@@ -137,20 +215,33 @@ def restrict(
                     f"The key '{key}' asks for '{name}', which is not there;"
                     f" there are: {', '.join(sorted(present)[:50])}."
                 )
-    return [
-        sample
-        for sample in samples
-        if (rois is None or any(_same(roi, sample.roi) for roi in rois))
-        and (cycles is None or sample.cycle in (*cycles, reference))
-    ]
+    names = ((sample.roi, sample.cycle) for sample in samples)
+    kept = restrict_names(names, reference, rois, cycles)
+    return [sample for sample in samples if (sample.roi, sample.cycle) in kept]
+
+
+def restrict_names(
+    names: Iterable[tuple[str, str]],
+    reference: str,
+    rois: Collection[str] | None,
+    cycles: Collection[str] | None,
+) -> set[tuple[str, str]]:
+    """Return the wanted among (ROI, cycle), as `restrict` does for samples."""
+    return {
+        (roi, cycle)
+        for roi, cycle in names
+        if (rois is None or any(_same(wanted, roi) for wanted in rois))
+        and (cycles is None or cycle in (*cycles, reference))
+    }
 
 
 def check_samples(samples: Iterable[Sample], reference: str) -> None:
     """Raise UserError if names, paths or links are unusable, or files and references do not fit.
 
-    No two files may be of one cycle, and every ROI needs its reference.
+    No two files may be of one cycle, no stack of two, and every ROI needs its reference.
     """
-    files: dict[tuple[int, str], Sample] = {}
+    files: dict[tuple[str, str], Sample] = {}
+    stacks: dict[tuple[str, str], Sample] = {}
     cycles: dict[str, set[str]] = {}
     for sample in samples:
         check_path(sample.path, sample.place)
@@ -161,13 +252,20 @@ def check_samples(samples: Iterable[Sample], reference: str) -> None:
             )
         _check_name(sample.roi, "ROI", sample.place)
         _check_name(sample.cycle, "cycle", sample.place)
-        other = files.setdefault((roi_number(sample), sample.cycle), sample)
+        other = files.setdefault((sample.roi.lstrip("0"), sample.cycle), sample)
         if other is not sample:
             raise UserError(
                 f"{sample.place}: ROI {sample.roi}, cycle {sample.cycle} is also in {other.place};"
                 " keep one of the two."
             )
+        other = stacks.setdefault((sample.path, sample.image), sample)
+        if other is not sample:
+            raise UserError(
+                f"{sample.place}: the same stack is also ROI {other.roi}, cycle {other.cycle};"
+                " correct one of the two."
+            )
         cycles.setdefault(sample.roi, set()).add(sample.cycle)
+    numbers_of_rois(cycles)
     without = [roi for roi, names in sorted(cycles.items()) if reference not in names]
     if without:
         names = sorted(set().union(*cycles.values()))
@@ -190,17 +288,8 @@ def check_path(path: str, place: str = "") -> None:
         )
 
 
-def roi_number(sample: Sample) -> int:
-    """Return the number of a sample's ROI; raise UserError if its name is not a number."""
-    if not (sample.roi.isascii() and sample.roi.isdigit() and len(sample.roi) < 19):
-        raise UserError(
-            f"{sample.place}: the ROI is named '{sample.roi}', but it must be a whole number."
-        )
-    return int(sample.roi)
-
-
 def _same(wanted: str, roi: str) -> bool:
-    return wanted == roi or (wanted.isdigit() and roi.isdigit() and int(wanted) == int(roi))
+    return wanted == roi or (wanted.isdecimal() and roi.isdecimal() and int(wanted) == int(roi))
 
 
 def _check_name(name: str, kind: str, place: str) -> None:

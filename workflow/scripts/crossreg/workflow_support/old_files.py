@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.files import TEMPORARY_PREFIX
-from crossreg.workflow_support.discovery import SAFE_NAME, Sample
+from crossreg.workflow_support.discovery import SAFE_NAME
 
 PARTS = {
     "roi": "(?P<roi>[0-9]+)",

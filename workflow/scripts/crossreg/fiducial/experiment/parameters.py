@@ -82,6 +82,11 @@ def read_parameters(path: Path | str) -> Parameters:
     return Parameters(parameters, tuple(warnings))
 
 
+def default_parameters() -> dict[str, Any]:
+    """Return the default of every registration parameter, by its key of parameters.json."""
+    return {key: part["default"] for key, part in _by_key(read_json(SCHEMA_FILE)).items()}
+
+
 def add_options(parser: argparse.ArgumentParser, keys: Sequence[str]) -> None:
     """Add an option `--KEY` to `parser` for each key, described as in the schema."""
     group = parser.add_argument_group("parameters, named as in pyHiM's parameters.json")
@@ -110,8 +115,13 @@ def projected_planes(values: dict[str, Any]) -> slice:
 
 
 def fiducial_channel(cycle: str, parameters: Parameters) -> str:
-    """Return the channel of the fiducial in a cycle, from the cycle's name."""
-    return parameters[channel_key(cycle) or "fiducialBarcode_channel"]
+    """Return the channel of the fiducial in a cycle; empty if it is the only one there is.
+
+    The section `fiducial` has one for all cycles; pyHiM's depends on the cycle's name.
+    """
+    if "channel" in parameters.values:
+        return str(parameters["channel"])
+    return str(parameters[channel_key(cycle) or "fiducialBarcode_channel"])
 
 
 def channel_key(cycle: str) -> str | None:

@@ -7,10 +7,9 @@ stated) in frames of rows x columns, without a header.
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-from lxml import etree
 
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_text
@@ -69,6 +68,8 @@ def _described(path: Path) -> tuple[int, int, int | None, Literal["<", ">"]]:
         big = order is not None and order[1] == "big"
         source, count = inf, int(frames[1]) if frames else None
     elif xml.is_file():
+        from lxml import etree  # only few files need it
+
         root = etree.fromstring(xml.read_bytes(), etree.XMLParser(resolve_entities=False))
         x, y = (_number(root, f".//{axis}_pixels") for axis in "xy")
         size = (y, x) if x and y else None
@@ -84,6 +85,6 @@ def _described(path: Path) -> tuple[int, int, int | None, Literal["<", ">"]]:
     return *size, count, ">" if big else "<"
 
 
-def _number(root: "etree._Element", place: str) -> int | None:
+def _number(root: Any, place: str) -> int | None:
     text = root.findtext(place)
     return int(text) if text and text.strip().isdigit() else None

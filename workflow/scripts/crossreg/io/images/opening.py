@@ -8,13 +8,8 @@ from typing import Protocol
 
 from crossreg.io.errors import UserError
 from crossreg.io.images.image_file import ImageFile
+from crossreg.io.images.kinds import is_store
 
-TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8", ".tf2", ".lsm", ".stk")
-OTHER_SUFFIXES = (".npy", ".dax", ".nd2", ".czi", ".lif")
-STORE_SUFFIX = ".zarr"
-# What makes a folder an OME-Zarr store, whatever its name.
-STORE_MARKS = frozenset({"zarr.json", ".zgroup", ".zattrs"})
-IMAGE_SUFFIXES = (*TIFF_SUFFIXES, *OTHER_SUFFIXES)
 INSTALL_FORMATS = "pip install -r envs/requirements-formats.txt"
 
 
@@ -33,16 +28,6 @@ def open_image(path: Path | str) -> Iterator[ImageFile]:
     kind, reader = _reader(path)
     with faults_told(path, kind), _unchanged(path), contextlib.closing(reader(path)) as file:
         yield file
-
-
-def is_store(path: Path | str) -> bool:
-    """Return whether a folder is an image store, by its name or by what lies in it."""
-    if str(path).lower().rstrip("/").endswith(STORE_SUFFIX):
-        return os.path.isdir(path)
-    try:
-        return not STORE_MARKS.isdisjoint(os.listdir(path))
-    except OSError:
-        return False
 
 
 def _reader(path: Path) -> tuple[str, Callable[[Path], _Reader]]:

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import tifffile
-from lxml import etree
 
 from crossreg.io.errors import UserError
 from crossreg.io.images.image_file import (
@@ -327,6 +326,8 @@ def _metadata(file: tifffile.TiffFile, count: int) -> list[Metadata]:
 
 
 def _ome_metadata(text: str) -> list[Metadata]:
+    from lxml import etree  # only few files need it
+
     parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True)
     root = etree.fromstring(text.encode(), parser)
     found: list[Metadata] = []

@@ -1,0 +1,87 @@
+"""The section `fiducial` says the same as pyHiM's parameters.json, in plain words."""
+
+import json
+
+import pytest
+
+from crossreg.fiducial.experiment.fiducial_section import SCHEMA_FILE, parameters_of_section
+from crossreg.fiducial.experiment.parameters import fiducial_channel, read_parameters
+from crossreg.io.errors import UserError
+
+PLAIN = {
+    "reference": "R1",
+    "channel": "Cy3",
+    "pixel_size_um": {"xy": 0.13, "z": 0.4},
+    "block_size": 64,
+    "z_binning": 3,
+    "local": False,
+    "global_by_blocks": False,
+    "global_block_size": 100,
+    "projection": "sum",
+    "projection_planes": [2, 20],
+    "quality_lower_threshold": 0.8,
+    "quality_upper_threshold": 0.99,
+    "quality_background_sigma": 2.0,
+}
+PYHIM = {
+    "acquisition": {"pixelSizeXY": 0.13, "pixelSizeZ": 0.4, "zBinning": 3},
+    "zProject": {"mode": "manual", "zProjectOption": "sum", "zmin": 2, "zmax": 20},
+    "alignImages": {
+        "referenceFiducial": "R1",
+        "alignByBlock": False,
+        "blockSize": 100,
+        "localAlignment": "None",
+        "blockSizeXY": 64,
+        "3D_lower_threshold": 0.8,
+        "3D_higher_threshold": 0.99,
+        "background_sigma": 2.0,
+    },
+}
+
+
+def test_both_ways_of_writing_parameters_mean_the_same(tmp_path):
+    path = tmp_path / "parameters.json"
+    path.write_text(json.dumps({"common": PYHIM}))
+    plain = parameters_of_section(PLAIN, "my.yaml: fiducial")
+    assert plain.values.pop("channel") == "Cy3"
+    assert plain.values == read_parameters(path).values
+
+
+def test_the_test_above_sets_every_key_there_is():
+    assert PLAIN.keys() == json.loads(SCHEMA_FILE.read_text())["properties"].keys()
+
+
+def test_the_reference_is_enough():
+    parameters = parameters_of_section({"reference": "R1"}, "my.yaml: fiducial")
+    assert parameters["blockSizeXY"] == 128
+    assert parameters["zBinning"] == 1
+    assert parameters["pixelSizeXY"] is None
+    assert fiducial_channel("DAPI", parameters) == ""
+
+
+def test_one_channel_is_the_fiducial_of_all_cycles():
+    parameters = parameters_of_section({"reference": "R1", "channel": 0}, "my.yaml: fiducial")
+    assert [fiducial_channel(cycle, parameters) for cycle in ("DAPI", "RT1")] == ["0", "0"]
+
+
+@pytest.mark.parametrize(
+    ("section", "sentence"),
+    [
+        ({}, "my.yaml: fiducial: the key 'reference' is missing"),
+        ({"reference": 10}, "'reference' has the value 10; .*in quotes"),
+        (
+            {"reference": "R1", "blocksize": 64},
+            "unknown key 'blocksize'; did you mean 'block_s",
+        ),
+        ({"reference": "R1", "projection_planes": [5]}, r"must be \[first, stop\]"),
+        ({"reference": "R1", "projection_planes": [9, 5]}, "first plane must be below"),
+        (
+            {"reference": "R1", "quality_lower_threshold": 1},
+            "'quality_lower_threshold' is 1; it must be below",
+        ),
+        ({"reference": "R1", "pixel_size_um": {"xy": 0}}, "'pixel_size_um.xy' has the value 0"),
+    ],
+)
+def test_a_faulty_section_is_refused(section, sentence):
+    with pytest.raises(UserError, match=sentence):
+        parameters_of_section(section, "my.yaml: fiducial")

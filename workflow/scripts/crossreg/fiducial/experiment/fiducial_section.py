@@ -1,0 +1,59 @@
+"""The section `fiducial` of the configuration: registration without pyHiM's parameters.json.
+
+Every parameter has a plain name there; the schema says which parameter of pyHiM it stands for, so
+that all that follows knows one set of names.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from crossreg.fiducial.experiment.parameters import Parameters, default_parameters
+from crossreg.io.errors import UserError
+from crossreg.io.files import read_json
+from crossreg.io.schema import checked
+
+SCHEMA_FILE = Path(__file__).resolve().parents[2] / "schemas" / "fiducial.json"
+PROJECTIONS = {"maximum": "MIP", "sum": "sum"}
+
+
+def parameters_of_section(section: Mapping[str, Any], source: str) -> Parameters:
+    """Return the parameters of a section `fiducial`, with defaults; raise UserError if faulty.
+
+    `source` is what errors call it. Pixel sizes that are not given are None: the files say them.
+    """
+    schema = read_json(SCHEMA_FILE)
+    given = checked(dict(section), schema, source)
+    values = default_parameters()
+    for key, part in schema["properties"].items():
+        if "pyhim" in part:
+            values[part["pyhim"]] = given[key]
+    values |= _of_other_form(given, source)
+    if values["3D_lower_threshold"] >= values["3D_higher_threshold"]:
+        raise UserError(
+            f"{source}: 'quality_lower_threshold' is {values['3D_lower_threshold']}; it must be"
+            f" below 'quality_upper_threshold' ({values['3D_higher_threshold']})."
+        )
+    return Parameters(values, ())
+
+
+def _of_other_form(given: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Return the parameters whose values are written in another form than pyHiM's."""
+    channel = given["channel"]
+    values = {
+        "channel": "" if channel is None else str(channel),
+        "localAlignment": "block3D" if given["local"] else "None",
+        "zProjectOption": PROJECTIONS[given["projection"]],
+        "pixelSizeXY": given["pixel_size_um"]["xy"],
+        "pixelSizeZ": given["pixel_size_um"]["z"],
+    }
+    planes = given["projection_planes"]
+    if planes is None:
+        return values
+    first, stop = planes
+    if first >= stop:
+        raise UserError(
+            f"{source}: 'projection_planes' is [{first}, {stop}]; the first plane must be below"
+            " the one before which the projection stops."
+        )
+    return values | {"mode": "manual", "zmin": first, "zmax": stop}

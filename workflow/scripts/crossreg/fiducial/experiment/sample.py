@@ -1,0 +1,53 @@
+"""One stack to register, as sheets list it and discovery finds it."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, order=True)
+class Sample:
+    """The fiducial stack of one cycle of one ROI, and its global shift where the user gave one.
+
+    All is text, so that it stays as it is through all files.
+
+    Attributes
+    ----------
+    roi, cycle : str
+        Their names.
+    path : str
+        The file or store.
+    channel, series, time : str
+        Which stack of the file is meant, by name or by number from 0; empty: the only one.
+    named_channel, run : str
+        Channel and run number that stand in the file's name; empty if none does.
+    given_x, given_y : str
+        Global shift (rows, columns; px) that the user gave.
+    listed_in : str
+        The line of the sheet that lists it, if one does.
+
+    """
+
+    roi: str
+    cycle: str
+    path: str
+    channel: str = ""
+    series: str = ""
+    time: str = ""
+    named_channel: str = ""
+    run: str = ""
+    given_x: str = ""
+    given_y: str = ""
+    listed_in: str = field(default="", compare=False)
+
+    @property
+    def place(self) -> str:
+        """Return where the sample comes from, for errors: the line of the sheet and the path."""
+        return f"{self.listed_in}: {self.path}" if self.listed_in else self.path
+
+    @property
+    def image(self) -> str:
+        """Return which stack of its file is meant, as one word for a command; empty: the only one.
+
+        `crossreg.io.images.choice` reads it.
+        """
+        parts = {"series": self.series, "channel": self.channel, "time": self.time}
+        return ",".join(f"{name}={value}" for name, value in parts.items() if value)
