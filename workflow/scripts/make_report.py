@@ -176,7 +176,7 @@ def addresses(
                 for path in sorted((folder / cycle.roi / cycle.cycle).glob("*.png"))
             },
         }
-    sections = {
+    sections: dict[str, Any] = {
         folder.name: {path.stem: found(path) for path in pictures_of_sections(folder)}
         for folder in folders
     }

@@ -3,12 +3,9 @@
 import copy
 import difflib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from crossreg.io.errors import UserError
-
-if TYPE_CHECKING:
-    import jsonschema
 
 KINDS = {
     "array": "a list",
@@ -76,8 +73,8 @@ def _shown(value: Any) -> str:
     return repr(value) if isinstance(value, str) else str(value).replace("True", "true")
 
 
-def _sentence(fault: "jsonschema.ValidationError") -> str:
-    """Return one plain sentence for a fault."""
+def _sentence(fault: Any) -> str:
+    """Return one plain sentence for a jsonschema.ValidationError."""
     key = ".".join(str(part) for part in fault.absolute_path)
     if fault.validator == "additionalProperties":
         return _unknown_key(fault, key)
@@ -90,7 +87,7 @@ def _sentence(fault: "jsonschema.ValidationError") -> str:
     return f"the key '{key}' has the value {shown}; {told}." if key else f"{told}."
 
 
-def _unknown_key(fault: "jsonschema.ValidationError", section: str) -> str:
+def _unknown_key(fault: Any, section: str) -> str:
     known = list(fault.schema.get("properties", {}))
     unknown = next(name for name in fault.instance if name not in known)
     guess = nearest(str(unknown), known)

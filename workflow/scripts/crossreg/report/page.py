@@ -61,7 +61,9 @@ def verdict(summaries: Sequence[CycleSummary]) -> dict[str, Any]:
         (suspicious, "deserves a look", "deserve a look"),
     )
     total = len(summaries)
-    parts = [] if failed or missing else [(f"All {total} cycles match the reference", [])]
+    parts: list[tuple[str, Sequence[Any]]] = []
+    if not (failed or missing):
+        parts.append((f"All {total} cycles match the reference", []))
     for cycles, one, many in kinds:
         if cycles:
             count = str(len(cycles)) if parts else f"{len(cycles)} of {total} cycles"
@@ -131,7 +133,9 @@ def versions() -> dict[str, str]:
     return found
 
 
-def run_times(seconds: dict[str, list[float]], memory: dict[str, list[float]]) -> list[dict]:
+def run_times(
+    seconds: dict[str, list[float]], memory: dict[str, list[float]]
+) -> list[dict[str, Any]]:
     """Return a row a rule: jobs, total hours, median and longest seconds, largest memory (MB)."""
     return [
         {

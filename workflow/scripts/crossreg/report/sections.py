@@ -31,9 +31,10 @@ def verdict(results: Sequence[SectionResult]) -> dict[str, Any]:
         (untouched, "is not saved yet", "are not saved yet"),
     )
     if saved < total:
-        parts = [(f"{saved} of {total} sections are saved", [])]
+        beginning = f"{saved} of {total} sections are saved"
     else:
-        parts = [(f"All {total} sections are saved" if total > 1 else "The section is saved", [])]
+        beginning = f"All {total} sections are saved" if total > 1 else "The section is saved"
+    parts: list[tuple[str, Sequence[Any]]] = [(beginning, [])]
     for found, one, many in kinds:
         if found:
             parts.append((f"{len(found)} {one if len(found) == 1 else many}", found))

@@ -35,7 +35,7 @@ def wide_shifts(
     Shifts up to half a block around the global shift, and up to half a stack in z, are found.
     """
     planes = scipy.fft.next_fast_len(max(len(reference), len(cycle)), real=True)
-    offset = tuple(round(shift / BIN) for shift in global_shift_yx)
+    offset = (round(global_shift_yx[0] / BIN), round(global_shift_yx[1] / BIN))
 
     def one(block: Block) -> tuple[np.ndarray, float]:
         return _peak(_part(reference, block, (0, 0)), _part(cycle, block, offset), planes)
@@ -48,7 +48,7 @@ def wide_shifts(
 def _part(stack: np.ndarray, block: Block, offset_yx: tuple[int, int]) -> np.ndarray:
     """Return the tapered part (Z, y, x) of a binned stack that lies in a block once moved."""
     part = moved_part(stack, in_bins(block.rows), in_bins(block.columns), offset_yx)
-    part *= window(part.shape[1:])
+    part *= window((part.shape[1], part.shape[2]))
     return part
 
 
