@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossreg.crossmodal import affine
-from crossreg.crossmodal.check.check_project import FrozenSection
+from crossreg.crossmodal.check.sections import FrozenSection
 from crossreg.crossmodal.render.transforms import PREFIX
 from crossreg.crossmodal.trakem2.patches import Image, Patch, Place, patch_of_tile
 from crossreg.crossmodal.trakem2.project_xml import Layer, Project, project_xml
@@ -109,6 +109,12 @@ def planted(lm: dict | None = None, em: dict | None = None, origin=ORIGIN, share
 def moved(patch: Patch, motion: affine.Affine) -> affine.Affine:
     """Return the matrix of a patch after a motion in the frame of the project."""
     return affine.compose(motion, patch.matrix)
+
+
+def about(motion: affine.Affine, x: float, y: float) -> affine.Affine:
+    """Return a motion that is about (x, y) instead of about the origin."""
+    there = affine.translation(x, y)
+    return affine.compose(there, motion, affine.invert(there))
 
 
 def turn(degrees: float, x: float = 0.0, y: float = 0.0, scale: float = 1.0) -> affine.Affine:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from crossmodal.stacks_on_disk import two_stacks, write_parameters
-from crossreg.crossmodal.check.check_project import FrozenSection, check_project
+from crossreg.crossmodal.check.check_project import check_project
+from crossreg.crossmodal.check.sections import FrozenSection
 from crossreg.crossmodal.freeze.frozen import read_frozen, read_section
 from crossreg.crossmodal.render.tile_specs import tile_corners
 from crossreg.io.files import read_json

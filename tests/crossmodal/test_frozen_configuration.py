@@ -47,6 +47,7 @@ def head(**given):
         stacks={"EM": {"state": "COMPLETE"}},
         left_out=[{"z": 3.0, "reason": "no tile"}],
         info={"created": "2026-01-01", "crossreg": "1", "folder": "stacks"},
+        project_form=2,
     )
 
 
@@ -92,7 +93,7 @@ def test_what_was_frozen_is_read_again(tmp_path):
 
 KEYS = """
     format sha256 info name owner project inputStack LMstacks request bounds layer layers intensity
-    stacks sections leftOut
+    stacks sections leftOut projectForm
 """
 
 

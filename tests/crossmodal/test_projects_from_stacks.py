@@ -8,7 +8,8 @@ from lxml import etree
 
 from crossmodal.planted_project import LENS, SHARED
 from crossmodal.stacks_on_disk import fill, frozen_from, leaf, tile, two_stacks
-from crossreg.crossmodal.check.check_project import FrozenSection, check_project
+from crossreg.crossmodal.check.check_project import check_project
+from crossreg.crossmodal.check.sections import FrozenSection
 from crossreg.crossmodal.freeze.canonical import sha256_of_bytes
 from crossreg.crossmodal.freeze.frozen import read_frozen, read_section
 from crossreg.crossmodal.freeze.frozen_summary import frozen_summary
@@ -131,6 +132,33 @@ def test_a_project_is_created_once_and_again_with_the_same_bytes(tmp_path):
     (folder / "00002.5.xml.gz").unlink()
     assert create_missing(folder, frozen) == ["00002.5"]
     assert (folder / "00001.xml").read_bytes() == b"saved"
+
+
+def test_the_project_opens_on_the_em_and_without_the_message_of_a_crash(tmp_path):
+    """TrakEM2 reports a crash where the folder of its smaller images does not exist."""
+    two_stacks(tmp_path, em=[tile("a", 300.0, 40.0), tile("b", 400.0, 40.0)])
+    frozen = frozen_from(tmp_path, minX=0, minY=0, maxX=5000, maxY=4000)
+    _, root = project_of(tmp_path, frozen)
+    create_missing(tmp_path / "first", frozen)
+    mipmaps = tmp_path / "first" / root.find("project").get("mipmaps_folder")
+    assert mipmaps.is_dir() and not any(mipmaps.iterdir())
+    display = root.find("t2_display").attrib
+    assert display["layer_id"] == root.findall(".//t2_layer")[-1].get("oid")
+    box = [int(display[f"srcrect_{key}"]) for key in ("x", "y", "width", "height")]
+    assert box == [300, 40, 200, 80]
+    assert 0 < float(display["magnification"]) <= 1
+
+
+def test_what_an_older_release_froze_gets_the_same_project_again(tmp_path):
+    frozen = frozen_from(two_stacks(tmp_path))
+    entry = frozen["sections"][0]
+    record = read_section(tmp_path / "first", entry)
+    older = {key: value for key, value in frozen.items() if key != "projectForm"}
+    assert b"t2_display" in project_bytes(frozen, entry, record)
+    assert b"t2_display" not in project_bytes(older, entry, record)
+    with pytest.raises(UserError, match="would create another project of section 00001"):
+        create_missing(tmp_path / "first", older)
+    assert not (tmp_path / "first" / "00001.xml").exists()
 
 
 def test_first_and_last_section_are_kept_to(tmp_path):

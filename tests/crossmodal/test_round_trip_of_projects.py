@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossreg.crossmodal import affine
-from crossreg.crossmodal.check.check_project import FrozenSection, Policy, check_project
+from crossreg.crossmodal.check.check_project import check_project
+from crossreg.crossmodal.check.sections import FrozenSection, Policy
 from crossreg.crossmodal.render.tile_specs import (
     image_source,
     local_path,

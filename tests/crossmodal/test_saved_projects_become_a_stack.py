@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 
 import numpy as np
@@ -29,7 +30,7 @@ from crossreg.crossmodal.render.stack_store import TILES
 MOTIONS = {
     1.0: pp.turn(2.0, 15.0, -8.0, 1.02),
     2.0: affine.affine([1.01, 0.02, -0.03, 0.99, -12.5, 30.25]),
-    3.0: pp.turn(-1.0, 3.0, 4.0),
+    3.0: pp.turn(-1.0, 3.0, 4.0, 1.001),
 }
 
 
@@ -355,3 +356,78 @@ def test_the_same_through_a_web_service(remote):
     assert made.store.metadata(OUTPUT)["state"] == "COMPLETE"
     for z, motion in MOTIONS.items():
         made.assert_moved(z, motion)
+
+
+def test_a_section_turned_by_the_rigid_model_is_warned_of_beside_scaled_ones(saved):
+    """The landmark dialog proposes Rigid, which drops the scale without a word."""
+    saved.save(3.0, pp.turn(-1.0, 3.0, 4.0))
+    saved.check()
+    warned = {z: [f["kind"] for f in saved.report(z)["findings"]] for z in ZS}
+    assert warned == {1.0: [], 2.0: [], 3.0: ["rigid_only"]}
+    for z in ZS:
+        saved.save(z, pp.turn(z))
+    saved.check()
+    assert [f for z in ZS for f in saved.report(z)["findings"] if f["kind"] == "rigid_only"] == []
+
+
+def save_as(made: Registration, z: float, name: str, motion, newer: bool = True):
+    """Save a section under another name, as "Save as" does; return the path."""
+    own = made.project(z)
+    before = own.read_bytes()
+    made.save(z, motion)
+    path = made.folder / name
+    path.write_bytes(own.read_bytes())
+    own.write_bytes(before)
+    stamp = own.stat().st_mtime_ns + (1 if newer else -1) * 10**9
+    os.utime(path, ns=(stamp, stamp))
+    return path
+
+
+@pytest.mark.parametrize("name", ["00003-1.xml", "untitled.xml", "my section 3.xml"])
+def test_a_section_saved_under_another_name_is_an_error_that_names_it(saved, name):
+    motion = pp.turn(7.0, scale=1.01)
+    saved.project(3.0).unlink()
+    created(saved)
+    save_as(saved, 3.0, name, motion)
+    assert saved.check() == 0
+    (finding,) = saved.report(3.0)["findings"]
+    assert (finding["level"], finding["kind"], finding["section"]) == (
+        "error",
+        "saved_elsewhere",
+        "00003",
+    )
+    assert name in finding["found"]
+    assert saved.bring_back() == 1 and saved.store.metadata(OUTPUT) is None
+    assert saved.bring_back("--missing-sections", "skip") == 1
+    assert saved.bring_back("--saved-copies", "newest") == 0
+    saved.assert_moved(3.0, motion)
+    saved.assert_moved(1.0, MOTIONS[1.0])
+
+
+def test_of_a_section_saved_twice_the_configuration_says_which_counts(saved):
+    motion = pp.turn(7.0, scale=1.01)
+    save_as(saved, 3.0, "00003-1.xml", motion)
+    save_as(saved, 2.0, "00002-1.xml", motion, newer=False)
+    saved.check()
+    assert [f["kind"] for f in saved.report(3.0)["findings"]] == ["saved_copy"]
+    assert saved.bring_back() == 0
+    saved.assert_moved(3.0, MOTIONS[3.0])
+    assert saved.bring_back("--saved-copies", "newest") == 0
+    saved.assert_moved(3.0, motion)
+    saved.assert_moved(2.0, MOTIONS[2.0])
+
+
+def test_a_copy_of_another_registration_is_no_saved_section(saved, tmp_path):
+    path = save_as(saved, 3.0, "00003-1.xml", pp.turn(1.0))
+    path.write_bytes(path.read_bytes().replace(saved.frozen["sha256"].encode(), b"0" * 64))
+    saved.check("--saved-copies", "newest")
+    assert saved.report(3.0)["findings"] == []
+    folder = json.loads((saved.root / "out" / "sections" / "folder.json").read_text())
+    assert [(one["kind"], one["found"]) for one in folder] == [("stray_file", "00003-1.xml")]
+
+
+def test_the_import_repeats_what_the_check_warned_of(saved, capsys):
+    saved.save(3.0, pp.turn(0.0, scale=1e4))
+    assert saved.bring_back() == 0
+    told = capsys.readouterr().err
+    assert "section 00003, tile plain_3" in told and "one scaled by 1e+04" in told

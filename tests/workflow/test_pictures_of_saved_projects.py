@@ -10,8 +10,8 @@ import make_crossmodal_demo
 import picture_sections
 import play_person
 from crossmodal.planted_registration import planted_registration
-from crossreg.crossmodal.check.check_project import Policy
 from crossreg.crossmodal.check.saved_sections import saved_sections
+from crossreg.crossmodal.check.sections import Policy
 from crossreg.crossmodal.freeze.frozen import required_frozen
 from crossreg.workflow_support.command import run
 from snakemake_runs import REPOSITORY, snakemake

@@ -26,7 +26,7 @@ rule trakem2_check_sections:
         stacks=STACKS_OPTION,
         registration=REGISTRATION,
         projects=stamp_of_projects,
-        policy=trakem2_options("common_motion", "new_transforms"),
+        policy=project_policy(),
     shell:
         script("trakem2_check.py") + " --parameters {input.parameters:q} {params.stacks:q}"
         " --registration {params.registration:q} {params.policy:q} --reports {output.reports:q}"
@@ -73,13 +73,8 @@ rule trakem2_write_stack:
         registration=REGISTRATION,
         projects=stamp_of_projects,
         lost=lost_output_stack,
-        policy=trakem2_options(
-            "common_motion",
-            "new_transforms",
-            "missing_sections",
-            "faulty_sections",
-            "outside_bounds",
-        )
+        policy=project_policy()
+        + trakem2_options("missing_sections", "faulty_sections", "outside_bounds")
         + (["--overwrite"] if TRAKEM2["overwrite"] else []),
     shell:
         script("trakem2_import.py") + " --parameters {input.parameters:q} {params.stacks:q}"

@@ -39,6 +39,13 @@ def lost_output_stack(wildcards):
     return lost(IMPORT_RECEIPT, path)
 
 
+def project_policy():
+    """Return the keys of the section `trakem2` that decide on saved projects, as options."""
+    keys = ("common_motion", "new_transforms", "unreadable_projects", "saved_copies")
+    confirmed = [str(z) for z in TRAKEM2["confirmed_sections"]]
+    return trakem2_options(*keys) + (["--confirmed-sections", *confirmed] if confirmed else [])
+
+
 def trakem2_options(*keys):
     """Return keys of the section `trakem2` as options of a script."""
     return [f"--{key.replace('_', '-')}={TRAKEM2[key]}" for key in keys]

@@ -24,7 +24,7 @@ rule trakem2_pictures:
         code=code("picture_sections.py"),
         registration=REGISTRATION,
         projects=stamp_of_projects,
-        policy=trakem2_options("common_motion", "new_transforms"),
+        policy=project_policy(),
     shell:
         script("picture_sections.py") + " --registration {params.registration:q} {params.policy:q}"
         " --pictures {output:q} --log {log:q}"

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from crossreg.crossmodal.check.check_project import Policy
 from crossreg.crossmodal.check.check_report import (
     Row,
     pixel_size,
@@ -24,7 +23,7 @@ from crossreg.crossmodal.check.check_report import (
     with_scores,
 )
 from crossreg.crossmodal.check.motion_summary import WRONG_SECTION
-from crossreg.crossmodal.check.registration_options import add_project_policy
+from crossreg.crossmodal.check.registration_options import add_project_policy, project_policy
 from crossreg.crossmodal.check.saved_sections import SavedSection, saved_sections
 from crossreg.crossmodal.freeze.frozen import Frozen, required_frozen
 from crossreg.crossmodal.freeze.tile_images import read_pixels
@@ -73,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
 def main(options: argparse.Namespace) -> None:
     """Draw one section after the other, then all together."""
     frozen = required_frozen(options.registration)
-    policy = Policy(options.common_motion, options.new_transforms)
+    policy = project_policy(options)
     options.pictures.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []
     for section in saved_sections(options.registration, frozen, policy):

@@ -12,7 +12,6 @@ import shutil
 import sys
 from pathlib import Path
 
-from crossreg.crossmodal.check.check_project import Policy
 from crossreg.crossmodal.check.check_report import (
     pixel_size,
     report_record,
@@ -22,11 +21,16 @@ from crossreg.crossmodal.check.check_report import (
     table_text,
     table_tsv,
     verdict_line,
+    with_rigid_warnings,
     with_scores,
 )
 from crossreg.crossmodal.check.findings import NOTE, Finding, folder_findings, stack_changes
-from crossreg.crossmodal.check.registration_options import add_project_policy, add_registration
-from crossreg.crossmodal.check.saved_sections import SavedSection, saved_sections
+from crossreg.crossmodal.check.registration_options import (
+    add_project_policy,
+    add_registration,
+    project_policy,
+)
+from crossreg.crossmodal.check.saved_sections import SavedSection, copies_of, saved_sections
 from crossreg.crossmodal.freeze.frozen import Frozen, check_request, required_frozen
 from crossreg.crossmodal.freeze.parameters import read_parameters
 from crossreg.crossmodal.render.stack_places import store_of
@@ -56,23 +60,30 @@ def main(options: argparse.Namespace) -> None:
     check_request(options.registration, frozen, parameters)
     live = LiveStack(store_of(parameters, options.stacks, str(options.parameters)), frozen)
     shutil.rmtree(options.reports, ignore_errors=True)
-    policy = Policy(options.common_motion, options.new_transforms)
-    rows = []
+    policy = project_policy(options)
+    reports = []
     for section in saved_sections(options.registration, frozen, policy):
         report = section_report(section, live.changes(section), pixel_size(frozen))
-        stem = options.reports / section.stem
+        reports.append(report.without_tiles_as_frozen())
+    reports = with_rigid_warnings(reports)
+    for report in reports:
+        stem = options.reports / report.section.stem
         write_json(f"{stem}.json", report_record(report))
         write_text(f"{stem}.txt", report_text(report))
-        rows.append(table_row(report))
-    stems = [row["section"] for row in rows]
-    names = [path.name for path in options.registration.iterdir()]
-    of_folder = [one for one in folder_findings(names, stems) if not one.section]
-    of_folder += live.unknown
-    rows = with_scores(rows)
+    rows = with_scores([table_row(report) for report in reports])
+    of_folder = findings_of_folder(options.registration, frozen) + live.unknown
     write_json(options.reports / "folder.json", [one.to_record() for one in of_folder])
     write_text(options.table, table_tsv(rows))
     write_text(options.text, table_text(rows, of_folder))
     log.info("'%s': %s", frozen["name"], verdict_line(rows))
+
+
+def findings_of_folder(folder: Path, frozen: Frozen) -> list[Finding]:
+    """Return the notes on files that are neither projects nor saved copies of them."""
+    stems = [entry["stem"] for entry in frozen["sections"]]
+    names = [path.name for path in folder.iterdir()]
+    copies = [one.path.name for found in copies_of(folder, frozen).values() for one in found]
+    return [one for one in folder_findings(names, stems, copies) if not one.section]
 
 
 class LiveStack:

@@ -11,11 +11,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from crossreg.crossmodal.check.check_project import Policy
 from crossreg.crossmodal.check.registration_options import (
     add_import_policy,
     add_project_policy,
     add_registration,
+    project_policy,
 )
 from crossreg.crossmodal.check.saved_sections import saved_sections
 from crossreg.crossmodal.freeze.frozen import check_request, required_frozen
@@ -26,6 +26,7 @@ from crossreg.crossmodal.registered.registered_stack import (
     new_sections,
     outcome,
     refuse_incomplete,
+    repeated_warnings,
     verdict,
 )
 from crossreg.crossmodal.render.stack_places import store_of
@@ -57,7 +58,7 @@ def main(options: argparse.Namespace) -> None:
     stack = parameters.output_stack
     if stack is None:
         raise UserError(f"{options.parameters}: the key 'outputStack' is missing; add it.")
-    checks = Policy(options.common_motion, options.new_transforms)
+    checks = project_policy(options)
     policy = ImportPolicy(options.missing_sections, options.faulty_sections, options.outside_bounds)
 
     def sections():
@@ -65,6 +66,8 @@ def main(options: argparse.Namespace) -> None:
 
     verdicts = [verdict(section, policy) for section in sections()]
     refuse_incomplete(frozen["name"], verdicts)
+    for warning in repeated_warnings(verdicts):
+        log.warning("%s", warning)
     store = store_of(parameters, options.stacks, str(options.parameters))
     mark = frozen_mark(frozen["name"], frozen["sha256"])
     written = write_stack(

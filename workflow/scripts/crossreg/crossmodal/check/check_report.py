@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from crossreg.crossmodal.check.findings import ERROR, NOTE, WARNING, Finding
@@ -27,6 +27,9 @@ MOTION_COLUMNS = tuple(f.name for f in fields(SectionMotion) if f.name != "secti
 COLUMNS = ("section", "z", "status", "errors", "warnings", "notes", *MOTION_COLUMNS, "score")
 """Columns of the table over sections; shifts in px, rotation in degrees."""
 
+EXACT = 1e-6
+"""Of scales, shears and degrees: what rounding leaves, and no hand can set."""
+
 Row = dict[str, Any]
 """A row of the table; columns of a section that did not move, or has errors, are absent."""
 
@@ -40,6 +43,19 @@ class SectionReport:
     tiles: tuple[TileMotion, ...]
     motion: SectionMotion | None
     """None where there is nothing to measure: not saved, with errors, or flattened tiles."""
+
+    def without_tiles_as_frozen(self) -> "SectionReport":
+        """Return the report without the frozen tiles, which are most of its memory."""
+        checked = replace(self.section.checked, tiles=())
+        return replace(self, section=replace(self.section, record={}, checked=checked))
+
+    @property
+    def is_rigid(self) -> bool:
+        """Whether all tiles were turned, and none was scaled."""
+        return bool(self.tiles) and all(
+            abs(tile.scale - 1.0) < EXACT and abs(tile.shear) < EXACT and abs(tile.rotation) > EXACT
+            for tile in self.tiles
+        )
 
 
 def section_report(
@@ -60,6 +76,28 @@ def section_report(
         # A transform that the person added may flatten a tile, which no affine describes.
         motions, motion = (), None
     return SectionReport(section, findings, motions, motion)
+
+
+def with_rigid_warnings(reports: Sequence[SectionReport]) -> list[SectionReport]:
+    """Return the reports, with a warning for sections turned without any scale among scaled ones.
+
+    The dialog of "Align layers manually with landmarks" proposes "Rigid", which drops the scale.
+    """
+    if not any(one.motion and abs(one.motion.scale - 1.0) > EXACT for one in reports):
+        return list(reports)
+    return [_with_rigid_warning(one) if one.is_rigid else one for one in reports]
+
+
+def _with_rigid_warning(report: SectionReport) -> SectionReport:
+    warning = Finding(
+        WARNING,
+        "rigid_only",
+        report.section.stem,
+        "a scale as other sections have",
+        "every tile turned and none scaled, as the model Rigid of the landmark dialog does",
+        "align it again with Similarity or Affine, unless its scale is meant to be exactly 1",
+    )
+    return replace(report, findings=(*report.findings, warning))
 
 
 def pixel_size(frozen: Frozen) -> tuple[float, float]:

@@ -45,11 +45,14 @@ def has_errors(findings: Iterable[Finding]) -> bool:
     return any(finding.level == ERROR for finding in findings)
 
 
-def folder_findings(names: Iterable[str], stems: Iterable[str]) -> list[Finding]:
+def folder_findings(
+    names: Iterable[str], stems: Iterable[str], copies: Iterable[str] = ()
+) -> list[Finding]:
     """Return what is remarkable about the names of the files beside the projects.
 
-    `stems` are the sections. A section in two files is an error; a file that is no project of
-    a section is a note. TrakEM2's own folders (`trakem2.*`) and ours are expected.
+    `stems` are the sections. A section in two files is an error; a file that is no project is a
+    note. Expected are TrakEM2's own folders (`trakem2.*`), ours, landmark tables, the script for
+    Fiji, and `copies`: projects saved under another name, which are findings of their sections.
     """
     names, stems = sorted(names), sorted(stems)
     found = []
@@ -66,10 +69,11 @@ def folder_findings(names: Iterable[str], stems: Iterable[str]) -> list[Finding]
                     "move the one that you do not want out of the folder",
                 )
             )
-    expected = {stem + suffix for stem in stems for suffix in PROJECT_SUFFIXES} | {"frozen"}
+    expected = {stem + suffix for stem in stems for suffix in (*PROJECT_SUFFIXES, ".csv")}
+    expected |= {"frozen", *copies}
     for name in names:
-        if name not in expected and not name.startswith((".", "trakem2.")):
-            advice = "nothing: it is ignored; if it is a saved section, give it the section's name"
+        if name not in expected and not name.startswith((".", "trakem2.", "crossreg_")):
+            advice = "nothing: it is ignored"
             found.append(Finding(NOTE, "stray_file", "", "only projects", name, advice))
     return found
 

@@ -18,6 +18,21 @@ SCALE_LIMIT = 0.05
 ROTATION_LIMIT = 5.0
 SHEAR_LIMIT = 0.02
 
+# How far a tile may be from where the other tiles of its section say, as a fraction of its
+# longer side: neighbours overlap by more than this, so a tile further off leaves a gap.
+POSITION_LIMIT = 0.05
+
+# Where tiles were registered one by one they scatter. Beyond this many robust standard
+# deviations of the scatter a tile is off for another reason; fewer tiles say nothing about it.
+POSITION_SIGMAS = 5.0
+FEWEST_FOR_SCATTER = 4
+
+# The median absolute deviation of normal errors times this is their standard deviation.
+MAD_TO_SIGMA = 1.4826
+
+# Sections are cut and imaged at one scale: a tile that doubles was dragged by a corner.
+LIKELY_SCALE = (0.5, 2.0)
+
 
 @dataclass(frozen=True)
 class CommonMotion:
@@ -80,6 +95,46 @@ def deviations(parts: Sequence[Parts]) -> Iterator[Deviation]:
     middle = float(np.median(shears)) if len(shears) else 0.0
     off = np.abs(shears - middle) > SHEAR_LIMIT
     yield from _flagged("shear", shears, middle, off, f"{SHEAR_LIMIT:.0%}")
+
+
+def displaced(
+    before: Sequence[Points], after: Sequence[Points], motions: Sequence[Affine]
+) -> Iterator[tuple[int, float, float]]:
+    """Yield index, distance and limit (px) of each tile that is not where the others say.
+
+    `before` and `after` are the corners (4, 2) of the tiles of a section, `motions` their own
+    affine motions. Each tile's centre is compared with where the median motion of the other
+    tiles sends it, so that a single tile that went astray does not hide itself.
+    """
+    if len(motions) < 2:
+        return
+    centres = np.array([corners.mean(axis=0) for corners in before])
+    ends = np.array([corners.mean(axis=0) for corners in after])
+    linear = np.array([motion[:4] for motion in motions])
+    distances = np.array([_off_the_others(i, centres, ends, linear) for i in range(len(centres))])
+    scatter = MAD_TO_SIGMA * float(np.median(distances)) * POSITION_SIGMAS
+    for index, corners in enumerate(before):
+        limit = POSITION_LIMIT * float(np.hypot(*(corners - np.roll(corners, 1, axis=0)).T).max())
+        if len(motions) >= FEWEST_FOR_SCATTER:
+            limit = max(limit, scatter)
+        if distances[index] > limit:
+            yield index, float(distances[index]), limit
+
+
+def _off_the_others(index: int, centres: Points, ends: Points, linear: np.ndarray) -> float:
+    """Return how far a tile's centre is from where the median motion of the others sends it."""
+    others = np.arange(len(centres)) != index
+    a, b, c, d = np.median(linear[others], axis=0)
+    turned = centres @ np.array([[a, b], [c, d]])
+    shift = np.median((ends - turned)[others], axis=0)
+    return float(np.hypot(*(ends[index] - turned[index] - shift)))
+
+
+def distance_outside(corners: Points, width: float, height: float) -> float:
+    """Return how far the box of `corners` lies beside a layer of this size, px; 0 if it touches."""
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    beside = np.maximum(np.maximum(-high, low - [width, height]), 0.0)
+    return float(np.hypot(*beside))
 
 
 def _flagged(

@@ -6,12 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossreg.crossmodal import affine
-from crossreg.crossmodal.check.check_project import RegisteredTile
-from crossreg.crossmodal.check.motion import median_angle, wrapped
+from crossreg.crossmodal.check.motion import MAD_TO_SIGMA, median_angle, wrapped
+from crossreg.crossmodal.check.sections import RegisteredTile
 from crossreg.crossmodal.trakem2.patches import patch_corners
-
-# The median absolute deviation of normal errors times this is their standard deviation.
-MAD_TO_SIGMA = 1.4826
 
 # Spread below which sections do not differ for a person's eye: clicking a landmark is good to
 # about a pixel, which over a field of 1000 px is 0.1 % and 0.06 degrees.
@@ -150,7 +147,8 @@ def _scores(name: str, sections: Sequence[SectionMotion], least: float) -> np.nd
         distance = np.abs(wrapped(values - median_angle(values)))
     else:
         distance = np.abs(values - np.median(values))
-    return distance / max(least, MAD_TO_SIGMA * float(np.median(distance)))
+    scores: np.ndarray = distance / max(least, MAD_TO_SIGMA * float(np.median(distance)))
+    return scores
 
 
 def _corners(tile: RegisteredTile) -> tuple[affine.Points, affine.Points]:

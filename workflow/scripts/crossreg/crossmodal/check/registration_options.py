@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from crossreg.crossmodal.check.sections import Policy
+
 
 def add_registration(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which registration it is and where its stacks are."""
@@ -26,6 +28,37 @@ def add_project_policy(parser: argparse.ArgumentParser) -> None:
         "--new-transforms",
         ("error", "accept"),
         "coordinate transforms that the person added",
+    )
+    _add_choice(
+        parser,
+        "--unreadable-projects",
+        ("error", "recover"),
+        "projects that TrakEM2 saved as broken XML: refuse them, or read the tiles all the same",
+    )
+    _add_choice(
+        parser,
+        "--saved-copies",
+        ("error", "newest"),
+        "projects saved under another name: a finding, or the newest file of a section counts",
+    )
+    parser.add_argument(
+        "--confirmed-sections",
+        type=float,
+        nargs="*",
+        default=[],
+        metavar="Z",
+        help="z of sections that are right although nothing in them was moved",
+    )
+
+
+def project_policy(options: argparse.Namespace) -> Policy:
+    """Return the policy that the options of `add_project_policy` say."""
+    return Policy(
+        common_motion=options.common_motion,
+        new_transforms=options.new_transforms,
+        unreadable_projects=options.unreadable_projects,
+        saved_copies=options.saved_copies,
+        confirmed_sections=tuple(options.confirmed_sections),
     )
 
 

@@ -1,17 +1,19 @@
 """The sections of a registration as the person left them, read one after the other."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from crossreg.crossmodal.check.check_project import (
-    CheckedSection,
-    FrozenSection,
-    Policy,
-    check_project,
-)
+from crossreg.crossmodal.check.check_project import check_project
 from crossreg.crossmodal.check.findings import ERROR, Finding, folder_findings
+from crossreg.crossmodal.check.saved_copies import (
+    SavedCopy,
+    copy_finding,
+    saved_copies,
+    used_copy_finding,
+)
+from crossreg.crossmodal.check.sections import CheckedSection, FrozenSection, Policy
 from crossreg.crossmodal.freeze.frozen import (
     MISSING,
     SAVED,
@@ -43,8 +45,15 @@ def saved_sections(folder: Path, frozen: Frozen, policy: Policy) -> Iterator[Sav
 
     Nothing in the folder is changed. Raises UserError only if a frozen section was damaged.
     """
+    copies = copies_of(folder, frozen)
     for entry in frozen["sections"]:
-        yield _saved_section(folder, frozen, entry, policy)
+        yield _saved_section(folder, frozen, entry, policy, copies.get(entry["stem"], []))
+
+
+def copies_of(folder: Path, frozen: Frozen) -> dict[str, list[SavedCopy]]:
+    """Return section -> what a person saved of it under another name, the newest first."""
+    drafts = {entry["stem"]: entry["draftSha256"] for entry in frozen["sections"]}
+    return saved_copies(folder, frozen["sha256"], drafts) if folder.is_dir() else {}
 
 
 def saved_phrase(statuses: Sequence[str]) -> str:
@@ -57,13 +66,13 @@ def saved_phrase(statuses: Sequence[str]) -> str:
 
 
 def _saved_section(
-    folder: Path, frozen: Frozen, entry: dict[str, Any], policy: Policy
+    folder: Path, frozen: Frozen, entry: dict[str, Any], policy: Policy, copies: Sequence[SavedCopy]
 ) -> SavedSection:
     stem = entry["stem"]
     record = read_section(folder, entry)
+    section = FrozenSection.from_records(stem, frozen["sha256"], frozen, record)
     try:
-        status = project_status(folder, entry)
-        checked = _checked(project_files(folder, stem), status, frozen, stem, record, policy)
+        status, checked = _checked(folder, entry, section, policy, copies)
     except OSError as error:
         # A file that is there and cannot be read is what the person left: not untouched.
         status, checked = SAVED, _unreadable(stem, error)
@@ -71,21 +80,36 @@ def _saved_section(
 
 
 def _checked(
-    files: Sequence[Path],
-    status: str,
-    frozen: Frozen,
-    stem: str,
-    record: dict[str, Any],
+    folder: Path,
+    entry: dict[str, Any],
+    section: FrozenSection,
     policy: Policy,
-) -> CheckedSection:
+    copies: Sequence[SavedCopy],
+) -> tuple[str, CheckedSection]:
+    """Return the status of a section, and what was found in the file that counts."""
+    stem = section.section
+    status, files = project_status(folder, entry), project_files(folder, stem)
     doubled = folder_findings([path.name for path in files], [stem])
-    if doubled or status != SAVED:
-        return CheckedSection(stem, tuple(doubled))
-    with files[0].open("rb") as file:
+    if doubled:
+        return status, CheckedSection(stem, tuple(doubled))
+    further: tuple[Finding, ...] = ()
+    if copies and policy.saved_copies == "newest":
+        own_ns = files[0].stat().st_mtime_ns if status == SAVED else -1
+        if copies[0].saved_ns > own_ns:
+            status, files = SAVED, [copies[0].path]
+            further = (used_copy_finding(stem, copies[0]),)
+    elif copies:
+        further = (copy_finding(stem, status == SAVED, copies),)
+    if status != SAVED:
+        return status, CheckedSection(stem, further)
+    checked = check_project(_content(files[0]), files[0].name, section, policy)
+    return status, replace(checked, findings=(*further, *checked.findings))
+
+
+def _content(path: Path) -> bytes:
+    with path.open("rb") as file:
         # One byte more than what is accepted, so that a larger file is refused as such.
-        data = file.read(MAX_BYTES + 1)
-    section = FrozenSection.from_records(stem, frozen["sha256"], frozen, record)
-    return check_project(data, files[0].name, section, policy)
+        return file.read(MAX_BYTES + 1)
 
 
 def _unreadable(stem: str, error: OSError) -> CheckedSection:

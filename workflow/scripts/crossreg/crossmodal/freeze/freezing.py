@@ -28,7 +28,12 @@ from crossreg.crossmodal.render.stack_store import (
 )
 from crossreg.crossmodal.render.tile_specs import tile_box
 from crossreg.crossmodal.trakem2.patches import Patch, Place, overhang, patch_of_tile
-from crossreg.crossmodal.trakem2.projects import first_patch_oid, project_bytes, project_layers
+from crossreg.crossmodal.trakem2.projects import (
+    PROJECT_FORM,
+    first_patch_oid,
+    project_bytes,
+    project_layers,
+)
 from crossreg.io.errors import UserError
 from crossreg.workflow_support.command import log
 
@@ -93,6 +98,7 @@ def freeze(
             stacks=plan.stacks,
             left_out=sorted(left_out, key=lambda entry: entry["z"]),
             info=info,
+            project_form=PROJECT_FORM,
         )
         return freezer.finish(head, project_bytes)
 

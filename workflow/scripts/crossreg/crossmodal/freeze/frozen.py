@@ -119,6 +119,7 @@ def frozen_head(
     stacks: dict[str, dict[str, Any]],
     left_out: list[dict[str, Any]],
     info: dict[str, Any],
+    project_form: int,
 ) -> dict[str, Any]:
     """Return all of a frozen configuration but its sections and its hash."""
     return {
@@ -135,6 +136,7 @@ def frozen_head(
         "intensity": intensity,
         "stacks": stacks,
         "leftOut": left_out,
+        "projectForm": project_form,
     }
 
 
@@ -205,7 +207,8 @@ def read_section(folder: Path, entry: dict[str, Any]) -> dict[str, Any]:
             f"{path}: the file was changed after freezing; restore it from a backup, or freeze"
             " again under another name."
         )
-    return read_json(path)
+    record: dict[str, Any] = read_json(path)
+    return record
 
 
 def request_differences(frozen: Frozen, parameters: Parameters) -> list[str]:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from crossreg.crossmodal.check.findings import WARNING
 from crossreg.crossmodal.check.saved_sections import SavedSection, saved_phrase
 from crossreg.crossmodal.freeze.frozen import SAVED, Frozen
 from crossreg.crossmodal.render.stack_store import TILES, ResolvedTiles
@@ -12,6 +13,7 @@ from crossreg.io.errors import UserError
 
 REGISTERED, KEEP, SKIP, STOP = "registered", "keep", "skip", "error"
 
+MOST_WARNINGS = 20
 MOST_NAMED = 10
 """Sections that a sentence names before it says how many more there are."""
 
@@ -39,11 +41,17 @@ class Verdict:
     status: str
     faulty: bool
     fate: str
+    warnings: tuple[str, ...]
+    """What deserves a look before the stack is used, one sentence each."""
 
 
 def verdict(section: SavedSection, policy: ImportPolicy) -> Verdict:
     """Return the verdict on a section under a policy."""
-    return Verdict(section.stem, section.status, section.checked.faulty, policy.fate(section))
+    fate = policy.fate(section)
+    warnings = tuple(
+        one.sentence() for one in section.checked.findings if one.level == WARNING and fate != SKIP
+    )
+    return Verdict(section.stem, section.status, section.checked.faulty, fate, warnings)
 
 
 def refuse_incomplete(name: str, verdicts: Sequence[Verdict]) -> None:
@@ -66,6 +74,14 @@ def refuse_incomplete(name: str, verdicts: Sequence[Verdict]) -> None:
             f"'{name}': {saved_phrase([one.status for one in verdicts])}; {'; '.join(reasons)};"
             " the output stack was left as it was."
         )
+
+
+def repeated_warnings(verdicts: Sequence[Verdict]) -> list[str]:
+    """Return what the check warned of in the sections that are taken, the first ones in full."""
+    warnings = [warning for one in verdicts for warning in one.warnings]
+    more = len(warnings) - MOST_WARNINGS
+    told = warnings[:MOST_WARNINGS]
+    return [*told, f"{more} more warnings: see the table of trakem2_check."] if more > 0 else told
 
 
 def outcome(verdicts: Sequence[Verdict]) -> str:

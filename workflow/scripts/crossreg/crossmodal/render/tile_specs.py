@@ -132,11 +132,13 @@ def tile_bounds(spec: Spec, shared: Spec, where: str) -> tuple[int, int, int, in
         raise UserError(f"{where}: {error}; correct the stack.") from None
 
 
-def tile_box(spec: Spec, shared: Spec, where: str) -> tuple[float, ...]:
+def tile_box(spec: Spec, shared: Spec, where: str) -> tuple[float, float, float, float]:
     """Return minX, minY, maxX, maxY of a tile: as it says, else derived from its transforms."""
     if all(isinstance(spec.get(key), int | float) for key in DERIVED_KEYS):
-        return tuple(float(spec[key]) for key in DERIVED_KEYS)
-    return tuple(map(float, tile_bounds(spec, shared, where)))
+        left, top, right, bottom = (float(spec[key]) for key in DERIVED_KEYS)
+    else:
+        left, top, right, bottom = map(float, tile_bounds(spec, shared, where))
+    return left, top, right, bottom
 
 
 def overlap(first: Sequence[float], second: Sequence[float]) -> bool:

@@ -45,6 +45,8 @@ class Patch:
     min: float
     max: float
     file_path: str
+    start: Affine = affine.IDENTITY
+    """Motion that `matrix` contains: of a section that started from another registration."""
 
     def to_record(self) -> dict[str, Any]:
         """Return the patch as JSON has it in a frozen section."""
@@ -54,6 +56,9 @@ class Patch:
         record["transforms"] = [{"class": t.class_name, "data": t.data} for t in self.transforms]
         record["box"] = list(self.box)
         record["width"], record["height"] = self.box.width, self.box.height
+        start = record.pop("start")
+        if start != affine.IDENTITY:
+            record["start"] = list(start)
         return record
 
     @classmethod
@@ -64,6 +69,7 @@ class Patch:
         fields["matrix"] = affine.affine(record["matrix"])
         fields["transforms"] = tuple(Transform(t["class"], t["data"]) for t in record["transforms"])
         fields["box"] = Box(*record["box"])
+        fields["start"] = affine.affine(record.get("start", affine.IDENTITY))
         return cls(**fields)
 
 

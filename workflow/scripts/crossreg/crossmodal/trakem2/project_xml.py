@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
+import numpy as np
+
 from crossreg.crossmodal.affine import Affine
-from crossreg.crossmodal.trakem2.patches import Patch, safe_title
+from crossreg.crossmodal.trakem2.patches import Patch, patch_corners, safe_title
 
 ENCODING = "ISO-8859-1"
 
@@ -17,6 +19,9 @@ HEAD = f"""<?xml version="1.0" encoding="{ENCODING}"?>
 <!ELEMENT anything EMPTY>
 ] >
 """
+WINDOW = (40, 40, 1000, 700)
+"""Position of TrakEM2's first window on the screen, and the size of the image in it, px."""
+
 STYLE = "fill-opacity:1.0;stroke:#ffff00;"
 
 # Attributes of <project> survive saves of TrakEM2 in lower case; so they are written in it.
@@ -52,6 +57,8 @@ class Project:
     """nm in x, y and z."""
     layers: tuple[Layer, ...]
     patches: tuple[Patch, ...]
+    display: bool = True
+    """Whether the project opens on the EM, zoomed to it; else TrakEM2 shows the first layer."""
 
 
 def patch_mark(frozen: str, section: str, oid: int) -> str:
@@ -62,6 +69,14 @@ def patch_mark(frozen: str, section: str, oid: int) -> str:
 def project_xml(project: Project) -> bytes:
     """Return the bytes of a project that TrakEM2 opens."""
     return (HEAD + "\n".join(_lines(project)) + "\n").encode(ENCODING)
+
+
+def mipmaps_folder(unuid: str) -> str:
+    """Return TrakEM2's folder of smaller images of a project, relative to its file.
+
+    Where it does not exist, TrakEM2 reports a crash when the project is opened.
+    """
+    return f"trakem2.{unuid}/trakem2.mipmaps/"
 
 
 def matrix_text(matrix: Affine) -> str:
@@ -84,6 +99,8 @@ def _lines(project: Project) -> Iterator[str]:
                 yield from _patch_lines(patch, project, locked)
         yield "</t2_layer>"
     yield "</t2_layer_set>"
+    if project.display:
+        yield _element("t2_display", _display_attributes(project), end="/>")
     yield "</trakem2>"
 
 
@@ -127,13 +144,37 @@ def _project_attributes(project: Project) -> dict[str, Any]:
         "id": 0,
         "title": safe_title(project.title),
         "unuid": project.unuid,
-        "mipmaps_folder": f"trakem2.{project.unuid}/trakem2.mipmaps/",
+        "mipmaps_folder": mipmaps_folder(project.unuid),
         "storage_folder": "",
         "mipmaps_format": 4,
         "image_resizing_mode": "Area downsampling",
         "mipmaps_regen": "true",
         FROZEN_ATTRIBUTE: project.frozen,
         SECTION_ATTRIBUTE: project.section,
+    }
+
+
+def _display_attributes(project: Project) -> dict[str, Any]:
+    """Return what the first window shows: the layer of the EM, its tiles filling the window."""
+    layer = project.layers[-1]
+    corners = [patch_corners(patch) for patch in project.patches if patch.layer == layer.index]
+    low = np.floor(np.min([part.min(axis=0) for part in corners], axis=0))
+    high = np.ceil(np.max([part.max(axis=0) for part in corners], axis=0))
+    x, y = np.clip(low, 0, [project.width - 1, project.height - 1]).astype(int)
+    width, height = (np.maximum(high, low + 1) - low).astype(int)
+    return {
+        "id": 0,
+        "layer_id": layer.oid,
+        "c_alphas": -1,
+        "c_alphas_state": -1,
+        "x": WINDOW[0],
+        "y": WINDOW[1],
+        "magnification": min(1.0, WINDOW[2] / width, WINDOW[3] / height),
+        "srcrect_x": x,
+        "srcrect_y": y,
+        "srcrect_width": width,
+        "srcrect_height": height,
+        "scroll_step": 1,
     }
 
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import NoReturn
 from xml.parsers import expat
 
 from crossreg.crossmodal.affine import Affine, affine
@@ -44,6 +45,12 @@ PLAIN_ELEMENTS = frozenset(
 """What a project of images consists of; any other element is a person's annotation."""
 
 MATRIX = re.compile(r"matrix\(([^()]*)\)")
+UNESCAPED = re.compile(
+    rb'^(\t+[A-Za-z_]\w*=")(.*?)("[ \t]*)$(?=\n\t*(?:[A-Za-z_]\w*="|/?>))', re.S | re.M
+)
+"""An attribute on a line of its own, up to the next attribute or the end of the element."""
+
+BARE_AMPERSAND = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#[0-9]+);)")
 OPACITY = re.compile(r"fill-opacity:\s*([0-9.eE+-]+)")
 
 
@@ -69,6 +76,9 @@ class SavedPatch:
     locked: bool
     visible: bool
     opacity: float
+    has_mask: bool
+    filters: tuple[str, ...]
+    """Classes of the image filters that a person set."""
     props: MappingProxyType[str, str]
 
 
@@ -87,6 +97,10 @@ class SavedProject:
     """How many elements of each kind a person added."""
 
 
+class BrokenXmlError(UserError):
+    """The file is no XML: TrakEM2 itself saves such projects, see `recovered_project`."""
+
+
 class _RefusedError(Exception):
     """A sentence about what makes the file unusable, to which the caller adds its name."""
 
@@ -102,14 +116,34 @@ def read_project(data: bytes, name: str) -> SavedProject:
     except _RefusedError as refusal:
         raise UserError(f"{name}: {refusal}") from None
     except expat.ExpatError as error:
-        raise UserError(
+        raise BrokenXmlError(
             f"{name}: not valid XML at line {error.lineno}, column {error.offset}"
-            f" ({expat.ErrorString(error.code)}); save the project again in TrakEM2, or take a"
-            ' title or path with one of the characters & < " out of the file.'
+            f" ({expat.ErrorString(error.code)}), which a title or label with one of the"
+            ' characters & < " makes in TrakEM2.'
         ) from None
     except (LookupError, ValueError) as error:
         # What the parser raises for an encoding that it does not know.
         raise UserError(f"{name}: {error}; save the project again in TrakEM2.") from None
+
+
+def recovered_project(data: bytes, name: str) -> SavedProject:
+    """Return the project in `data` after every attribute that TrakEM2 did not escape is escaped.
+
+    TrakEM2 writes attributes of its elements one a line and escapes none of them, so that `&`,
+    `<` or `"` in a label or title make the file unreadable, for itself as well; all else in it is
+    whole. Raises UserError, as `read_project`, if that is not all that is wrong.
+    """
+    try:
+        content = _decompressed(data)
+    except _RefusedError as refusal:
+        raise UserError(f"{name}: {refusal}") from None
+    return read_project(UNESCAPED.sub(_escaped, content), name)
+
+
+def _escaped(match: re.Match[bytes]) -> bytes:
+    head, value, tail = match.groups()
+    value = BARE_AMPERSAND.sub(b"&amp;", value).replace(b"<", b"&lt;").replace(b'"', b"&quot;")
+    return head + value + tail
 
 
 def _decompressed(data: bytes) -> bytes:
@@ -138,6 +172,7 @@ class _OpenPatch:
     attributes: dict[str, str]
     transforms: list[Transform] = field(default_factory=list)
     props: dict[str, str] = field(default_factory=dict)
+    filters: list[str] = field(default_factory=list)
 
 
 class _Reader:
@@ -157,6 +192,7 @@ class _Reader:
             "t2_layer": self._start_layer,
             "t2_patch": self._start_patch,
             "t2_prop": self._start_prop,
+            "t2_filter": self._start_filter,
             "ict_transform": self._start_transform,
             "iict_transform": self._start_transform,
         }
@@ -211,19 +247,25 @@ class _Reader:
         if self._patch is not None:
             self._patch.props[attributes.get("key", "")] = attributes.get("value", "")
 
+    def _start_filter(self, attributes: dict[str, str]) -> None:
+        if self._patch is not None:
+            self._patch.filters.append(attributes.get("class", "").rpartition(".")[2])
+
     def _start_transform(self, attributes: dict[str, str]) -> None:
         if self._patch is not None:
             data = Transform(attributes.get("class", ""), attributes.get("data", ""))
             self._patch.transforms.append(data)
 
 
-def _secure_parser(start: Callable, end: Callable) -> expat.XMLParserType:
+def _secure_parser(
+    start: Callable[[str, dict[str, str]], None], end: Callable[[str], None]
+) -> expat.XMLParserType:
     """Return a parser that stops at any entity and at anything outside of the file."""
     parser = expat.ParserCreate()
     parser.buffer_text = True
     parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object) -> NoReturn:
         raise _RefusedError(
             "declares or uses an entity or an outside file, which TrakEM2 never writes;"
             " save the project in TrakEM2 again."
@@ -271,6 +313,8 @@ def _closed(patch: _OpenPatch) -> SavedPatch:
         locked=attributes.get("locked") == "true",
         visible=attributes.get("visible") != "false",
         opacity=_opacity(attributes.get("style", "")),
+        has_mask=attributes.get("alpha_mask_id", "0") != "0",
+        filters=tuple(patch.filters),
         props=MappingProxyType(patch.props),
     )
 
