@@ -4,6 +4,7 @@ Zarr takes a missing chunk for empty pixels, and decodes whatever a chunk claims
 kilobytes can fill the memory.
 """
 
+import itertools
 import json
 import math
 import zlib
@@ -46,6 +47,27 @@ class GuardedStore(LocalStore):
                 f"{self._folder}: its chunks are stored with '{sorted(unknown)[0]}', which is not"
                 f" read here; write it with {', '.join(sorted(COMPRESSED))} or uncompressed."
             )
+        self._check_claim(array)
+
+    def _check_claim(self, array: "zarr.Array[Any]") -> None:
+        """Raise UserError if the array claims to be larger than its chunks reach.
+
+        Memory for it would be taken before a chunk turns out to be missing.
+        """
+        stored = array.chunks if array.shards is None else array.shards
+        last = [
+            max(0, -(-size // step) - 1) for size, step in zip(array.shape, stored, strict=True)
+        ]
+        for corner in (last[:-2], [0, 0]), ([0] * (array.ndim - 2), last[-2:]):
+            key = array.metadata.encode_chunk_key(tuple(itertools.chain(*corner)))
+            if not (self._folder / key).is_file():
+                raise self._missing(key)
+
+    def _missing(self, key: str) -> UserError:
+        return UserError(
+            f"{self._folder}: the chunk {key} is missing, so that a part of the image is; copy the"
+            " store again (or write its empty chunks, too)."
+        )
 
     async def get(
         self,
@@ -58,10 +80,7 @@ class GuardedStore(LocalStore):
         if self._most is None or key.rsplit("/", 1)[-1] in METADATA_FILES:
             return found
         if found is None:
-            raise UserError(
-                f"{self._folder}: the chunk {key} is missing, so that a part of the image is; copy"
-                " the store again (or write its empty chunks, too)."
-            )
+            raise self._missing(key)
         if not isinstance(byte_range, SuffixByteRequest):  # that is a shard's index
             self._check_size(found.to_bytes(), key)
         return found

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import nd2
 import numpy as np
 
 from crossreg.io.errors import UserError
-from crossreg.io.images.image_file import Plane, Series, size_or_none
+from crossreg.io.images.image_file import UNKNOWN_SIZE, PixelSize, Plane, Series, size_or_none
 
 
 class Nd2Images:
@@ -69,16 +70,10 @@ class Nd2Images:
         fault = "these are colour images; save grey values" if "S" in others else ""
         if others and not fault:
             fault = f"its axis '{others[0]}' is not read here; save one stack a file"
-        voxel = self._file.voxel_size()
-        pixel_size = (
-            size_or_none(voxel.z) if shape[2] > 1 else None,
-            size_or_none(voxel.y),
-            size_or_none(voxel.x),
-        )
-        metadata = self._file.metadata
-        channels = getattr(metadata, "channels", None) or []
+        channels = getattr(self._file.metadata, "channels", None) or []
         names = tuple(channel.channel.name for channel in channels)
-        yield from [Series("", shape, dtype, names, pixel_size, fault)] * sizes.get("P", 1)
+        position = Series("", shape, dtype, names, _pixel_size(channels), fault)
+        yield from [position] * sizes.get("P", 1)
         held = self._path.stat().st_size
         claimed = math.prod(shape) * dtype.itemsize * sizes.get("P", 1)
         compressed = self._file.attributes.compressionType is not None
@@ -87,3 +82,15 @@ class Nd2Images:
                 f"{self._path}: the file claims {claimed} bytes of pixels, but has {held}; it is"
                 " cut off, copy it again."
             )
+
+
+def _pixel_size(channels: Sequence[Any]) -> PixelSize:
+    """Return the calibration (z, y, x), where the microscope was calibrated."""
+    if not channels:
+        return UNKNOWN_SIZE
+    volume = channels[0].volume
+    x, y, z = (
+        size_or_none(size) if calibrated else None
+        for size, calibrated in zip(volume.axesCalibration, volume.axesCalibrated, strict=True)
+    )
+    return z, y, x

@@ -130,11 +130,14 @@ def _axes(meta: dict[str, Any]) -> tuple[str, ...]:
 
 def _full_resolution(store: Path, folder: str, meta: dict[str, Any]) -> "zarr.Array[Any]":
     """Return the array of an image's first and largest resolution."""
-    place = f"{folder}/{meta['datasets'][0]['path']}".strip("/")
-    if not _inside(store, place).is_dir():
-        raise UserError(f"{store}: the array '{place}' is missing; copy the store again.")
-    guarded = GuardedStore(_inside(store, place))
-    array = zarr.open_array(guarded, mode="r")
+    name = str(meta["datasets"][0]["path"])
+    _inside(store, name)
+    place = _inside(store, f"{folder}/{name}".strip("/"))
+    guarded = GuardedStore(place)
+    try:
+        array = zarr.open_array(guarded, mode="r")
+    except FileNotFoundError:
+        raise UserError(f"{store}: the array '{name}' is missing; copy the store again.") from None
     guarded.expect(array)
     return array
 
