@@ -46,6 +46,8 @@ def global_table(roi: str, cycle: str) -> Table:
         "ROI #": int(roi),
         "label": cycle,
         "source": "computed",
+        "verdict": "registered",
+        "reason": "",
     }
     return new_table(GLOBAL_COLUMNS, values)
 
@@ -66,7 +68,8 @@ def local_table(roi: str, cycle: str) -> Table:
     values = {name: random.normal(0, 0.3, count) for name in LOCAL_COLUMNS}
     values |= {name: random.uniform(0.3, 0.5, count) for name in LOCAL_COLUMNS if "quality" in name}
     values |= sigmas
-    if (roi, cycle) == BAD_CYCLE_AT:
+    failed = (roi, cycle) == BAD_CYCLE_AT
+    if failed:
         status[:] = "failed"
         for name in LOCAL_COLUMNS:
             if name.startswith(("shift", "quality", "sigma", "measured")):
@@ -84,4 +87,11 @@ def local_table(roi: str, cycle: str) -> Table:
         "confidence": confidence,
         "status": status,
     }
-    return new_table(LOCAL_COLUMNS, values, confidence_threshold=4.0, null_pairs=100)
+    return new_table(
+        LOCAL_COLUMNS,
+        values,
+        verdict="failed" if failed else "registered",
+        reason="it does not match" if failed else "",
+        confidence_threshold=4.0,
+        null_pairs=100,
+    )

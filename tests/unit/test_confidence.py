@@ -1,4 +1,4 @@
-"""The threshold on the confidence keeps its false-accept rate; cycles match by many blocks."""
+"""The threshold keeps its false-accept rate; a match is looked for where it is expected."""
 
 import itertools
 
@@ -10,7 +10,6 @@ from crossreg.fiducial.local_shift.confidence import (
     THEORETICAL_THRESHOLD,
     block_confidences,
     confidence_threshold,
-    cycle_matches,
 )
 from crossreg.fiducial.local_shift.sub_block_map import (
     SubBlockMaps,
@@ -31,14 +30,6 @@ def test_unrelated_pairs_pass_at_the_stated_rate(pairs: int) -> None:
 
 def test_threshold_without_pairs_is_that_of_theory() -> None:
     assert confidence_threshold(np.array([])) == THEORETICAL_THRESHOLD
-
-
-def test_a_cycle_matches_by_a_third_of_its_blocks_or_by_sure_ones() -> None:
-    assert cycle_matches(np.array([8.0, 1, 1]), 5)
-    assert cycle_matches(np.array([20.0, 1, 1, 1, 1, 1, 1, 1]), 5)
-    assert not cycle_matches(np.array([8.0, 1, 1, 1]), 5)
-    assert not cycle_matches(np.zeros(4), 5)
-    assert cycle_matches(np.array([8.0, 0, 0, 0]), 5)
 
 
 def test_a_match_is_looked_for_where_it_is_expected() -> None:

@@ -15,7 +15,9 @@ from crossreg.io.tables import (
     GivenShifts,
     global_json,
     new_table,
+    read_merged,
     read_table,
+    with_verdicts,
     write_merged,
     write_table,
 )
@@ -37,6 +39,8 @@ def global_row(label, shift, roi=5):
             "ROI #": roi,
             "label": label,
             "source": "computed",
+            "verdict": "registered",
+            "reason": "",
         },
         note="of one cycle",
     )
@@ -139,6 +143,24 @@ def test_merging_nothing_gives_all_columns_and_no_row(tmp_path):
 def test_the_json_has_pyhims_shape_and_short_numbers():
     table = global_row("RT26", (-5.18, 6.62))
     assert global_json(table, {5: "005"}) == {"ROI:005": {"RT26": [-5.18, 6.62]}}
+
+
+def test_the_verdict_of_the_local_step_is_the_last_word(tmp_path):
+    sources = [tmp_path / "one.ecsv", tmp_path / "two.ecsv"]
+    for source, label in zip(sources, ("RT1", "RT2"), strict=True):
+        write_table(source, global_row(label, (1.5, 2)))
+    table = read_merged(sources, GLOBAL_COLUMNS)
+    judged = with_verdicts(table, {(5, "RT2"): ("failed", "it does not match, 'at all'")})
+    write_table(tmp_path / "merged.ecsv", judged)
+    back = read_table(tmp_path / "merged.ecsv", GLOBAL_COLUMNS)
+    assert list(back["verdict"]) == ["registered", "failed"]
+    assert list(back["reason"].filled("")) == ["", "it does not match, 'at all'"]
+    np.testing.assert_array_equal(back["shift_x"], [1.5, np.nan])
+    np.testing.assert_array_equal(back["shift_y"], [2, np.nan])
+    assert global_json(judged, {5: "005"}) == {"ROI:005": {"RT1": [1.5, 2]}}
+    given = GivenShifts(tmp_path / "merged.ecsv")
+    assert given.shift("005", "RT1", "RT1.tif", "RT27.tif") == (1.5, 2)
+    assert given.shift("005", "RT2", "RT2.tif", "RT27.tif") is None
 
 
 @pytest.mark.parametrize("file", [REAL_GLOBAL, "register_global.json"])

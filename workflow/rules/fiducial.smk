@@ -130,6 +130,7 @@ rule register_local:
 rule merge_register_global:
     input:
         tables_of_cycles("register_global"),
+        verdicts=tables_of_cycles("register_local") if LOCAL_STEP else [],
     output:
         table=results("register_global.ecsv"),
         json=results("register_global.json"),
@@ -145,9 +146,10 @@ rule merge_register_global:
         samples=SAMPLES_FILE,
         reference=REFERENCE,
         tables=lambda wildcards: results("register_global"),
+        local=["--local-tables", results("register_local")] if LOCAL_STEP else [],
     shell:
         script("merge_tables.py")
-        + " global --samples {params.samples:q} --reference {params.reference:q}"
+        + " global {params.local:q} --samples {params.samples:q} --reference {params.reference:q}"
         " --tables {params.tables:q} --output {output.table:q} --json {output.json:q} --log {log:q}"
 
 

@@ -4,24 +4,32 @@ In: the sheet of samples and the folder with one table a cycle (ROI/CYCLE.ecsv).
 table (ECSV) and, for global shifts, the same as JSON. Rows are sorted by ROI, cycle (in the order
 of their names), block_i and block_j.
 
+The merged table of global shifts holds the verdict on each cycle: of its local step where there is
+one. A cycle that has failed has no shift in it, and no entry in the JSON.
+
 With --missing, cycles whose table could not be made, or is damaged, are left out; the merged table
 then says in its meta data, under "missing", which ones and why.
 """
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Container
 from pathlib import Path
+from typing import Any
 
 from crossreg.io.errors import UserError
 from crossreg.io.sheet import read_sheet
 from crossreg.io.tables import (
     GLOBAL_COLUMNS,
     LOCAL_COLUMNS,
+    read_local_table,
+    read_merged,
     read_rows,
-    read_table,
+    with_verdicts,
     write_global_json,
     write_merged,
+    write_table,
 )
 from crossreg.io.words import counted
 from crossreg.workflow_support.command import log, new_parser, run
@@ -41,6 +49,11 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--output", type=Path, required=True, help="merged table to write (.ecsv)")
     add_missing_option(parser)
+    parser.add_argument(
+        "--local-tables",
+        type=Path,
+        help="folder with the tables of local shifts ROI/CYCLE.ecsv, which hold the verdicts",
+    )
     parser.add_argument("--json", type=Path, help="global shifts as JSON, as pyHiM reads them")
     return parser
 
@@ -63,15 +76,38 @@ def main(options: argparse.Namespace) -> None:
         for (roi, cycle), reason in sorted(missing.items())
     ]
     there = [path for key, path in tables.items() if key not in missing]
-    rows = write_merged(options.output, there, columns, **({"missing": reasons} if reasons else {}))
-    if options.json:
-        names = {int(sample.roi): sample.roi for sample in samples}
-        write_global_json(options.json, read_table(options.output), names)
+    meta = {"missing": reasons} if reasons else {}
+    if options.kind == "global":
+        roi_names = {int(sample.roi): sample.roi for sample in samples}
+        rows = write_global(options, there, roi_names, meta)
+    else:
+        rows = write_merged(options.output, there, columns, **meta)
     log.info("%d rows of %d cycles", rows, len(there))
     if missing:
         names = ", ".join(f"ROI {roi} {cycle}" for roi, cycle in sorted(missing)[:10])
         lacking = counted(len(missing), "cycle")
         log.error("%s lacks %s (%s); it says why.", options.output, lacking, names)
+
+
+def write_global(
+    options: argparse.Namespace, tables: list[Path], roi_names: dict[int, str], meta: dict[str, Any]
+) -> int:
+    """Write the merged table of global shifts with the last word on each cycle; return its rows.
+
+    The local step has seen more of a cycle than the global one: its verdict counts.
+    """
+    verdicts = {}
+    for path in tables if options.local_tables else []:
+        local = options.local_tables / path.parent.name / path.name
+        # A local table that cannot be read is missed where local tables are merged.
+        with contextlib.suppress(UserError):
+            found = read_local_table(local).meta
+            verdicts[int(path.parent.name), path.stem] = found["verdict"], found["reason"]
+    table = with_verdicts(read_merged(tables, GLOBAL_COLUMNS, **meta), verdicts)
+    write_table(options.output, table)
+    if options.json:
+        write_global_json(options.json, table, roi_names)
+    return len(table)
 
 
 def damaged(

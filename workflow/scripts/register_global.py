@@ -17,6 +17,7 @@ import numpy as np
 
 from crossreg.fiducial.experiment.parameters import add_options, projected_planes
 from crossreg.fiducial.global_shift.shift_of_projections import GlobalShift, global_shift
+from crossreg.fiducial.verdict import REGISTERED, Evidence, Verdict, judged
 from crossreg.io.arrays import load_array
 from crossreg.io.ecsv import Table
 from crossreg.io.stacks import (
@@ -62,7 +63,7 @@ def main(options: argparse.Namespace) -> None:
     check_same_size(reference, cycle, options.cycle)
     if options.given:
         # Nothing was measured, so there is no error, phase or height to tell.
-        source, shift = "given", GlobalShift(tuple(options.given), *3 * (float("nan"),))
+        source, shift = "given", GlobalShift(tuple(options.given), *4 * (float("nan"),))
     elif options.z_projections:
         source, shift = "z-projection", from_z_projections(options)
         log.info(
@@ -104,7 +105,11 @@ def from_z_projections(options: argparse.Namespace) -> GlobalShift:
 
 
 def as_table(shift: GlobalShift, source: str, options: argparse.Namespace) -> Table:
-    """Return the table with the cycle's one row."""
+    """Return the table with the cycle's one row: its verdict is that of the projections alone.
+
+    A given shift is believed until the local step has seen the stacks.
+    """
+    verdict = Verdict(REGISTERED) if source == "given" else judged(Evidence(shift.log10_odds))
     values = {
         "aligned file": options.cycle.name,
         "reference file": options.reference.name,
@@ -115,6 +120,8 @@ def as_table(shift: GlobalShift, source: str, options: argparse.Namespace) -> Ta
         "ROI #": options.roi,
         "label": options.label,
         "source": source,
+        "verdict": verdict.name,
+        "reason": verdict.reason,
     }
     return new_table(GLOBAL_COLUMNS, values)
 

@@ -21,6 +21,7 @@ from crossreg.fiducial.field.field_file import CycleField, save_field
 from crossreg.fiducial.field.sampled_field import constant_field, sampled
 from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
 from crossreg.fiducial.reference import Reference, load_reference
+from crossreg.fiducial.verdict import REGISTERED
 from crossreg.io.ecsv import Table
 from crossreg.io.stacks import read_kept_planes
 from crossreg.io.tables import (
@@ -93,15 +94,13 @@ def main(options: argparse.Namespace) -> None:
 
 
 def tell(shifts: LocalShifts, row: Mapping[str, Any]) -> None:
-    """Log how many blocks were measured; warn of a cycle that cannot match."""
+    """Log how many blocks were measured; warn of a cycle that is doubtful or has failed."""
     names, counts = np.unique(shifts.status, return_counts=True)
     log.info("blocks: %s", ", ".join(f"{n} {name}" for name, n in zip(names, counts, strict=True)))
-    if (shifts.status == "failed").all():
-        log.warning(
-            "ROI %s, cycle %s does not match the reference: no shift is given for any block",
-            row["ROI #"],
-            row["label"],
-        )
+    verdict = shifts.verdict
+    if verdict.name != REGISTERED:
+        place = row["ROI #"], row["label"]
+        log.warning("ROI %s, cycle %s: %s: %s", *place, verdict.name, verdict.reason)
 
 
 def as_field(
@@ -149,6 +148,9 @@ def as_table(shifts: LocalShifts, row: Mapping[str, Any], block_size_xy: int) ->
     return new_table(
         LOCAL_COLUMNS,
         values,
+        verdict=shifts.verdict.name,
+        reason=shifts.verdict.reason,
+        log10_odds=round(shifts.evidence.log10_odds, 1),
         confidence_threshold=float(shifts.confidence_threshold),
         null_pairs=int(shifts.null_pairs),
     )

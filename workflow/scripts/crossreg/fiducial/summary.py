@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from crossreg.fiducial.verdict import DOUBTFUL, FAILED
 from crossreg.io.ecsv import Table
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_text, write_text
@@ -36,8 +37,9 @@ class CycleSummary:
     whose shift is most uncertain beyond what is usual for this block in the ROI; `worst_sigma`
     and `usual_sigma` are the largest of its three standard errors here and in the middle of the
     ROI's cycles (px; z: kept planes). `quality` is the median NRMSE in xy, `jump` the XY distance
-    (px) to the drift of the nearer neighbouring cycle, 0 where it is as usual. `missing` says why
-    a cycle could not be registered. Values that there are not are NaN, 0 or empty.
+    (px) to the drift of the nearer neighbouring cycle, 0 where it is as usual. `verdict` is one of
+    `verdict.VERDICTS`, with its `reason`. `missing` says why a cycle could not be registered.
+    Values that there are not are NaN, 0 or empty.
     """
 
     roi: str
@@ -61,12 +63,14 @@ class CycleSummary:
     usual_sigma: float
     quality: float
     jump: float
+    verdict: str = ""
+    reason: str = ""
     missing: str = ""
 
     @property
     def has_failed(self) -> bool:
         """Return whether the cycle does not match the reference."""
-        return self.failed > 0
+        return self.verdict == FAILED or self.failed > 0
 
     @property
     def has_shifts(self) -> bool:
@@ -89,8 +93,8 @@ class CycleSummary:
         if self.missing:
             return f"not registered: {self.missing}"
         if self.has_failed:
-            return "does not match the reference: all blocks failed"
-        found = []
+            return f"failed: {self.reason}" if self.reason else "failed"
+        found = [f"doubtful: {self.reason}"] if self.verdict == DOUBTFUL else []
         if self.unusual:
             found.append(
                 f"{self.unusual} of {self.blocks} blocks borrowed that most cycles of the ROI"
@@ -173,7 +177,7 @@ def worst_first(summaries: Sequence[CycleSummary]) -> list[CycleSummary]:
     """Return the summaries from the worst to the best cycle."""
 
     def badness(cycle: CycleSummary) -> tuple[float, ...]:
-        lost = 2.0 if cycle.missing else float(cycle.has_failed)
+        lost = 3.0 if cycle.missing else 2.0 * cycle.has_failed + (cycle.verdict == DOUBTFUL)
         unusual = cycle.unusual / cycle.blocks if cycle.blocks else 0.0
         quality = float(np.nan_to_num(cycle.quality))
         return lost, unusual, cycle.jump, cycle.share_borrowed, quality
@@ -208,13 +212,19 @@ def read_summaries(path: Path | str) -> list[CycleSummary]:
 
 def _from_global_shift(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of a cycle without a local step."""
-    x, y = float(row["shift_x"]), float(row["shift_y"])
+    has_failed = str(row["verdict"]) == FAILED
+    x, y = (np.nan if has_failed else float(row[name]) for name in ("shift_x", "shift_y"))
     drift = {f"{kind}_x": x for kind in ("drift", "low", "high")}
     drift |= {f"{kind}_y": y for kind in ("drift", "low", "high")}
     drift |= {f"{kind}_z": float("nan") for kind in ("drift", "low", "high")}
     counts = dict.fromkeys(("blocks", "measured", "borrowed", "failed", "unusual"), 0)
     nothing = dict.fromkeys(("worst_sigma", "usual_sigma", "quality"), float("nan"))
-    return drift | counts | nothing | {"worst_block": ""}
+    return drift | counts | nothing | _verdict(row) | {"worst_block": ""}
+
+
+def _verdict(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the verdict and its reason, from a row of global shifts or a table's meta data."""
+    return {name: str(values[name]) for name in ("verdict", "reason")}
 
 
 @dataclass(frozen=True)
@@ -257,6 +267,7 @@ def _from_blocks(row: Mapping[str, Any], table: Table, usual: _Usual) -> dict[st
     return (
         drift
         | counts
+        | _verdict(table.meta)
         | _worst_block(table, usual, unusual if unusual.any() else status != "failed")
         | {
             "blocks": len(status),

@@ -30,6 +30,8 @@ GLOBAL_COLUMNS = {
     "ROI #": np.int64,
     "label": str,
     "source": str,
+    "verdict": str,
+    "reason": str,
 }
 LOCAL_COLUMNS = {
     "reference file": str,
@@ -87,6 +89,32 @@ def write_merged(
             file.writelines(rows)
             count += len(rows)
     return count
+
+
+def read_merged(sources: Iterable[Path | str], columns: dict[str, type], **meta: Any) -> Table:
+    """Return all rows of the tables in `sources`, in their order; raises as `read_rows`."""
+    parts = [read_cycle_table(source, columns) for source in sources]
+    values = {
+        name: np.concatenate([np.array([], dtype=kind), *(part[name] for part in parts)])
+        for name, kind in columns.items()
+    }
+    return new_table(columns, values, **meta)
+
+
+def with_verdicts(table: Table, verdicts: Mapping[tuple[int, str], tuple[str, str]]) -> Table:
+    """Return a table of global shifts with the verdict and reason of each (ROI, cycle) in it.
+
+    Rows of other cycles keep theirs; a failed cycle has no shift.
+    """
+    keys = [(int(row["ROI #"]), str(row["label"])) for row in table]
+    own = [(str(row["verdict"]), str(row["reason"])) for row in table]
+    final = [verdicts.get(key, known) for key, known in zip(keys, own, strict=True)]
+    failed = np.array([verdict == "failed" for verdict, _ in final], dtype=bool)
+    shifts = {name: np.where(failed, np.nan, table[name]) for name in ("shift_x", "shift_y")}
+    said = {
+        name: [pair[place] for pair in final] for place, name in enumerate(("verdict", "reason"))
+    }
+    return new_table(GLOBAL_COLUMNS, table.columns | shifts | said, **table.meta)
 
 
 def read_rows(path: Path | str, columns: dict[str, type]) -> list[str]:
@@ -190,9 +218,14 @@ def read_local_table(path: Path | str) -> Table:
 
 
 def global_json(table: Table, roi_names: dict[int, str]) -> dict[str, dict[str, list[float]]]:
-    """Return the content of register_global.json: {"ROI:005": {"RT26": [row, column]}}."""
+    """Return the content of register_global.json: {"ROI:005": {"RT26": [row, column]}}.
+
+    Cycles that have failed are left out.
+    """
     content: dict[str, dict[str, list[float]]] = {}
     for row in table:
+        if str(row["verdict"]) == "failed":
+            continue
         # The shortest decimals that give the float32 of the table back.
         shift = [float(str(np.float32(row[name]))) for name in ("shift_x", "shift_y")]
         content.setdefault(f"ROI:{roi_names[int(row['ROI #'])]}", {})[str(row["label"])] = shift
@@ -255,7 +288,10 @@ class GivenShifts:
 
     def _read_table(self) -> None:
         table = read_table(self.path, GIVEN_COLUMNS)
+        judged = "verdict" in table.colnames
         for row in table:
+            if judged and str(row["verdict"]) == "failed":
+                continue
             name = os.path.basename(str(row["aligned file"]))
             shift = [self._number(row[column], f"row of '{name}'") for column in GIVEN_COLUMNS[1:]]
             if name in self._by_file:

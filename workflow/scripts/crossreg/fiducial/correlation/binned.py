@@ -34,7 +34,7 @@ def binned_stack(stack: np.ndarray, pool: Executor) -> np.ndarray:
     """
     shape = tuple(-(-size // BIN) for size in stack.shape[1:])
     values = np.empty((len(stack), *shape), dtype=np.float32)
-    _fill(values, lambda z: _binned(stack[z]), pool)
+    _fill(values, lambda z: binned_plane(stack[z]), pool)
     pattern = values.mean(axis=0) if len(stack) >= PLANES_FOR_PATTERN else np.float32(0)
     _fill(values, lambda z: _high_passed(values[z] - pattern), pool)
     sample = np.abs(values[::2, ::SAMPLED, ::SAMPLED])
@@ -62,7 +62,7 @@ def _compressed(values: np.ndarray) -> np.ndarray:
     return result
 
 
-def _binned(plane: np.ndarray) -> np.ndarray:
+def binned_plane(plane: np.ndarray) -> np.ndarray:
     """Return a plane (Y, X) binned, the last row and column repeated where the size is odd."""
     plane = finite(plane)
     if any(size % BIN for size in plane.shape):

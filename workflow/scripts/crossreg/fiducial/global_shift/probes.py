@@ -69,8 +69,11 @@ def probed_shift(reference: np.ndarray, cycle: np.ndarray, pool: Executor) -> np
         part[where] = reference[where] * window(reference[where].shape)
         correlation = scipy.fft.irfft2(scipy.fft.rfft2(part) * target, s=shape)
         # relative to the structure that the cycle has in the same place
-        middle = tuple(int(at) + 1 for at in centre_yx(*where))
-        return _highest(correlation / np.roll(energy, middle, axis=(0, 1)))
+        centre = np.array(centre_yx(*where))
+        middle = tuple(int(at) + 1 for at in centre)
+        shifts, heights = _highest(correlation / np.roll(energy, middle, axis=(0, 1)))
+        # the map is circular: of all shifts that a peak may mean, one puts the probe into the cycle
+        return centre - (centre - shifts) % shape, heights
 
     found = list(pool.map(one, probes))
     peaks = _Peaks(
@@ -94,7 +97,10 @@ def _binned(image: np.ndarray) -> np.ndarray:
 
 
 def _highest(correlation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return (shifts (n, 2) in bins, heights (n,)) of the highest peaks of a circular map."""
+    """Return (shifts (n, 2) in bins, heights (n,)) of the highest peaks of a circular map.
+
+    The shifts lie in 0..size: what they are modulo the size is not known here.
+    """
     spread = float(np.sqrt(np.mean(np.square(correlation)))) or 1.0
     padding = [(0, -size % CELL) for size in correlation.shape]
     padded = np.pad(correlation, padding, constant_values=-np.inf)
@@ -105,9 +111,7 @@ def _highest(correlation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     best = best[heights[best] > LEAST_HEIGHT]
     inside = cells[best].argmax(axis=1)
     place = np.column_stack([best // columns, best % columns]) * CELL
-    shifts = place + np.column_stack([inside // CELL, inside % CELL])
-    size = np.array(correlation.shape)
-    return np.where(shifts >= size / 2, shifts - size, shifts), heights[best]
+    return place + np.column_stack([inside // CELL, inside % CELL]), heights[best]
 
 
 def _agreeing(peaks: _Peaks, centres: np.ndarray, area: float) -> np.ndarray | None:

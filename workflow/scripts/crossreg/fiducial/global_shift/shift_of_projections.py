@@ -1,5 +1,6 @@
 """The shift in XY between two projections."""
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -10,7 +11,9 @@ from threadpoolctl import threadpool_limits
 
 from crossreg.fiducial.blocks import Block, block_grid, centre_yx, seen_by_both
 from crossreg.fiducial.correlation.band_pass import band_pass, window
+from crossreg.fiducial.correlation.binned import binned_plane
 from crossreg.fiducial.correlation.peak import sub_pixel_peak
+from crossreg.fiducial.evidence.odds import odds_of_images
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.consensus import agreeing_blocks
 from crossreg.fiducial.field.smooth_field import Domain, SmoothField
@@ -66,13 +69,15 @@ class GlobalShift:
     (0 for equal images, near 1 for unrelated ones) and `diffphase` the phase of the correlation
     there, 0 for images without negative contrast: both as in
     `skimage.registration.phase_cross_correlation`. `height` is that of the whole image's peak in
-    standard deviations of the correlation.
+    standard deviations of the correlation, `log10_odds` the logarithm of the odds that the match is
+    a coincidence.
     """
 
     shift_yx: tuple[float, float]
     error: float
     diffphase: float
     height: float = float("nan")
+    log10_odds: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,21 @@ class _Correlation:
         index = tuple(int(at) for at in np.unravel_index(np.argmax(values), values.shape))
         return _Peak(shift + self.moved_yx, float(values[index]) / spread, index)
 
+    def unwrapped(self, peak: _Peak, near: np.ndarray | None = None) -> np.ndarray:
+        """Return the shift (2,) of a peak: of those that the circular map cannot tell apart.
+
+        It is the one closest to `near`, or else the one under which what both images show of the
+        specimen has most in common.
+        """
+        size = np.array(self.values.shape)
+        if near is not None:
+            return peak.shift_yx + size * np.rint((near - peak.shift_yx) / size)
+        reference, cycle = (scipy.fft.irfft2(one, s=self.values.shape) for one in self.spectra)
+        wraps = itertools.product((0, -1, 1), repeat=2)
+        candidates = [peak.shift_yx + size * wrap for wrap in wraps]
+        whole = [np.rint(candidate).astype(int) for candidate in candidates]
+        return candidates[np.argmax([np.vdot(reference, _moved(cycle, one)) for one in whole])]
+
     def similarity(self, index: tuple[int, ...]) -> float:
         """Return the cosine between the images, pattern included, at a place of the map."""
         shape, (reference, cycle) = self.values.shape, self.spectra
@@ -136,11 +156,15 @@ def global_shift(
         start = probed_shift(reference, cycle, pool)
         correlation = _correlated(reference, cycle)
         whole = correlation.peak(start)
-        shift = whole.shift_yx
+        shift = correlation.unwrapped(whole, start)
+        field = None
         if align_by_block:
-            shift = _vote(reference, cycle, shift, correlation.pattern, block_size, pool)
+            field = _vote(reference, cycle, shift, correlation.pattern, block_size, pool)
+        odds = _odds(reference, cycle, shift, field)
+        if field is not None:
+            shift = _mean_over_overlap(field, shift)
     error = float(np.sqrt(max(0.0, 1 - correlation.similarity(whole.index) ** 2)))
-    return GlobalShift((float(shift[0]), float(shift[1])), error, 0.0, whole.height)
+    return GlobalShift((float(shift[0]), float(shift[1])), error, 0.0, whole.height, odds)
 
 
 def _highest(correlation: np.ndarray) -> tuple[np.ndarray, float]:
@@ -214,6 +238,32 @@ def _pattern_power(cross: np.ndarray, shape: tuple[int, int], phase: np.ndarray)
     return max(float(shared), 0.0)
 
 
+def _odds(
+    reference: np.ndarray, cycle: np.ndarray, shift_yx: np.ndarray, field: SmoothField | None
+) -> float:
+    """Return the logarithm of the odds that two images match by coincidence.
+
+    They are compared under the field, or, where there is none, under one shift.
+    """
+
+    def shifts_at(places_yx: np.ndarray) -> np.ndarray:
+        if field is None:
+            return np.broadcast_to(shift_yx, places_yx.shape)
+        return field.at(_in_the_plane(places_yx))[0][:, 1:]
+
+    return odds_of_images((binned_plane(reference), binned_plane(cycle)), shifts_at)
+
+
+def _mean_over_overlap(field: SmoothField, shift_yx: np.ndarray) -> np.ndarray:
+    """Return the mean (2,) of a field over what both images show, moved by about `shift_yx`."""
+    overlap = [
+        seen_by_both(slice(0, size), size, size, round(shift))[0]
+        for size, shift in zip(field.domain.image_shape, shift_yx, strict=True)
+    ]
+    points = _in_the_plane(Block(0, 0, *overlap).sample_points_yx(SAMPLE_POINTS))
+    return field.mean_over(points[None])[0][0, 1:]
+
+
 def _vote(
     reference: np.ndarray,
     cycle: np.ndarray,
@@ -221,25 +271,20 @@ def _vote(
     pattern: float,
     block_size: int,
     pool: ThreadPoolExecutor,
-) -> np.ndarray:
-    """Return the mean over the overlap of a smooth field through the blocks that agree.
+) -> SmoothField | None:
+    """Return a smooth field through the blocks that agree, after a first guess of their shift.
 
     Where too few of the smallest blocks agree, larger ones, which more noise leaves their peaks,
-    are asked; at last it is `whole_yx`, the shift of the whole images.
+    are asked; None if they do not agree either.
     """
     base = np.rint(whole_yx).astype(int)
-    moved = _moved(cycle, base)
-    overlap = [
-        seen_by_both(slice(0, size), size, size, int(shift))[0]
-        for size, shift in zip(reference.shape, base, strict=True)
-    ]
-    points = Block(0, 0, *overlap).sample_points_yx(SAMPLE_POINTS)
+    images = reference, _moved(cycle, base)
     for voters in VOTERS:
         size = -(-block_size // -(-block_size // voters.edge))
-        field = _voted_field((reference, moved), base, size, voters, pattern, pool)
+        field = _voted_field(images, base, size, voters, pattern, pool)
         if field is not None:
-            return field.mean_over(_in_the_plane(points)[None])[0][0, 1:]
-    return whole_yx
+            return field
+    return None
 
 
 def _voted_field(

@@ -10,13 +10,6 @@ FALSE_ACCEPT_RATE = 0.01
 THEORETICAL_THRESHOLD = 3.5
 """Threshold where too few pairs are at hand: the largest of the few independent values around a
 prediction, each standard normal, passes it in fewer than 1 of 100 blocks."""
-LEAST_MATCHING = 0.3
-"""Part of the blocks that have to pass the threshold for a cycle to match: of stacks of unlike ROIs
-at most a quarter of them did, of sparse stacks that match no less than a third."""
-SURE = 3.0
-"""Multiple of the threshold that chance does not reach."""
-LEAST_SURE = 0.1
-"""Part of the blocks that have to be sure where structure is too sparse for LEAST_MATCHING."""
 FEWEST_PAIRS = 3
 """Pairs from which on their spread is used."""
 
@@ -64,15 +57,3 @@ def confidence_threshold(null: np.ndarray) -> float:
         return THEORETICAL_THRESHOLD
     reach = scipy.special.stdtrit(count - 1, 1 - FALSE_ACCEPT_RATE) * np.sqrt(1 + 1 / count)
     return float(np.mean(null) + reach * np.std(null, ddof=1))
-
-
-def cycle_matches(confidence: np.ndarray, threshold: float) -> bool:
-    """Return whether a cycle matches at all, from the confidences (n,) of its blocks.
-
-    Blocks of which both stacks show nothing have the confidence 0 and do not count.
-    """
-    seen = confidence[confidence != 0]
-    if not len(seen):
-        return False
-    matching, sure = np.mean(seen > threshold), np.mean(seen > SURE * threshold)
-    return bool(matching >= LEAST_MATCHING or sure >= LEAST_SURE)

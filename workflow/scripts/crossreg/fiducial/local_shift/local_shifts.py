@@ -13,15 +13,17 @@ from threadpoolctl import threadpool_limits
 
 from crossreg.fiducial.blocks import Block, block_grid, centre_yx, grid_shape
 from crossreg.fiducial.correlation.binned import binned_stack
+from crossreg.fiducial.evidence.odds import odds_of_stacks
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.consensus import agreeing_blocks
 from crossreg.fiducial.field.sampled_field import Field
 from crossreg.fiducial.field.smooth_field import Domain, SmoothField
-from crossreg.fiducial.local_shift.confidence import confidence_threshold, cycle_matches
+from crossreg.fiducial.local_shift.confidence import confidence_threshold
 from crossreg.fiducial.local_shift.sub_blocks import Measurements, SubBlockMatcher
 from crossreg.fiducial.local_shift.wide_search import WideShifts, wide_shifts
 from crossreg.fiducial.quality import block_qualities, preprocessing
 from crossreg.fiducial.reference import Reference
+from crossreg.fiducial.verdict import FAILED, Evidence, Verdict, judged
 
 STATUSES = ("measured", "borrowed", "failed")
 WIDE_SIGMA = 0.5
@@ -46,7 +48,7 @@ class LocalShifts:
     the NRMSE in the projections xy, zy, zx. `status` is one of STATUSES. `confidence` of a
     measured block is above `confidence_threshold`, which `null_pairs` blocks that cannot match
     gave. `field` is the total shift, global and local, as a function of the position in the
-    reference; None where the cycle failed.
+    reference; None where the cycle failed. `evidence` is what the verdict on the cycle rests on.
     """
 
     shift_zyx: np.ndarray
@@ -58,6 +60,12 @@ class LocalShifts:
     confidence_threshold: float
     null_pairs: int
     field: Field | None
+    evidence: Evidence
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return the verdict on the cycle."""
+        return judged(self.evidence)
 
 
 @dataclass(frozen=True)
@@ -103,8 +111,9 @@ def local_shifts(
         found = matcher.measure(_wide_field(domain, blocks, wide, pool))
         threshold = confidence_threshold(found.null)
         measured = found.confidence > threshold
-        if not cycle_matches(found.confidence, threshold):
-            return _failed(reference, found, threshold)
+        evidence = Evidence(_odds((reference.binned, binned), found.field))
+        if judged(evidence).name == FAILED:
+            return _failed(reference, found, threshold, evidence)
         total, sigma = found.field.mean_over(_sample_points(blocks, domain))
         own = found.own_shifts(total, wide.shift_zyx)
         applied = total if borrow else own
@@ -119,7 +128,17 @@ def local_shifts(
     shallowest = min(planes, len(cycle))
     field = ShallowField(found.field, shallowest) if shallowest < SHALLOW else found.field
     grids = applied - start, own - start, sigma
-    return _as_grids(reference, *grids, found, status, quality, threshold, field)
+    return _as_grids(reference, *grids, found, status, quality, threshold, evidence, field)
+
+
+def _odds(stacks: tuple[np.ndarray, np.ndarray], field: SmoothField) -> float:
+    """Return the logarithm of the odds that two binned stacks match by coincidence."""
+
+    def shifts_at(places_yx: np.ndarray) -> np.ndarray:
+        depth = np.full(len(places_yx), field.domain.middle_plane)
+        return field.at(np.column_stack([depth, places_yx]))[0][:, 1:]
+
+    return odds_of_stacks(stacks, shifts_at)
 
 
 def _wide_field(
@@ -143,11 +162,14 @@ def _sample_points(blocks: list[Block], domain: Domain) -> np.ndarray:
     return np.concatenate([depth, points], axis=-1)
 
 
-def _failed(reference: Reference, found: Measurements, threshold: float) -> LocalShifts:
+def _failed(
+    reference: Reference, found: Measurements, threshold: float, evidence: Evidence
+) -> LocalShifts:
     """Return the result for a cycle that does not match the reference."""
     nothing = np.full((len(found.confidence), 3), np.nan)
     status = np.full(len(found.confidence), "failed")
-    return _as_grids(reference, nothing, nothing, nothing, found, status, nothing, threshold)
+    shifts = nothing, nothing, nothing
+    return _as_grids(reference, *shifts, found, status, nothing, threshold, evidence)
 
 
 def _as_grids(
@@ -159,6 +181,7 @@ def _as_grids(
     status: np.ndarray,
     quality: np.ndarray,
     threshold: float,
+    evidence: Evidence,
     field: Field | None = None,
 ) -> LocalShifts:
     grid = grid_shape(reference.image_shape, reference.block_size_xy)
@@ -176,4 +199,5 @@ def _as_grids(
         confidence_threshold=threshold,
         null_pairs=len(found.null),
         field=field,
+        evidence=evidence,
     )

@@ -1,0 +1,129 @@
+"""The odds that two unrelated images have as much in common as these two have by chance.
+
+What two images have in common at a shift is the sum over pairs of objects that meet there. Over all
+shifts of an unrelated pair that sum is a random number: many faint contributions make it normal,
+a few bright ones (beads) make it jump. A compound Poisson law describes both. Its two numbers, how
+many contributions meet and how large they are, are measured from wrong pairings of the same two
+images: the cycle mirrored, and turned by 180 degrees. The odds of a shift are the probability of
+the sum that is seen there, times the number of shifts as near as this one that could be tried.
+"""
+
+import numpy as np
+import scipy.fft
+import scipy.ndimage
+from numpy.typing import NDArray
+
+from crossreg.fiducial.correlation.band_pass import TAPERED, taper, window
+
+LARGEST_SHIFT = 0.6
+"""Shifts, as parts of the image, up to which a match may be found, and wrong pairings are tried."""
+HEIGHT = 8.0
+"""Standard deviations of the noise at which heights are cut off: one bright object is one object,
+and must not outweigh many others."""
+DETAIL, BACKGROUND = 0.7, 2.5
+"""Gaussian scales (bins) between which structure counts."""
+NEAREST = 5.0
+"""Shift (bins) up to which all shifts are equally likely for a stage that comes back."""
+PEAK_AREA = 3.0
+"""Area (bins squared) of a peak: shifts closer than that are not tried separately."""
+NORMAL_MEDIAN = 0.6745
+"""Median of the absolute value of a normal variable of standard deviation 1."""
+SMALLEST_OVERLAP = 0.01
+"""Least overlap along an axis that is counted with: of less, nothing can be said."""
+SMALLEST_KURTOSIS = 1e-9
+"""Least fourth cumulant, relative to a normal variable's variance squared."""
+
+Image = NDArray[np.float32]
+
+
+def prepared(image: NDArray[np.number], noise: float | None = None) -> Image:
+    """Return an image (Y, X) freed of its background, cut off in height, tapered at its borders.
+
+    `noise` is the standard deviation of the noise in it, estimated if not given.
+    """
+    values = np.asarray(image, dtype=np.float32)
+    values = values / np.float32(_noise(values) if noise is None else noise)
+    values = np.clip(values - np.median(values), -HEIGHT, HEIGHT)
+    values = scipy.ndimage.gaussian_filter(values, DETAIL) - scipy.ndimage.gaussian_filter(
+        values, BACKGROUND
+    )
+    return np.asarray(values * window(values.shape), dtype=np.float32)
+
+
+def _noise(image: Image) -> float:
+    """Return the standard deviation of an image's noise, by the median of absolute values."""
+    distance = np.abs(image - np.median(image))
+    return float(np.median(distance)) / NORMAL_MEDIAN or float(distance.max()) or 1.0
+
+
+def moved(image: Image, shifts_yx: NDArray[np.floating]) -> Image:
+    """Return an image (Y, X) moved by a shift (Y, X, 2) px for each pixel; what comes in is 0."""
+    places = np.indices(image.shape) - np.moveaxis(shifts_yx, -1, 0)
+    return scipy.ndimage.map_coordinates(image, places, order=1)
+
+
+def log10_odds(
+    reference: Image, cycle: Image, aligned: Image, shift_yx: NDArray[np.floating]
+) -> float:
+    """Return the logarithm of the odds that the match of two prepared images is a coincidence.
+
+    `aligned` is the cycle moved onto the reference, `shift_yx` (px) how far that is on the whole.
+    0 or more: as unrelated images match; -10: a coincidence can be ruled out.
+    """
+    in_common = float(np.vdot(reference, aligned))
+    rate, unit = _chance(reference, cycle)
+    if in_common <= 0 or unit == 0:
+        return 0.0
+    for overlap, shift in zip(_overlaps(reference.shape), shift_yx, strict=True):
+        rate *= max(float(overlap[len(overlap) // 2 + round(float(shift))]), SMALLEST_OVERLAP)
+    tried = max(np.pi * max(float(np.hypot(*shift_yx)), NEAREST) ** 2 / PEAK_AREA, 1.0)
+    return float(_log_tail(rate, in_common / unit + rate) / np.log(10) + np.log10(tried))
+
+
+def _log_tail(rate: float, count: float) -> float:
+    """Return the logarithm of Chernoff's bound on a Poisson variable of a rate to reach a count."""
+    return float(-(count * np.log(count / rate) - count + rate))
+
+
+def _chance(reference: Image, cycle: Image) -> tuple[float, float]:
+    """Return (rate, unit): how many contributions meet by chance at no shift, and their size.
+
+    From the second and fourth cumulant of what the images have in common over wrong shifts, which
+    are the rate times the unit squared and to the fourth; the rate goes with the overlap.
+    """
+    shape = [scipy.fft.next_fast_len(2 * size, real=True) for size in reference.shape]
+    one = scipy.fft.rfft2(reference, s=shape)
+    reach = [int(LARGEST_SHIFT * size) for size in reference.shape]
+    overlaps = [
+        overlap[len(overlap) // 2 - far : len(overlap) // 2 + far + 1]
+        for overlap, far in zip(_overlaps(reference.shape), reach, strict=True)
+    ]
+    second = fourth = 0.0
+    mirrors = (cycle[::-1], cycle[:, ::-1], cycle[::-1, ::-1])
+    for mirror in mirrors:
+        spectrum = one * np.conj(scipy.fft.rfft2(mirror, s=shape))
+        squares = np.square(_around_zero(scipy.fft.irfft2(spectrum, s=shape), reach))
+        second += float(squares.mean()) / len(mirrors)
+        fourth += float(np.square(squares).mean()) / len(mirrors)
+    area, squared_area = (
+        float(np.prod([np.mean(overlap**power) for overlap in overlaps])) for power in (1, 2)
+    )
+    variance = second / area
+    kurtosis = (fourth - 3 * variance**2 * squared_area) / area
+    if variance == 0:
+        return 0.0, 0.0
+    unit = float(np.sqrt(max(kurtosis / variance, SMALLEST_KURTOSIS * variance)))
+    return variance / unit**2, unit
+
+
+def _overlaps(shape: tuple[int, ...]) -> list[NDArray[np.floating]]:
+    """Return how much of two tapered images overlaps at each shift along y and x; 1 at no shift."""
+    tapers = [np.square(taper(size, size // TAPERED), dtype=float) for size in shape]
+    overlaps = [np.correlate(one, one, mode="full") for one in tapers]
+    return [overlap / overlap.max() for overlap in overlaps]
+
+
+def _around_zero(values: Image, reach: list[int]) -> Image:
+    """Return the values of a circular map (Y, X) at shifts of at most `reach` px an axis."""
+    rows, columns = (np.arange(-size, size + 1) for size in reach)
+    return values[np.ix_(rows, columns)]
