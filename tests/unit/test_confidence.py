@@ -32,11 +32,16 @@ def test_threshold_without_pairs_is_that_of_theory() -> None:
     assert confidence_threshold(np.array([])) == THEORETICAL_THRESHOLD
 
 
+def unplaced(count: int) -> tuple[np.ndarray, ...]:
+    """Return energy, position, spread and amount of structure of sub-blocks: of no matter here."""
+    return np.ones(count), np.zeros((count, 3)), np.zeros(count), np.ones(count)
+
+
 def test_a_match_is_looked_for_where_it_is_expected() -> None:
     values = np.zeros((4, 7, 9, 9))
     values[:, 1, 1, 1] = 0.5
     maps = SubBlockMaps(
-        np.zeros((4, 3)), values, np.ones(values.shape), np.full(4, 0.1), np.zeros((4, 3))
+        np.zeros((4, 3)), values, np.ones(values.shape), np.full(4, 0.1), *unplaced(4)
     )
     expected = np.zeros((4, 3))
     sub_blocks = [np.arange(4)]
@@ -49,7 +54,7 @@ def test_a_match_is_looked_for_where_it_is_expected() -> None:
 def test_sub_blocks_without_a_map_do_not_count() -> None:
     values = np.full((2, 1, 9, 9), 0.5)
     maps = SubBlockMaps(
-        np.zeros((2, 3)), values, np.ones(values.shape), np.array([0.1, 0.0]), np.zeros((2, 3))
+        np.zeros((2, 3)), values, np.ones(values.shape), np.array([0.1, 0.0]), *unplaced(2)
     )
     sub_blocks = [np.array([0, 1]), np.array([1])]
     assert block_confidences(maps, np.zeros((2, 3)), sub_blocks) == pytest.approx([5, 0])

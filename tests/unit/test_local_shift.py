@@ -179,3 +179,43 @@ def test_the_field_of_single_planes_has_no_shift_in_z_either() -> None:
     shift, sigma = found.field.at(np.array([[0, 80.0, 100]]))
     assert shift[0, 0] == 0
     assert sigma[0, 0] == 0
+
+
+def test_a_bend_along_a_tall_stack_is_followed_at_any_position() -> None:
+    shape = (40, 192, 192)
+    positions = spot_positions(shape, 900, seed=11)
+
+    def planted(at: np.ndarray) -> np.ndarray:
+        depth = (at[:, 0] - 19.5) / 19.5
+        walk = 0.4 * depth
+        return np.column_stack([np.cos(np.pi * depth), 3 + walk, -2 - walk])
+
+    found = registered(
+        drawn(shape, positions, 15, 2), drawn(shape, positions - planted(positions), 15, 3),
+        (3.0, -2.0),
+    )  # fmt: skip
+    places = np.random.default_rng(5).uniform(4, np.array(shape) - 5, (300, 3))
+    error = found.field.at(places)[0] - planted(places)
+    assert np.sqrt(np.mean(error**2, axis=0)).max() < 0.12
+    whole = np.column_stack([np.linspace(-0.5, 39.5, 81)] + 2 * [np.zeros(81)])
+    residual = planted(whole).mean(axis=0) - (0, 3, -2)
+    assert np.abs(found.shift_zyx - residual).max() < 0.15
+
+
+def test_evidence_on_one_side_of_a_rigid_stage() -> None:
+    shape = (16, 256, 256)
+    positions = spot_positions(shape, 500, seed=12)
+    positions = positions[positions[:, 1] < 110]
+    found = registered(
+        drawn(shape, positions, 20, 1), drawn(shape, positions - (0, 4.3, -2.2), 20, 2), (4.0, -2.0)
+    )
+    assert set(found.status[2:].ravel()) == {"borrowed"}
+    error = found.shift_zyx - (0, 0.3, -0.2)
+    assert np.abs(error).max() < 0.3
+    assert np.all(np.abs(error) < 4 * found.sigma_zyx)
+
+
+def test_a_rigid_motion_is_the_same_in_every_block() -> None:
+    found = registered(*pair(SHIFT), (-6.0, 10.0), motion="rigid")
+    assert np.ptp(found.shift_zyx.reshape(-1, 3), axis=0).max() < 1e-5
+    assert np.abs(found.shift_zyx[0, 0] - (2.3, -0.4, -0.25)).max() < 0.1

@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from crossreg.fiducial.field.smooth_field import Domain, fit
 
 BLOCK = 64
-DOMAIN = Domain((384, 384), BLOCK, 10.0)
+DOMAIN = Domain((384, 384), 21)
 
 
 def places(count: int, seed: int) -> np.ndarray:
@@ -75,3 +75,76 @@ def test_no_position_has_no_shift() -> None:
     field = fit(DOMAIN, positions, plane(positions), np.full((10, 3), 0.05))
     shift, sigma = field.at(np.empty((0, 3)))
     assert shift.shape == sigma.shape == (0, 3)
+
+
+def noisy(shifts: np.ndarray, sigma: float, seed: int) -> np.ndarray:
+    return shifts + np.random.default_rng(seed).normal(0, sigma, shifts.shape)
+
+
+def turned(positions: np.ndarray, radians: float) -> np.ndarray:
+    """Return the shifts of a rotation about the middle of the domain."""
+    _, y, x = (positions - (10, 191.5, 191.5)).T
+    return np.column_stack([0 * y, -np.sin(radians) * x, np.sin(radians) * y])
+
+
+def test_a_rigid_stage_seen_on_one_side_is_rigid_on_the_other() -> None:
+    errors = []
+    for seed in range(8):
+        positions = places(30, seed)
+        positions[:, 1] *= 0.4
+        shifts = noisy(np.tile([1.0, -3.0, 2.5], (30, 1)), 0.1, seed + 50)
+        field = fit(DOMAIN, positions, shifts, np.full((30, 3), 0.1))
+        corner = np.array([[10.0, 370.0, 370.0]])
+        shift, sigma = field.at(corner)
+        errors.append((shift - (1.0, -3.0, 2.5))[0])
+        assert np.all(np.abs(errors[-1]) < 3 * sigma[0])
+    assert np.sqrt(np.mean(np.square(errors))) < 0.15
+
+
+def test_a_rotation_seen_on_one_side_is_known_on_the_other() -> None:
+    for seed in range(4):
+        positions = places(40, seed)
+        positions[:, 1] *= 0.3
+        shifts = noisy(turned(positions, 0.03), 0.1, seed + 50)
+        field = fit(DOMAIN, positions, shifts, np.full((40, 3), 0.1))
+        far = np.array([[10.0, 370.0, 200.0]])
+        shift, sigma = field.at(far)
+        error = np.abs(shift - turned(far, 0.03))[0]
+        assert np.all(error < 0.6)
+        assert np.all(error < 3 * sigma[0])
+
+
+def test_sigma_grows_with_the_distance_from_evidence() -> None:
+    positions = places(60, seed=7)
+    positions[:, 1] *= 0.4
+    drift = 0.6 * np.sin(positions[:, 1:2] / 25) * np.ones(3)
+    field = fit(DOMAIN, positions, noisy(drift, 0.05, 8), np.full((60, 3), 0.05))
+    along = np.column_stack([np.full(4, 10.0), [80, 170, 220, 320], np.full(4, 190.0)])
+    sigma = field.at(along)[1]
+    assert np.all(np.diff(sigma, axis=0) > 0)
+    assert np.all(sigma[-1] > 3 * sigma[0])
+
+
+def test_a_bend_and_a_walk_with_depth_are_followed() -> None:
+    deep = Domain((256, 256), 40, levels=4)
+    random = np.random.default_rng(3)
+    depths = np.repeat([4.5, 14.5, 24.5, 34.5], 36) + random.uniform(-2, 2, 144)
+    spots = np.column_stack([depths, random.uniform(0, 256, (144, 2))])
+
+    def bent(at: np.ndarray) -> np.ndarray:
+        depth = (at[:, 0] - 19.5) / 19.5
+        return np.column_stack([2 * depth**2 - 1, 0.4 * depth, -0.4 * depth])
+
+    field = fit(deep, spots, noisy(bent(spots), 0.05, 4), np.full((144, 3), 0.05))
+    asked = np.column_stack([random.uniform(0, 39, 200), random.uniform(0, 255, (200, 2))])
+    assert np.sqrt(np.mean((field.at(asked)[0] - bent(asked)) ** 2, axis=0)).max() < 0.06
+
+
+def test_a_rigid_motion_is_one_shift() -> None:
+    positions = places(60, seed=9)
+    shifts = noisy(np.tile([0.5, 4.0, -1.0], (60, 1)), 0.1, 10)
+    field = fit(DOMAIN, positions, shifts, np.full((60, 3), 0.1), motion="rigid")
+    shift, sigma = field.at(places(20, seed=11))
+    assert np.ptp(shift, axis=0).max() < 1e-9
+    assert np.abs(shift[0] - (0.5, 4.0, -1.0)).max() < 3 * sigma[0].max()
+    assert np.ptp(sigma, axis=0).max() < 1e-9

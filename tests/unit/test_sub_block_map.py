@@ -9,7 +9,7 @@ from crossreg.fiducial.correlation.binned import STEPS, binned_stack
 from crossreg.fiducial.local_shift.sub_block_map import sub_block_maps, sub_block_spectra
 from crossreg.fiducial.local_shift.sub_block_parts import (
     SubBlockParts,
-    structure_positions,
+    shared_structure,
     sub_block_parts,
 )
 from crossreg.fiducial.local_shift.sub_block_shift import UNKNOWN, sub_block_shifts
@@ -57,10 +57,10 @@ def test_structure_lies_where_both_stacks_show_it() -> None:
             binned_stack(drawn(SHAPE, at, 4, seed), pool)
             for seed, at in enumerate((positions, positions - shift))
         ]
-    found = structure_positions(parts_of(stacks, SUB_BLOCK, shift))[0]
+    found = shared_structure(parts_of(stacks, SUB_BLOCK, shift)).position_zyx[0]
     assert np.abs(found - positions.mean(axis=0)).max() < 0.6
     nothing = [stacks[0], np.zeros_like(stacks[0])]
-    assert np.isnan(structure_positions(parts_of(nothing, SUB_BLOCK, shift))).all()
+    assert np.isnan(shared_structure(parts_of(nothing, SUB_BLOCK, shift)).position_zyx).all()
 
 
 def test_a_sub_block_out_of_sight_has_no_shift_of_its_own() -> None:

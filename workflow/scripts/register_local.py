@@ -19,6 +19,7 @@ from crossreg.fiducial.blocks import block_grid
 from crossreg.fiducial.experiment.parameters import LOCAL_PARAMETERS, add_options
 from crossreg.fiducial.field.field_file import CycleField, save_field
 from crossreg.fiducial.field.sampled_field import constant_field, sampled
+from crossreg.fiducial.field.smooth_field import MOTIONS
 from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
 from crossreg.fiducial.reference import Reference, load_reference
 from crossreg.fiducial.verdict import REGISTERED
@@ -61,6 +62,12 @@ def parser() -> argparse.ArgumentParser:
         action="store_false",
         help="write the measured shift of every block, however weak",
     )
+    parser.add_argument(
+        "--motion",
+        choices=MOTIONS,
+        default="smooth",
+        help="rigid: one shift everywhere, for a stage that drifts without deformation",
+    )
     parser.add_argument("--threads", type=int, default=1, help="threads to use (default: 1)")
     add_options(parser, LOCAL_PARAMETERS)
     return parser
@@ -80,6 +87,7 @@ def main(options: argparse.Namespace) -> None:
         higher_threshold=vars(options)["3D_higher_threshold"],
         background_sigma=options.background_sigma,
         borrow=options.borrow,
+        motion=options.motion,
         threads=options.threads,
     )
     tell(shifts, row)

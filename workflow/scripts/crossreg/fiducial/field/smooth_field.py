@@ -1,295 +1,246 @@
-"""A smooth model of the shift over the image: robust, with honest uncertainty.
+"""The shift as a smooth function of the position (z, y, x): robust, with honest uncertainty.
 
-Each component of the shift is a constant plus gradients plus a smooth random field (a Gaussian
-process with squared-exponential covariance; Rasmussen and Williams 2006, chapters 2 and 5).
-The field is written as a weighted sum of features with weights of standard normal prior, so
-that everything is Bayesian linear regression. Size and smoothness of the random field and the
-scale of the measurements' noise are averaged over a grid, weighted by their evidence: what is
-not known about them widens the uncertainty.
+Each component is a sum of explicit functions (`motion_terms`) and a smooth random field over the
+plane (`random_field`). What is not known of them (how large they are, the correlation length, the
+scale of the measurements' noise) is averaged over a grid of choices, each weighted by its
+evidence (`regression`), so that it widens the uncertainty.
 """
 
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-CONSTANT_PRIOR = 100.0
-"""Standard deviation (px) of the constant around the median of the measurements."""
-GRADIENT_PRIOR = 0.1
-"""Standard deviation (px per px) of the gradients in the plane: 3 degrees are 0.05."""
-Z_GRADIENT_PRIOR = (0.05, 0.005, 0.005)
-"""Standard deviation (px per plane) of the gradients along z: a scale of 5 % for the z shift."""
-AMPLITUDES = (0.03, 0.1, 0.3, 1.0, 3.0)
+from crossreg.fiducial.field import motion_terms
+from crossreg.fiducial.field.motion_terms import X_TERM, Y_TERM, Priors, Slope
+from crossreg.fiducial.field.random_field import Features, correlation_lengths
+from crossreg.fiducial.field.regression import Floats, Likelihood, Mixture, likelihood, mixture
+
+MOTIONS = ("smooth", "rigid")
+"""What a cycle may do: deform smoothly, or move as a whole."""
+AMPLITUDES = np.array([0.0, 0.03, 0.08, 0.2, 0.5, 1.2, 3.0])
 """Standard deviations (px) of the random field that are averaged over."""
-LENGTHS = (1.5, 2.1, 4.0)
-"""Its correlation lengths (blocks); smoothing by a Gaussian of 1.5 blocks gives 2.1."""
+LENGTHS = (60.0, 100.0, 170.0, 300.0)
+"""Its correlation lengths (px): sub-blocks of about 40 px show nothing shorter."""
+ROUGH_LENGTHS = (100.0, 240.0)
+"""Correlation lengths that do to predict where to look, and to find the outliers."""
 NOISES = np.exp(np.linspace(np.log(0.35), np.log(8.0), 10))
 """Factors on the measurements' uncertainties that are averaged over."""
 NOISE_PRIOR = (0.85, 0.5)
 """Median of that factor, and the standard deviation of its logarithm."""
 FLOOR = 0.01
 """Uncertainty (px) added to every measurement: no measurement is better than this."""
-MOST_KNOTS = 12
-"""Knots of the random field along an axis at most: bounds the cost on large grids."""
-SMALLEST_FEATURE = 1e-6
-"""Variance, relative to the largest, below which a feature of the random field is dropped."""
 OUTLIER = 2.0
 """Standardised residual from which on a measurement counts less."""
 HOPELESS = 5.0
 """Standardised residual from which on a measurement does not count at all."""
 IGNORED = 1e6
 """Factor on the variance of a measurement that does not count."""
-ROUGH_STEP = 2
-"""Every so many amplitudes and lengths are tried to find the outliers."""
 ROUGH_FITS = 2
-"""Times that they are: the noise that outliers feign in the first fit hides some of them."""
+"""Times that outliers are looked for: the noise that they feign in the first fit hides some."""
 ROUNDS = 4
-"""Rounds of fitting and weighing down outliers."""
-LEAST_WEIGHT = 1e-3
-"""Weight, relative to the best, below which a choice of parameters is left out."""
+"""Rounds of weighing down outliers at most."""
+SETTLED = 0.1
+"""Change of the logarithm of the factors on the variances below which no further round is made."""
+FEW_PRIORS = 9
+"""Choices of priors among which outliers are looked for."""
 
 
 @dataclass(frozen=True)
 class Domain:
-    """Where the field lives: the image (Y, X) in px, the block's edge, the middle plane."""
+    """Where the field lives.
 
-    image_shape: tuple[int, int]
-    block_size: int
-    middle_plane: float
+    Attributes
+    ----------
+    image_shape : (Y, X) in px.
+    planes : planes of the stack.
+    levels : depths at which sub-blocks are measured.
 
-    def scaled(self, positions_zyx: np.ndarray) -> np.ndarray:
-        """Return positions (n, 3) relative to the middle; z in planes, y and x in px."""
-        return positions_zyx - np.array(
-            [self.middle_plane, *((size - 1) / 2 for size in self.image_shape)]
-        )
-
-    def knots(self) -> np.ndarray:
-        """Return the knots (m, 2) of the random field, relative to the middle."""
-        axes = []
-        for size in self.image_shape:
-            count = min(MOST_KNOTS, int(np.ceil(size / self.block_size)) + 2)
-            reach = size / 2 + self.block_size / 2
-            axes.append(np.linspace(-reach, reach, count))
-        return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
-
-
-@dataclass(frozen=True)
-class Features:
-    """The features of one correlation length (px)."""
-
-    knots: np.ndarray
-    length: float
-    whitening: np.ndarray
-
-    @classmethod
-    def of(cls, knots: np.ndarray, length: float) -> "Features":
-        """Return the features of a random field of variance 1 on knots (m, 2)."""
-        values, vectors = np.linalg.eigh(_covariance(knots, knots, length))
-        kept = values > SMALLEST_FEATURE * values[-1]
-        return cls(knots, length, vectors[:, kept] / np.sqrt(values[kept]))
-
-    def at(self, positions: np.ndarray) -> np.ndarray:
-        """Return the features (n, m) at positions (n, 3) relative to the middle."""
-        return _covariance(positions[:, 1:], self.knots, self.length) @ self.whitening
-
-
-def _covariance(one: np.ndarray, two: np.ndarray, length: float) -> np.ndarray:
-    squares = (one**2).sum(axis=1)[:, None] + (two**2).sum(axis=1) - 2 * one @ two.T
-    return np.exp(-0.5 * np.maximum(squares, 0) / length**2)
-
-
-@dataclass(frozen=True)
-class Posterior:
-    """The weights of the features for one choice of the random field and k factors on the noise.
-
-    Along the eigenvectors `vectors` (q, q) of the scaled features the weights are independent,
-    with means `fitted` (k, q) and variances 1 / `precision` (k, q). `log_evidence` (k,).
     """
 
-    features: Features
-    scales: np.ndarray
-    noises: np.ndarray
-    log_evidence: np.ndarray
-    vectors: np.ndarray
-    fitted: np.ndarray
-    precision: np.ndarray
+    image_shape: tuple[int, int]
+    planes: int
+    levels: int = 1
 
-    def predict(self, design: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the means and variances (n, k) for rows (n, q) of a design matrix."""
-        along = (design * self.scales) @ self.vectors
-        return along @ self.fitted.T, np.square(along) @ (1 / self.precision).T
+    @property
+    def middle_plane(self) -> float:
+        """Return the plane in the middle of the stack."""
+        return (self.planes - 1) / 2
 
-    def kept(self, chosen: np.ndarray) -> "Posterior":
-        """Return the posterior with the chosen factors (a mask or numbers) on the noise only."""
-        names = ("noises", "log_evidence", "fitted", "precision")
-        return replace(self, **{name: getattr(self, name)[chosen] for name in names})
+    def relative(self, positions_zyx: Floats) -> Floats:
+        """Return positions (n, 3) relative to the middle; z in planes, y and x in px."""
+        return positions_zyx - (np.array([self.planes, *self.image_shape]) - 1) / 2
+
+    def terms(self, relative_zyx: Floats) -> Floats:
+        """Return the explicit functions (n, p) at positions (n, 3) relative to the middle."""
+        return motion_terms.terms(relative_zyx, self.planes, self.levels)
 
 
 @dataclass(frozen=True)
 class SmoothField:
-    """The shift as a function of the position, see the module; made by `fit`."""
+    """The shift as a function of the position; made by `fit`."""
 
     domain: Domain
-    offset_zyx: np.ndarray
-    posteriors: tuple[tuple[Posterior, ...], ...]
+    offset_zyx: Floats
+    features: tuple[Features, ...]
+    mixtures: tuple[Mixture, ...]
 
-    def mean_over(self, points_zyx: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def mean_over(self, points_zyx: Floats) -> tuple[Floats, Floats]:
         """Return (shift, sigma), both (n, 3), averaged over points (n, p, 3)."""
         count, each, _ = points_zyx.shape
-        flat = self.domain.scaled(points_zyx.reshape(-1, 3))
-        designs: dict[float, np.ndarray] = {}
-        results = []
-        for posteriors in self.posteriors:
-            for posterior in posteriors:
-                length = posterior.features.length
-                if length not in designs:
-                    design = _design(posterior.features, flat)
-                    designs[length] = design.reshape(count, each, design.shape[-1]).mean(axis=1)
-            results.append(_averaged(posteriors, designs))
-        mean, sigma = (np.column_stack(part) for part in zip(*results, strict=True))
+        flat = self.domain.relative(points_zyx.reshape(-1, 3))
+
+        def averaged(rows: Floats) -> Floats:
+            return rows.reshape(count, each, rows.shape[-1]).mean(axis=1)
+
+        terms = averaged(self.domain.terms(flat))
+        used = {int(length) for part in self.mixtures for length in part.length}
+        features = {n: averaged(self.features[n].at(flat[:, 1:])) for n in sorted(used)}
+        parts = [part.predict(terms, features) for part in self.mixtures]
+        mean, sigma = (np.column_stack(part) for part in zip(*parts, strict=True))
         return mean + self.offset_zyx, sigma
 
-    def at(self, positions_zyx: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return (shift, sigma), both (n, 3), at positions (n, 3)."""
+    def at(self, positions_zyx: Floats) -> tuple[Floats, Floats]:
+        """Return the shift and its sigma at any positions.
+
+        Parameters
+        ----------
+        positions_zyx : (n, 3)
+            In the reference: kept planes, px, px.
+
+        Returns
+        -------
+        shift, sigma : (n, 3)
+            What is added to the position in the cycle that shows this place, global and local
+            together, and its standard deviation (planes, px, px). Far from all evidence sigma
+            grows to what the fitted motion may still do there.
+
+        """
         return self.mean_over(positions_zyx[:, None])
 
 
 def fit(
     domain: Domain,
-    positions_zyx: np.ndarray,
-    shifts_zyx: np.ndarray,
-    sigmas_zyx: np.ndarray,
+    positions_zyx: Floats,
+    shifts_zyx: Floats,
+    sigmas_zyx: Floats,
     pool: Executor | None = None,
     *,
+    depth_spread: Floats | None = None,
     rough: bool = False,
+    motion: str = "smooth",
 ) -> SmoothField:
     """Return the field through measurements (n, 3) at positions (n, 3) with uncertainties.
 
+    `depth_spread` (n,) is the standard deviation (planes) of the depths that each measurement
+    averages over; without it each is taken at its position.
+
     Measurements that contradict their surroundings are weighed down. The threads of `pool`, if
     there is one, share the components of the shift. A `rough` field averages over fewer choices
-    of the random field: enough to predict where to look.
+    of the random field: enough to predict where to look. A `rigid` motion is one shift.
     """
-    positions = domain.scaled(positions_zyx)
-    knots = domain.knots()
-    features = [Features.of(knots, length * domain.block_size) for length in LENGTHS]
-    designs = [_design(choice, positions) for choice in features]
+    positions = domain.relative(positions_zyx)
+    lengths = correlation_lengths(domain.image_shape, ROUGH_LENGTHS if rough else LENGTHS)
+    features = tuple(Features.over(domain.image_shape, length) for length in lengths)
     offset = np.median(shifts_zyx, axis=0)
+    data = _Measured(
+        terms=_averaged_terms(domain, positions, depth_spread),
+        features=tuple(part.at(positions[:, 1:]) for part in features),
+        amplitudes=AMPLITUDES if motion == "smooth" else np.zeros(1),
+    )
+    many = pool.map if pool else map
 
-    def one(axis: int) -> tuple[Posterior, ...]:
+    def one(axis: int) -> tuple[Likelihood, ...]:
         values = shifts_zyx[:, axis] - offset[axis]
-        return _fit_axis(axis, features, designs, values, sigmas_zyx[:, axis], rough)
+        return data.likelihoods(_priors(domain, motion, axis), values, sigmas_zyx[:, axis])
 
-    posteriors = tuple((pool.map if pool else map)(one, range(3)))
-    return SmoothField(domain, offset, posteriors)
+    likelihoods = list(many(one, range(3)))
+    slopes: dict[int, Slope] = {}
+    if motion == "smooth" and not rough:
+        slopes = {3 - axis: _slope(likelihoods[axis], domain, axis) for axis in (1, 2)}
 
+    def whole(axis: int) -> Mixture:
+        other = slopes.get(axis)
+        return mixture(likelihoods[axis], _priors(domain, motion, axis, other))
 
-def _design(features: Features, positions: np.ndarray) -> np.ndarray:
-    """Return the design matrix (n, q): random field, constant, gradients along z, y, x."""
-    return np.column_stack([features.at(positions), np.ones(len(positions)), positions])
-
-
-def _scales(axis: int, amplitude: float, columns: int) -> np.ndarray:
-    """Return the prior standard deviations (q,) of the weights of a design matrix."""
-    scales = np.full(columns, amplitude)
-    scales[-4:] = CONSTANT_PRIOR, Z_GRADIENT_PRIOR[axis], GRADIENT_PRIOR, GRADIENT_PRIOR
-    return scales
+    return SmoothField(domain, offset, features, tuple(many(whole, range(3))))
 
 
-def _fit_axis(
-    axis: int,
-    features: list[Features],
-    designs: list[np.ndarray],
-    values: np.ndarray,
-    sigmas: np.ndarray,
-    rough: bool,
-) -> tuple[Posterior, ...]:
-    """Return the posteriors of all choices of parameters that are not unlikely."""
-    variances = sigmas**2 + FLOOR**2
-    choices = list(zip(features, designs, strict=True))
+@dataclass(frozen=True)
+class _Measured:
+    """Terms (n, p) and features (n, q) by correlation length at the n measurements."""
 
-    def regressed(step: int, inflation: np.ndarray) -> list[Posterior]:
-        return [
-            _regress(
-                choice,
-                design,
-                _scales(axis, amplitude, design.shape[1]),
-                values,
-                variances * inflation,
-            )
-            for choice, design in choices[::step]
-            for amplitude in AMPLITUDES[::step]
-        ]
+    terms: Floats
+    features: tuple[Floats, ...]
+    amplitudes: Floats
 
-    inflation = np.ones(len(values))
-    for _ in range(ROUGH_FITS):
-        found = regressed(ROUGH_STEP, inflation)
-        best = max(found, key=lambda posterior: posterior.log_evidence.max())
-        best = best.kept([best.log_evidence.argmax()])
-        inflation = _outliers(best, designs[features.index(best.features)], values, variances)
-    found = regressed(ROUGH_STEP if rough else 1, inflation)
-    highest = max(posterior.log_evidence.max() for posterior in found)
-    likely = [posterior.log_evidence > highest + np.log(LEAST_WEIGHT) for posterior in found]
-    pairs = zip(found, likely, strict=True)
-    return tuple(posterior.kept(chosen) for posterior, chosen in pairs if chosen.any())
-
-
-def _outliers(
-    choice: Posterior, design: np.ndarray, values: np.ndarray, variances: np.ndarray
-) -> np.ndarray:
-    """Return factors (n,) on the variances that weigh down what contradicts its surroundings.
-
-    Each measurement is compared with its prediction from all others, with the parameters of
-    `choice` (one factor on the noise); repeated, because one outlier can hide another.
-    """
-    inflation = np.ones(len(values))
-    for _ in range(ROUNDS):
+    def likelihoods(self, priors: Priors, values: Floats, sigmas: Floats) -> tuple[Likelihood, ...]:
+        """Return what the values (n,) of one component say, outliers weighed down, by length."""
+        variances = sigmas**2 + FLOOR**2
+        inflation = np.ones(len(values))
+        few = priors.spread(FEW_PRIORS)
+        for _ in range(ROUGH_FITS):
+            used = variances * inflation
+            found = self._likelihood(self.middle, values, used, self.amplitudes[::2], NOISES[::2])
+            inflation = self._outliers(mixture((found,), few), values, variances)
         used = variances * inflation
-        posterior = _regress(choice.features, design, choice.scales, values, used, choice.noises)
-        mean, variance = (part[:, 0] for part in posterior.predict(design))
-        noise = choice.noises[0] ** 2
-        left_out = np.maximum(1 - variance / (used * noise), 1e-6)
-        spread = variance / left_out + variances * noise
-        residual = np.abs(values - mean) / left_out / np.sqrt(spread)
-        inflation = np.maximum(1.0, (residual / OUTLIER) ** 2)
-        inflation[residual > HOPELESS] = IGNORED
-    return inflation
+        return tuple(
+            self._likelihood(part, values, used, self.amplitudes, NOISES) for part in self.features
+        )
+
+    @property
+    def middle(self) -> Floats:
+        """Return the features of a correlation length that does to find outliers."""
+        return self.features[len(self.features) // 2]
+
+    def _likelihood(
+        self,
+        features: Floats,
+        values: Floats,
+        variances: Floats,
+        amplitudes: Floats,
+        noises: Floats,
+    ) -> Likelihood:
+        return likelihood(features, self.terms, values, variances, amplitudes, noises, NOISE_PRIOR)
+
+    def _outliers(self, found: Mixture, values: Floats, variances: Floats) -> Floats:
+        """Return factors (n,) on the variances that weigh down what contradicts its surroundings.
+
+        Each measurement is compared with its prediction from all others, with the parameters that
+        `found` thinks likeliest; repeated, because one outlier can hide another.
+        """
+        amplitude, noise, priors = found.likeliest()
+        inflation = np.ones(len(values))
+        for _ in range(ROUNDS):
+            used, before = variances * inflation, inflation
+            alone = self._likelihood(self.middle, values, used, amplitude, noise)
+            mean, sigma = mixture((alone,), priors).predict(self.terms, {0: self.middle})
+            left_out = np.maximum(1 - sigma**2 / (used * noise**2), 1e-6)
+            spread = sigma**2 / left_out + variances * noise**2
+            residual = np.abs(values - mean) / left_out / np.sqrt(spread)
+            inflation = np.maximum(1.0, (residual / OUTLIER) ** 2)
+            inflation[residual > HOPELESS] = IGNORED
+            if np.abs(np.log(inflation / before)).max() < SETTLED:
+                break
+        return inflation
 
 
-def _regress(
-    features: Features,
-    design: np.ndarray,
-    scales: np.ndarray,
-    values: np.ndarray,
-    variances: np.ndarray,
-    noises: np.ndarray = NOISES,
-) -> Posterior:
-    """Return the posterior for some factors (k,) on the noise.
-
-    One eigendecomposition of the weighted normal matrix serves all of them.
-    """
-    scaled = design * scales
-    weighted = scaled / variances[:, None]
-    eigenvalues, vectors = np.linalg.eigh(scaled.T @ weighted)
-    projected = vectors.T @ (weighted.T @ values)
-    squares = float(values @ (values / variances))
-    constant = -0.5 * np.log(2 * np.pi * variances).sum()
-    factor = noises[:, None] ** 2
-    precision = 1 + np.maximum(eigenvalues, 0) / factor
-    fitted = projected / factor / precision
-    misfit = (squares - fitted @ projected) / noises**2 + np.log(precision).sum(axis=1)
-    log_evidence = constant - len(values) * np.log(noises) - 0.5 * misfit
-    log_evidence -= 0.5 * (np.log(noises / NOISE_PRIOR[0]) / NOISE_PRIOR[1]) ** 2
-    return Posterior(features, scales, noises, log_evidence, vectors, fitted, precision)
+def _averaged_terms(domain: Domain, positions: Floats, depth_spread: Floats | None) -> Floats:
+    """Return the terms (n, p), each the mean over the depths that a measurement averages over."""
+    if depth_spread is None:
+        return domain.terms(positions)
+    away = np.column_stack([depth_spread, np.zeros((len(positions), 2))])
+    above, below = (domain.terms(positions + side * away) for side in (1, -1))
+    return (above + below) / 2
 
 
-def _averaged(
-    posteriors: tuple[Posterior, ...], designs: dict[float, np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return (mean, sigma) (n,) of the mixture of posteriors, weighted by their evidence."""
-    evidence = np.concatenate([posterior.log_evidence for posterior in posteriors])
-    weights = np.exp(evidence - evidence.max())
-    weights /= weights.sum()
-    parts = [posterior.predict(designs[posterior.features.length]) for posterior in posteriors]
-    means, variances = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
-    mean = means @ weights
-    return mean, np.sqrt((variances + np.square(means - mean[:, None])) @ weights)
+def _priors(domain: Domain, motion: str, axis: int, other: Slope | None = None) -> Priors:
+    if motion == "rigid":
+        return motion_terms.constant_prior(domain.levels)
+    return motion_terms.smooth_priors(axis, domain.levels, other)
+
+
+def _slope(likelihoods: tuple[Likelihood, ...], domain: Domain, axis: int) -> Slope:
+    """Return what y (1) says of its gradient along x, or x (2) of its gradient along y."""
+    found = mixture(likelihoods, motion_terms.smooth_priors(axis, domain.levels))
+    return found.slope(X_TERM if axis == 1 else Y_TERM)

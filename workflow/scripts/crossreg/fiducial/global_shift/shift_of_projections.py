@@ -313,7 +313,7 @@ def _voted_field(
         heights = np.array([peak.height for peak in peaks])[chosen]
         sigma = np.hypot(PEAK_WIDTH / heights, VOTER_FLOOR)
         sigmas = np.repeat(sigma[:, None], 3, axis=1)
-        domain = Domain(reference.shape, size, 0.0)
+        domain = Domain(reference.shape, planes=1)
         return smooth_field.fit(domain, centres[chosen], shifts, sigmas, pool, rough=True)
 
     correlations = list(pool.map(correlated, blocks))

@@ -19,7 +19,7 @@ from crossreg.fiducial.field.consensus import agreeing_blocks
 from crossreg.fiducial.field.sampled_field import Field
 from crossreg.fiducial.field.smooth_field import Domain, SmoothField
 from crossreg.fiducial.local_shift.confidence import confidence_threshold
-from crossreg.fiducial.local_shift.sub_blocks import Measurements, SubBlockMatcher
+from crossreg.fiducial.local_shift.sub_blocks import Measurements, SubBlockMatcher, depth_cuts
 from crossreg.fiducial.local_shift.wide_search import WideShifts, wide_shifts
 from crossreg.fiducial.quality import block_qualities, preprocessing
 from crossreg.fiducial.reference import Reference
@@ -93,12 +93,14 @@ def local_shifts(
     higher_threshold: float = 0.9999,
     background_sigma: float = 3.0,
     borrow: bool = True,
+    motion: str = "smooth",
     threads: int = 1,
 ) -> LocalShifts:
     """Return the residual shifts of all blocks of a cycle's kept planes (Z, Y, X).
 
     `global_shift_yx` (px) is where the search starts and what the shifts are relative to. With
-    `borrow` every block gets the shift of the smooth field, otherwise its own. The thresholds
+    `borrow` every block gets the shift of the smooth field, otherwise its own. `motion` is smooth
+    or rigid (one shift a cycle, for a stage that drifts without deformation). The thresholds
     and `background_sigma` act on the quality only. The result does not depend on `threads`.
     """
     blocks = block_grid(reference.image_shape, reference.block_size_xy)
@@ -106,15 +108,15 @@ def local_shifts(
     with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, user_api="blas"):
         binned = binned_stack(cycle, pool)
         wide = wide_shifts(reference.binned, binned, blocks, global_shift_yx, pool)
-        domain = Domain(reference.image_shape, reference.block_size_xy, (planes - 1) / 2)
-        matcher = SubBlockMatcher((reference.binned, binned), blocks, domain, pool)
-        found = matcher.measure(_wide_field(domain, blocks, wide, pool))
+        domain = Domain(reference.image_shape, planes, len(depth_cuts(planes, len(cycle))))
+        matcher = SubBlockMatcher((reference.binned, binned), blocks, domain, pool, motion)
+        found = matcher.measure(_wide_field(domain, blocks, wide, pool, motion))
         threshold = confidence_threshold(found.null)
         measured = found.confidence > threshold
         evidence = Evidence(_odds((reference.binned, binned), found.field))
         if judged(evidence).name == FAILED:
             return _failed(reference, found, threshold, evidence)
-        total, sigma = found.field.mean_over(_sample_points(blocks, domain))
+        total, sigma = found.field.mean_over(_sample_points(blocks, found.depths))
         own = found.own_shifts(total, wide.shift_zyx)
         applied = total if borrow else own
         if min(planes, len(cycle)) < SHALLOW:
@@ -142,7 +144,7 @@ def _odds(stacks: tuple[np.ndarray, np.ndarray], field: SmoothField) -> float:
 
 
 def _wide_field(
-    domain: Domain, blocks: list[Block], wide: WideShifts, pool: Executor
+    domain: Domain, blocks: list[Block], wide: WideShifts, pool: Executor, motion: str
 ) -> SmoothField:
     """Return the field through the blocks whose peaks agree, the first prediction."""
     centres = np.array([centre_yx(block.rows, block.columns) for block in blocks])
@@ -152,14 +154,20 @@ def _wide_field(
         agree[:] = True
     positions = np.column_stack([np.full(len(centres), domain.middle_plane), centres])[agree]
     sigmas = np.full((len(positions), 3), WIDE_SIGMA)
-    return smooth_field.fit(domain, positions, wide.shift_zyx[agree], sigmas, pool, rough=True)
+    return smooth_field.fit(
+        domain, positions, wide.shift_zyx[agree], sigmas, pool, rough=True, motion=motion
+    )
 
 
-def _sample_points(blocks: list[Block], domain: Domain) -> np.ndarray:
-    """Return points (n, p, 3) spread over each block in the middle plane."""
+def _sample_points(blocks: list[Block], depths: np.ndarray) -> np.ndarray:
+    """Return points (n, p, 3) spread over each block at the depths (k,) of the structure."""
     points = np.array([block.sample_points_yx(SAMPLE_POINTS) for block in blocks])
-    depth = np.full((*points.shape[:2], 1), domain.middle_plane)
-    return np.concatenate([depth, points], axis=-1)
+    count, each, _ = points.shape
+    planes = np.broadcast_to(depths, (count, each, len(depths)))
+    whole = np.concatenate(
+        [planes[..., None], np.repeat(points[:, :, None], len(depths), axis=2)], axis=-1
+    )
+    return whole.reshape(count, -1, 3)
 
 
 def _failed(

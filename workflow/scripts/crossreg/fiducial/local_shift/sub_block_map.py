@@ -12,7 +12,7 @@ import scipy.fft
 
 from crossreg.fiducial.correlation.band_pass import low_pass, taper
 from crossreg.fiducial.correlation.binned import BIN
-from crossreg.fiducial.local_shift.sub_block_parts import SAMPLE, SubBlockParts, structure_positions
+from crossreg.fiducial.local_shift.sub_block_parts import SAMPLE, SubBlockParts, shared_structure
 
 REACH = (3, 4, 4)
 """How far (planes, px, px) around the prediction the correlation is computed."""
@@ -25,16 +25,20 @@ class SubBlockMaps:
     `values` (m, 2 * reach + 1 an axis) lie in -1..1. `overlap`, of the same shape, is the part of
     them that the tapers leave: it would pull a peak to the shift that is expected. `noise` (m,) is
     the standard deviation that unrelated sub-blocks would show, from the sum of squares over all
-    shifts (Bartlett's formula); 0 where the stacks show nothing of the sub-block. `position_zyx`
-    (m, 3) (planes, px) is where the sub-block's structure lies in the reference, NaN where there is
-    none.
+    shifts (Bartlett's formula); 0 where the stacks show nothing of the sub-block. `energy` (m,) is
+    what the correlations were divided by. `position_zyx` (m, 3) (planes, px) is where the
+    sub-block's structure lies in the reference, NaN where there is none, `depth_spread` (m,) the
+    standard deviation of its depth, and `structure` (m,) how much there is.
     """
 
     middle_zyx: np.ndarray
     values: np.ndarray
     overlap: np.ndarray
     noise: np.ndarray
+    energy: np.ndarray
     position_zyx: np.ndarray
+    depth_spread: np.ndarray
+    structure: np.ndarray
 
     @property
     def known(self) -> np.ndarray:
@@ -115,7 +119,9 @@ def sub_block_maps(spectra: SubBlockSpectra) -> SubBlockMaps:
     values[overlap == 0] = 0
     noise = np.where(known, spread / np.sqrt(np.maximum(parts.voxels, 1)) / energy, 0.0)
     middle = parts.moved * SAMPLE.astype(float)
-    return SubBlockMaps(middle, values, overlap, noise, structure_positions(parts))
+    energy = np.where(known, energy, 0.0)
+    structure = vars(shared_structure(parts)).values()
+    return SubBlockMaps(middle, values, overlap, noise, energy, *structure)
 
 
 def unrelated_height(spectra: SubBlockSpectra, partner: SubBlockSpectra) -> float | None:

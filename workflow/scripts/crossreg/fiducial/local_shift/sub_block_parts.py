@@ -45,6 +45,7 @@ class SubBlockParts:
     moved: np.ndarray
     rest: np.ndarray
     depth: int
+    cut: bool
 
     @cached_property
     def voxels(self) -> np.ndarray:
@@ -63,7 +64,7 @@ class SubBlockParts:
     def edges(self) -> np.ndarray:
         """Return the lengths (m, 3) of the tapers along z, y, x."""
         edges = self.seen // TAPERED
-        edges[:, 0] = np.minimum(self.seen[:, 0] // PLANES_A_TAPERED, TAPERED_PLANES)
+        edges[:, 0] = np.minimum(self.seen[:, 0] // PLANES_A_TAPERED, TAPERED_PLANES + self.cut)
         return edges
 
     @cached_property
@@ -105,8 +106,10 @@ def sub_block_parts(
     seen = stop - start
     enough = (seen[:, 1:] >= LEAST_SIZE).all(axis=1) & (seen[:, 0] >= min(2, len(reference)))
     seen = np.where(enough[:, None], seen, 0)
-    depths = len(reference), len(cycle)
-    planes = max(depths)
+    heights = (last - first)[:, 0]
+    cut = bool(heights.max() < len(reference))
+    depths = (int(heights.min()),) * 2 if cut else (len(reference), len(cycle))
+    planes = int(heights.max()) if cut else max(depths)
     if planes < THIN:
         planes += min(depths) // 2
     sizes = planes, *map(int, (last - first)[:, 1:].max(axis=0))
@@ -116,15 +119,31 @@ def sub_block_parts(
         for sub_block, (z, y, x), (depth, height, width) in zip(into, origin, seen, strict=True):
             source = stack[z : z + depth, y : y + height, x : x + width]
             sub_block[:depth, :height, :width] = source
-    return SubBlockParts(*parts, seen, start, moved, expected - moved, min(depths))
+    return SubBlockParts(*parts, seen, start, moved, expected - moved, min(depths), cut)
 
 
-def structure_positions(parts: SubBlockParts) -> np.ndarray:
-    """Return where in the reference (m, 3) the structure that both stacks show of sub-blocks lies.
+@dataclass(frozen=True)
+class Structure:
+    """The structure that both stacks show of m sub-blocks.
 
-    In planes and px. A sub-block's shift is that of its structure, which is rarely in the middle:
-    the centroid of the product of both stacks, where it exceeds the noise, under the sub-block's
-    tapers. NaN where it exceeds the noise nowhere.
+    Attributes
+    ----------
+    position_zyx : (m, 3) where it lies in the reference (planes, px), NaN where there is none. A
+        sub-block's shift is that of its structure, which is rarely in the middle.
+    depth_spread : (m,) standard deviation (planes) of its depth.
+    amount : (m,) how much there is.
+
+    """
+
+    position_zyx: np.ndarray
+    depth_spread: np.ndarray
+    amount: np.ndarray
+
+
+def shared_structure(parts: SubBlockParts) -> Structure:
+    """Return where the structure of sub-blocks lies.
+
+    The product of both stacks, where it exceeds the noise, under the sub-block's tapers.
     """
     weights = np.maximum(parts.reference, 0)
     weights *= np.maximum(parts.cycle, 0)
@@ -137,9 +156,10 @@ def structure_positions(parts: SubBlockParts) -> np.ndarray:
     window = (y[..., None] * x[:, None]).reshape(m, rows * columns, 1)
     profiles = np.matmul(flat, window)[..., 0] * z, face.sum(axis=2), face.sum(axis=1)
     total = face.sum(axis=(1, 2), dtype=float)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        middle = [
-            profile @ np.arange(profile.shape[1], dtype=float) / total for profile in profiles
-        ]
-    samples = np.stack(middle, axis=1) + parts.start
-    return np.where(total[:, None] > 0, samples * SAMPLE + (SAMPLE - 1) / 2, np.nan)
+    known = total > 0
+    scale = np.where(known, total, 1.0)
+    middle = np.stack([profile @ np.arange(profile.shape[1]) / scale for profile in profiles], 1)
+    squares = profiles[0] @ np.square(np.arange(planes, dtype=float)) / scale
+    spread = np.sqrt(np.maximum(squares - middle[:, 0] ** 2, 0))
+    position = (middle + parts.start) * SAMPLE + (SAMPLE - 1) / 2
+    return Structure(np.where(known[:, None], position, np.nan), spread, total)

@@ -1,5 +1,6 @@
 """The shifts of all sub-blocks of a cycle, and the smooth field through them."""
 
+import itertools
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from crossreg.fiducial.correlation.binned import in_bins
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.smooth_field import Domain, SmoothField
 from crossreg.fiducial.local_shift.confidence import block_confidences
+from crossreg.fiducial.local_shift.pooling import pooled
 from crossreg.fiducial.local_shift.sub_block_map import (
     SubBlockMaps,
     SubBlockSpectra,
@@ -40,6 +42,16 @@ FEW_PLANES = 3
 FEW_PLANES_MARGIN = 6
 """Margin (px) by which sub-blocks of so few planes overlap: what one of them cuts, another one
 holds."""
+SUB_BLOCK_PLANES = 10
+"""Planes that levels of sub-blocks come nearest to."""
+TALL = 30
+"""Planes from which on a stack is tall enough for levels."""
+PLANES_SHARED = 2
+"""Planes by which neighbouring levels overlap at each end: about what the tapers take."""
+DEPTHS_OF_LEVEL = 3
+"""Depths in each level at which the field is averaged over a block."""
+LEAST_SHARE = 0.1
+"""Structure, relative to the mean of all levels, from which on a level holds structure."""
 BLOCKS_IN_A_ROW = 4
 """Blocks that one thread does one after another; they are compared with each other too, for the
 null distribution."""
@@ -52,12 +64,14 @@ the threshold."""
 class SubBlockShifts:
     """Shifts of m sub-blocks: `shift_zyx`, `sigma_zyx` and `position_zyx` where they hold (m, 3).
 
-    A sub-block without structure has the position NaN.
+    A sub-block without structure has the position NaN; `depth_spread` (m,) is the standard
+    deviation (planes) of the structure's depth.
     """
 
     shift_zyx: np.ndarray
     sigma_zyx: np.ndarray
     position_zyx: np.ndarray
+    depth_spread: np.ndarray
 
     @property
     def useful(self) -> np.ndarray:
@@ -75,6 +89,7 @@ class Measurements:
     """
 
     sub_blocks: SubBlockShifts
+    depths: np.ndarray
     sub_blocks_of_block: list[np.ndarray]
     field: SmoothField
     confidence: np.ndarray
@@ -112,9 +127,10 @@ class SubBlockMatcher:
         blocks: list[Block],
         domain: Domain,
         pool: Executor,
+        motion: str = "smooth",
     ) -> None:
-        """Take the binned (reference, cycle), and the blocks and domain of the image."""
-        self.stacks, self.domain, self.pool = stacks, domain, pool
+        """Take the binned (reference, cycle), the blocks and domain of the image, its motion."""
+        self.stacks, self.domain, self.pool, self.motion = stacks, domain, pool, motion
         margin = FEW_PLANES_MARGIN if min(map(len, stacks)) < FEW_PLANES else 0
         sub_blocks = [
             [
@@ -127,35 +143,57 @@ class SubBlockMatcher:
         ends = np.cumsum([len(block.sub_blocks()) for block in blocks])
         self.sub_blocks_of_block = np.split(np.arange(len(sub_blocks)), ends[:-1])
         self.block_of_sub_block = np.repeat(np.arange(len(blocks)), np.diff(ends, prepend=0))
-        centres = np.array([centre_yx(*sub_block) for sub_block in sub_blocks])
-        self.centres = np.column_stack([np.full(len(centres), domain.middle_plane), centres])
+        cuts = depth_cuts(*map(len, stacks))
+        levels = np.arange(len(cuts))
+        self.sub_blocks_of_block = [
+            (mine[:, None] * len(cuts) + levels).ravel() for mine in self.sub_blocks_of_block
+        ]
+        self.block_of_sub_block = np.repeat(self.block_of_sub_block, len(cuts))
+        self.column_of_sub_block = np.repeat(np.arange(len(sub_blocks)), len(cuts))
+        self.column_of_sub_block += len(blocks)
+        self.centres = np.array(
+            [
+                [(depth.start + depth.stop - 1) / 2, *centre_yx(*sub_block)]
+                for sub_block in sub_blocks
+                for depth in cuts
+            ]
+        )
         bins = np.array(
-            [[(0, len(stacks[0])), *map(_ends_in_bins, sub_block)] for sub_block in sub_blocks]
+            [
+                [(depth.start, depth.stop), *map(_ends_in_bins, sub_block)]
+                for sub_block in sub_blocks
+                for depth in cuts
+            ]
         )
         self.first, self.last = bins[..., 0], bins[..., 1]
 
     def measure(self, field: SmoothField) -> Measurements:
         """Return the sub-blocks' shifts, starting from a first field."""
-        expected, sigma = field.at(self.centres)
+        expected = field.at(self.centres)[0]
         aimed = expected.copy()
         maps, null = self._first_maps(aimed)
-        sub_blocks = self._shifts(maps, expected, sigma)
+        found, block = self._shifts(maps, field)
         for round_ in range(ROUNDS):
             last = round_ == ROUNDS - 1
-            if sub_blocks.useful.any():
-                field = self._field(sub_blocks, rough=not last)
-                expected, sigma = field.at(self.centres)
+            if found.useful.any():
+                field = self._field(found, rough=not last)
+                expected = field.at(self.centres)[0]
             if not last:
                 maps = self._aimed_again(maps, aimed, expected)
-                sub_blocks = self._shifts(maps, expected, sigma)
+                found, block = self._shifts(maps, field)
         confidence = block_confidences(maps, expected, self.sub_blocks_of_block)
-        return Measurements(sub_blocks, self.sub_blocks_of_block, field, confidence, null)
+        of_block = [np.flatnonzero(block == number) for number in range(len(confidence))]
+        return Measurements(found, self._depths(maps), of_block, field, confidence, null)
 
     def _field(self, sub_blocks: SubBlockShifts, rough: bool) -> SmoothField:
         """Return the smooth field through the useful sub-blocks."""
-        values = sub_blocks.position_zyx, sub_blocks.shift_zyx, sub_blocks.sigma_zyx
-        useful = [part[sub_blocks.useful] for part in values]
-        return smooth_field.fit(self.domain, *useful, self.pool, rough=rough)
+        shifts, sigmas, positions, spreads = (
+            part[sub_blocks.useful] for part in vars(sub_blocks).values()
+        )
+        return smooth_field.fit(
+            self.domain, positions, shifts, sigmas, self.pool,
+            depth_spread=spreads, rough=rough, motion=self.motion,
+        )  # fmt: skip
 
     def _aimed_again(
         self, maps: SubBlockMaps, aimed: np.ndarray, expected: np.ndarray
@@ -198,13 +236,28 @@ class SubBlockMatcher:
             height for height in heights if height is not None
         ]
 
-    def _shifts(
-        self, maps: SubBlockMaps, expected: np.ndarray, sigma: np.ndarray
-    ) -> SubBlockShifts:
-        """Return the most probable shifts of all sub-blocks, given what is expected (m, 3)."""
+    def _shifts(self, maps: SubBlockMaps, field: SmoothField) -> tuple[SubBlockShifts, np.ndarray]:
+        """Return the most probable shifts of groups of sub-blocks, and the block of each."""
+        placed = np.isfinite(maps.position_zyx).all(axis=1)
+        places = np.where(placed[:, None], maps.position_zyx, self.centres)
+        expected, sigma = field.at(places)
+        maps, groups = pooled(maps, expected, self.column_of_sub_block, self.block_of_sub_block)
+        expected, sigma = groups.mean(expected), groups.mean(sigma)
         shifts, sigmas = sub_block_shifts(maps, expected, np.hypot(sigma, PREDICTION_FLOOR))
         sigmas[:, 1:] += np.where(self._may_be_cut(maps.position_zyx, shifts), CUT_SIGMA, 0)
-        return SubBlockShifts(shifts, sigmas, maps.position_zyx)
+        block = np.zeros(len(shifts), dtype=int)
+        block[groups.group] = self.block_of_sub_block
+        return SubBlockShifts(shifts, sigmas, maps.position_zyx, maps.depth_spread), block
+
+    def _depths(self, maps: SubBlockMaps) -> np.ndarray:
+        """Return planes (k,), evenly spread over the levels that hold structure."""
+        if self.domain.levels == 1:
+            return np.array([self.domain.middle_plane])
+        amount = maps.structure.reshape(-1, self.domain.levels).sum(axis=0)
+        filled = np.flatnonzero(amount >= LEAST_SHARE * amount.mean())
+        edges = np.linspace(-0.5, self.domain.planes - 0.5, self.domain.levels + 1)
+        parts = (np.arange(DEPTHS_OF_LEVEL) + 0.5) / DEPTHS_OF_LEVEL
+        return (edges[filled, None] + np.diff(edges)[0] * parts).ravel()
 
     def _may_be_cut(self, positions: np.ndarray, shifts: np.ndarray) -> np.ndarray:
         """Return (m, 2) whether positions lie near the border of what both show in y and x."""
@@ -212,6 +265,20 @@ class SubBlockMatcher:
         moved, place = shifts[:, 1:], positions[:, 1:]
         near = np.minimum(place - np.maximum(moved, 0), np.minimum(last, last + moved) - place)
         return near < BORDER
+
+
+def depth_cuts(reference_planes: int, cycle_planes: int) -> list[slice]:
+    """Return the planes of the reference that each level of sub-blocks covers."""
+    planes = min(reference_planes, cycle_planes)
+    count = planes // SUB_BLOCK_PLANES if planes >= TALL else 1
+    edges = np.linspace(0, reference_planes, count + 1).round().astype(int)
+    whole = slice(0, reference_planes)
+    cuts = [slice(int(a), int(b)) for a, b in itertools.pairwise(edges)]
+    return [_with_ends(cut, PLANES_SHARED, whole) for cut in cuts] if count > 1 else [whole]
+
+
+def _with_ends(where: slice, margin: int, limits: slice) -> slice:
+    return slice(max(where.start - margin, limits.start), min(where.stop + margin, limits.stop))
 
 
 def _ends_in_bins(where: slice) -> tuple[int, int]:

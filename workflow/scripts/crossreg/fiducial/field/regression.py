@@ -1,0 +1,249 @@
+"""Bayesian linear regression: a few explicit functions beside many features of a random field.
+
+The random field is integrated out for every choice of its size and of the noise; what remains is
+a normal likelihood of the few weights of the explicit functions, for which priors are compared
+(Rasmussen and Williams 2006, section 2.7, doi:10.7551/mitpress/3206.001.0001). Predictions are
+averaged over all likely choices.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossreg.fiducial.field.motion_terms import Priors, Slope
+
+Floats = NDArray[np.float64]
+
+LEAST_LOG_WEIGHT = -5.0
+"""Logarithm of the weight, relative to the best, below which a choice is left out."""
+MOST_FIELDS, MOST_PRIORS = 20, 24
+"""Choices of the random field and its noise, and of priors, that are averaged over at most."""
+FREE_SLOPE = 1.0
+"""Standard deviation (px per px) of a gradient of which nothing is assumed."""
+PROBED_FIELDS, PROBED_PRIORS = 4, 10
+"""Best choices of the one with which all choices of the other are compared first."""
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """What measurements say of the explicit weights, for h choices of amplitude and noise.
+
+    Attributes
+    ----------
+    amplitude, noise : (h,) of the random field (px), and the factor on the measurements' sigmas.
+    log : (h,) log-likelihood of the weights 0.
+    precision, pull : (h, p, p) and (h, p): log-likelihood of the weights w is
+        log + pull w - w precision w / 2.
+    vectors, eigenvalues : (q, q) and (q,) of the weighted features' normal matrix.
+    along_terms, along_values : (q, p) and (q,) the functions and the measurements along them.
+
+    """
+
+    amplitude: Floats
+    noise: Floats
+    log: Floats
+    precision: Floats
+    pull: Floats
+    vectors: Floats
+    eigenvalues: Floats
+    along_terms: Floats
+    along_values: Floats
+
+
+def likelihood(
+    features: Floats,
+    terms: Floats,
+    values: Floats,
+    variances: Floats,
+    amplitudes: Floats,
+    noises: Floats,
+    noise_prior: tuple[float, float],
+) -> Likelihood:
+    """Return what n measurements say, for all pairs of amplitude and noise.
+
+    Parameters
+    ----------
+    features : (n, q)
+        Those of a random field of variance 1.
+    terms : (n, p)
+        The explicit functions.
+    values, variances : (n,)
+        The measurements (px) and the squares of their sigmas.
+    amplitudes, noises : (a,), (b,)
+        Choices of the standard deviation of the random field (px), and of the factor on the
+        measurements' sigmas; h = a b.
+    noise_prior : (2,)
+        Median of the noise factor, and the standard deviation of its logarithm.
+
+    """
+    weighted = features / variances[:, None]
+    eigenvalues, vectors = np.linalg.eigh(weighted.T @ features)
+    eigenvalues = np.maximum(eigenvalues, 0)
+    along_terms, along_values = (vectors.T @ (weighted.T @ part) for part in (terms, values))
+    a, s = (part.ravel() for part in np.meshgrid(amplitudes, noises, indexing="ij"))
+    a2, s2 = a[:, None] ** 2, s[:, None] ** 2
+    total = s2 + a2 * eigenvalues
+    share = a2 / (s2 * total)
+    weighted_terms = terms / variances[:, None]
+    outer = (along_terms[:, :, None] * along_terms[:, None]).reshape(len(eigenvalues), -1)
+    p = terms.shape[1]
+    precision = (weighted_terms.T @ terms) / s2[..., None] - (share @ outer).reshape(-1, p, p)
+    pull = (values @ weighted_terms) / s2 - (share * along_values) @ along_terms
+    squares = values @ (values / variances) / s2[:, 0] - share @ along_values**2
+    spread = len(values) * np.log(2 * np.pi * s**2) + np.log(variances).sum()
+    log = -0.5 * (squares + spread + np.log(total / s2).sum(axis=1))
+    log -= 0.5 * (np.log(s / noise_prior[0]) / noise_prior[1]) ** 2
+    return Likelihood(a, s, log, precision, pull, vectors, eigenvalues, along_terms, along_values)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """The posterior: k likely choices, each with a normal distribution of the explicit weights.
+
+    Attributes
+    ----------
+    likelihoods : of each correlation length.
+    length, choice : (k,) number of the likelihood, and the choice in it.
+    weight : (k,) of sum 1.
+    mean, covariance : (k, p), (k, p, p) of the weights.
+    prior_mean, prior_deviation : (p,) of the most likely prior.
+
+    """
+
+    likelihoods: tuple[Likelihood, ...]
+    length: NDArray[np.int64]
+    choice: NDArray[np.int64]
+    weight: Floats
+    mean: Floats
+    covariance: Floats
+    prior_mean: Floats
+    prior_deviation: Floats
+
+    def predict(self, terms: Floats, features: dict[int, Floats]) -> tuple[Floats, Floats]:
+        """Return (mean, sigma), both (n,), for terms (n, p) and features (n, q) by length."""
+        along = {n: features[n] @ self.likelihoods[n].vectors for n in set(self.length.tolist())}
+        squares = {n: part**2 for n, part in along.items()}
+        means, variances = np.empty((2, len(self.weight), len(terms)))
+        for k, (length, choice) in enumerate(zip(self.length, self.choice, strict=True)):
+            found = self.likelihoods[length]
+            a2, s2 = found.amplitude[choice] ** 2, found.noise[choice] ** 2
+            known = a2 / (s2 + a2 * found.eigenvalues)
+            rest = terms - along[length] @ (known[:, None] * found.along_terms)
+            means[k] = along[length] @ (known * found.along_values) + rest @ self.mean[k]
+            variances[k] = squares[length] @ (s2 * known)
+            variances[k] += ((rest @ self.covariance[k]) * rest).sum(axis=1)
+        mean = self.weight @ means
+        return mean, np.sqrt(self.weight @ (variances + (means - mean) ** 2))
+
+    def likeliest(self) -> tuple[Floats, Floats, Priors]:
+        """Return the likeliest amplitude (1,), noise (1,) and prior."""
+        found, choice = self.likelihoods[self.length[0]], self.choice[:1]
+        priors = Priors(self.prior_mean[None], self.prior_deviation[None], np.zeros(1))
+        return found.amplitude[choice], found.noise[choice], priors
+
+    def slope(self, term: int) -> Slope:
+        """Return what the measurements say of one weight, with next to no prior on it."""
+        free = self.prior_deviation.copy()
+        free[term] = FREE_SLOPE
+        precision, pull = (
+            np.array(
+                [
+                    getattr(self.likelihoods[length], name)[choice]
+                    for length, choice in zip(self.length, self.choice, strict=True)
+                ]
+            )
+            for name in ("precision", "pull")
+        )
+        means, covariances = _posterior(precision, pull, self.prior_mean, free)
+        mean = float(self.weight @ means[:, term])
+        spread = covariances[:, term, term] + (means[:, term] - mean) ** 2
+        return Slope(mean, float(np.sqrt(self.weight @ spread)))
+
+
+def mixture(likelihoods: tuple[Likelihood, ...], priors: Priors) -> Mixture:
+    """Return the posterior over all likely choices of the random field, the noise and the priors.
+
+    Not all pairs are compared: the best of the one are looked for with some of the other first.
+    """
+    length = np.concatenate([np.full(len(part.log), n) for n, part in enumerate(likelihoods)])
+    choice = np.concatenate([np.arange(len(part.log)) for part in likelihoods])
+    log, precision, pull = (
+        np.concatenate([getattr(part, name) for part in likelihoods])
+        for name in ("log", "precision", "pull")
+    )
+
+    def scores(fields: NDArray[np.int64], chosen: NDArray[np.int64]) -> Floats:
+        gain = _log_evidence(
+            precision[fields][:, None],
+            pull[fields][:, None],
+            priors.means[chosen],
+            priors.deviations[chosen],
+        )
+        return log[fields][:, None] + gain + priors.log_weights[chosen]
+
+    fields, chosen = np.arange(len(log)), _spread(len(priors.log_weights), PROBED_PRIORS)
+    best = _best(scores(fields, chosen).max(axis=1), PROBED_FIELDS)
+    chosen = _best(scores(best, np.arange(len(priors.log_weights))).max(axis=0), MOST_PRIORS)
+    fields = _best(scores(fields, chosen[:PROBED_PRIORS]).max(axis=1), MOST_FIELDS)
+    joint = scores(fields, chosen)
+    top = np.unravel_index(joint.argmax(), joint.shape)[1]
+    shares = np.exp(joint - joint.max())
+    means, covariances = _posterior(
+        precision[fields][:, None],
+        pull[fields][:, None],
+        priors.means[chosen],
+        priors.deviations[chosen],
+    )
+    weight = shares.sum(axis=1)
+    shares /= weight[:, None]
+    mean = np.einsum("kg,kgp->kp", shares, means)
+    away = means - mean[:, None]
+    covariances += away[..., :, None] * away[..., None, :]
+    covariance = np.einsum("kg,kgij->kij", shares, covariances)
+    return Mixture(
+        likelihoods, length[fields], choice[fields], weight / weight.sum(), mean, covariance,
+        priors.means[chosen[top]], priors.deviations[chosen[top]],
+    )  # fmt: skip
+
+
+def _spread(count: int, most: int) -> NDArray[np.int64]:
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
+
+
+def _best(scores: Floats, most: int) -> NDArray[np.int64]:
+    """Return the numbers of the likely ones, best first, `most` of them at most."""
+    order = np.argsort(-scores, kind="stable")[:most]
+    return order[scores[order] > scores[order[0]] + LEAST_LOG_WEIGHT]
+
+
+def _log_evidence(precision: Floats, pull: Floats, means: Floats, deviations: Floats) -> Floats:
+    """Return the log-evidence (...), relative to the weights 0, of normal priors.
+
+    One Cholesky factor of the scaled precision with the pull as a further row gives both the
+    determinant and the quadratic form.
+    """
+    moved = (precision @ means[..., None])[..., 0]
+    scaled = deviations[..., :, None] * precision * deviations[..., None, :]
+    p = scaled.shape[-1]
+    whole = np.zeros((*scaled.shape[:-2], p + 1, p + 1))
+    whole[..., :p, :p] = scaled + np.eye(p)
+    whole[..., p, :p] = deviations * (pull - moved)
+    whole[..., p, p] = 1 + (whole[..., p, :p] ** 2).sum(axis=-1)
+    factor = np.linalg.cholesky(whole)
+    diagonal = np.diagonal(factor, axis1=-2, axis2=-1)[..., :p]
+    quadratic = (factor[..., p, :p] ** 2).sum(axis=-1)
+    at_means = ((pull - 0.5 * moved) * means).sum(axis=-1)
+    return at_means + 0.5 * quadratic - np.log(diagonal).sum(axis=-1)
+
+
+def _posterior(
+    precision: Floats, pull: Floats, means: Floats, deviations: Floats
+) -> tuple[Floats, Floats]:
+    """Return (means, covariances) of the weights under normal priors (deviations may be 0)."""
+    scaled = deviations[..., :, None] * precision * deviations[..., None, :]
+    inverse = np.linalg.inv(scaled + np.eye(scaled.shape[-1]))
+    covariance = deviations[..., :, None] * inverse * deviations[..., None, :]
+    moved = (precision @ means[..., None])[..., 0]
+    mean = means + (covariance @ (pull - moved)[..., None])[..., 0]
+    return mean, covariance

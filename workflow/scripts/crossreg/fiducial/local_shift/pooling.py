@@ -1,0 +1,125 @@
+"""Weak sub-blocks measured together: with their column, or with what is weak in their block.
+
+A correlation whose peak hardly stands out of the noise has its top almost anywhere. The maps of
+such sub-blocks, each around the shift that is expected there, are added: what remains is one
+measurement of how far all of them lie from what is expected, at the centre of their structure.
+As few numbers are taken from a faint cycle as its light supports.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossreg.fiducial.local_shift.sub_block_map import SubBlockMaps, along_axis
+
+STRONG = 5.0
+"""Height of a peak (standard deviations of the noise) from which on a sub-block stands alone."""
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Which sub-blocks are measured together.
+
+    Attributes
+    ----------
+    group : (m,) number of the group of each sub-block.
+    share : (m,) its part in the group's structure; they add up to 1.
+
+    """
+
+    group: NDArray[np.int64]
+    share: NDArray[np.float64]
+
+    def mean(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the means (g, ...) of values (m, ...) of sub-blocks, weighted by their shares."""
+        total = np.zeros((self.group.max(initial=-1) + 1, *values.shape[1:]))
+        weights = self.share.reshape(-1, *[1] * (values.ndim - 1))
+        np.add.at(total, self.group, np.where(weights > 0, weights * values, 0.0))
+        return total
+
+
+def pooled(
+    maps: SubBlockMaps,
+    expected_zyx: NDArray[np.float64],
+    column: NDArray[np.int64],
+    block: NDArray[np.int64],
+) -> tuple[SubBlockMaps, Groups]:
+    """Return the maps (g) of the groups, and the groups of m sub-blocks.
+
+    `expected_zyx` (m, 3) are the shifts around which maps are added; `column` and `block` (m,) say
+    which sub-blocks lie above each other, and in one block.
+    """
+    around = _recentred(maps, np.rint(expected_zyx - maps.middle_zyx).astype(int))
+    label = np.arange(len(block))
+    for coarser in (column, block):
+        groups = _groups(label, around)
+        weak = (_heights(_added(around, groups)) < STRONG)[groups.group]
+        label = np.where(weak, len(block) + coarser, label)
+    groups = _groups(label, around)
+    return _added(around, groups), groups
+
+
+def _recentred(maps: SubBlockMaps, steps: NDArray[np.int64]) -> SubBlockMaps:
+    """Return the maps moved by `steps` (m, 3), so that what lay there is in the middle.
+
+    0 where nothing is known.
+    """
+    values, overlap = maps.values, maps.overlap
+    for axis, size in enumerate(values.shape[1:]):
+        source = np.arange(size) + steps[:, axis, None]
+        inside = along_axis((source >= 0) & (source < size), axis)
+        index = along_axis(np.clip(source, 0, size - 1), axis)
+        values, overlap = (
+            np.where(inside, np.take_along_axis(part, index, axis=axis + 1), 0)
+            for part in (values, overlap)
+        )
+    middle = maps.middle_zyx + steps
+    return replace(maps, middle_zyx=middle, values=values, overlap=overlap)
+
+
+def _groups(label: NDArray[np.int64], maps: SubBlockMaps) -> Groups:
+    """Return the groups of sub-blocks with the same label."""
+    _, group = np.unique(label, return_inverse=True)
+    amount = np.where(maps.structure > 0, maps.structure, 1e-6 * maps.energy)
+    total = np.bincount(group, amount)[group]
+    count = np.bincount(group)[group]
+    return Groups(group, np.where(total > 0, amount / np.where(total > 0, total, 1), 1 / count))
+
+
+def _added(maps: SubBlockMaps, groups: Groups) -> SubBlockMaps:
+    """Return the maps (g) of groups: the correlations added, as if they were one."""
+    group = groups.group
+    energy = np.bincount(group, maps.energy)
+    known = energy > 0
+    scale = np.where(known, 1 / np.where(known, energy, 1), 0.0)
+    values, overlap = (
+        _sums(part * maps.energy[:, None, None, None].astype(np.float32), group, len(energy))
+        * scale[:, None, None, None].astype(np.float32)
+        for part in (maps.values, maps.overlap)
+    )
+    noise = np.sqrt(np.bincount(group, (maps.energy * maps.noise) ** 2)) * scale
+    structure = np.bincount(group, maps.structure)
+    position = groups.mean(maps.position_zyx)
+    depth = maps.position_zyx[:, 0] - position[group, 0]
+    spread = np.sqrt(groups.mean(depth**2 + maps.depth_spread**2))
+    position[structure == 0] = np.nan
+    return SubBlockMaps(
+        groups.mean(maps.middle_zyx), values, overlap, noise, energy, position, spread, structure
+    )
+
+
+def _sums(values: NDArray[np.float32], group: NDArray[np.int64], count: int) -> NDArray[np.float32]:
+    total = np.zeros((count, *values.shape[1:]), dtype=np.float32)
+    np.add.at(total, group, values)
+    return total
+
+
+def _heights(maps: SubBlockMaps) -> NDArray[np.float64]:
+    """Return the heights (m,) of the peaks next to the middle, over the noise."""
+    inner = tuple(
+        slice(max(size // 2 - 2, 0), size // 2 + 3) if size > 1 else slice(None)
+        for size in maps.values.shape[1:]
+    )
+    top = maps.values[(slice(None), *inner)].max(axis=(1, 2, 3))
+    return np.where(maps.known, top / np.where(maps.known, maps.noise, 1), 0.0)
