@@ -1,20 +1,24 @@
 """Pictures show what was planted: images overlap, weak blocks are hatched."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pytest
-from matplotlib.patches import Rectangle
 from PIL import Image
 
 import fiducial_images
 from crossreg.fiducial.blocks import block_grid
-from crossreg.pictures.before_after import before_after_figure, overlaid_states
-from crossreg.pictures.canvas import DPI, HATCHES, round_length, save_png
-from crossreg.pictures.cycle import Blocks, Cycle
-from crossreg.pictures.details import detail_rows, details_figure
-from crossreg.pictures.preprocessing import preprocessing_figure
+from crossreg.pictures.before_after import before_after_picture, overlaid_states
+from crossreg.pictures.cycle import Blocks, Cycle, in_detail
+from crossreg.pictures.details import detail_rows, details_picture
+from crossreg.pictures.layout import OUTLIER_COLOUR, round_length, round_steps
+from crossreg.pictures.palettes import STOPS, coloured, rgb
+from crossreg.pictures.paper import Paper
+from crossreg.pictures.precision_maps import precision_maps_picture
+from crossreg.pictures.preprocessing import preprocessing_picture
 from crossreg.pictures.previews import (
     Preview,
     blocks_to_detail,
@@ -23,13 +27,14 @@ from crossreg.pictures.previews import (
     slab_of,
     stack_preview,
 )
-from crossreg.pictures.quality_maps import quality_maps_figure
-from crossreg.pictures.shift_maps import shift_maps_figure
+from crossreg.pictures.quality_maps import quality_maps_picture
+from crossreg.pictures.shift_maps import arrow, shift_maps_picture
 from crossreg.pictures.warp import between_blocks, moved
 
 BLOCK = 64
 GLOBAL_YX, RESIDUAL_ZYX = (7.0, -9.0), (1.5, 0.4, -0.8)
 BAD, FAILED_CONFIDENCE = (0, 1), 1.0
+SIGMA_PX = 0.1
 SHAPES = {
     "square": (12, 192, 192),
     "wide": (12, 128, 640),
@@ -58,6 +63,7 @@ def cycle_and_previews(shape: tuple[int, int, int]) -> tuple[Cycle, Preview, Pre
         quality=np.full((*size, 3), 0.3),
         status=status,
         threshold=2.0,
+        sigma_zyx=np.full((*size, 3), SIGMA_PX),
     )
     result = Cycle("001", "RT1", "RT27", 0.1, 0.25, GLOBAL_YX, blocks)
     slab = slab_of(reference.max(axis=0), BLOCK)
@@ -91,27 +97,55 @@ def test_details_overlap_after_the_local_shift() -> None:
         assert apart[2] < apart[1] < apart[0] or apart[0] == 0
 
 
+def blocks_with(paper: Paper, colour: str, number: int) -> list[tuple[int, int]]:
+    """Return the blocks of a map of a picture of a square stack in which pixels have a colour."""
+    image = np.asarray(paper.image).astype(int)
+    # The maps of "square" lie as `block_maps` puts them: found by their black frames.
+    maps = frames_of(image)
+    left, top, right, bottom = maps[number]
+    inside = image[top:bottom, left:right]
+    hit = np.abs(inside - rgb(colour)).max(axis=2) < 8
+    cells = np.array_split(np.arange(hit.shape[0]), 3), np.array_split(np.arange(hit.shape[1]), 3)
+    blocks = ((i, j) for i in range(3) for j in range(3))
+    return [(i, j) for i, j in blocks if hit[np.ix_(cells[0][i], cells[1][j])].any()]
+
+
+def frames_of(image: np.ndarray) -> list[tuple[int, int, int, int]]:
+    """Return what the square black frames of a picture enclose, row by row."""
+    black = (image == 0).all(axis=2)
+    found = []
+    for y, x in np.argwhere(black[:-1, :-1] & black[1:, :-1] & black[:-1, 1:] & ~black[1:, 1:]):
+        width = int(np.argmin(black[y, x:])) if not black[y, x:].all() else 0
+        height = int(np.argmin(black[y:, x])) if not black[y:, x].all() else 0
+        if min(width, height) > 200:
+            found.append((x + 1, y + 1, x + width - 1, y + height - 1))
+    return found
+
+
 def test_the_bad_block_and_no_other_is_hatched_and_outlined() -> None:
     cycle, _, image = cycle_and_previews(SHAPES["square"])
-    for axes in shift_maps_figure(cycle, image).axes[:1]:
-        assert hatched(axes, "borrowed") == [BAD]
-    figure = quality_maps_figure(cycle, image)
-    outlined = [
-        tuple(np.rint((patch.get_y(), patch.get_x())).astype(int))
-        for axes in figure.axes
-        if axes.get_title(loc="left") == "Confidence"
-        for patch in axes.patches
-        if isinstance(patch, Rectangle)
-    ]
-    assert outlined == [BAD]
+    plain = replace(cycle, blocks=replace(cycle.blocks, status=np.full((3, 3), "measured")))
+    pictures = [shift_maps_picture(one, image).image for one in (cycle, plain)]
+    shifts = [np.asarray(picture).astype(int) for picture in pictures]
+    left, top, right, bottom = frames_of(shifts[0])[0]
+    changed = np.abs(shifts[0] - shifts[1]).max(axis=2)[top:bottom, left:right] > 0
+    cells = np.array_split(np.arange(bottom - top), 3), np.array_split(np.arange(right - left), 3)
+    for i, j in np.ndindex(3, 3):
+        assert changed[np.ix_(cells[0][i], cells[1][j])].any() == ((i, j) == BAD)
+    assert blocks_with(quality_maps_picture(cycle, image), OUTLIER_COLOUR, 3) == [BAD]
+    assert any("borrowed" in text for text, _ in shift_maps_picture(cycle, image).texts)
 
 
-def hatched(axes, status: str) -> list[tuple[int, int]]:
-    return [
-        (round(patch.get_y() + 0.5), round(patch.get_x() + 0.5))
-        for patch in axes.patches
-        if isinstance(patch, Rectangle) and patch.get_hatch() == HATCHES[status]
-    ]
+def test_blocks_beyond_the_tolerance_are_outlined_and_errors_are_in_nm() -> None:
+    cycle, _, image = cycle_and_previews(SHAPES["square"])
+    in_detail(cycle).sigma_zyx[2, 1, 1] = 0.4
+    picture = precision_maps_picture(replace(cycle, tolerance_nm=(30.0, 100.0)), image)
+    texts = [text for text, _ in picture.texts]
+    assert "40" in texts  # 0.4 px of 100 nm
+    assert texts.count("10") >= 17  # rows and columns of the other blocks
+    assert texts.count("25") == 9  # 0.1 kept planes of 250 nm
+    assert blocks_with(picture, OUTLIER_COLOUR, 1) == [(2, 1)]
+    assert blocks_with(picture, OUTLIER_COLOUR, 2) == []
 
 
 def failed(cycle: Cycle) -> Cycle:
@@ -127,9 +161,14 @@ def test_a_failed_cycle_says_so_and_hatches_all_blocks() -> None:
     cycle = failed(cycle)
     titles = [title for title, *_ in overlaid_states(cycle, reference, image)]
     assert titles == ["Raw", "After the global shift", "No local shift: the cycle failed"]
-    assert len(hatched(shift_maps_figure(cycle, image).axes[0], "failed")) == 9
-    details_figure(cycle, reference, image)
-    quality_maps_figure(cycle, image)
+    told = [text for text, _ in shift_maps_picture(cycle, image).texts]
+    assert "The cycle failed: no shift is given for any block" in told
+    assert any("failed" in text for text, _ in precision_maps_picture(cycle, image).texts)
+    details_picture(cycle, reference, image)
+    # What was tried: the confidence that each block reached, and nothing else.
+    titles = [text for text, _ in quality_maps_picture(cycle, image).texts]
+    assert "Confidence" in titles
+    assert not any(text.startswith("NRMSE in") for text in titles)
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
@@ -137,25 +176,56 @@ def test_pictures_are_small_and_hold_all_their_text(
     tmp_path: Path, shape: tuple[int, int, int]
 ) -> None:
     cycle, reference, image = cycle_and_previews(shape)
-    figures = [
-        before_after_figure(cycle, reference, image),
-        details_figure(cycle, reference, image),
-        shift_maps_figure(cycle, image),
-        quality_maps_figure(cycle, image),
-        preprocessing_figure(cycle, reference, image),
+    papers = [
+        before_after_picture(cycle, reference, image),
+        details_picture(cycle, reference, image),
+        shift_maps_picture(cycle, image),
+        precision_maps_picture(cycle, image),
+        quality_maps_picture(cycle, image),
+        preprocessing_picture(cycle, reference, image),
     ]
-    for number, figure in enumerate(figures):
+    for number, paper in enumerate(papers):
         path = tmp_path / f"{number}.png"
-        save_png(figure, path)
+        paper.save(path)
         assert path.stat().st_size < LARGEST_FILE
         with Image.open(path) as picture:
-            expected = np.array(figure.get_size_inches()) * DPI
-            assert np.abs(picture.size - expected).max() <= 1
-        box = figure.get_tightbbox()
-        width, height = figure.get_size_inches()
-        assert min(box.x0, box.y0) > 0
-        assert box.x1 < width
-        assert box.y1 < height
+            assert picture.size == paper.image.size
+        assert len(paper.texts) > 1
+        for text, (left, top, right, bottom) in paper.texts:
+            assert min(left, top) > 0, text
+            assert right < paper.image.width, text
+            assert bottom < paper.image.height, text
+
+
+@pytest.mark.parametrize("palette", STOPS)
+def test_colours_are_those_that_matplotlib_gives(palette: str) -> None:
+    values = np.linspace(0, 1, 101)
+    theirs = mpl.colormaps[palette](values)[:, :3] * 255
+    assert np.abs(coloured(2 * values - 3, palette, (-3, -1)) - theirs).max() < 12
+    assert tuple(coloured(np.array([np.nan]), palette, (0, 1))[0]) == (217, 217, 217)
+
+
+def test_an_arrow_points_where_positions_go() -> None:
+    paper = Paper(2, 2, "")
+    paper.polygons([arrow(np.array((1.0, 1.0)), np.array((0.6, 0.0)))], "#ff0000")
+    red = np.asarray(paper.image)[..., 1] < 128
+    rows, columns = np.nonzero(red)
+    assert (columns.min(), columns.max()) == pytest.approx((70, 130), abs=1)
+    # The head, which is wider, is at the end.
+    assert red[:, 122].sum() > 2 * red[:, 80].sum()
+    assert rows.mean() == pytest.approx(100, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [
+        ((-0.5, 0.5), [-0.4, -0.2, 0, 0.2, 0.4]),
+        ((0, 1), [0, 0.2, 0.4, 0.6, 0.8, 1]),
+        ((0, 61), range(0, 61, 10)),
+    ],
+)
+def test_steps_of_a_scale_are_round(ends: tuple[float, float], expected: Iterable[float]) -> None:
+    assert round_steps(*ends) == pytest.approx(list(expected))
 
 
 def test_a_preview_comes_back_from_its_file(tmp_path: Path) -> None:

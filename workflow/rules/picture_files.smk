@@ -1,7 +1,7 @@
 # Which pictures there are, and what they are made from.
 
 CYCLE_PICTURES = (
-    ("before_after", "details", "shifts", "quality", "preprocessing")
+    ("before_after", "details", "shifts", "precision", "quality", "preprocessing")
     if LOCAL_STEP
     else ("before_after",)
 )

@@ -2,7 +2,7 @@
 
 In: the previews of the reference and of the cycle, the table of the cycle's global shift and,
 with a local step, the table of its local shifts. Out: before_after.png and, with a local step,
-details.png, shifts.png, quality.png and preprocessing.png.
+details.png, shifts.png, precision.png, quality.png and preprocessing.png.
 """
 
 import argparse
@@ -11,14 +11,14 @@ from pathlib import Path
 
 from crossreg.fiducial.experiment.parameters import add_options
 from crossreg.io.tables import read_global_row, read_local_table
-from crossreg.pictures.before_after import before_after_figure
-from crossreg.pictures.canvas import save_png
+from crossreg.pictures.before_after import before_after_picture
 from crossreg.pictures.cycle import Cycle, blocks_of, shift_of
-from crossreg.pictures.details import details_figure
-from crossreg.pictures.preprocessing import preprocessing_figure
+from crossreg.pictures.details import details_picture
+from crossreg.pictures.precision_maps import precision_maps_picture
+from crossreg.pictures.preprocessing import preprocessing_picture
 from crossreg.pictures.previews import load_preview
-from crossreg.pictures.quality_maps import quality_maps_figure
-from crossreg.pictures.shift_maps import shift_maps_figure
+from crossreg.pictures.quality_maps import quality_maps_picture
+from crossreg.pictures.shift_maps import shift_maps_picture
 from crossreg.workflow_support.command import new_parser, run
 
 PARAMETERS = ("pixelSizeXY", "pixelSizeZ", "zBinning")
@@ -43,6 +43,13 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--label", required=True, help="name of the cycle, for the titles")
     parser.add_argument("--reference", required=True, help="name of the reference cycle")
     parser.add_argument("--folder", type=Path, required=True, help="folder to write pictures to")
+    parser.add_argument(
+        "--tolerance-nm",
+        type=float,
+        nargs=2,
+        metavar=("XY", "Z"),
+        help="standard error in nm up to which a block is good enough",
+    )
     add_options(parser, PARAMETERS)
     return parser
 
@@ -59,15 +66,19 @@ def main(options: argparse.Namespace) -> None:
         plane_um=options.pixelSizeZ * options.zBinning,
         shift_yx=shift_of(read_global_row(options.global_shift)),
         blocks=blocks_of(read_local_table(local)) if local else None,
+        tolerance_nm=tuple(options.tolerance_nm) if options.tolerance_nm else None,
     )
-    save_png(before_after_figure(cycle, reference, image), options.folder / "before_after.png")
+    pictures = {"before_after": before_after_picture(cycle, reference, image)}
     if cycle.blocks is not None:
-        save_png(details_figure(cycle, reference, image), options.folder / "details.png")
-        save_png(shift_maps_figure(cycle, image), options.folder / "shifts.png")
-        save_png(quality_maps_figure(cycle, image), options.folder / "quality.png")
-        save_png(
-            preprocessing_figure(cycle, reference, image), options.folder / "preprocessing.png"
-        )
+        pictures |= {
+            "details": details_picture(cycle, reference, image),
+            "shifts": shift_maps_picture(cycle, image),
+            "precision": precision_maps_picture(cycle, image),
+            "quality": quality_maps_picture(cycle, image),
+            "preprocessing": preprocessing_picture(cycle, reference, image),
+        }
+    for name, paper in pictures.items():
+        paper.save(options.folder / f"{name}.png")
 
 
 if __name__ == "__main__":

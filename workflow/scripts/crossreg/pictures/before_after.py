@@ -1,11 +1,11 @@
 """The picture of a cycle over its reference: raw, after the global and after the local shift."""
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from crossreg.pictures.canvas import arranged, new_figure, overlay
-from crossreg.pictures.cycle import Cycle
+from crossreg.pictures.cycle import Cycle, in_detail
+from crossreg.pictures.layout import FONT_SIZE, arranged, overlay
 from crossreg.pictures.orthogonal import Views, draw_views, geometry
+from crossreg.pictures.paper import Paper
 from crossreg.pictures.previews import Preview
 from crossreg.pictures.warp import between_blocks, moved
 
@@ -13,11 +13,11 @@ MARGIN = (0.25, 0.5)
 """Inches beside and above each state."""
 LEAST_WIDTH = 2.3
 """Inches that the title of a state takes."""
-HEADER = 0.75
+HEADER, ABOVE = 0.75, 0.37
 """Inches above all states: the title and the key to the colours."""
 
 
-def before_after_figure(cycle: Cycle, reference: Preview, image: Preview) -> Figure:
+def before_after_picture(cycle: Cycle, reference: Preview, image: Preview) -> Paper:
     """Return the picture of the states of a cycle that there are, side by side."""
     shape = geometry((int(reference.shape_zyx[0]), *image.shape_zyx[1:]), cycle)
     states = overlaid_states(cycle, reference, image)
@@ -26,18 +26,18 @@ def before_after_figure(cycle: Cycle, reference: Preview, image: Preview) -> Fig
     cell = [scale * size + extra for size, extra in zip(shape.cell, MARGIN, strict=True)]
     cell[0] = max(cell[0], LEAST_WIDTH)
     width = max(columns * cell[0] + MARGIN[0], 7.0)
-    figure = new_figure(width, HEADER + rows * cell[1] + 0.1, f"{cycle.title}: before and after")
-    key = (
+    paper = Paper(width, HEADER + rows * cell[1] + 0.1, f"{cycle.title}: before and after")
+    paper.note(
         f"magenta: reference {cycle.reference}    green: {cycle.name}    white: both"
         "    r: correlation of the two XY projections"
     )
-    figure.text(0.15 / width, 1 - 0.4 / figure.get_figheight(), key, va="top")
     for index, (title, views, similarity) in enumerate(states):
         row, column = divmod(index, columns)
         place = (MARGIN[0] + column * cell[0], HEADER + row * cell[1] + 0.4)
-        axes = draw_views(figure, place, scale, views, shape, cycle, image.slab)
-        axes.set_title(f"{title}\nr = {similarity:.2f}", loc="left", pad=4)
-    return figure
+        draw_views(paper, place, scale, views, shape, cycle, image.slab)
+        above = (place[0], place[1] - ABOVE)
+        paper.text(above, f"{title}\nr = {similarity:.2f}", size=FONT_SIZE + 1)
+    return paper
 
 
 def overlaid_states(
@@ -79,13 +79,16 @@ def locally_moved(cycle: Cycle, image: Preview) -> Views:
     Side views show one row or column of blocks and take the field along its middle.
     """
     factor = int(image.factor)
-    centres = cycle.blocks.centres(tuple(image.shape_zyx[1:]))
-    total = cycle.blocks.shift_zyx + np.array((0, *cycle.shift_yx))
+    blocks = in_detail(cycle)
+    centres = blocks.centres((int(image.shape_zyx[1]), int(image.shape_zyx[2])))
+    total = blocks.shift_zyx + np.array((0, *cycle.shift_yx))
     places = [np.arange(size) * factor + (factor - 1) / 2 for size in image.xy.shape]
     xy = moved(image.xy, between_blocks(total[..., 1:], centres, places) / factor)
     middle_y, middle_x = image.slab.reshape(2, 2).mean(axis=1) - 0.5
-    along_x = between_blocks(total, centres, ([middle_y], places[1]))[0] / (1, factor, factor)
-    along_y = between_blocks(total, centres, (places[0], [middle_x]))[:, 0] / (1, factor, factor)
+    row, column = np.array([middle_y]), np.array([middle_x])
+    scale = (1, factor, factor)
+    along_x = between_blocks(total, centres, (row, places[1]))[0] / scale
+    along_y = between_blocks(total, centres, (places[0], column))[:, 0] / scale
     return Views(
         xy, moved(image.moved_zx, along_x[:, [0, 2]]), moved(image.moved_zy, along_y[:, :2])
     )
@@ -103,4 +106,5 @@ def correlation(one: np.ndarray, two: np.ndarray) -> float:
 def _equally_deep(one: np.ndarray, two: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return two images with as many rows as the longer has: stacks may differ in planes."""
     rows = max(len(one), len(two))
-    return tuple(np.pad(image, ((0, rows - len(image)), (0, 0))) for image in (one, two))
+    first, second = (np.pad(image, ((0, rows - len(image)), (0, 0))) for image in (one, two))
+    return first, second

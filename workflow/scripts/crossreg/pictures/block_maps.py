@@ -1,107 +1,127 @@
 """Maps of numbers, one a block, side by side."""
 
+import math
 from dataclasses import dataclass
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
-from matplotlib.transforms import Affine2D
 
-from crossreg.pictures.canvas import (
-    FONT_SIZE,
-    MISSING_COLOUR,
-    arranged,
-    new_figure,
-    panel,
-    whole_ticks,
+from crossreg.pictures.cycle import Cycle, in_detail
+from crossreg.pictures.layout import DPI, FONT_SIZE, arranged, round_steps
+from crossreg.pictures.palettes import coloured
+from crossreg.pictures.paper import (
+    BLACK,
+    GREY,
+    HATCHES,
+    POINTS_PER_INCH,
+    WHITE,
+    Box,
+    Paper,
+    text_width,
 )
-from crossreg.pictures.cycle import Cycle
-from crossreg.pictures.numbers import texts_patch, width_of
 from crossreg.pictures.previews import Preview
 
 MARGIN = (1.2, 0.75)
 """Inches of labels, colour bar and title around a map."""
 LEFT, ABOVE = 0.5, 0.32
 """Inches of it to the left of a map and above it."""
-HEADER = 0.7
+HEADER = 0.8
+NARROWEST = 10.0
+"""Inches of a picture at least, for what is written above the maps."""
 SMALLEST_FONT = 5.0
 """Points below which numbers in blocks cannot be read and are left out."""
 FILLED = 0.85
 """Part of a block's width or height that a number fills at most."""
-BRIGHTNESS = np.array((0.299, 0.587, 0.114))
+BRIGHTNESS = np.array((0.299, 0.587, 0.114)) / 255
 """Weights of red, green and blue in how bright a colour looks (ITU-R BT.601)."""
 LEAST_CELL, LONGEST_MAP = 0.37, 14.0
 """Inches of a block in which its number can be read, if the map does not become too long."""
-POINTS_PER_INCH = 72
+MOST_TICKS = 20
+BAR_STEPS = 256
+"""Colours of a colour bar."""
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Where panels of one size lie in a figure, in inches, row by row."""
+class Maps:
+    """A sheet of paper and where its maps lie on it, row by row."""
 
+    paper: Paper
     columns: int
     width: float
     height: float
 
-    def panel(self, figure: Figure, index: int) -> Axes:
-        """Return new axes at a place."""
+    def box(self, index: int) -> Box:
+        """Return the place of a map."""
         row, column = divmod(index, self.columns)
         left = LEFT + 0.1 + column * (self.width + MARGIN[0])
         top = HEADER + ABOVE + row * (self.height + MARGIN[1])
-        return panel(figure, left, top, self.width, self.height)
+        return Box(left, top, self.width, self.height)
+
+    def title(self, index: int, text: str, colour: str = BLACK) -> None:
+        """Write the title of a map."""
+        box = self.box(index)
+        paper = self.paper
+        paper.text((box.left, box.top - 0.06), text, size=FONT_SIZE + 1, anchor="ld", colour=colour)
+
+    def key_to_hatches(self, status: np.ndarray) -> None:
+        """Say above the maps what hatches mean that some block has."""
+        right = self.paper.width - 0.3
+        for name in (name for name in reversed(HATCHES) if (status == name).any()):
+            self.paper.text((right, 0.2), name, anchor="rm")
+            sample = Box(right - text_width(name) - 0.35, 0.13, 0.28, 0.15)
+            self.paper.hatched(sample, name)
+            self.paper.frame(sample, GREY)
+            right = sample.left - 0.2
 
 
-def maps_figure(
-    title: str, note: str, count: int, cycle: Cycle, image: Preview
-) -> tuple[Figure, Layout]:
-    """Return an empty figure for `count` maps with the shape of the image, and their places."""
+def block_maps(title: str, note: str, count: int, cycle: Cycle, image: Preview) -> Maps:
+    """Return an empty sheet for `count` maps with the shape of the image, and their places."""
     rows_px, columns_px = (int(size) for size in image.shape_zyx[1:])
     columns, scale = arranged(count, (columns_px, rows_px), MARGIN)
-    blocks = cycle.blocks.status.shape[1]
+    blocks = in_detail(cycle).status.shape[1]
     scale = max(scale, min(LEAST_CELL * blocks, LONGEST_MAP) / columns_px)
-    layout = Layout(columns, columns_px * scale, rows_px * scale)
+    width, height = columns_px * scale, rows_px * scale
     rows = -(-count // columns)
-    figure = new_figure(
-        max(0.2 + columns * (layout.width + MARGIN[0]), 10.0),
-        HEADER + rows * (layout.height + MARGIN[1]),
-        title,
-    )
-    width, height = figure.get_size_inches()
-    figure.text(0.15 / width, 1 - 0.4 / height, note, va="top")
-    return figure, layout
+    noted = max(map(text_width, note.split("\n"))) + 0.3
+    needed = max(0.2 + columns * (width + MARGIN[0]), NARROWEST, noted)
+    paper = Paper(needed, HEADER + rows * (height + MARGIN[1]), title)
+    paper.note(note)
+    return Maps(paper, columns, width, height)
 
 
 def draw_map(
-    axes: Axes,
-    layout: Layout,
+    maps: Maps,
+    index: int,
     values: np.ndarray,
     title: str,
-    colours: str,
+    palette: str,
     limits: tuple[float, float],
     number: str,
+    status: np.ndarray | None = None,
 ) -> None:
-    """Draw values (n_i, n_j) as colours and, where they are readable, as numbers."""
-    palette = mpl.colormaps[colours].with_extremes(bad=MISSING_COLOUR)
-    drawn = axes.imshow(values, cmap=palette, vmin=limits[0], vmax=limits[1], aspect="auto")
-    axes.set_title(title, loc="left", pad=4)
-    axes.set_xlabel("block_j", labelpad=1)
-    axes.set_ylabel("block_i", labelpad=2)
-    whole_ticks(axes, values.shape)
-    write_numbers(axes, layout, values, palette, Normalize(*limits), number)
-    bar = axes.inset_axes((1 + 0.08 / layout.width, 0, 0.12 / layout.width, 1))
-    axes.figure.colorbar(drawn, cax=bar)
-    bar.tick_params(length=2)
+    """Draw values (n_i, n_j) as colours and, where they are readable, as numbers.
+
+    Blocks whose `status` (n_i, n_j) is not measured are hatched.
+    """
+    box, paper = maps.box(index), maps.paper
+    colours = coloured(values, palette, limits)
+    paper.squares(box, colours)
+    if status is not None:
+        for i, j in np.argwhere(np.isin(status, list(HATCHES))):
+            paper.hatched(block_box(box, values.shape, i, j), str(status[i, j]))
+    maps.title(index, title)
+    write_numbers(paper, box, values, colours, number)
+    paper.frame(box)
+    _name_blocks(paper, box, values.shape)
+    _colour_bar(paper, box, palette, limits)
+
+
+def block_box(box: Box, shape: tuple[int, ...], i: int, j: int) -> Box:
+    """Return the place of block (i, j) of a map of `shape` (n_i, n_j) blocks."""
+    return box.part(j / shape[1], i / shape[0], (j + 1) / shape[1], (i + 1) / shape[0])
 
 
 def write_numbers(
-    axes: Axes,
-    layout: Layout,
-    values: np.ndarray,
-    palette: mpl.colors.Colormap,
-    norm: Normalize,
-    number: str,
+    paper: Paper, box: Box, values: np.ndarray, colours: np.ndarray, number: str
 ) -> None:
     """Write each value into its block, dark on light colours, as large as fits."""
     texts = {
@@ -109,16 +129,43 @@ def write_numbers(
         at: number.format(round(float(values[at]), 2) + 0.0) if np.isfinite(values[at]) else "-"
         for at in np.ndindex(values.shape)
     }
-    widest = max(map(width_of, texts.values()))
-    cell = (layout.width / values.shape[1], layout.height / values.shape[0])
-    size = min(cell[0] * FILLED / widest, cell[1] * FILLED, FONT_SIZE / POINTS_PER_INCH)
-    if size * POINTS_PER_INCH < SMALLEST_FONT:
+    widest = max(map(text_width, texts.values())) / FONT_SIZE
+    cell = (box.width / values.shape[1], box.height / values.shape[0])
+    size = min(cell[0] * FILLED / widest, cell[1] * FILLED * POINTS_PER_INCH, FONT_SIZE)
+    if size < SMALLEST_FONT:
         return
-    colours = palette(norm(np.nan_to_num(values)))[..., :3]
     dark = (colours @ BRIGHTNESS < 0.5) & np.isfinite(values)
-    in_inches = Affine2D().scale(1 / layout.width, 1 / layout.height) + axes.transAxes
-    for chosen, colour in ((dark, "white"), (~dark, "black")):
-        places = np.argwhere(chosen)
-        centres = np.column_stack([places[:, 1] + 0.5, values.shape[0] - places[:, 0] - 0.5]) * cell
-        written = [texts[tuple(at)] for at in places]
-        axes.add_artist(texts_patch(written, centres, size, in_inches, colour))
+    for at, text in texts.items():
+        place = block_box(box, values.shape, *at)
+        middle = (place.left + place.width / 2, place.top + place.height / 2)
+        colour, rim = (WHITE, GREY) if dark[at] else (BLACK, "#e8e8e8")
+        paper.text(middle, text, size=size, colour=colour, anchor="mm", rim=rim)
+
+
+def _name_blocks(paper: Paper, box: Box, shape: tuple[int, ...]) -> None:
+    """Number the rows and columns of a map, at most about MOST_TICKS an axis."""
+    small = FONT_SIZE - 1
+    for i in range(0, shape[0], max(1, math.ceil(shape[0] / MOST_TICKS))):
+        place = (box.left - 0.05, box.top + (i + 0.5) * box.height / shape[0])
+        paper.text(place, str(i), size=small, anchor="rm")
+    for j in range(0, shape[1], max(1, math.ceil(shape[1] / MOST_TICKS))):
+        place = (box.left + (j + 0.5) * box.width / shape[1], box.top + box.height + 0.04)
+        paper.text(place, str(j), size=small, anchor="ma")
+    paper.text((box.left + box.width / 2, box.top + box.height + 0.18), "block_j", anchor="ma")
+    paper.upright_text((box.left - 0.32, box.top + box.height / 2), "block_i")
+
+
+def _colour_bar(paper: Paper, box: Box, palette: str, limits: tuple[float, float]) -> None:
+    """Draw which colours stand for which numbers, to the right of a map."""
+    bar = Box(box.left + box.width + 0.08, box.top, 0.12, box.height)
+    low, high = limits
+    values = np.linspace(high, low, min(BAR_STEPS, round(bar.height * DPI)))
+    paper.squares(bar, coloured(values[:, None], palette, limits))
+    paper.frame(bar)
+    ticks = round_steps(low, high)
+    digits = max(0, *(len(f"{abs(tick):.3f}".rstrip("0").partition(".")[2]) for tick in ticks))
+    right = bar.left + bar.width
+    for tick in ticks:
+        at = bar.top + (high - tick) / (high - low) * bar.height
+        paper.line((right, at), (right + 0.03, at), BLACK)
+        paper.text((right + 0.06, at), f"{tick + 0.0:.{digits}f}", size=FONT_SIZE - 1, anchor="lm")

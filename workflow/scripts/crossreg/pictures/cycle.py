@@ -15,7 +15,7 @@ class Blocks:
     """Grids (n_i, n_j) of a cycle's local shifts (n_i, n_j, 3: z, y, x; kept planes, px).
 
     `quality` is the NRMSE (n_i, n_j, 3) in the projections xy, zy, zx; `threshold` is the least
-    confidence of a measured block.
+    confidence of a measured block; `sigma_zyx` (n_i, n_j, 3) are the standard errors.
     """
 
     size_px: int
@@ -24,6 +24,8 @@ class Blocks:
     quality: np.ndarray
     status: np.ndarray
     threshold: float
+
+    sigma_zyx: np.ndarray
 
     @property
     def matched(self) -> bool:
@@ -42,7 +44,8 @@ class Blocks:
 class Cycle:
     """A cycle of a ROI: names, size of a voxel (um, z between kept planes) and shifts.
 
-    `shift_yx` is the global shift; `blocks` is None where there is no local step.
+    `shift_yx` is the global shift; `blocks` is None where there is no local step. `tolerance_nm`
+    (xy, z) is what the user asked for, None where it was not said.
     """
 
     roi: str
@@ -52,11 +55,23 @@ class Cycle:
     plane_um: float
     shift_yx: tuple[float, float]
     blocks: Blocks | None
+    tolerance_nm: tuple[float, float] | None = None
+
+    @property
+    def nm_zyx(self) -> np.ndarray:
+        """Return the nanometres (3,) of one kept plane and of one px along rows and columns."""
+        return 1000 * np.array([self.plane_um, self.pixel_um, self.pixel_um])
 
     @property
     def title(self) -> str:
         """Return the cycle's name for a person."""
         return f"ROI {self.roi}, cycle {self.name}"
+
+
+def in_detail(cycle: Cycle) -> Blocks:
+    """Return the blocks of a cycle that has a local step."""
+    assert cycle.blocks is not None
+    return cycle.blocks
 
 
 def blocks_of(table: Table) -> Blocks:
@@ -73,6 +88,7 @@ def blocks_of(table: Table) -> Blocks:
         quality=grid("quality_xy", "quality_zy", "quality_zx"),
         status=grid("status")[..., 0],
         threshold=float(table.meta.get("confidence_threshold", np.nan)),
+        sigma_zyx=grid("sigma_z", "sigma_x", "sigma_y"),
     )
 
 

@@ -1,12 +1,13 @@
 """The picture of some blocks at full resolution, before and after."""
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from crossreg.fiducial.blocks import Block, block_grid
 from crossreg.pictures.before_after import correlation
-from crossreg.pictures.canvas import bare, new_figure, overlay, panel, scale_bar
-from crossreg.pictures.cycle import Cycle
+from crossreg.pictures.cycle import Cycle, in_detail
+from crossreg.pictures.layout import overlay
+from crossreg.pictures.orthogonal import scale_bar
+from crossreg.pictures.paper import Box, Paper
 from crossreg.pictures.previews import DETAIL_MARGIN, Preview, cut_details
 from crossreg.pictures.warp import moved
 
@@ -14,62 +15,77 @@ LONGEST = 2.4
 """Inches of the longer side of a detail."""
 GAP = 0.15
 LEFT, TOP = 1.45, 1.05
+DARKEST, BRIGHTEST = 0.3, 0.998
+"""Quantiles of a block that become black and white in its details."""
+LEAST_RANGE = 12
+"""Grey values (of 255) between black and white at least: pure noise stays dim."""
 
 
-def details_figure(cycle: Cycle, reference: Preview, image: Preview) -> Figure:
+def details_picture(cycle: Cycle, reference: Preview, image: Preview) -> Paper:
     """Return the picture: a row a block, a column a state, magenta and green."""
+    blocks = in_detail(cycle)
     states = ["Raw", "After the global shift"]
-    states += ["After the local shift"] if cycle.blocks.matched else []
+    states += ["After the local shift"] if blocks.matched else []
     rows = detail_rows(cycle, reference, image)
     height, width = (size - 2 * DETAIL_MARGIN for size in image.details.shape[1:])
     scale = LONGEST / max(height, width)
     step = (width * scale + GAP, height * scale + 0.25)
-    full_width = LEFT + len(states) * step[0]
-    figure = new_figure(
-        max(full_width, 7.5),
+    paper = Paper(
+        max(LEFT + len(states) * step[0], 7.5),
         TOP + len(rows) * step[1] + 0.1,
         f"{cycle.title}: blocks in detail",
     )
-    key = (
-        f"magenta: reference {cycle.reference}    green: {cycle.name}    white: both\n"
-        f"confidence: measured above {cycle.blocks.threshold:.2f}"
+    paper.note(
+        f"magenta: reference {cycle.reference}    green: {cycle.name}    white: both"
+        f"    each block from its own black to white\n"
+        f"confidence: measured above {blocks.threshold:.2f}"
     )
-    figure.text(0.15 / figure.get_figwidth(), 1 - 0.4 / figure.get_figheight(), key, va="top")
-    for row, (label, pictures) in enumerate(rows):
-        for column, (one, two) in enumerate(pictures):
+    for row, (label, pairs) in enumerate(rows):
+        for column, (one, two) in enumerate(pairs):
             place = (LEFT + column * step[0], TOP + row * step[1] + 0.2)
-            axes = panel(figure, *place, width * scale, height * scale)
-            axes.imshow(overlay(one, two), aspect="auto", interpolation="nearest")
-            bare(axes)
+            box = Box(*place, width * scale, height * scale)
+            paper.pixels(box, overlay(_stretched(one), _stretched(two)))
             title = f"{states[column]}   " if row == 0 else ""
-            axes.set_title(f"{title}r = {correlation(one, two):.2f}", loc="left", pad=3)
+            above = (place[0], place[1] - 0.18)
+            paper.text(above, f"{title}r = {correlation(one, two):.2f}")
             if column == 0:
-                axes.set_ylabel(label, rotation=0, ha="right", va="center", multialignment="right")
-                scale_bar(axes, cycle.pixel_um)
-    return figure
+                middle = (LEFT - 0.08, place[1] + box.height / 2)
+                paper.text(middle, label, anchor="rm")
+                scale_bar(paper, box, width * cycle.pixel_um)
+    return paper
+
+
+def _stretched(detail: np.ndarray) -> np.ndarray:
+    """Return a detail (y, x) with its brightest spots white: a dim block shows what it has."""
+    low, high = np.quantile(detail, (DARKEST, BRIGHTEST))
+    high = max(high, low + LEAST_RANGE)
+    stretched = (detail.astype(np.float32) - low) * (255 / (high - low))
+    result: np.ndarray = np.clip(stretched, 0, 255).astype(np.uint8)
+    return result
 
 
 def detail_rows(
     cycle: Cycle, reference: Preview, image: Preview
 ) -> list[tuple[str, list[tuple[np.ndarray, np.ndarray]]]]:
     """Return (label, pairs of reference and cycle in each state) of each block in detail."""
-    grid = block_grid(tuple(image.shape_zyx[1:]), cycle.blocks.size_px)
-    by_place = {(block.i, block.j): block for block in grid}
-    blocks = [by_place[int(i), int(j)] for i, j in image.detail_blocks]
-    fixed = cut_details(reference.full_xy, blocks)
+    blocks = in_detail(cycle)
+    _, height, width = (int(size) for size in image.shape_zyx)
+    by_place = {(block.i, block.j): block for block in block_grid((height, width), blocks.size_px)}
+    shown = [by_place[int(i), int(j)] for i, j in image.detail_blocks]
+    fixed = cut_details(reference.full_xy, shown)
     rest = np.array(cycle.shift_yx) - np.rint(cycle.shift_yx)
     rows = []
     for block, still, raw, shifted in zip(
-        blocks, fixed, image.details, image.moved_details, strict=True
+        shown, fixed, image.details, image.moved_details, strict=True
     ):
         at = (block.i, block.j)
         states = [raw, moved(shifted, rest)]
-        if cycle.blocks.matched:
-            states.append(moved(shifted, rest + cycle.blocks.shift_zyx[at][1:]))
+        if blocks.matched:
+            states.append(moved(shifted, rest + blocks.shift_zyx[at][1:]))
         pairs = [(_without_margin(still, block), _without_margin(s, block)) for s in states]
         label = (
-            f"block ({block.i}, {block.j})\n{cycle.blocks.status[at]}\n"
-            f"confidence {cycle.blocks.confidence[at]:.2f}"
+            f"block ({block.i}, {block.j})\n{blocks.status[at]}\n"
+            f"confidence {blocks.confidence[at]:.2f}"
         )
         rows.append((label, pairs))
     return rows

@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from crossreg.fiducial.summary import CycleSummary
-from crossreg.pictures.canvas import FONT_SIZE, OUTLIER_COLOUR, new_figure, panel
+from crossreg.pictures.canvas import new_figure, panel
+from crossreg.pictures.layout import FONT_SIZE, OUTLIER_COLOUR
 
 INCHES_PER_CYCLE, NARROWEST, WIDEST = 0.3, 7.0, 18.0
 HEIGHT, GAP, LEFT, HEADER, BELOW = 1.7, 0.3, 0.8, 0.95, 0.9

@@ -8,13 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from crossreg.fiducial.summary import CycleSummary, worst_first
-from crossreg.pictures.canvas import (
-    FONT_SIZE,
-    MISSING_COLOUR,
-    hatch_blocks,
-    new_figure,
-    panel,
-)
+from crossreg.pictures.canvas import MISSING_COLOUR, hatch_blocks, new_figure, panel
+from crossreg.pictures.layout import FONT_SIZE
 
 CELL = 0.24
 """Inches of a cell, in which the rank of a bad cycle can be read."""

@@ -3,17 +3,20 @@
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from crossreg.pictures.canvas import FONT_SIZE, bare, panel, scale_bar
 from crossreg.pictures.cycle import Cycle
+from crossreg.pictures.layout import DPI, FONT_SIZE, round_length
+from crossreg.pictures.paper import BLACK, WHITE, Box, Paper
 
 THINNEST_SIDE, THICKEST_SIDE = 0.22, 0.6
 """Depth of a side view as a part of the projection's shorter side; z is stretched to it."""
 GAP = 0.06
 """Inches between the projection and its side views."""
-GRID_COLOUR = "#5ab4ff"
+GRID_COLOUR, SLAB_COLOUR = "#5ab4ff", "#ffd23f"
+GRID_ALPHA = 0.4
+BAR_MARGIN = 0.1
+"""Inches between a scale bar and the border of its image."""
+BAR_WIDTH = 0.04
 
 
 @dataclass(frozen=True)
@@ -41,68 +44,74 @@ class Geometry:
         return self.shape_zyx[2] + self.depth, self.shape_zyx[1] + self.depth
 
 
-def geometry(shape_zyx: tuple[int, int, int], cycle: Cycle) -> Geometry:
+def geometry(shape_zyx: tuple[int, int, int] | np.ndarray, cycle: Cycle) -> Geometry:
     """Return how the views of a stack are drawn; a single plane has no side views."""
-    planes, *shape_yx = (int(size) for size in shape_zyx)
+    planes, rows, columns = (int(size) for size in shape_zyx)
     if planes < 2:
-        return Geometry((planes, *shape_yx), 0.0)
+        return Geometry((planes, rows, columns), 0.0)
     true_depth = planes * cycle.plane_um / cycle.pixel_um
-    shortest, longest = min(shape_yx), max(shape_yx)
+    shortest, longest = min(rows, columns), max(rows, columns)
     least = max(THINNEST_SIDE * shortest, 0.05 * longest)
-    return Geometry((planes, *shape_yx), float(np.clip(true_depth, least, THICKEST_SIDE * longest)))
+    depth = float(np.clip(true_depth, least, THICKEST_SIDE * longest))
+    return Geometry((planes, rows, columns), depth)
 
 
 def draw_views(
-    figure: Figure,
+    paper: Paper,
     place: tuple[float, float],
     scale: float,
     views: Views,
     shape: Geometry,
     cycle: Cycle,
     slab: np.ndarray,
-) -> Axes:
-    """Draw the views at a place (left, top in inches), `scale` inches a px; return the XY axes."""
+) -> None:
+    """Draw the views at a place (left, top in inches), `scale` inches a px."""
     planes, rows, columns = shape.shape_zyx
     left, top = place
     width, height, depth = columns * scale, rows * scale, shape.depth * scale
-    grey = {"cmap": "gray", "vmin": 0, "vmax": 255, "interpolation": "antialiased"}
-    axes = panel(figure, left, top, width, height)
-    axes.imshow(views.xy, extent=(-0.5, columns - 0.5, rows - 0.5, -0.5), aspect="auto", **grey)
-    bare(axes)
+    box = Box(left, top, width, height)
+    paper.pixels(box, views.xy)
     if cycle.blocks is not None:
-        draw_grid(axes, cycle.blocks.size_px, (rows, columns))
-    scale_bar(axes, cycle.pixel_um)
-    if not shape.depth:
-        return axes
-    side = panel(figure, left, top + height + GAP, width, depth - GAP)
-    side.imshow(views.zx, extent=(-0.5, columns - 0.5, planes - 0.5, -0.5), aspect="auto", **grey)
-    scale_bar(side, cycle.plane_um, vertical=True)
-    other = panel(figure, left + width + GAP, top, depth - GAP, height)
-    turned = np.swapaxes(views.zy, 0, 1)
-    other.imshow(turned, extent=(-0.5, planes - 0.5, rows - 0.5, -0.5), aspect="auto", **grey)
-    for axis, label, along in ((side, "ZX", slab[:2]), (other, "ZY", slab[2:])):
-        bare(axis)
-        axis.text(
-            0.015 if label == "ZX" else 0.06,
-            0.95 if label == "ZX" else 0.99,
-            label,
-            color="white",
-            transform=axis.transAxes,
-            va="top",
-            fontsize=FONT_SIZE - 1,
-            bbox={"facecolor": "black", "alpha": 0.55, "pad": 1.2, "linewidth": 0},
-        )
-        mark = axes.axhspan if label == "ZX" else axes.axvspan
-        mark(along[0] - 0.5, along[1] - 0.5, fill=False, color="#ffd23f", linewidth=1.2, ls="--")
-    return axes
+        draw_grid(paper, box, cycle.blocks.size_px, (rows, columns))
+    if shape.depth:
+        side = Box(left, top + height + GAP, width, depth - GAP)
+        other = Box(left + width + GAP, top, depth - GAP, height)
+        first, last, left_end, right_end = (float(end) for end in slab)
+        paper.pixels(side, views.zx)
+        paper.pixels(other, np.swapaxes(views.zy, 0, 1))
+        paper.dashed_frame(box.part(0, first / rows, 1, last / rows), SLAB_COLOUR)
+        paper.dashed_frame(box.part(left_end / columns, 0, right_end / columns, 1), SLAB_COLOUR)
+        for label, view in (("ZX", side), ("ZY", other)):
+            corner = (view.left + 0.05, view.top + 0.04)
+            paper.text(corner, label, size=FONT_SIZE - 1, colour=WHITE, ground=BLACK)
+        scale_bar(paper, side, planes * cycle.plane_um, vertical=True)
+    scale_bar(paper, box, columns * cycle.pixel_um)
 
 
-def draw_grid(axes: Axes, block_size: int, shape_yx: tuple[int, int]) -> None:
+def draw_grid(paper: Paper, box: Box, block_size: int, shape_yx: tuple[int, int]) -> None:
     """Draw the borders of blocks over an image in px."""
-    style = {"color": GRID_COLOUR, "linewidth": 0.5, "alpha": 0.6}
+    thin = 1 / DPI
     for start in range(block_size, shape_yx[0], block_size):
-        axes.axhline(start - 0.5, **style)
+        line = Box(box.left, box.top + box.height * start / shape_yx[0], box.width, thin)
+        paper.veiled_line(line, GRID_COLOUR, GRID_ALPHA)
     for start in range(block_size, shape_yx[1], block_size):
-        axes.axvline(start - 0.5, **style)
-    axes.set_xlim(-0.5, shape_yx[1] - 0.5)
-    axes.set_ylim(shape_yx[0] - 0.5, -0.5)
+        line = Box(box.left + box.width * start / shape_yx[1], box.top, thin, box.height)
+        paper.veiled_line(line, GRID_COLOUR, GRID_ALPHA)
+
+
+def scale_bar(paper: Paper, box: Box, span_um: float, vertical: bool = False) -> None:
+    """Draw a bar of a round length at the lower right of an image that is `span_um` long."""
+    length = round_length(span_um * (0.5 if vertical else 0.25))
+    part = length / span_um
+    right, bottom = box.left + box.width - BAR_MARGIN, box.top + box.height - BAR_MARGIN
+    if vertical:
+        bar = Box(right - BAR_WIDTH, bottom - part * box.height, BAR_WIDTH, part * box.height)
+        place, anchor = (bar.left - 0.05, bar.top + bar.height / 2), "rm"
+    else:
+        bar = Box(right - part * box.width, bottom - BAR_WIDTH, part * box.width, BAR_WIDTH)
+        place, anchor = (right, bar.top - 0.05), "rd"
+    paper.text(
+        place, f"{length:g} µm", size=FONT_SIZE - 1, colour=WHITE, anchor=anchor, ground=BLACK
+    )
+    paper.filled(bar, WHITE)
+    paper.frame(bar, BLACK)

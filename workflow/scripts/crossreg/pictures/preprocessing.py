@@ -1,10 +1,9 @@
 """The picture of what the correlation saw of both stacks."""
 
-from matplotlib.figure import Figure
-
-from crossreg.pictures.canvas import arranged, new_figure
 from crossreg.pictures.cycle import Cycle
+from crossreg.pictures.layout import FONT_SIZE, arranged
 from crossreg.pictures.orthogonal import Views, draw_views, geometry
+from crossreg.pictures.paper import Paper
 from crossreg.pictures.previews import Preview
 
 MARGIN = (0.25, 0.35)
@@ -13,7 +12,7 @@ LEAST_WIDTH = 1.6
 HEADER = 0.75
 
 
-def preprocessing_figure(cycle: Cycle, reference: Preview, image: Preview) -> Figure:
+def preprocessing_picture(cycle: Cycle, reference: Preview, image: Preview) -> Paper:
     """Return the picture: raw and band-passed projections of the reference and of the cycle."""
     shape = geometry(reference.shape_zyx, cycle)
     panels = [
@@ -24,17 +23,15 @@ def preprocessing_figure(cycle: Cycle, reference: Preview, image: Preview) -> Fi
     columns, scale = arranged(len(panels), shape.cell, MARGIN)
     cell = [scale * size + extra for size, extra in zip(shape.cell, MARGIN, strict=True)]
     cell[0] = max(cell[0], LEAST_WIDTH)
-    figure = new_figure(
+    paper = Paper(
         max(columns * cell[0] + MARGIN[0], 7.0),
         HEADER + -(-len(panels) // columns) * cell[1] + 0.1,
         f"{cycle.title}: preprocessing",
     )
-    width, height = figure.get_size_inches()
-    note = "raw: brightest values along each axis    seen by the correlation: band-passed sums"
-    figure.text(0.15 / width, 1 - 0.4 / height, note, va="top")
+    paper.note("raw: brightest values along each axis    seen by the correlation: band-passed sums")
     for index, (title, views) in enumerate(panels):
         row, column = divmod(index, columns)
         place = (MARGIN[0] + column * cell[0], HEADER + row * cell[1] + 0.25)
-        axes = draw_views(figure, place, scale, views, shape, cycle, reference.slab)
-        axes.set_title(title, loc="left", pad=4)
-    return figure
+        draw_views(paper, place, scale, views, shape, cycle, reference.slab)
+        paper.text((place[0], place[1] - 0.2), title, size=FONT_SIZE + 1)
+    return paper

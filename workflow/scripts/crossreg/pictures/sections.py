@@ -6,14 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from crossreg.pictures.canvas import (
-    FONT_SIZE,
-    OUTLIER_COLOUR,
-    arranged,
-    new_figure,
-    overlay,
-    panel,
-)
+from crossreg.pictures.canvas import new_figure, panel
+from crossreg.pictures.layout import FONT_SIZE, OUTLIER_COLOUR, arranged, overlay
 from crossreg.pictures.low_resolution import LowResolution
 
 FIXED_COLOUR, MOVED_COLOUR, ARROW_COLOUR = "#c51b8a", "#1b7837", "#d55e00"

@@ -1,13 +1,12 @@
 """The picture of the local shifts of a cycle: maps in z, x, y and arrows over the projection."""
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
-from crossreg.pictures.block_maps import draw_map, maps_figure
-from crossreg.pictures.canvas import OUTLIER_COLOUR, SHIFT_COLOURS, bare, hatch_blocks
-from crossreg.pictures.cycle import Cycle
+from crossreg.pictures.block_maps import Maps, block_maps, draw_map
+from crossreg.pictures.cycle import Cycle, in_detail
+from crossreg.pictures.layout import OUTLIER_COLOUR
+from crossreg.pictures.palettes import SHIFT_COLOURS
+from crossreg.pictures.paper import BLACK, Paper
 from crossreg.pictures.previews import Preview
 
 SMALLEST_SCALE = 0.5
@@ -17,62 +16,76 @@ DIMMED = 400
 """Value (of 255) that would be white, so that arrows stand out from the image."""
 LONGEST_ARROW = 0.9
 """Length of the longest arrow in blocks."""
+SHAFT, HEAD_WIDTH, HEAD_LENGTH = 0.025, 0.09, 0.1
+"""Inches of an arrow."""
+TITLES = ("z [kept planes]", "x (row) [px]", "y (column) [px]")
 
 
-def shift_maps_figure(cycle: Cycle, image: Preview) -> Figure:
-    """Return the picture of a cycle's residual shifts after the global one."""
-    blocks = cycle.blocks
+def shift_maps_picture(cycle: Cycle, image: Preview) -> Paper:
+    """Return the picture of a cycle's residual shifts after the global one.
+
+    Of a cycle that failed, the projection alone, which says so.
+    """
+    blocks = in_detail(cycle)
+    row, column = cycle.shift_yx
     note = (
-        "global shift: x {:+.2f} px, y {:+.2f} px".format(*cycle.shift_yx)
-        + f"    x: along rows, y: along columns of the image, 1 px = {cycle.pixel_um:g} µm"
-        f"    z: 1 kept plane = {cycle.plane_um:g} µm"
+        f"global shift: x (row) {row:+.2f} px = {1000 * row * cycle.pixel_um:+.0f} nm,"
+        f" y (column) {column:+.2f} px = {1000 * column * cycle.pixel_um:+.0f} nm"
+        f"    1 px = {1000 * cycle.pixel_um:g} nm, 1 kept plane = {1000 * cycle.plane_um:g} nm"
+        "\nx belongs to the image row (numpy y), y to the image column (numpy x)"
+        "    arrows: yellow measured, blue borrowed"
     )
-    figure, layout = maps_figure(f"{cycle.title}: local shifts", note, 4, cycle, image)
-    titles = ("z [kept planes]", "x [px]", "y [px]")
-    for axis, title in enumerate(titles):
+    title = f"{cycle.title}: local shifts"
+    if not blocks.matched:
+        maps = block_maps(title, note, 1, cycle, image)
+        draw_arrows(maps, 0, cycle, image)
+        return maps.paper
+    maps = block_maps(title, note, 4, cycle, image)
+    for axis, name in enumerate(TITLES):
         values = blocks.shift_zyx[..., axis]
         end = max(SMALLEST_SCALE, float(np.abs(values[np.isfinite(values)]).max(initial=0)))
-        axes = layout.panel(figure, axis)
-        draw_map(axes, layout, values, title, SHIFT_COLOURS, (-end, end), "{:+.2f}")
-        handles = hatch_blocks(axes, blocks.status)
-    if (blocks.status == "borrowed").any():
-        handles.append(Patch(color=ARROW_COLOURS["borrowed"], label="borrowed (arrows)"))
-    if handles:
-        figure.legend(handles=handles, loc="upper right", ncols=3, frameon=False)
-    draw_arrows(layout.panel(figure, 3), cycle, image)
-    return figure
+        draw_map(maps, axis, values, name, SHIFT_COLOURS, (-end, end), "{:+.2f}", blocks.status)
+    maps.key_to_hatches(blocks.status)
+    draw_arrows(maps, 3, cycle, image)
+    return maps.paper
 
 
-def draw_arrows(axes: Axes, cycle: Cycle, image: Preview) -> None:
+def draw_arrows(maps: Maps, index: int, cycle: Cycle, image: Preview) -> None:
     """Draw the XY shifts of the blocks, enlarged, over the projection of the cycle."""
-    shape = tuple(int(size) for size in image.shape_zyx[1:])
-    extent = (-0.5, shape[1] - 0.5, shape[0] - 0.5, -0.5)
-    axes.imshow(image.xy, cmap="gray", extent=extent, aspect="auto", vmin=0, vmax=DIMMED)
-    bare(axes)
-    if not cycle.blocks.matched:
-        axes.set_title("The cycle failed", loc="left", color=OUTLIER_COLOUR)
+    blocks, box = in_detail(cycle), maps.box(index)
+    _, height, width = (int(size) for size in image.shape_zyx)
+    maps.paper.pixels(box, (image.xy * (255 / DIMMED)).astype(np.uint8))
+    if not blocks.matched:
+        maps.title(index, "The cycle failed: no shift is given for any block", OUTLIER_COLOUR)
         return
-    y, x = np.meshgrid(*cycle.blocks.centres(shape), indexing="ij")
-    step = cycle.blocks.shift_zyx[..., 1:]
+    rows, columns = blocks.centres((height, width))
+    middles = np.stack(np.meshgrid(rows + 0.5, columns + 0.5, indexing="ij"), axis=-1)
+    step = blocks.shift_zyx[..., 1:]
     longest = max(float(np.nanmax(np.hypot(step[..., 0], step[..., 1]))), 1e-3)
-    enlarged = LONGEST_ARROW * cycle.blocks.size_px / longest
+    scale = box.width / width
+    places = (middles * scale + (box.top, box.left))[..., ::-1]
+    enlarged = (step * (LONGEST_ARROW * blocks.size_px / longest * scale))[..., ::-1]
     for name, colour in ARROW_COLOURS.items():
-        chosen = cycle.blocks.status == name
-        axes.quiver(
-            x[chosen],
-            y[chosen],
-            *(step[chosen][:, axis] * enlarged for axis in (1, 0)),
-            angles="xy",
-            scale_units="xy",
-            scale=1,
-            color=colour,
-            edgecolor="black",
-            linewidth=0.4,
-            units="inches",
-            width=0.025,
-            headwidth=3.5,
-            headlength=4,
-            headaxislength=3.5,
-            pivot="mid",
-        )
-    axes.set_title(f"x, y; longest {longest:.2f} px", loc="left", pad=4)
+        chosen = blocks.status == name
+        pairs = zip(places[chosen], enlarged[chosen], strict=True)
+        maps.paper.polygons([arrow(*pair) for pair in pairs], colour, rim=BLACK)
+    nm = 1000 * longest * cycle.pixel_um
+    maps.title(index, f"x, y: longest {nm:.0f} nm")
+
+
+def arrow(middle: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """Return the corners (7, 2) of an arrow around its middle; short ones are all head."""
+    length = max(float(np.hypot(*step)), 1e-6)
+    along = step / length
+    across = np.array((-along[1], along[0]))
+    head = min(HEAD_LENGTH, length)
+    outline = [
+        (-length / 2, SHAFT / 2),
+        (length / 2 - head, SHAFT / 2),
+        (length / 2 - head, HEAD_WIDTH / 2),
+        (length / 2, 0.0),
+        (length / 2 - head, -HEAD_WIDTH / 2),
+        (length / 2 - head, -SHAFT / 2),
+        (-length / 2, -SHAFT / 2),
+    ]
+    return np.array([middle + at * along + off * across for at, off in outline])
