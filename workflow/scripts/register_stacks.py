@@ -49,7 +49,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--z", choices=("kept", "all"), default="kept", help="planes to write (default: kept)"
     )
-    parser.add_argument("--format", choices=tuple(WRITERS), default="ome-zarr")
+    parser.add_argument(
+        "--format", choices=tuple(WRITERS), default="ome-zarr", help="(default: ome-zarr)"
+    )
     parser.add_argument("--output", type=Path, required=True, help="image to write")
     parser.add_argument("--receipt", type=Path, help="text to write at the end: what was done")
     parser.add_argument("--threads", type=int, default=1, help="threads to use (default: 1)")

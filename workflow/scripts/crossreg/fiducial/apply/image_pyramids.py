@@ -55,14 +55,13 @@ class Description:
 def halved(planes: np.ndarray) -> np.ndarray:
     """Return planes (n, Y, X) with the means of 2 x 2 pixels; an odd last row or column is left."""
     rows, columns = planes.shape[1] // 2 * 2, planes.shape[2] // 2 * 2
-    kind = np.float32 if planes.dtype.kind == "f" else np.uint64
-    kind = np.uint32 if planes.dtype.itemsize <= 2 and planes.dtype.kind == "u" else kind
-    kind = np.int64 if planes.dtype.kind == "i" else kind
-    total = planes[:, 0:rows:2, 0:columns:2].astype(kind)
-    for y, x in ((0, 1), (1, 0), (1, 1)):
-        total += planes[:, y:rows:2, x:columns:2]
+    parts = [planes[:, y:rows:2, x:columns:2] for y in (0, 1) for x in (0, 1)]
     if planes.dtype.kind == "f":
-        return (total / 4).astype(planes.dtype)
+        return np.asarray(sum(part / 4 for part in parts), planes.dtype)
+    wide = np.promote_types(planes.dtype, np.int64 if planes.dtype.kind == "i" else np.uint32)
+    total = parts[0].astype(wide)
+    for part in parts[1:]:
+        total += part
     return ((total + 2) // 4).astype(planes.dtype)
 
 

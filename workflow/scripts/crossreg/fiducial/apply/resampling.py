@@ -8,10 +8,10 @@ columns of the cycle, and that in y of the columns of the cycle (Catmull and Smi
 doi:10.1145/965105.807505).
 """
 
+import functools
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -106,7 +106,7 @@ class Resampling:
         found[[0, 3]] *= self.z_binning
         return found
 
-    @cached_property
+    @functools.cached_property
     def _passes(self) -> GridSpline:
         """Return the shifts of `_shifts` as functions of the position, z in kept planes."""
         grid = np.stack(np.meshgrid(*self.field.nodes_zyx, indexing="ij"), axis=-1).reshape(-1, 3)
@@ -182,9 +182,11 @@ def _along(
     else:
         window = values.take(np.clip(wanted, 0, values.shape[axis] - 1), axis)
     window = window.astype(np.float32, copy=False)
-    table, number = _weights(places - np.float32(first), taps)
+    # Looking weights up is several times faster than working them out for every pixel.
+    table = _table(taps)
+    number = np.rint((places - np.float32(first)) * FINENESS).astype(np.intp)
     length = step * (count - 1) + 1
-    result = _part(window, axis, slice(0, length, step)) * table[0].take(number)
+    result: np.ndarray = _part(window, axis, slice(0, length, step)) * table[0].take(number)
     part = np.empty_like(result)
     for tap in range(1, taps):
         chosen = _part(window, axis, slice(tap, tap + length, step))
@@ -194,21 +196,19 @@ def _along(
 
 
 def _part(values: np.ndarray, axis: int, chosen: slice) -> np.ndarray:
-    return values[(*axis * (slice(None),), chosen)]
+    part: np.ndarray = values[(*axis * (slice(None),), chosen)]
+    return part
 
 
-def _weights(places: np.ndarray, taps: int) -> tuple[list[np.ndarray], np.ndarray]:
-    """Return the weight of each of `taps` pixels as a table, and the numbers to look up in it.
-
-    Looking up is several times faster than working out Keys' polynomials for every pixel.
-    """
+@functools.cache
+def _table(taps: int) -> list[np.ndarray]:
+    """Return the weights of each of `taps` pixels, to be looked up by 1 / FINENESS px."""
     distance = np.abs(np.arange(-taps * FINENESS, taps * FINENESS + 1) / FINENESS)
     near = (1.5 * distance - 2.5) * distance**2 + 1
     far = np.minimum(distance, 2)
     outer = ((-0.5 * far + 2.5) * far - 4) * far + 2
     weights = np.where(distance < 1, near, outer).astype(np.float32)
-    table = [weights[(taps - tap) * FINENESS :] for tap in range(taps)]
-    return table, np.rint(places * FINENESS).astype(np.intp)
+    return [weights[(taps - tap) * FINENESS :] for tap in range(taps)]
 
 
 def _needed(wanted: range, along: np.ndarray, size: int) -> range:

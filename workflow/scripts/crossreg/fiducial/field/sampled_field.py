@@ -55,7 +55,9 @@ class SampledField:
 
     def sigma_at(self, positions_zyx: np.ndarray) -> np.ndarray:
         """Return the standard errors (n, 3) at positions (n, 3) in the reference."""
-        return np.maximum(self.sigma_spline.at(positions_zyx), self.sigma_zyx.min(axis=(0, 1, 2)))
+        least = self.sigma_zyx.min(axis=(0, 1, 2))
+        sigma: np.ndarray = np.maximum(self.sigma_spline.at(positions_zyx), least)
+        return sigma
 
     def to_reference(self, positions_zyx: np.ndarray) -> np.ndarray:
         """Return where positions (n, 3) of the cycle lie in the reference, (n, 3).
@@ -64,7 +66,7 @@ class SampledField:
         the position in the reference.
         """
         seen = np.asarray(positions_zyx, float)
-        found = seen + self.shift_zyx.mean(axis=(0, 1, 2))
+        found: np.ndarray = seen + self.shift_zyx.mean(axis=(0, 1, 2))
         moving = np.arange(len(seen))
         for _ in range(MOST_ROUNDS):
             new = seen[moving] + self.shift_spline.at(found[moving])
