@@ -161,19 +161,31 @@ def spots(folder: Path, count: int) -> None:
     (folder / "samples.tsv").write_text("\n".join(["roi\tcycle\tpath", *lines]) + "\n")
     for cycle in range(1, 41):
         write_field(folder / "fields" / "001" / f"RT{cycle}.npz", (30, 2048, 2048), f"RT{cycle}")
-    random = np.random.default_rng(0)
-    columns = {"ROI #": np.ones(count, int), "Barcode #": random.integers(1, 41, count)}
-    for name, size in (("zcentroid", 30), ("xcentroid", 2048), ("ycentroid", 2048)):
-        columns[name] = random.uniform(0, size, count).astype(np.float32)
-    for name in ("sharpness", "roundness1", "roundness2", "npix", "sky", "peak", "flux", "mag"):
-        columns[name] = random.normal(size=count).astype(np.float32)
-    identifiers = [f"{number:032x}" for number in range(count)]
-    Table({"Buid": identifiers} | columns).write(folder / "spots.ecsv", format="ascii.ecsv")
+    write_spots(folder / "spots.ecsv", count)
     words = ("--table", folder / "spots.ecsv", "--output", folder / "out" / "spots.ecsv")
     words += ("--samples", folder / "samples.tsv", "--fields", folder / "fields")
     words += ("--reference", "RT0", "--frame", "global", "--z-binning", "2", *PIXEL_SIZE)
     seconds, memory = measured("register_localizations.py", *words)
     print(f"{count} spots of 40 cycles: {seconds:.1f} s, {memory:.0f} MB")
+
+
+def write_spots(path: Path, count: int) -> None:
+    """Write a table as pyHiM's, in parts: this process's memory would count as the job's."""
+    names = ("zcentroid", "xcentroid", "ycentroid", "sharpness", "roundness1", "roundness2", "npix")
+    kinds = {"Buid": str, "ROI #": int, "Barcode #": int}
+    kinds |= dict.fromkeys((*names, "sky", "peak", "flux", "mag"), np.float32)
+    Table({name: np.array([], kind) for name, kind in kinds.items()}).write(
+        path, format="ascii.ecsv"
+    )
+    random = np.random.default_rng(0)
+    scale = np.array([30, 2048, 2048, *8 * [1.0]])
+    with path.open("a") as file:
+        for start in range(0, count, 10_000):
+            rows = min(10_000, count - start)
+            values = (random.random((rows, len(scale))) * scale).astype(np.float32)
+            cycles = random.integers(1, 41, rows)
+            for number, (cycle, row) in enumerate(zip(cycles, values, strict=True)):
+                file.write(f"{start + number:032x} 1 {cycle} {' '.join(map(str, row))}\n")
 
 
 if __name__ == "__main__":

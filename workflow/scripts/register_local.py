@@ -129,6 +129,8 @@ def as_field(
         block_size_xy=options.blockSizeXY,
         z_binning=options.zBinning,
         global_shift_yx=(float(row["shift_x"]), float(row["shift_y"])),
+        verdict=shifts.verdict.name,
+        reason=shifts.verdict.reason,
     )
 
 

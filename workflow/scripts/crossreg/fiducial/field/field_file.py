@@ -41,6 +41,7 @@ class CycleField:
     `field` is the total shift over the reference stack of `shape_zyx` (kept planes, rows,
     columns). `status` (n_i, n_j) is that of each block of `block_size_xy` px. `z_binning` raw
     planes are one kept plane. `global_shift_yx` (px) is the part that is the same everywhere.
+    `verdict` is what is said of the cycle, `reason` why, empty if it is registered.
     """
 
     field: SampledField
@@ -53,6 +54,8 @@ class CycleField:
     block_size_xy: int
     z_binning: int
     global_shift_yx: tuple[float, float]
+    verdict: str = "registered"
+    reason: str = ""
 
     @property
     def failed(self) -> bool:

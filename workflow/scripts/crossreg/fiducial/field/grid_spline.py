@@ -31,13 +31,15 @@ class GridSpline:
         return weights
 
     def at(self, positions_zyx: np.ndarray) -> np.ndarray:
-        """Return the values (n, m) at positions (n, 3)."""
+        """Return the values (n, m) at positions (n, 3); NaN where a position is."""
         places = [self._place(axis, along) for axis, along in enumerate(positions_zyx.T)]
         values = np.empty((len(positions_zyx), self.values.shape[-1]))
         for column, weights in enumerate(np.moveaxis(self._weights, -1, 0)):
             scipy.ndimage.map_coordinates(
                 weights, places, output=values[:, column], order=3, prefilter=False
             )
+        # Of places that are NaN, map_coordinates makes some number.
+        values[np.isnan(positions_zyx).any(axis=1)] = np.nan
         return values
 
     def on_grid(self, z: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:

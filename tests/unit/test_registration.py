@@ -1,0 +1,159 @@
+"""Registration from Python finds what was planted, and says what is wrong with an array."""
+
+import doctest
+import json
+from dataclasses import replace
+
+import dask.array
+import numpy as np
+import pytest
+import zarr
+
+import crossreg
+from crossreg import registration
+from crossreg.fiducial.field.field_file import save_field
+from fiducial_images import drawn, spot_positions
+
+SHAPE, SHIFT = (16, 160, 224), (1.3, -6.4, 9.75)
+
+
+@pytest.fixture(scope="module")
+def pair():
+    positions = spot_positions(SHAPE, 400, seed=1)
+    return drawn(SHAPE, positions, 20, 2), drawn(SHAPE, positions - SHIFT, 20, 3)
+
+
+@pytest.fixture(scope="module")
+def found(pair):
+    return crossreg.register(*pair, block_size=64, pixel_size_um=(0.5, 0.1, 0.1))
+
+
+def test_planted_shift_at_any_position(found):
+    assert found.verdict == "registered"
+    assert found.reason == ""
+    places = np.random.default_rng(0).uniform(0, np.array(SHAPE) - 1, (100, 3))
+    assert np.abs(found.shift_at(places) - SHIFT).max() < 0.2
+    assert np.abs(found.to_reference(places - SHIFT) - places).max() < 0.2
+    assert (found.sigma_at(places) > 0).all()
+
+
+def test_the_table_has_the_centres_of_the_blocks_and_nm(found):
+    table = found.table()
+    assert len(table) == 3 * 4
+    # The last row of blocks has 32 px only.
+    assert list(table["row"][[0, 4, 8]]) == [31.5, 95.5, 143.5]
+    assert np.allclose(table["shift_row_nm"], table["shift_row"] * 100)
+    assert np.allclose(table["sigma_z_nm"], table["sigma_z"] * 500)
+    assert set(table["status"]) <= {"measured", "borrowed"}
+
+
+def test_a_warped_cycle_looks_like_the_reference(found):
+    positions = spot_positions(SHAPE, 400, seed=1)
+    # The same spots with less noise, which no registration makes agree.
+    reference, cycle = (drawn(SHAPE, at, 2, 5) for at in (positions, positions - SHIFT))
+    inner = (slice(2, -2), slice(12, -12), slice(12, -12))
+    warped = found.warp(cycle)
+    assert warped.dtype == np.uint16
+    before, after = (
+        np.corrcoef(reference[inner].ravel(), image[inner].ravel())[0, 1]
+        for image in (cycle, warped)
+    )
+    assert after > 0.9 > before + 0.5
+
+
+def test_one_line_and_one_figure_say_what_was_found(found):
+    assert repr(found).startswith("<Registration: registered; blocks: ")
+    assert len(repr(found)) < 140
+    assert len(found.plot().axes) == 6
+
+
+@pytest.mark.parametrize("kind", ["list", "dask", "zarr", "float64"])
+def test_whatever_turns_into_an_array_gives_the_same(pair, found, kind):
+    turned = {
+        "list": lambda array: array.tolist(),
+        "dask": lambda array: dask.array.from_array(array, chunks=(4, 100, 100)),
+        "zarr": lambda array: zarr.array(array),
+        "float64": lambda array: array.astype(float),
+    }[kind]
+    other = crossreg.register(*map(turned, pair), block_size=64)
+    place = [[8, 80, 100]]
+    assert np.abs(other.shift_at(place) - found.shift_at(place)).max() < 1e-3
+
+
+def test_the_same_object_comes_from_the_results_of_a_run(found, tmp_path):
+    kept = replace(found.cycle_field, roi=1, cycle="RT2")
+    save_field(tmp_path / "fields" / "001" / "RT2.npz", kept)
+    for roi in ("001", 1, "1"):
+        loaded = crossreg.load_registration(tmp_path, roi=roi, cycle="RT2")
+        assert (loaded.shift_at([[3, 50, 60]]) == found.shift_at([[3, 50, 60]])).all()
+    with pytest.raises(crossreg.UserError, match="no field of ROI 2, cycle RT2; there are: ROI 0"):
+        crossreg.load_registration(tmp_path, roi=2, cycle="RT2")
+
+
+def test_a_cycle_that_does_not_match_has_failed(pair):
+    unrelated = drawn(SHAPE, spot_positions(SHAPE, 400, seed=9), 20, 4)
+    failed = crossreg.register(pair[0], unrelated, block_size=64)
+    assert failed.verdict == "failed"
+    assert failed.reason in repr(failed)
+    assert np.isnan(failed.shift_at([[1, 2, 3]])).all()
+    assert np.isnan(failed.to_reference([[1, 2, 3]])).all()
+    with pytest.raises(crossreg.UserError, match="nothing can be moved"):
+        failed.warp(unrelated)
+
+
+GOOD = np.random.default_rng(0).integers(0, 999, (6, 64, 64)).astype(np.uint16)
+
+
+@pytest.mark.parametrize(
+    ("array", "sentence"),
+    [
+        (GOOD[0], r"cycle has 2 axes of the sizes \(64, 64\); .* give cycle\[None\]"),
+        (GOOD[None], "cycle has 4 axes"),
+        (GOOD.astype(float) * np.nan, "cycle holds NaN"),
+        (np.where(GOOD.max() == GOOD, np.inf, GOOD), "cycle holds NaN or infinite"),
+        (GOOD.astype(complex), "cycle holds values of type complex128"),
+        (GOOD > 500, "cycle holds values of type bool"),
+        (GOOD.astype(str), "cycle holds values of type"),
+        (np.moveaxis(GOOD, 0, -1), r"as if the planes came last; give numpy.moveaxis\(cycle, -1"),
+        (GOOD[:, :32], "those of the cycle 32 x 64; both must be equally large"),
+        (np.zeros_like(GOOD), "cycle is empty: all its values are 0"),
+        (GOOD[:0], "holds no image"),
+        ([[[1, 2], [3]]], "cycle does not turn into an array"),
+        (None, "cycle is no array of numbers, but NoneType"),
+        ("stack.tif", "read the file with crossreg.read_stack"),
+        (np.ma.masked_equal(GOOD, GOOD[0, 0, 0]), "cycle has masked values"),
+    ],
+)
+def test_what_is_no_stack_is_refused_in_one_sentence(array, sentence):
+    with pytest.raises(crossreg.UserError, match=sentence):
+        crossreg.register(GOOD, array, block_size=32)
+
+
+@pytest.mark.parametrize("block", [0, -64, 8, 65, 32.0, "32", True, None])
+def test_impossible_blocks_are_refused(block):
+    with pytest.raises(crossreg.UserError, match="block_size is"):
+        crossreg.register(GOOD, GOOD, block_size=block)
+
+
+@pytest.mark.parametrize("size", [0.1, (0.1, 0.1), (0.1, 0.1, 0), (1, 1, "x"), (1, 1, np.nan)])
+def test_impossible_pixel_sizes_are_refused(size):
+    with pytest.raises(crossreg.UserError, match="pixel_size_um is"):
+        crossreg.register(GOOD, GOOD, block_size=32, pixel_size_um=size)
+
+
+@pytest.mark.parametrize("positions", [[1, 2, 3], [[1, 2]], [["a", "b", "c"]], None])
+def test_positions_of_another_shape_are_refused(found, positions):
+    with pytest.raises(crossreg.UserError, match="positions_zyx"):
+        found.to_reference(positions)
+
+
+def test_the_examples_of_the_docstrings_are_right():
+    assert doctest.testmod(registration).attempted > 5
+    assert doctest.testmod(registration).failed == 0
+
+
+def test_the_public_names_are_there_and_nothing_is_imported_for_the_version():
+    assert set(crossreg.__all__) <= set(dir(crossreg))
+    with pytest.raises(AttributeError):
+        _ = crossreg.no_such_name
+    assert json.dumps(crossreg.__version__)
