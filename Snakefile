@@ -1,18 +1,20 @@
 # crossreg: registration of microscopy images across imaging cycles and across modalities.
 # Usage: snakemake --cores N [--configfile FILE] [TARGET]; see README.md and config/README.md.
 
-if not workflow.overwrite_configfiles:
+from snakemake.utils import min_version
 
-    # The default is the demo; a user's own file is complete in itself.
-    configfile: os.path.join(workflow.basedir, "config/config.yaml")
+min_version("9.0.0")
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/run.smk"
 
+
+WITH_FIDUCIALS = has_fiducials(CONFIGURATION)
+WITH_SECTIONS = "trakem2" in CONFIGURATION
 
 if WITH_FIDUCIALS:
 
+    include: "workflow/rules/samples.smk"
     include: "workflow/rules/fiducial.smk"
     include: "workflow/rules/pictures.smk"
 
@@ -22,31 +24,39 @@ if IS_DEMO:
     include: "workflow/rules/demo.smk"
 
 
-if WITH_CROSSMODAL:
+if WITH_SECTIONS:
 
     include: "workflow/rules/crossmodal.smk"
-
-
-if "trakem2" in CONFIGURATION:
-
     include: "workflow/rules/crossmodal_import.smk"
     include: "workflow/rules/section_pictures.smk"
 
 
-if WITH_FIDUCIALS or "trakem2" in CONFIGURATION:
+if "apply_global_affine" in CONFIGURATION:
+
+    include: "workflow/rules/global_affine.smk"
+
+
+if WITH_FIDUCIALS or WITH_SECTIONS:
 
     include: "workflow/rules/report.smk"
 
 
-include: "workflow/rules/progress.smk"
 include: "workflow/rules/handlers.smk"
+
+
+if WITH_FIDUCIALS:
+
+    rule tables:
+        input:
+            fiducial.tables,
+            places("all_cycles_registered"),
 
 
 rule all:
     default_target: True
     input:
-        FIDUCIAL_TABLES if WITH_FIDUCIALS else [],
-        fiducial_pictures if WITH_FIDUCIALS else [],
-        results("summary.tsv") if WITH_FIDUCIALS else [],
-        results("demo_comparison.txt") if IS_DEMO else [],
-        PROJECTS_RECEIPT if not WITH_FIDUCIALS and "trakem2" in CONFIGURATION else [],
+        rules.tables.input if WITH_FIDUCIALS else [],
+        fiducial.pictures if WITH_FIDUCIALS else [],
+        places("summary") if WITH_FIDUCIALS else [],
+        places("demo_comparison") if IS_DEMO else [],
+        sections.place("projects_receipt") if WITH_SECTIONS and not WITH_FIDUCIALS else [],

@@ -18,6 +18,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 REFERENCE = "RT0"
 # Smallest stacks that still have 2 x 2 blocks, so that a run takes seconds.
 SHAPE_ZYX, BLOCK = (6, 64, 64), 32
+# What a run makes again after every change, since it says what there is.
+WHAT_IS_SAID = ("all_cycles_registered", "samples", "gaps")
 # As many processes as the tests may use.
 CORES = 2
 # A run on a busy machine; none takes a tenth of it on an idle one.
@@ -88,9 +90,10 @@ class Experiment:
         assert done.returncode == 0, done.stderr
         rows = csv.DictReader(io.StringIO(done.stdout), delimiter="\t")
         outputs = {row["output_file"] for row in rows if row["plan"] != "no update"}
-        places = {_place(Path(path).relative_to("results")) for path in outputs}
-        # Previews come out of the jobs of the other steps.
-        return {place for place in places if not place.startswith("previews")}
+        places = {_place(Path(path)) for path in outputs}
+        # Previews and fields come out of the jobs of the other steps.
+        others = ("previews", "fields", *WHAT_IS_SAID)
+        return {place for place in places if not place.startswith(others)}
 
     def tables(self) -> dict[str, bytes]:
         """Return the merged tables: name -> content."""

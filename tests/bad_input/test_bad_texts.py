@@ -22,7 +22,7 @@ from crossreg.io.tables import (
     read_global_row,
     read_table,
 )
-from crossreg.workflow_support.configuration_file import check_keys_stand_once
+from crossreg.workflow_support.configuration import check_keys_stand_once
 
 LONG = "x" * 5000
 ECSV = "# %ECSV 1.0\n# ---\n# datatype:\n"

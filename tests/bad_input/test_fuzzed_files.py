@@ -25,7 +25,7 @@ from crossreg.io.errors import UserError
 from crossreg.io.sheet import read_sheet
 from crossreg.io.stacks import read_kept_planes
 from crossreg.io.tables import GivenShifts
-from crossreg.workflow_support.configuration_file import check_keys_stand_once
+from crossreg.workflow_support.configuration import check_keys_stand_once
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow

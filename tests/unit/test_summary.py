@@ -20,7 +20,7 @@ from crossreg.pictures.canvas import HATCHES
 from crossreg.pictures.drift import drift_figure
 from crossreg.pictures.heat_maps import heat_maps_figure
 from crossreg.report import page as report
-from crossreg.workflow_support import progress
+from crossreg.workflow_support import closing
 
 MISSING_AT = ("001", "RT3")
 
@@ -96,7 +96,7 @@ def test_a_cycle_that_could_not_be_registered_is_told_everywhere(tmp_path, with_
     for axes in figure.axes:
         assert [text.get_text() for text in axes.texts] == ["RT3 missing"]
 
-    text = progress.summary_text(again)
+    text = closing.summary_text(again)
     assert text.splitlines()[-1] == ("MISSING: ROI 001, cycle RT3: a.tif: it is damaged; mend it.")
     assert text.splitlines()[1].split()[:3] == ["001", "10", "1"]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from crossreg.workflow_support.locks import KNOWN
 from experiment import REPOSITORY
 
 RULES = sorted((REPOSITORY / "workflow" / "rules").glob("*.smk"))
@@ -26,10 +27,26 @@ JOB_ON_A_NODE = [
     *("--target-jobs", "register_global:roi=001,cycle=RT1", "--allowed-rules", "register_global"),
     *("--force", "--nolock", "--no-hooks", "--ignore-incomplete", "--max-inventory-time", "0"),
     *("--mode", "remote"),
+    # As the profile of SLURM has it.
+    *("--shared-fs-usage", "input-output", "software-deployment", "sources", "source-cache"),
+    "storage-local-copies",
 ]
 
 
+def let_the_main_process_know(again):
+    """Write what the main process of a run here would: the copy's own stacks."""
+    (again.results / "logs" / "stacks.tsv").write_text(
+        "roi\tcycle\tpath\n"
+        + "".join(
+            f"{roi}\t{cycle}\t{again.image(roi, cycle)}\n"
+            for roi in ("001", "002")
+            for cycle in ("RT0", "RT1", "RT2")
+        )
+    )
+
+
 def test_a_job_on_a_cluster_lists_no_images_and_opens_only_its_own(again, tmp_path):
+    let_the_main_process_know(again)
     (tmp_path / "sitecustomize.py").write_text(AUDIT)
     notes = tmp_path / "notes"
     watched = again.folder / "images"
@@ -37,6 +54,7 @@ def test_a_job_on_a_cluster_lists_no_images_and_opens_only_its_own(again, tmp_pa
         "PYTHONPATH": f"{tmp_path}:{REPOSITORY / 'workflow' / 'scripts'}",
         "NOTES": str(notes),
         "WATCHED": str(watched.resolve()),
+        KNOWN: str(again.results),
         # Else Python looks for modules in all folders of the working directory.
         "PYTHONSAFEPATH": "1",
     }
@@ -48,16 +66,17 @@ def test_a_job_on_a_cluster_lists_no_images_and_opens_only_its_own(again, tmp_pa
     assert paths == {again.image("001", cycle).name for cycle in ("RT0", "RT1")}
     # The same notes do see that a run of its own discovers the images.
     notes.write_text("")
+    del environment[KNOWN]
     assert again.snakemake("--dry-run", env=environment).returncode == 0
     assert f"os.scandir {watched.resolve()}" in notes.read_text()
 
 
 def test_a_job_that_ends_after_its_run_was_killed_is_made_again(again):
-    table = "results/register_global/001/RT1.ecsv"
+    table = "register_global/001/RT1.ecsv"
     # Snakemake's mark that a job has begun, which the killed run could not take back.
     mark = urlsafe_b64encode(table.encode()).decode()
-    (again.folder / ".snakemake" / "incomplete" / mark).write_text("{}")
-    done = again.snakemake(*JOB_ON_A_NODE)
+    (again.results / ".snakemake" / "incomplete" / mark).write_text("{}")
+    done = again.snakemake(*JOB_ON_A_NODE, env={KNOWN: str(again.results)})
     assert done.returncode == 0, done.stderr
     planned = again.succeed("--dry-run")
     assert re.search("^register_global +1$", planned, re.MULTILINE), planned
@@ -68,14 +87,15 @@ def rules():
     for path in RULES:
         parts = re.split(r"^ *rule (\w+):$", path.read_text(), flags=re.MULTILINE)
         for name, text in zip(parts[1::2], parts[2::2], strict=True):
-            if "    output:\n" in text or 'script("' in text:
+            # One script is Snakemake's own: it writes what a run found out.
+            if "    script:\n" not in text and ("    output:\n" in text or "command(" in text):
                 yield name, text
 
 
 @pytest.mark.parametrize(("name", "text"), [pytest.param(*rule, id=rule[0]) for rule in rules()])
 def test_every_rule_reruns_by_its_code_and_has_a_log_and_an_environment(name, text):
-    (script,) = re.findall(r'script\("(\w+\.py)"\)', text)
-    assert f'code=code("{script}")' in text
+    (script,) = re.findall(r'command\((f?"[^"]+\.py")\)', text)
+    assert f"code=code({script})" in text
     assert "    log:\n" in text
     assert "--log {log:q}" in text
     assert re.search(r"^ +conda:\s+ENVIRONMENT$", text, re.MULTILINE)

@@ -3,19 +3,16 @@
 # no inputs in Snakemake's sense, which would want to make them; their stamps in params tell of a save.
 
 
-include: "saved_projects.smk"
-
-
 rule trakem2_check_sections:
     input:
-        PROJECTS_RECEIPT,
-        parameters=parameters_of_projects,
+        sections.place("projects_receipt"),
+        parameters=sections.parameters,
     output:
-        reports=directory(CHECK_REPORTS),
-        table=CHECK_TABLE,
-        text=CHECK_TEXT,
+        reports=directory(sections.place("section_reports")),
+        table=sections.place("section_table"),
+        text=sections.place("section_text"),
     log:
-        log_file("trakem2", TRAKEM2["name"], "check.log"),
+        sections.log("check"),
     conda:
         ENVIRONMENT
     resources:
@@ -23,12 +20,14 @@ rule trakem2_check_sections:
         runtime=runtime_of_sections,
     params:
         code=code("trakem2_check.py"),
-        stacks=STACKS_OPTION,
-        registration=REGISTRATION,
-        projects=stamp_of_projects,
-        policy=project_policy(),
+        stacks=sections.stacks,
+        registration=sections.registration,
+        projects=sections.stamp_of_projects,
+        policy=sections.policy,
+    message:
+        "check the saved projects"
     shell:
-        script("trakem2_check.py") + " --parameters {input.parameters:q} {params.stacks:q}"
+        command("trakem2_check.py") + " --parameters {input.parameters:q} {params.stacks:q}"
         " --registration {params.registration:q} {params.policy:q} --reports {output.reports:q}"
         " --table {output.table:q} --text {output.text:q} --log {log:q}"
 
@@ -36,32 +35,32 @@ rule trakem2_check_sections:
 # Without outputs, so that errors in projects give a failed run and yet leave their reports.
 rule trakem2_check:
     input:
-        reports=CHECK_REPORTS,
-        table=CHECK_TABLE,
-        text=CHECK_TEXT,
+        reports=sections.place("section_reports"),
+        table=sections.place("section_table"),
+        text=sections.place("section_text"),
     log:
-        log_file("trakem2", TRAKEM2["name"], "verdict.log"),
+        sections.log("verdict"),
+    localrule: True
     conda:
         ENVIRONMENT
-    resources:
-        mem_mb=memory_of_sections,
-        runtime=runtime_of_sections,
     params:
         code=code("trakem2_verdict.py"),
+    message:
+        "say what was found in the saved projects"
     shell:
-        script("trakem2_verdict.py")
+        command("trakem2_verdict.py")
         + " --table {input.table:q} --text {input.text:q} --reports {input.reports:q} --log {log:q}"
 
 
 rule trakem2_write_stack:
     input:
         # The reports are there when errors stop the import.
-        CHECK_TABLE,
-        parameters=parameters_of_projects,
+        sections.place("section_table"),
+        parameters=sections.parameters,
     output:
-        IMPORT_RECEIPT,
+        sections.place("import_receipt"),
     log:
-        log_file("trakem2", TRAKEM2["name"], "write_stack.log"),
+        sections.log("write_stack"),
     conda:
         ENVIRONMENT
     resources:
@@ -69,26 +68,31 @@ rule trakem2_write_stack:
         runtime=runtime_of_sections,
     params:
         code=code("trakem2_import.py"),
-        stacks=STACKS_OPTION,
-        registration=REGISTRATION,
-        projects=stamp_of_projects,
-        lost=lost_output_stack,
-        policy=project_policy()
-        + trakem2_options("missing_sections", "faulty_sections", "outside_bounds")
-        + (["--overwrite"] if TRAKEM2["overwrite"] else []),
+        stacks=sections.stacks,
+        registration=sections.registration,
+        projects=sections.stamp_of_projects,
+        lost=sections.lost_output_stack,
+        policy=sections.policy,
+        stack=sections.options("missing_sections", "faulty_sections", "outside_bounds", "overwrite"),
+    message:
+        "write the output stack"
     shell:
-        script("trakem2_import.py") + " --parameters {input.parameters:q} {params.stacks:q}"
-        " --registration {params.registration:q} {params.policy:q} --output {output:q} --log {log:q}"
+        command("trakem2_import.py") + " --parameters {input.parameters:q} {params.stacks:q}"
+        " --registration {params.registration:q} {params.policy:q} {params.stack:q}"
+        " --output {output:q} --log {log:q}"
 
 
 rule trakem2_import:
     input:
-        IMPORT_RECEIPT,
-        CROSSMODAL_COMPARISON if IS_DEMO else [],
+        sections.place("import_receipt"),
+        places("crossmodal_comparison") if IS_DEMO else [],
     log:
-        log_file("trakem2", TRAKEM2["name"], "import.log"),
+        sections.log("import"),
+    localrule: True
     conda:
         ENVIRONMENT
+    message:
+        "say what was imported"
     shell:
         # Also a run with nothing to do says how many sections are saved.
         "cat {input:q} | tee {log:q}"

@@ -1,11 +1,6 @@
 # The fiducial chain: reference, global shift, local shifts, merged tables.
 
-
 from crossreg.fiducial.experiment.parameters import LOCAL_PARAMETERS
-
-
-include: "samples.smk"
-include: "resources.smk"
 
 
 wildcard_constraints:
@@ -15,203 +10,203 @@ wildcard_constraints:
 
 rule reference_projection:
     input:
-        reference=reference_stack,
+        reference=fiducial.reference_stack,
     output:
-        projection=projection("{roi}"),
-        preview=[] if LOCAL_STEP else reference_preview("{roi}"),
+        projection=places("projection"),
+        preview=fiducial.previews("reference_preview", of_local_step=False),
     log:
-        log_file("reference_projection", "{roi}.log"),
+        places.log("reference_projection", "{roi}"),
     benchmark:
-        benchmark_file("reference_projection", "{roi}")
+        places.benchmark("reference_projection", "{roi}")
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=mem_mb(planes=10),
-        runtime=runtime(),
+        mem_mb=fiducial.resources.mem_mb(planes=10),
+        runtime=fiducial.resources.runtime(),
     params:
         code=code("reference_projection.py"),
-        stamps=stamps,
-        options=options("mode", "zProjectOption", "zmin", "zmax"),
-        preview=[] if LOCAL_STEP else preview_option,
+        stamps=fiducial.stamps,
+        options=fiducial.options("mode", "zProjectOption", "zmin", "zmax"),
+        preview=lambda wildcards, output: ["--preview", *output.preview] if output.preview else [],
+    message:
+        "reference_projection of ROI {wildcards.roi}"
     shell:
-        script("reference_projection.py")
-        + " --reference {input.reference:q} {params.options:q} {params.preview:q}"
+        command("reference_projection.py")
+        + " --reference {input.reference:q} {params.options:q} {params.preview:q} --note-missing"
         " --output {output.projection:q} --log {log:q}"
 
 
 rule reference_blocks:
     input:
-        reference=reference_stack,
+        reference=fiducial.reference_stack,
     output:
-        blocks=results("reference", "{roi}", "blocks.npz"),
-        preview=reference_preview("{roi}") if LOCAL_STEP else [],
+        blocks=places("blocks"),
+        preview=fiducial.previews("reference_preview", of_local_step=True),
     log:
-        log_file("reference_blocks", "{roi}.log"),
+        places.log("reference_blocks", "{roi}"),
     benchmark:
-        benchmark_file("reference_blocks", "{roi}")
+        places.benchmark("reference_blocks", "{roi}")
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=mem_mb(stacks=2),
-        runtime=runtime(),
+        mem_mb=fiducial.resources.mem_mb(stacks=2),
+        runtime=fiducial.resources.runtime(),
     params:
         code=code("reference_blocks.py"),
-        stamps=stamps,
-        options=options(*LOCAL_PARAMETERS),
+        stamps=fiducial.stamps,
+        options=fiducial.options(*LOCAL_PARAMETERS),
+    message:
+        "reference_blocks of ROI {wildcards.roi}"
     shell:
-        script("reference_blocks.py")
-        + " --reference {input.reference:q} {params.options:q} --threads {threads}"
+        command("reference_blocks.py")
+        + " --reference {input.reference:q} {params.options:q} --threads {threads} --note-missing"
         " --output {output.blocks:q} --preview {output.preview:q} --log {log:q}"
 
 
 rule register_global:
     input:
-        projection_needed,
-        reference=reference_stack,
-        cycle=cycle_stack,
+        projection=fiducial.projection_needed,
+        reference=fiducial.reference_stack,
+        cycle=fiducial.cycle_stack,
     output:
-        table=results("register_global", "{roi}", "{cycle}.ecsv"),
-        preview=[] if LOCAL_STEP else cycle_preview("{roi}", "{cycle}"),
+        table=places("global_table"),
+        preview=fiducial.previews("cycle_preview", of_local_step=False),
     log:
-        log_file("register_global", "{roi}", "{cycle}.log"),
+        places.log("register_global", "{roi}", "{cycle}"),
     benchmark:
-        benchmark_file("register_global", "{roi}", "{cycle}")
+        places.benchmark("register_global", "{roi}", "{cycle}")
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=mem_mb(planes=20),
-        runtime=runtime(),
+        mem_mb=fiducial.resources.mem_mb(planes=20),
+        runtime=fiducial.resources.runtime(),
     params:
         code=code("register_global.py"),
-        stamps=stamps,
-        options=options("alignByBlock", "blockSize", "mode", "zProjectOption", "zmin", "zmax"),
-        source=global_source,
-        preview=[] if LOCAL_STEP else preview_option,
+        stamps=fiducial.stamps,
+        options=fiducial.options(
+            "alignByBlock", "blockSize", "mode", "zProjectOption", "zmin", "zmax"
+        ),
+        given=fiducial.given_shift,
+        source=fiducial.global_source,
+        preview=lambda wildcards, output: ["--preview", *output.preview] if output.preview else [],
+    message:
+        "register_global of ROI {wildcards.roi}, cycle {wildcards.cycle}"
     shell:
-        script("register_global.py")
+        command("register_global.py")
         + " --reference {input.reference:q} --cycle {input.cycle:q} {params.source:q}"
-        " --roi {wildcards.roi:q} --label {wildcards.cycle:q} {params.options:q}"
+        " --roi {wildcards.roi:q} --label {wildcards.cycle:q} {params.options:q} --note-missing"
         " --threads {threads} --output {output.table:q} {params.preview:q} --log {log:q}"
 
 
 rule register_local:
     input:
-        reference=results("reference", "{roi}", "blocks.npz"),
-        reference_preview=reference_preview("{roi}"),
-        cycle=cycle_stack,
-        global_shift=results("register_global", "{roi}", "{cycle}.ecsv"),
+        reference=places("blocks"),
+        reference_preview=places("reference_preview"),
+        cycle=fiducial.cycle_stack,
+        global_shift=places("global_table"),
     output:
-        table=results("register_local", "{roi}", "{cycle}.ecsv"),
-        field=results("fields", "{roi}", "{cycle}.npz"),
-        preview=cycle_preview("{roi}", "{cycle}") if LOCAL_STEP else [],
+        table=places("local_table"),
+        field=places("field"),
+        preview=fiducial.previews("cycle_preview", of_local_step=True),
     log:
-        log_file("register_local", "{roi}", "{cycle}.log"),
+        places.log("register_local", "{roi}", "{cycle}"),
     benchmark:
-        benchmark_file("register_local", "{roi}", "{cycle}")
+        places.benchmark("register_local", "{roi}", "{cycle}")
     conda:
         ENVIRONMENT
     resources:
         # The reference, and three times the kept planes of the cycle.
-        mem_mb=mem_mb(stacks=4),
-        runtime=runtime(),
+        mem_mb=fiducial.resources.mem_mb(stacks=4),
+        runtime=fiducial.resources.runtime(),
     params:
         code=code("register_local.py"),
-        stamps=stamps,
+        stamps=fiducial.stamps,
         borrow=[] if CONFIGURATION["borrow"] else ["--no-borrow"],
-        options=options(*LOCAL_PARAMETERS),
+        options=fiducial.options(*LOCAL_PARAMETERS),
+    message:
+        "register_local of ROI {wildcards.roi}, cycle {wildcards.cycle}"
     shell:
-        script("register_local.py")
+        command("register_local.py")
         + " --reference-blocks {input.reference:q} --cycle {input.cycle:q}"
-        " --global-shift {input.global_shift:q} {params.options:q} {params.borrow:q}"
+        " --global-shift {input.global_shift:q} {params.options:q} {params.borrow:q} --note-missing"
         " --threads {threads} --output {output.table:q} --field {output.field:q}"
         " --preview {output.preview:q} --reference-preview {input.reference_preview:q} --log {log:q}"
 
 
 rule merge_register_global:
     input:
-        tables_of_cycles("register_global"),
-        verdicts=tables_of_cycles("register_local") if LOCAL_STEP else [],
+        fiducial.tables_of_cycles("global_table"),
+        # They hold the last word on each cycle.
+        verdicts=fiducial.tables_of_cycles("local_table") if fiducial.has_local_step else [],
+        samples=places("samples"),
+        gaps=places("gaps"),
     output:
-        table=results("register_global.ecsv"),
-        json=results("register_global.json"),
+        table=places("merged_global_table"),
+        json=places("merged_global_json"),
     log:
-        log_file("merge_register_global.log"),
+        places.log("merge_register_global"),
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=mem_mb(tables=len(CYCLES)),
-        runtime=runtime(tables=len(CYCLES)),
+        mem_mb=fiducial.resources.mem_mb(tables=len(fiducial.cycles)),
+        runtime=fiducial.resources.runtime(tables=len(fiducial.cycles)),
     params:
         code=code("merge_tables.py"),
-        samples=SAMPLES_FILE,
-        reference=REFERENCE,
-        tables=lambda wildcards: results("register_global"),
-        local=["--local-tables", results("register_local")] if LOCAL_STEP else [],
+        reference=fiducial.reference,
+        tables=fiducial.folder_beside("samples", "global_table"),
+        local=fiducial.option_of_local_tables("--local-tables"),
+    message:
+        "merge the global shifts of all cycles"
     shell:
-        script("merge_tables.py")
-        + " global {params.local:q} --samples {params.samples:q} --reference {params.reference:q}"
-        " --tables {params.tables:q} --output {output.table:q} --json {output.json:q} --log {log:q}"
+        command("merge_tables.py")
+        + " global --samples {input.samples:q} --gaps {input.gaps:q} {params.local:q}"
+        " --reference {params.reference:q} --tables {params.tables:q} --output {output.table:q}"
+        " --json {output.json:q} --log {log:q}"
 
 
 rule merge_register_local:
     input:
-        tables_of_cycles("register_local"),
+        fiducial.tables_of_cycles("local_table"),
+        samples=places("samples"),
+        gaps=places("gaps"),
     output:
-        results("register_local_block3D.ecsv"),
+        places("merged_local_table"),
     log:
-        log_file("merge_register_local.log"),
+        places.log("merge_register_local"),
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=mem_mb(tables=len(CYCLES)),
-        runtime=runtime(tables=len(CYCLES)),
+        mem_mb=fiducial.resources.mem_mb(tables=len(fiducial.cycles)),
+        runtime=fiducial.resources.runtime(tables=len(fiducial.cycles)),
     params:
         code=code("merge_tables.py"),
-        samples=SAMPLES_FILE,
-        reference=REFERENCE,
-        tables=lambda wildcards: results("register_local"),
+        reference=fiducial.reference,
+        tables=fiducial.folder_beside("samples", "local_table"),
+    message:
+        "merge the local shifts of all cycles"
     shell:
-        script("merge_tables.py")
-        + " local --samples {params.samples:q} --reference {params.reference:q}"
-        " --tables {params.tables:q} --output {output:q} --log {log:q}"
+        command("merge_tables.py") + " local --samples {input.samples:q} --gaps {input.gaps:q}"
+        " --reference {params.reference:q} --tables {params.tables:q} --output {output:q} --log {log:q}"
 
 
-rule check_images:
+# The last rule of the chain: stacks that could not be registered end a run with an error, once all
+# that can be made is made.
+rule all_cycles_registered:
     input:
-        all_stacks,
+        fiducial.tables,
+        summary=places("summary"),
+        gaps=places("gaps"),
+    output:
+        places("all_cycles_registered"),
     log:
-        log_file("check_images.log"),
+        places.log("all_cycles_registered"),
+    localrule: True
     conda:
         ENVIRONMENT
-    resources:
-        mem_mb=mem_mb(tables=len(CYCLES)),
-        runtime=runtime(tables=len(CYCLES)),
     params:
-        code=code("check_images.py"),
-        samples=SAMPLES_FILE,
-        reference=REFERENCE,
-        options=options("blockSize", "blockSizeXY", "alignByBlock"),
+        code=code("all_cycles_registered.py"),
+    message:
+        "say what was registered"
     shell:
-        script("check_images.py")
-        + " --samples {params.samples:q} --reference {params.reference:q}"
-        " {params.options:q} --log {log:q}"
-
-
-rule prune:
-    input:
-        nothing_but_the_run,
-    log:
-        log_file("prune.log"),
-    conda:
-        ENVIRONMENT
-    resources:
-        mem_mb=mem_mb(),
-        runtime=runtime(),
-    params:
-        code=code("prune.py"),
-        samples=SAMPLES_FILE,
-        reference=REFERENCE,
-        results=RESULTS,
-    shell:
-        script("prune.py") + " --samples {params.samples:q} --reference {params.reference:q}"
-        " --results {params.results:q} --log {log:q}"
+        command("all_cycles_registered.py")
+        + " --summary {input.summary:q} --gaps {input.gaps:q} --output {output:q} --log {log:q}"

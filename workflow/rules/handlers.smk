@@ -1,21 +1,22 @@
-# What Snakemake calls before the first job of a run and after the last one.
+# What a run says itself: before its first job and after its last one. In a `module` these are
+# called by the importer: crossreg.onstart(), crossreg.onsuccess(), crossreg.onerror().
+
+from crossreg.workflow_support import versions
+from crossreg.workflow_support.messages import STOPPED, begin, kept_in
+
+EXPERIMENT = fiducial if WITH_FIDUCIALS else None
 
 
 onstart:
-    run_begins()
-    tell_start()
+    with in_one_sentence():
+        HELD = begin(RESULTS, Places(RESULTS), commands.hashes, EXPERIMENT)
 
 
 onsuccess:
-    with os_errors_told():
-        remember_finished_code()
-        keep_records(RESULTS, Path.cwd())
-    tell_end()
+    with in_one_sentence():
+        versions.remember_code(Places(RESULTS)("code_hashes"), commands.hashes)
+        print(kept_in(RESULTS), file=sys.stderr)
 
 
 onerror:
-    with os_errors_told():
-        remember_finished_code()
-    with os_errors_told():
-        make_what_there_is()
-    tell_end()
+    print(STOPPED, file=sys.stderr)

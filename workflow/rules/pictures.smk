@@ -2,44 +2,46 @@
 # them.
 
 
-include: "picture_files.smk"
+def caption(name):
+    """Return the path of the text that says how to read a kind of picture."""
+    return str(REPOSITORY / "workflow" / "report" / f"{name}.rst")
 
 
 rule picture_cycle:
     input:
-        reference_preview=reference_preview("{roi}"),
-        cycle_preview=cycle_preview("{roi}", "{cycle}"),
-        global_shift=results("register_global", "{roi}", "{cycle}.ecsv"),
-        local_shifts=results("register_local", "{roi}", "{cycle}.ecsv") if LOCAL_STEP else [],
+        reference_preview=places("reference_preview"),
+        cycle_preview=places("cycle_preview"),
+        global_shift=places("global_table"),
+        local_shifts=places("local_table") if fiducial.has_local_step else [],
     output:
         [
             report(
-                results("pictures", "{roi}", "{cycle}", f"{kind}.png"),
+                places("cycle_picture", kind=kind),
                 caption=caption(kind),
                 category="Cycles",
                 subcategory="ROI {roi}",
                 labels={"cycle": "{cycle}", "picture": kind.replace("_", " ")},
             )
-            for kind in CYCLE_PICTURES
+            for kind in fiducial.kinds_of_pictures
         ],
     log:
-        log_file("picture_cycle", "{roi}", "{cycle}.log"),
+        places.log("picture_cycle", "{roi}", "{cycle}"),
     benchmark:
-        benchmark_file("picture_cycle", "{roi}", "{cycle}")
+        places.benchmark("picture_cycle", "{roi}", "{cycle}")
     conda:
         ENVIRONMENT
     params:
         code=code("picture_cycle.py"),
-        reference=REFERENCE,
-        options=options("pixelSizeXY", "pixelSizeZ", "zBinning"),
-        local=lambda wildcards: (
-            ["--local-shifts", results("register_local", wildcards.roi, f"{wildcards.cycle}.ecsv")]
-            if LOCAL_STEP
-            else []
+        reference=fiducial.reference,
+        options=fiducial.options("pixelSizeXY", "pixelSizeZ", "zBinning"),
+        local=lambda wildcards, input: (
+            ["--local-shifts", input.local_shifts] if input.local_shifts else []
         ),
-        folder=lambda wildcards: results("pictures", wildcards.roi, wildcards.cycle),
+        folder=lambda wildcards, output: os.path.dirname(output[0]),
+    message:
+        "picture_cycle of ROI {wildcards.roi}, cycle {wildcards.cycle}"
     shell:
-        script("picture_cycle.py")
+        command("picture_cycle.py")
         + " --reference-preview {input.reference_preview:q} --cycle-preview {input.cycle_preview:q}"
         " --global-shift {input.global_shift:q} {params.local:q} --reference {params.reference:q}"
         " --roi {wildcards.roi:q} --label {wildcards.cycle:q} {params.options:q}"
@@ -48,88 +50,93 @@ rule picture_cycle:
 
 rule summary_of_roi:
     input:
-        lambda wildcards: tables_of_roi(wildcards.roi),
+        fiducial.tables_of_roi,
+        samples=places("samples"),
+        gaps=places("gaps"),
     output:
-        results("summary", "{roi}.tsv"),
+        places("summary_of_roi"),
     log:
-        log_file("summary_of_roi", "{roi}.log"),
+        places.log("summary_of_roi", "{roi}"),
     conda:
         ENVIRONMENT
     params:
         code=code("summarize.py"),
-        samples=SAMPLES_FILE,
-        reference=REFERENCE,
-        options=options("fileNameRegExp"),
-        global_shifts=results("register_global"),
-        local_shifts=["--local-shifts", results("register_local")] if LOCAL_STEP else [],
+        reference=fiducial.reference,
+        options=fiducial.options("fileNameRegExp"),
+        global_shifts=fiducial.folder_beside("samples", "global_table"),
+        local_shifts=fiducial.option_of_local_tables("--local-shifts"),
+    message:
+        "summary_of_roi of ROI {wildcards.roi}"
     shell:
-        script("summarize.py")
-        + " --samples {params.samples:q} --reference {params.reference:q} --roi {wildcards.roi:q}"
-        " --global-shifts {params.global_shifts:q} {params.local_shifts:q} {params.options:q}"
-        " --output {output:q} --log {log:q}"
+        command("summarize.py")
+        + " --samples {input.samples:q} --gaps {input.gaps:q} --reference {params.reference:q}"
+        " --roi {wildcards.roi:q} --global-shifts {params.global_shifts:q} {params.local_shifts:q}"
+        " {params.options:q} --output {output:q} --log {log:q}"
 
 
 rule summary:
     input:
-        [results("summary", f"{roi}.tsv") for roi in ROIS],
+        [places("summary_of_roi", roi=roi) for roi in fiducial.rois],
     output:
-        results("summary.tsv"),
+        places("summary"),
     log:
-        log_file("summary.log"),
+        places.log("summary"),
     conda:
         ENVIRONMENT
     params:
         code=code("merge_summaries.py"),
-        samples=SAMPLES_FILE,
-        reference=REFERENCE,
-        summaries=lambda wildcards: results("summary"),
+        rois=fiducial.rois,
+    message:
+        "put the summaries of all ROIs together"
     shell:
-        script("merge_summaries.py")
-        + " --samples {params.samples:q} --reference {params.reference:q}"
-        " --summaries {params.summaries:q} --output {output:q} --log {log:q}"
+        command("merge_summaries.py") + " --summaries {input:q} --output {output:q} --log {log:q}"
 
 
 rule picture_drift:
     input:
-        results("summary", "{roi}.tsv"),
+        places("summary_of_roi"),
     output:
         report(
-            results("pictures", "{roi}", "drift.png"),
+            places("drift_picture"),
             caption=caption("drift"),
             category="ROIs",
             labels={"ROI": "{roi}", "picture": "drift"},
         ),
     log:
-        log_file("picture_drift", "{roi}.log"),
+        places.log("picture_drift", "{roi}"),
     conda:
         ENVIRONMENT
     params:
         code=code("picture_drift.py"),
-        reference=REFERENCE,
-        options=options("pixelSizeXY", "pixelSizeZ", "zBinning"),
+        reference=fiducial.reference,
+        options=fiducial.options("pixelSizeXY", "pixelSizeZ", "zBinning"),
+    message:
+        "picture_drift of ROI {wildcards.roi}"
     shell:
-        script("picture_drift.py")
+        command("picture_drift.py")
         + " --summary {input:q} --reference {params.reference:q} {params.options:q}"
         " --output {output:q} --log {log:q}"
 
 
 rule picture_experiment:
     input:
-        results("summary.tsv"),
+        places("summary"),
     output:
         report(
-            results("pictures", "experiment.png"),
+            places("experiment_picture"),
             caption=caption("experiment"),
             category="Experiment",
             labels={"picture": "all ROIs and cycles"},
         ),
     log:
-        log_file("picture_experiment.log"),
+        places.log("picture_experiment"),
     conda:
         ENVIRONMENT
     params:
         code=code("picture_experiment.py"),
-        options=options("pixelSizeXY"),
+        options=fiducial.options("pixelSizeXY"),
+    message:
+        "draw the heat maps of the experiment"
     shell:
-        script("picture_experiment.py")
+        command("picture_experiment.py")
         + " --summary {input:q} {params.options:q} --output {output:q} --log {log:q}"

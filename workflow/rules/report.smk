@@ -1,45 +1,47 @@
 # The page that shows a whole run. With the fiducial chain it waits for that chain alone, and shows
 # besides what there is of the cross-modal one: that waits for a person.
 
-import json
-
-REPORT_FILES = REPOSITORY / "workflow" / "report"
-
-if WITH_FIDUCIALS:
-    REPORTED = [*FIDUCIAL_TABLES, fiducial_pictures, results("summary.tsv")]
-    REPORT_OPTIONS = [
-        f"--reference={REFERENCE}",
-        f"--parameters={CONFIGURATION['parameters']}",
-    ]
-else:
-    REPORTED = [CHECK_TABLE, CHECK_REPORTS, SECTION_PICTURES]
-    REPORT_OPTIONS = [
-        f"--registration={TRAKEM2['name']}",
-        f"--parameters={TRAKEM2['parameters']}",
-    ]
+from crossreg.workflow_support.report_inputs import (
+    configuration_text,
+    stamps_of_sections,
+    templates,
+)
 
 
 rule report:
     input:
-        REPORTED,
-        template=sorted(
-            str(path) for kind in ("j2", "rst") for path in REPORT_FILES.glob(f"*.{kind}")
+        *([*fiducial.tables, fiducial.pictures, places("summary")] if WITH_FIDUCIALS else []),
+        *(
+            [
+                sections.place(name)
+                for name in ("section_table", "section_reports", "section_pictures")
+            ]
+            if not WITH_FIDUCIALS
+            else []
         ),
+        parameters=CONFIGURATION["parameters"] if WITH_FIDUCIALS else sections.parameters,
+        template=templates(REPOSITORY / "workflow" / "report"),
     output:
-        results("report.html"),
+        places("report"),
     log:
-        log_file("report.log"),
+        places.log("report"),
     conda:
         ENVIRONMENT
     params:
         code=code("make_report.py"),
-        results=lambda wildcards: RESULTS,
-        options=REPORT_OPTIONS,
-        configuration=json.dumps(CONFIGURATION),
+        results=lambda wildcards, output: os.path.dirname(output[0]) or ".",
+        chain=(
+            [f"--reference={fiducial.reference}"]
+            if WITH_FIDUCIALS
+            else [f"--registration={sections.name}"]
+        ),
+        configuration=configuration_text(CONFIGURATION),
         # In a chain of its own these are inputs, whose stamps Snakemake itself compares.
-        sections=stamps_of_sections if WITH_FIDUCIALS else [],
-        template=lambda wildcards: str(REPORT_FILES),
+        sections=(lambda wildcards: stamps_of_sections(RESULTS)) if WITH_FIDUCIALS else [],
+        template=lambda wildcards, input: os.path.dirname(input.template[0]),
+    message:
+        "make the page that shows the run"
     shell:
-        script("make_report.py") + " --results {params.results:q} {params.options:q}"
-        " --configuration {params.configuration:q} --template {params.template:q}"
-        " --output {output:q} --log {log:q}"
+        command("make_report.py") + " --results {params.results:q} {params.chain:q}"
+        " --parameters {input.parameters:q} --configuration {params.configuration:q}"
+        " --template {params.template:q} --output {output:q} --log {log:q}"

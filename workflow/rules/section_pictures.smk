@@ -4,17 +4,17 @@
 
 rule trakem2_pictures:
     input:
-        PROJECTS_RECEIPT,
+        sections.place("projects_receipt"),
     output:
         report(
-            directory(SECTION_PICTURES),
+            directory(sections.place("section_pictures")),
             patterns=["{name}.png"],
             caption=str(REPOSITORY / "workflow" / "report" / "sections.rst"),
             category="Sections",
             labels={"picture": "{name}"},
         ),
     log:
-        log_file("trakem2", TRAKEM2["name"], "pictures.log"),
+        sections.log("pictures"),
     conda:
         ENVIRONMENT
     resources:
@@ -22,9 +22,12 @@ rule trakem2_pictures:
         runtime=runtime_of_sections,
     params:
         code=code("picture_sections.py"),
-        registration=REGISTRATION,
-        projects=stamp_of_projects,
-        policy=project_policy(),
+        registration=sections.registration,
+        projects=sections.stamp_of_projects,
+        policy=sections.policy,
+    message:
+        "draw the saved sections"
     shell:
-        script("picture_sections.py") + " --registration {params.registration:q} {params.policy:q}"
+        command("picture_sections.py")
+        + " --registration {params.registration:q} {params.policy:q}"
         " --pictures {output:q} --log {log:q}"

@@ -7,14 +7,13 @@ of their names), block_i and block_j.
 The merged table of global shifts holds the verdict on each cycle: of its local step where there is
 one. A cycle that has failed has no shift in it, and no entry in the JSON.
 
-With --missing, cycles whose table could not be made, or is damaged, are left out; the merged table
-then says in its meta data, under "missing", which ones and why.
+Cycles that could not be registered, or whose table is damaged, are left out, as are those that have
+no stack; the merged table then says in its meta data, under "missing", which ones and why.
 """
 
 import argparse
 import contextlib
 import sys
-from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,7 @@ from crossreg.io.tables import (
 )
 from crossreg.io.words import counted
 from crossreg.workflow_support.command import log, new_parser, run
-from crossreg.workflow_support.missing import add_missing_option, read_missing
+from crossreg.workflow_support.missing import read_gaps, reasons, refuse_missing
 
 
 def parser() -> argparse.ArgumentParser:
@@ -48,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
         "--tables", type=Path, required=True, help="folder with the tables ROI/CYCLE.ecsv"
     )
     parser.add_argument("--output", type=Path, required=True, help="merged table to write (.ecsv)")
-    add_missing_option(parser)
+    parser.add_argument("--gaps", type=Path, help="cycles that have no stack (.tsv)")
     parser.add_argument(
         "--local-tables",
         type=Path,
@@ -68,15 +67,13 @@ def main(options: argparse.Namespace) -> None:
         if sample.cycle != options.reference
     )
     tables = {(roi, cycle): options.tables / roi / f"{cycle}.ecsv" for _, cycle, roi in cycles}
-    missing = read_missing(options.missing)
-    if options.missing:
-        missing |= damaged(tables, columns, missing)
-    reasons = [
+    missing = {**reasons(read_gaps(options.gaps)), **unreadable(tables, columns)}
+    entries = [
         {"ROI": roi, "label": cycle, "reason": reason}
         for (roi, cycle), reason in sorted(missing.items())
     ]
     there = [path for key, path in tables.items() if key not in missing]
-    meta = {"missing": reasons} if reasons else {}
+    meta = {"missing": entries} if entries else {}
     if options.kind == "global":
         roi_names = {int(sample.roi): sample.roi for sample in samples}
         rows = write_global(options, there, roi_names, meta)
@@ -86,7 +83,7 @@ def main(options: argparse.Namespace) -> None:
     if missing:
         names = ", ".join(f"ROI {roi} {cycle}" for roi, cycle in sorted(missing)[:10])
         lacking = counted(len(missing), "cycle")
-        log.error("%s lacks %s (%s); it says why.", options.output, lacking, names)
+        log.warning("%s lacks %s (%s); it says why.", options.output, lacking, names)
 
 
 def write_global(
@@ -110,17 +107,17 @@ def write_global(
     return len(table)
 
 
-def damaged(
-    tables: dict[tuple[str, str], Path], columns: dict[str, type], known: Container[tuple[str, str]]
+def unreadable(
+    tables: dict[tuple[str, str], Path], columns: dict[str, type]
 ) -> dict[tuple[str, str], str]:
-    """Return what is wrong with the tables of cycles that cannot be read, of those not `known`."""
+    """Return why the tables of cycles cannot be merged, of those that cannot."""
     faults = {}
     for key, path in tables.items():
-        if key not in known:
-            try:
-                read_rows(path, columns)
-            except UserError as error:
-                faults[key] = str(error)
+        try:
+            refuse_missing(path)
+            read_rows(path, columns)
+        except UserError as error:
+            faults[key] = str(error)
     return faults
 
 

@@ -2,7 +2,8 @@
 
 In: the previews of the reference and of the cycle, the table of the cycle's global shift and,
 with a local step, the table of its local shifts. Out: before_after.png and, with a local step,
-details.png, shifts.png, precision.png, quality.png and preprocessing.png.
+details.png, shifts.png, precision.png, quality.png and preprocessing.png. Those of a cycle that
+could not be registered say why.
 """
 
 import argparse
@@ -14,12 +15,15 @@ from crossreg.io.tables import read_global_row, read_local_table
 from crossreg.pictures.before_after import before_after_picture
 from crossreg.pictures.cycle import Cycle, blocks_of, shift_of
 from crossreg.pictures.details import details_picture
+from crossreg.pictures.missing_cycle import missing_cycle_picture
 from crossreg.pictures.precision_maps import precision_maps_picture
 from crossreg.pictures.preprocessing import preprocessing_picture
 from crossreg.pictures.previews import load_preview
 from crossreg.pictures.quality_maps import quality_maps_picture
 from crossreg.pictures.shift_maps import shift_maps_picture
 from crossreg.workflow_support.command import new_parser, run
+from crossreg.workflow_support.missing import missing_reason
+from crossreg.workflow_support.places import PICTURES_OF_CYCLE
 
 PARAMETERS = ("pixelSizeXY", "pixelSizeZ", "zBinning")
 
@@ -56,8 +60,14 @@ def parser() -> argparse.ArgumentParser:
 
 def main(options: argparse.Namespace) -> None:
     """Read, draw, write."""
-    reference, image = load_preview(options.reference_preview), load_preview(options.cycle_preview)
     local = options.local_shifts
+    reason = missing_reason(local or options.global_shift)
+    if reason is not None:
+        paper = missing_cycle_picture(options.roi, options.label, reason)
+        for kind in PICTURES_OF_CYCLE if local else PICTURES_OF_CYCLE[:1]:
+            paper.save(options.folder / f"{kind}.png")
+        return
+    reference, image = load_preview(options.reference_preview), load_preview(options.cycle_preview)
     cycle = Cycle(
         roi=options.roi,
         name=options.label,

@@ -17,7 +17,7 @@ from crossreg.workflow_support.command import new_parser, run
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command's options."""
-    parser = new_parser(__doc__)
+    parser = new_parser(__doc__, outcome=True)
     parser.add_argument("--reference", type=Path, required=True, help="TIFF stack of the reference")
     parser.add_argument("--output", type=Path, required=True, help="prepared reference to write")
     parser.add_argument("--preview", type=Path, help="small images for pictures to write (.npz)")
@@ -45,5 +45,10 @@ def main(options: argparse.Namespace) -> None:
         save_preview(options.preview, stack_preview(stack, slab, full=True))
 
 
+def outputs(options: argparse.Namespace) -> list[Path | None]:
+    """Return the files that the command writes."""
+    return [options.output, options.preview]
+
+
 if __name__ == "__main__":
-    sys.exit(run(parser(), main))
+    sys.exit(run(parser(), main, outputs=outputs))

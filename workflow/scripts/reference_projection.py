@@ -21,7 +21,7 @@ PARAMETERS = ("mode", "zProjectOption", "zmin", "zmax")
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command's options."""
-    parser = new_parser(__doc__)
+    parser = new_parser(__doc__, outcome=True)
     parser.add_argument("--reference", type=Path, required=True, help="TIFF stack of the reference")
     parser.add_argument("--output", type=Path, required=True, help="projection to write (.npy)")
     parser.add_argument("--preview", type=Path, help="small image for pictures to write (.npz)")
@@ -40,5 +40,10 @@ def main(options: argparse.Namespace) -> None:
         save_preview(options.preview, projection_preview(projection))
 
 
+def outputs(options: argparse.Namespace) -> list[Path | None]:
+    """Return the files that the command writes."""
+    return [options.output, options.preview]
+
+
 if __name__ == "__main__":
-    sys.exit(run(parser(), main))
+    sys.exit(run(parser(), main, outputs=outputs))

@@ -29,13 +29,14 @@ from crossreg.io.stacks import (
 from crossreg.io.tables import GLOBAL_COLUMNS, new_table, write_table
 from crossreg.pictures.previews import projection_preview, save_preview
 from crossreg.workflow_support.command import log, new_parser, run
+from crossreg.workflow_support.missing import refuse_missing
 
 PARAMETERS = ("alignByBlock", "blockSize", "mode", "zProjectOption", "zmin", "zmax")
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command's options."""
-    parser = new_parser(__doc__)
+    parser = new_parser(__doc__, outcome=True)
     parser.add_argument("--reference", type=Path, required=True, help="TIFF stack of the reference")
     parser.add_argument("--cycle", type=Path, required=True, help="TIFF stack of the cycle")
     parser.add_argument("--roi", type=int, required=True, help="number of the ROI, for the table")
@@ -59,6 +60,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(options: argparse.Namespace) -> None:
     """Check the two stacks, measure the shift, write the table."""
+    refuse_missing(options.reference_projection)
     reference, cycle = read_header(options.reference), read_header(options.cycle)
     check_same_size(reference, cycle, options.cycle)
     if options.given:
@@ -126,5 +128,10 @@ def as_table(shift: GlobalShift, source: str, options: argparse.Namespace) -> Ta
     return new_table(GLOBAL_COLUMNS, values)
 
 
+def outputs(options: argparse.Namespace) -> list[Path | None]:
+    """Return the files that the command writes."""
+    return [options.output, options.preview]
+
+
 if __name__ == "__main__":
-    sys.exit(run(parser(), main))
+    sys.exit(run(parser(), main, outputs=outputs))

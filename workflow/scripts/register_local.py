@@ -38,11 +38,12 @@ from crossreg.pictures.previews import (
     stack_preview,
 )
 from crossreg.workflow_support.command import log, new_parser, run
+from crossreg.workflow_support.missing import refuse_missing
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command's options."""
-    parser = new_parser(__doc__)
+    parser = new_parser(__doc__, outcome=True)
     parser.add_argument(
         "--reference-blocks", type=Path, required=True, help="prepared reference of the ROI"
     )
@@ -75,6 +76,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(options: argparse.Namespace) -> None:
     """Read, measure, write."""
+    refuse_missing(options.reference_blocks, options.global_shift, options.reference_preview)
     row = read_global_row(options.global_shift)
     stack = read_kept_planes(options.cycle, options.zBinning, options.threads)
     shift_yx = (float(row["shift_x"]), float(row["shift_y"]))
@@ -166,5 +168,10 @@ def as_table(shifts: LocalShifts, row: Mapping[str, Any], block_size_xy: int) ->
     )
 
 
+def outputs(options: argparse.Namespace) -> list[Path | None]:
+    """Return the files that the command writes."""
+    return [options.output, options.field, options.preview]
+
+
 if __name__ == "__main__":
-    sys.exit(run(parser(), main))
+    sys.exit(run(parser(), main, outputs=outputs))

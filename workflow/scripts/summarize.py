@@ -2,13 +2,15 @@
 
 In: the sheet of samples and the tables of the ROI's cycles (ROI/CYCLE.ecsv). Out: a TSV in the
 order of imaging, which is that of the runNumber in the file names, then of the cycles' names.
-With --missing, cycles that could not be registered, or whose table is damaged, have a line that
-says why.
+Cycles that could not be registered, or whose table is damaged, have a line that says why, as have
+those that have no stack; these come last.
 """
 
 import argparse
 import sys
 from pathlib import Path
+
+from astropy.table import Row, Table
 
 from crossreg.fiducial.experiment.parameters import add_options
 from crossreg.fiducial.summary import (
@@ -21,7 +23,7 @@ from crossreg.io.errors import UserError
 from crossreg.io.sheet import read_sheet
 from crossreg.io.tables import read_global_row, read_local_table
 from crossreg.workflow_support.command import new_parser, run
-from crossreg.workflow_support.missing import add_missing_option, read_missing
+from crossreg.workflow_support.missing import read_gaps, refuse_missing
 
 
 def parser() -> argparse.ArgumentParser:
@@ -37,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
         "--local-shifts", type=Path, help="folder with tables ROI/CYCLE.ecsv, if any"
     )
     parser.add_argument("--output", type=Path, required=True, help="summary to write (.tsv)")
-    add_missing_option(parser)
+    parser.add_argument("--gaps", type=Path, help="cycles that have no stack (.tsv)")
     add_options(parser, ("fileNameRegExp",))
     return parser
 
@@ -54,26 +56,32 @@ def main(options: argparse.Namespace) -> None:
         [sample.path for sample in samples],
         options.fileNameRegExp,
     )
-    missing = read_missing(options.missing)
+    gaps = [gap for gap in read_gaps(options.gaps) if gap.roi == options.roi]
+    missing = {gap.cycle: gap.reason for gap in gaps}
     cycles = []
     for name, _ in ordered:
-        if (options.roi, name) in missing:
-            continue
-        table = f"{options.roi}/{name}.ecsv"
-        local = options.local_shifts
         try:
-            row = read_global_row(options.global_shifts / table)
-            cycles.append((name, row, read_local_table(local / table) if local else None))
+            cycles.append((name, *tables_of_cycle(options, name)))
         except UserError as error:
-            if not options.missing:
-                raise
-            missing[options.roi, name] = str(error)
+            missing[name] = str(error)
     known = {summary.cycle: summary for summary in summaries_of_roi(options.roi, cycles)}
-    summaries = [
-        known.get(name) or missing_cycle(options.roi, name, missing[options.roi, name])
-        for name, _ in ordered
-    ]
-    write_summaries(options.output, summaries)
+    names = [*(name for name, _ in ordered), *(gap.cycle for gap in gaps)]
+    write_summaries(
+        options.output,
+        [known.get(name) or missing_cycle(options.roi, name, missing[name]) for name in names],
+    )
+
+
+def tables_of_cycle(options: argparse.Namespace, cycle: str) -> tuple[Row, Table | None]:
+    """Return the global shift and, if asked for, the table of local shifts of a cycle.
+
+    Raises UserError if one of them is damaged, or a note that the cycle could not be registered.
+    """
+    place = Path(options.roi, f"{cycle}.ecsv")
+    paths = [folder / place for folder in (options.global_shifts, options.local_shifts) if folder]
+    refuse_missing(*paths)
+    row = read_global_row(paths[0])
+    return row, read_local_table(paths[1]) if options.local_shifts else None
 
 
 if __name__ == "__main__":

@@ -52,8 +52,7 @@ def main(options: argparse.Namespace) -> None:
     else:
         check_request(options.registration, frozen, parameters)
     lines, warnings = frozen_summary(options.registration, frozen)
-    for line in lines:
-        log.info("%s", line)
+    print("\n".join(lines), flush=True)
     for warning in warnings:
         log.warning("%s", warning)
     write_text(options.output, "\n".join([*lines, *(f"WARNING: {w}" for w in warnings), ""]))

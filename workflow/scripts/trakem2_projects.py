@@ -31,6 +31,7 @@ def main(options: argparse.Namespace) -> None:
     created = create_missing(options.registration, frozen)
     count = len(frozen["sections"])
     log.info("%s: %d projects, %d created now.", options.registration, count, len(created))
+    print(f"projects to open in TrakEM2: {options.registration}", flush=True)
     stems = (entry["stem"] for entry in frozen["sections"])
     write_text(options.output, "".join(f"{stem}\n" for stem in stems))
 

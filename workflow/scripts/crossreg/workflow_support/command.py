@@ -5,18 +5,25 @@ import contextlib
 import errno
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from crossreg import __version__
 from crossreg.io.errors import UserError
 from crossreg.workflow_support.locks import share_results
+from crossreg.workflow_support.missing import note_missing
 
 log = logging.getLogger("crossreg")
 
+Outputs = Callable[[argparse.Namespace], Iterable[Path | None]]
+"""Returns the files that a command writes, by its options; None stands for one not asked for."""
 
-def new_parser(docstring: str) -> argparse.ArgumentParser:
-    """Return a parser described by a script's `docstring`, with the options all scripts have."""
+
+def new_parser(docstring: str | None, outcome: bool = False) -> argparse.ArgumentParser:
+    """Return a parser described by a script's `docstring`, with the options all scripts have.
+
+    With `outcome`, there is the option --note-missing, for `run` with the command's outputs.
+    """
     parser = argparse.ArgumentParser(
         description=docstring, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -27,6 +34,12 @@ def new_parser(docstring: str) -> argparse.ArgumentParser:
         metavar="FILE",
         help="write a dated log here; the terminal then shows warnings and errors only",
     )
+    if outcome:
+        parser.add_argument(
+            "--note-missing",
+            action="store_true",
+            help="if the stacks cannot be registered, write why in place of outputs and succeed",
+        )
     return parser
 
 
@@ -34,18 +47,21 @@ def run(
     parser: argparse.ArgumentParser,
     main: Callable[[argparse.Namespace], int | None],
     argv: Sequence[str] | None = None,
+    outputs: Outputs | None = None,
 ) -> int:
     """Run `main` with the parsed options and return the exit status.
 
     `main` returns None or an exit status. A UserError, a full disk or a missing permission
     becomes one sentence and status 1. Any other exception is a fault of the program: its
     traceback goes to the log (to the terminal where there is no log), status 2.
+    With `outputs` and the option --note-missing, a UserError is an outcome: every output becomes a
+    note with the sentence, which is a warning, and the status is 0.
     """
     options = parser.parse_args(argv)
     try:
         _start_log(options.log)
-        with share_results() or contextlib.nullcontext():
-            return main(options) or 0
+        with share_results():
+            return _main_or_note(main, options, outputs)
     except UserError as error:
         log.error("%s", error)
         return 1
@@ -64,6 +80,32 @@ def run(
         return 2
     finally:
         logging.shutdown()
+
+
+@contextlib.contextmanager
+def in_one_sentence() -> Iterator[None]:
+    """End the program with one sentence after a UserError or an error of the operating system."""
+    try:
+        yield
+    except UserError as error:
+        raise SystemExit(f"ERROR: {error}") from None
+    except OSError as error:
+        raise SystemExit(f"ERROR: {describe_os_error(error)}") from None
+
+
+def _main_or_note(
+    main: Callable[[argparse.Namespace], int | None],
+    options: argparse.Namespace,
+    outputs: Outputs | None,
+) -> int:
+    try:
+        return main(options) or 0
+    except UserError as error:
+        if outputs is None or not options.note_missing:
+            raise
+        note_missing((path for path in outputs(options) if path), str(error))
+        log.warning("%s", error)
+        return 0
 
 
 def describe_os_error(error: OSError) -> str:

@@ -9,17 +9,20 @@ nothing.
 import contextlib
 import errno
 import fcntl
+import json
 import os
 import socket
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
 from crossreg.io.errors import UserError
 
-# The environment variables that tell jobs which lock to share, and which run they belong to.
-JOBS_LOCK = "CROSSREG_JOBS_LOCK"
-RUN_NAME = "CROSSREG_RUN"
+RUNS = "CROSSREG_RUNS"
+"""The environment variable that tells jobs which locks to share: JSON {lock: name of the run}."""
+KNOWN = "CROSSREG_KNOWN"
+"""The one that tells jobs on other nodes of which results the main process knows the stacks."""
 # What a file system says that knows no locks: runs on it are not protected from each other.
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
@@ -34,29 +37,36 @@ def jobs_lock(results: Path | str) -> Path:
     return Path(results, "logs", "jobs.lock")
 
 
-def hold_results(results: Path | str, run_name: str, tell: Callable[[str], None]) -> IO[str] | None:
+def is_job_of(results: str) -> bool:
+    """Return whether this process was started by a run on `results`, an absolute path."""
+    return results in os.environ.get(KNOWN, "").split(os.pathsep)
+
+
+def tell_jobs_of(results: str) -> None:
+    """Let processes that this one starts know that they are jobs of a run on `results`."""
+    os.environ[KNOWN] = os.pathsep.join(filter(None, (os.environ.get(KNOWN), results)))
+
+
+def hold_results(results: Path | str, tell: Callable[[str], None]) -> IO[str] | None:
     """Return the open file by which this process holds `results` alone, until it is closed.
 
-    From now on jobs of runs by another name than `run_name` refuse to start.
+    From now on jobs of other runs refuse to start; those of this one know its name.
     Waits, after a sentence to `tell`, for jobs of a killed run that still write to the folder.
-    Returns None where the file system knows no locks. Raises UserError if another run holds it,
-    or if there can be no such folder.
+    Returns None where the file system knows no locks. Raises UserError if another run holds it.
     """
-    try:
-        file = _opened(run_lock(results))
-    except (FileExistsError, FileNotFoundError, NotADirectoryError):
-        raise UserError(
-            f"{results}: no folder can be made there; correct the key 'results'."
-        ) from None
+    run_name = uuid.uuid4().hex
+    file = _opened(run_lock(results))
     try:
         if not _lock_at_once(file):
             raise UserError(
                 f"{results}: another run ({_holder(file)}) works on this folder; wait for it to"
                 " end, or give another folder with the key 'results'."
             )
-        with _opened(jobs_lock(results)) as jobs:
+        lock = jobs_lock(results).absolute()
+        with _opened(lock) as jobs:
             # First, so that a job either finds the new name, or is waited for.
             _write_over(jobs, run_name)
+            os.environ[RUNS] = json.dumps({**_runs(), str(lock): run_name})
             if not _lock_at_once(jobs):
                 tell(
                     f"{results}: jobs of a run that was killed are still at work here; waiting for"
@@ -72,41 +82,31 @@ def hold_results(results: Path | str, run_name: str, tell: Callable[[str], None]
     return file
 
 
-def share_results() -> IO[str] | None:
-    """Return the open file by which this process, a job, shares the results with other jobs.
+@contextlib.contextmanager
+def share_results() -> Iterator[None]:
+    """Share the results with other jobs while the block, a job, is at work.
 
-    Returns None if no run has started it. Raises UserError if its run is not the current one.
+    Does nothing if no run has started it. Raises UserError if its run is not the current one.
     """
-    if JOBS_LOCK not in os.environ:
-        return None
-    file = _opened(Path(os.environ[JOBS_LOCK]))
-    with _unless_unknown():
-        fcntl.flock(file, fcntl.LOCK_SH)
-    file.seek(0)
-    current = file.read().strip()
-    # Nothing stands there where the file system knows no locks.
-    if current in ("", os.environ.get(RUN_NAME, "")):
-        return file
-    file.close()
-    raise UserError(
-        f"{file.name}: another run works on these results by now; this job is of an earlier one and"
-        " does nothing."
-    )
+    with contextlib.ExitStack() as held:
+        for lock, run_name in _runs().items():
+            file = held.enter_context(_opened(Path(lock)))
+            with _unless_unknown():
+                fcntl.flock(file, fcntl.LOCK_SH)
+            file.seek(0)
+            # Nothing stands there where the file system knows no locks.
+            if file.read().strip() not in ("", run_name):
+                raise UserError(
+                    f"{lock}: another run works on these results by now; this job is of an earlier"
+                    " one and does nothing."
+                )
+        yield
 
 
-def remove_stale_locks(folder: Path | str, results: Path | str) -> None:
-    """Remove from `folder` Snakemake's locks of files in `results`: left by killed runs.
-
-    Only for a process that holds `results`. Locks of runs on other folders stay.
-    """
-    prefix = os.path.join(os.path.abspath(results), "")
-    for lock in list(Path(folder).glob("*.lock")):
-        with contextlib.suppress(FileNotFoundError):
-            lines = lock.read_text(encoding="utf-8").splitlines()
-            if any(os.path.abspath(line).startswith(prefix) for line in lines):
-                # Those of inputs and outputs of a run have one number.
-                for kind in ("input", "output"):
-                    Path(folder, f"{lock.name.split('.')[0]}.{kind}.lock").unlink(missing_ok=True)
+def _runs() -> dict[str, str]:
+    """Return lock -> name of the run, of the runs that this process belongs to."""
+    runs: dict[str, str] = json.loads(os.environ.get(RUNS, "{}"))
+    return runs
 
 
 def _opened(path: Path) -> IO[str]:
@@ -136,7 +136,7 @@ def _lock_at_once(file: IO[str]) -> bool:
 
 @contextlib.contextmanager
 def _unless_unknown() -> Iterator[None]:
-    """Pass over the error of a file system that knows no locks."""
+    """Go on after the error of a file system that knows no locks."""
     try:
         yield
     except OSError as error:

@@ -1,45 +1,29 @@
 """Files in a results folder that belong to cycles or ROIs which are no longer registered."""
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.files import TEMPORARY_PREFIX
 from crossreg.workflow_support.discovery import SAFE_NAME
+from crossreg.workflow_support.places import OF_REFERENCES, PICTURES_OF_CYCLE, PLACES, pattern
 
-PARTS = {
-    "roi": "(?P<roi>[0-9]+)",
-    "cycle": f"(?P<cycle>{SAFE_NAME.pattern})",
-    "picture": "(before_after|details|shifts|quality|preprocessing)",
-    "step": "(reference|register|picture|summary)_[a-z_]+",
+WILDCARDS = {
+    "roi": "[0-9]+",
+    "cycle": SAFE_NAME.pattern,
+    "kind": "|".join(PICTURES_OF_CYCLE),
+    "step": "(?:reference|register|picture|summary)_[a-z_]+",
 }
-
-
-def _patterns(*places: str) -> tuple[re.Pattern[str], ...]:
-    return tuple(re.compile(place.replace(".", r"\.").format(**PARTS)) for place in places)
-
-
+LOGS = {
+    "log_of_cycle": "logs/{step}/{roi}/{cycle}.log",
+    "benchmark_of_cycle": "benchmarks/{step}/{roi}/{cycle}.tsv",
+    "log_of_roi": "logs/{step}/{roi}.log",
+    "benchmark_of_roi": "benchmarks/{step}/{roi}.tsv",
+}
+OF_ROIS_AND_CYCLES = {name: place for name, place in {**PLACES, **LOGS}.items() if "{roi}" in place}
 # Files below a results folder as the rules name them; those of other names are somebody else's.
-OF_CYCLES = _patterns(
-    "register_global/{roi}/{cycle}.ecsv",
-    "register_local/{roi}/{cycle}.ecsv",
-    "fields/{roi}/{cycle}.npz",
-    "previews/{roi}/cycles/{cycle}.npz",
-    "pictures/{roi}/{cycle}/{picture}.png",
-    "logs/{step}/{roi}/{cycle}.log",
-    "benchmarks/{step}/{roi}/{cycle}.tsv",
-)
-OF_ROIS = _patterns(
-    "reference/{roi}/projection.npy",
-    "reference/{roi}/blocks.npz",
-    "previews/{roi}/reference.npz",
-    "logs/{step}/{roi}.log",
-    "benchmarks/{step}/{roi}.tsv",
-)
-# Made only where there are cycles beside the reference.
-OF_ROIS_WITH_CYCLES = _patterns("summary/{roi}.tsv", "pictures/{roi}/drift.png")
-FOLDERS = {pattern.pattern.split("/")[0] for pattern in OF_CYCLES + OF_ROIS + OF_ROIS_WITH_CYCLES}
+PATTERNS = {name: pattern(place, WILDCARDS) for name, place in OF_ROIS_AND_CYCLES.items()}
+FOLDERS = sorted({place.split("/")[0] for place in OF_ROIS_AND_CYCLES.values()})
 
 
 def old_files(results: Path | str, samples: Iterable[Sample], reference: str) -> list[Path]:
@@ -65,19 +49,25 @@ def old_files(results: Path | str, samples: Iterable[Sample], reference: str) ->
 def _is_old(path: Path, results: Path, cycles: dict[str, set[str]]) -> bool:
     name = path.name.removeprefix(TEMPORARY_PREFIX)
     place = path.relative_to(results).with_name(name).as_posix()
-    log = results / "logs" / "register_global"
-    for patterns, is_needed in (
-        (
-            OF_CYCLES,
-            lambda roi, cycle: (
-                cycle in cycles.get(roi, ()) or not (log / roi / f"{cycle}.log").is_file()
-            ),
-        ),
-        (OF_ROIS, lambda roi: roi in cycles or not (log / roi).is_dir()),
-        (OF_ROIS_WITH_CYCLES, lambda roi: bool(cycles.get(roi)) or not (log / roi).is_dir()),
-    ):
-        for pattern in patterns:
-            match = pattern.fullmatch(place)
-            if match:
-                return name != path.name or not is_needed(**match.groupdict())
+    for kind, expression in PATTERNS.items():
+        match = expression.fullmatch(place)
+        if match:
+            values = match.groupdict()
+            roi, cycle = values["roi"], values.get("cycle")
+            return name != path.name or (
+                _was_registered(results, roi, cycle) and not _is_needed(kind, roi, cycle, cycles)
+            )
     return False
+
+
+def _is_needed(kind: str, roi: str, cycle: str | None, cycles: dict[str, set[str]]) -> bool:
+    """Return whether a run over these cycles makes or uses a result."""
+    if cycle is not None:
+        return cycle in cycles.get(roi, ())
+    return roi in cycles if kind in OF_REFERENCES | LOGS.keys() else bool(cycles.get(roi))
+
+
+def _was_registered(results: Path, roi: str, cycle: str | None) -> bool:
+    """Return whether there is the log of a registration; else the files are not the workflow's."""
+    log = results / "logs" / "register_global" / roi
+    return log.is_dir() if cycle is None else (log / f"{cycle}.log").is_file()

@@ -1,0 +1,21 @@
+"""The table that ends a run names what to look at, and what could not be registered."""
+
+import planted_tables
+from crossreg.fiducial.summary import missing_cycle
+from crossreg.workflow_support import closing
+
+
+def test_the_closing_table_names_the_planted_block_and_cycle() -> None:
+    rows = closing.summary_text(planted_tables.summaries(4, 10)).splitlines()[1:]
+    assert [row.split()[0] for row in rows] == ["001", "002", "003", "004"]
+    assert "(2, 1) of RT4: sigma 0.60, usually 0.03" in rows[1]
+    assert rows[2].endswith("RT7")
+    assert all(row.endswith("none") for row in (rows[0], rows[1], rows[3]))
+
+
+def test_missing_cycles_are_named_with_their_reasons_and_many_are_counted() -> None:
+    summaries = [missing_cycle("001", f"RT{number}", "no stack.") for number in range(30)]
+    lines = closing.summary_text(summaries).splitlines()
+    assert lines[1].split()[:3] == ["001", "30", "30"]
+    assert lines[2] == "MISSING: ROI 001, cycle RT0: no stack."
+    assert lines[-1] == "... and 10 more."

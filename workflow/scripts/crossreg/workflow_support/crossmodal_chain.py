@@ -1,0 +1,120 @@
+"""What the rules of the cross-modal chain ask: options, places of projects, and what is gone."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from crossreg.io.errors import UserError
+from crossreg.io.files import read_json
+from crossreg.workflow_support.places import Places
+
+Wildcards = Any
+
+
+class CrossmodalChain:
+    """Answers of the section `trakem2` to its rules; functions of `wildcards` change nothing."""
+
+    def __init__(self, section: Mapping[str, Any], places: Places) -> None:
+        """Paths in the section are absolute."""
+        self.section, self._places = section, places
+        self.name: str = section["name"]
+        self.parameters: str = section["parameters"]
+        self.registration: str = os.path.join(section["registered"], self.name)
+        self.frozen_file = os.path.join(self.registration, "frozen", "frozen.json")
+
+    def place(self, name: str) -> str:
+        """Return the path of a result of this registration."""
+        return self._places(name, name=self.name)
+
+    def log(self, name: str) -> str:
+        """Return the path of the log of a job on this registration."""
+        return self._places.log("trakem2", self.name, name)
+
+    @property
+    def stacks(self) -> list[str]:
+        """Return the option that says where the stacks are; none for those of a web service."""
+        return ["--stacks", self.section["stacks"]["folder"]] if "stacks" in self.section else []
+
+    def options(self, *keys: str) -> list[str]:
+        """Return keys of the section as options of a script; those that are false are left out."""
+        words = []
+        for key in keys:
+            value = self.section[key]
+            if value is not False:
+                word = f"--{key.replace('_', '-')}"
+                words.append(word if value is True else f"{word}={value}")
+        return words
+
+    @property
+    def policy(self) -> list[str]:
+        """Return the keys that decide on saved projects, as options."""
+        keys = ("common_motion", "new_transforms", "unreadable_projects", "saved_copies")
+        confirmed = [str(z) for z in self.section["confirmed_sections"]]
+        return self.options(*keys) + (["--confirmed-sections", *confirmed] if confirmed else [])
+
+    def stamp_of_projects(self, wildcards: Wildcards) -> str:
+        """Return a hash of the names, sizes and time stamps of the files beside the projects.
+
+        Folders do not count: TrakEM2 makes and fills its own when a project is merely opened.
+        """
+        stamps: list[Any] = []
+        try:
+            for path in sorted(Path(self.registration).iterdir()):
+                status = path.stat()
+                if not stat.S_ISDIR(status.st_mode):
+                    stamps.append((path.name, status.st_size, status.st_mtime_ns))
+        except OSError as error:
+            # Not created yet, or the file is being replaced by a save: another stamp in any case.
+            stamps.append(str(error))
+        return hashlib.sha256(repr(stamps).encode()).hexdigest()
+
+    def lost_frozen(self, wildcards: Wildcards) -> str | None:
+        """Return the frozen configuration if it was made, but is gone."""
+        return _lost(self.place("frozen_receipt"), self.frozen_file)
+
+    def lost_projects(self, wildcards: Wildcards) -> str | None:
+        """Return the first of the projects in the receipt that is gone, if any."""
+        try:
+            stems = Path(self.place("projects_receipt")).read_text(encoding="utf-8").split()
+        except OSError:
+            stems = []
+        paths = [os.path.join(self.registration, stem) for stem in stems]
+        return next(
+            (
+                path
+                for path in paths
+                if not any(map(os.path.exists, (f"{path}.xml", f"{path}.xml.gz")))
+            ),
+            None,
+        )
+
+    def lost_output_stack(self, wildcards: Wildcards) -> str | None:
+        """Return the file of an output stack that was written to a folder, but is gone, if so."""
+        try:
+            name = read_json(self.parameters)["outputStack"]
+            path = os.path.join(self.section["stacks"]["folder"], name, "stack.json")
+        except (UserError, KeyError, TypeError):
+            # A service would have to be asked; the job names faults of the file.
+            return None
+        return _lost(self.place("import_receipt"), path)
+
+
+def options_of_global_affine(section: Mapping[str, Any]) -> list[str]:
+    """Return the section `apply_global_affine` as the options of its script."""
+    stacks = section["stacks"]
+    place = f"folder:{stacks['folder']}" if "folder" in stacks else stacks["service"]
+    numbers = ("M00", "M10", "M01", "M11", "B0", "B1", "zmin", "zmax")
+    return [
+        f"--stacks={place}",
+        f"--input-stack={section['input_stack']}",
+        f"--output-stack={section['output_stack']}",
+        *(f"--{key}={section[key]!r}" for key in numbers if section[key] is not None),
+    ]
+
+
+def _lost(receipt: str, path: str) -> str | None:
+    """Return `path` if the receipt says that it was made, but it is gone: make it again."""
+    return path if os.path.exists(receipt) and not os.path.exists(path) else None

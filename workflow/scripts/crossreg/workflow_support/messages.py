@@ -1,0 +1,86 @@
+"""What a run says itself to the person in front of it, before its first job and at its end."""
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import IO
+
+from crossreg.fiducial.experiment.sample import Sample
+from crossreg.io.files import write_text_if_new
+from crossreg.io.words import counted
+from crossreg.workflow_support.fiducial_chain import FiducialChain
+from crossreg.workflow_support.locks import hold_results, tell_jobs_of
+from crossreg.workflow_support.old_files import old_files
+from crossreg.workflow_support.places import Places
+from crossreg.workflow_support.versions import changed_code
+
+STOPPED = (
+    "Not everything is done; the messages above say why. What is done is kept: run the same command"
+    " again to go on."
+)
+
+
+def begin(
+    results: str, places: Places, hashes: Mapping[str, str], chain: FiducialChain | None
+) -> IO[str] | None:
+    """Hold the results for this run and say what is to be known before its first job.
+
+    Returns the open file that holds them; None where the file system knows no locks. Raises
+    UserError if another run is at work on them.
+    """
+    held = hold_results(results, tell)
+    if held is None:
+        tell(
+            f"WARNING: {results}: its file system knows no locks, so that nothing keeps a second"
+            " run off; start no other run on this folder until this one has ended."
+        )
+    if chain:
+        _begin_chain(results, places, chain)
+    changed = changed_code(places("code_hashes"), hashes)
+    if changed:
+        tell(
+            f"WARNING: {results} was made by another version of {', '.join(changed)}: jobs that use"
+            " it, and what depends on them, run again. To keep the old results, stop now and give"
+            " another folder with the key 'results'."
+        )
+    return held
+
+
+def _begin_chain(results: str, places: Places, chain: FiducialChain) -> None:
+    """Write what jobs on other nodes need to know of the stacks, and say what a person should."""
+    experiment = chain.experiment
+    for name, text in (
+        ("known_stacks", experiment.sheet),
+        ("ignored_files", "".join(f"{line}\n" for line in experiment.ignored)),
+    ):
+        write_text_if_new(places(name), text)
+    tell_jobs_of(results)
+    rois, cycles = counted(len(chain.rois), "ROI"), counted(len(chain.cycles), "cycle")
+    tell(f"{rois} with {cycles} in all to register to {chain.reference}.")
+    for sentence in (*experiment.remarks, *(f"WARNING: {one}" for one in experiment.warnings)):
+        tell(sentence)
+    _tell_old_files(results, places, experiment.samples, chain.reference)
+
+
+def _tell_old_files(results: str, places: Places, samples: list[Sample], reference: str) -> None:
+    """Say once a run which files belong to no cycle any more; only `prune` removes them."""
+    old = old_files(results, samples, reference)
+    if old:
+        listed = places("old_files")
+        write_text_if_new(listed, "".join(f"{path}\n" for path in old))
+        tell(
+            f"In {results} there are {counted(len(old), 'file')} of cycles no longer there, such as"
+            f" {old[0]}; {listed} lists them all, and the target 'prune' removes them."
+        )
+
+
+def kept_in(results: str) -> str:
+    """Return where the results of a run are."""
+    kinds = {"tables": "", "pictures": "pictures", "report": "report.html", "logs": "logs"}
+    there = {kind: os.path.join(results, name) for kind, name in kinds.items()}
+    return ", ".join(f"{kind}: {path}" for kind, path in there.items() if os.path.exists(path))
+
+
+def tell(sentence: str) -> None:
+    """Print a sentence where Snakemake prints its own."""
+    print(sentence, file=sys.stderr, flush=True)

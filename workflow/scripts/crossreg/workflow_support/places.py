@@ -1,0 +1,101 @@
+"""Where every result lies, below the folder of results: for rules, prune and report alike."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PLACES: Mapping[str, str] = {
+    # What is known before the first stack is read.
+    "samples": "samples.tsv",
+    "gaps": "gaps.tsv",
+    # What the main process tells jobs on other nodes, and people.
+    "known_stacks": "logs/stacks.tsv",
+    "ignored_files": "logs/discovery.log",
+    "old_files": "logs/old_files.txt",
+    "code_hashes": "logs/code.json",
+    # One file a ROI.
+    "projection": "reference/{roi}/projection.npy",
+    "blocks": "reference/{roi}/blocks.npz",
+    "reference_preview": "previews/{roi}/reference.npz",
+    "summary_of_roi": "summary/{roi}.tsv",
+    "drift_picture": "pictures/{roi}/drift.png",
+    # One file a cycle of a ROI.
+    "global_table": "register_global/{roi}/{cycle}.ecsv",
+    "local_table": "register_local/{roi}/{cycle}.ecsv",
+    "field": "fields/{roi}/{cycle}.npz",
+    "cycle_preview": "previews/{roi}/cycles/{cycle}.npz",
+    "cycle_picture": "pictures/{roi}/{cycle}/{kind}.png",
+    # What sums up all cycles.
+    "merged_global_table": "register_global.ecsv",
+    "merged_global_json": "register_global.json",
+    "merged_local_table": "register_local_block3D.ecsv",
+    "summary": "summary.tsv",
+    "experiment_picture": "pictures/experiment.png",
+    "all_cycles_registered": "all_cycles_registered.txt",
+    "report": "report.html",
+    # The cross-modal chain: a folder for each registration by hand.
+    "frozen_receipt": "trakem2/{name}/frozen.txt",
+    "projects_receipt": "trakem2/{name}/projects.txt",
+    "section_reports": "trakem2/{name}/sections",
+    "section_table": "trakem2/{name}/sections.tsv",
+    "section_text": "trakem2/{name}/sections.txt",
+    "section_pictures": "trakem2/{name}/pictures",
+    "import_receipt": "trakem2/{name}/import.txt",
+    # The demo: how far its results are from what was planted.
+    "demo_comparison": "demo_comparison.txt",
+    "crossmodal_comparison": "crossmodal_comparison.txt",
+}
+"""Name of a result -> its path below the results; {roi} and the like stand for names."""
+
+PICTURES_OF_CYCLE = ("before_after", "details", "shifts", "precision", "quality", "preprocessing")
+"""The kinds of a cycle's pictures; without a local step there is the first alone."""
+
+OF_REFERENCES = frozenset({"projection", "blocks", "reference_preview"})
+"""Results of a ROI that are there even if it has no cycle beside its reference."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Paths of results, for a run or a script whose working folder sees them below `root`.
+
+    `root` is "" where the results are the working folder itself.
+    """
+
+    root: str = ""
+
+    @classmethod
+    def seen_from(cls, folder: Path | str, results: str) -> "Places":
+        """Return the places in `results` for a process in `folder`: as short as they can be."""
+        if not Path(results).is_relative_to(folder):
+            return cls(results)
+        relative = os.path.relpath(results, folder)
+        return cls("" if relative == os.curdir else relative)
+
+    def __call__(self, result: str, /, **values: str) -> str:
+        """Return the path of a result; wildcards without a value stay as they are: {roi}."""
+        place = PLACES[result]
+        for wildcard, value in values.items():
+            place = place.replace(f"{{{wildcard}}}", value)
+        return os.path.join(self.root, place)
+
+    def log(self, *names: str) -> str:
+        """Return the path of a job's log, by the name of its rule and its wildcards."""
+        return os.path.join(self.root, "logs", *names) + ".log"
+
+    def benchmark(self, *names: str) -> str:
+        """Return the path of a job's run time and memory."""
+        return os.path.join(self.root, "benchmarks", *names) + ".tsv"
+
+
+def pattern(place: str, wildcards: Mapping[str, str]) -> re.Pattern[str]:
+    """Return the expression that paths of a place match; `wildcards` are those of its names.
+
+    A name that stands in the place twice must be the same both times.
+    """
+    text = re.escape(place).replace(r"\{", "{").replace(r"\}", "}")
+    for name, expression in wildcards.items():
+        text = text.replace(f"{{{name}}}", f"(?P<{name}>{expression})", 1)
+        text = text.replace(f"{{{name}}}", f"(?P={name})")
+    return re.compile(text)

@@ -1,0 +1,26 @@
+"""What the report is made from beside tables and pictures of its chain."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from crossreg.workflow_support.stamps import stamp
+
+OF_SECTIONS = ("trakem2/*/sections.tsv", "trakem2/*/pictures/*.png")
+
+
+def templates(folder: Path) -> list[str]:
+    """Return the template of the page, what it includes, and the captions of pictures."""
+    return sorted(str(path) for kind in ("j2", "rst") for path in folder.glob(f"*.{kind}"))
+
+
+def stamps_of_sections(results: Path | str) -> list[str]:
+    """Return the stamps of the tables and pictures of sections that are there."""
+    paths = sorted(path for pattern in OF_SECTIONS for path in Path(results).glob(pattern))
+    return [f"{path.relative_to(results)} {stamp(path)}" for path in paths]
+
+
+def configuration_text(configuration: Mapping[str, Any]) -> str:
+    """Return the configuration as the report shows it."""
+    return json.dumps(configuration)
