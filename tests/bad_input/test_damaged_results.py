@@ -1,11 +1,16 @@
 """What earlier jobs left, cut or spoilt as by a crash of the disk, is named in one sentence."""
 
+import os
+import shutil
+
 import numpy as np
 import pytest
+import tifffile
 
+import reference_blocks
 from crossreg.fiducial.reference import load_reference, prepare_reference, save_reference
 from crossreg.fiducial.summary import missing_cycle, read_summaries, write_summaries
-from crossreg.io.arrays import load_array
+from crossreg.io.arrays import load_arrays, made_with, save_arrays
 from crossreg.io.errors import UserError
 from crossreg.io.tables import (
     GLOBAL_COLUMNS,
@@ -24,13 +29,20 @@ from planted_tables import global_table, local_table
 STACK = np.random.default_rng(1).integers(0, 999, (4, 64, 64)).astype(np.uint16)
 
 
-def save_array(path):
-    with path.open("wb") as file:
-        np.save(file, STACK)
+PARAMETERS = {"zBinning": 2, "background_sigma": 3.0, "mode": "full", "zmax": None}
+OF_REFERENCE = {"image": "RT0.tif", "size and time of the image": "1000 17", **PARAMETERS}
+
+
+def save_projection(path):
+    save_arrays(path, [STACK[0]], OF_REFERENCE)
+
+
+def load_projection(path):
+    return load_arrays(path, 1, OF_REFERENCE)
 
 
 def save_blocks(path):
-    save_reference(path, prepare_reference(STACK, block_size_xy=32))
+    save_reference(path, prepare_reference(STACK, block_size_xy=32), OF_REFERENCE)
 
 
 def save_small_images(path):
@@ -38,7 +50,7 @@ def save_small_images(path):
 
 
 ARRAYS = {
-    "projection.npy": (save_array, load_array),
+    "projection.npy": (save_projection, load_projection),
     "blocks.npz": (save_blocks, load_reference),
     "preview.npz": (save_small_images, load_preview),
 }
@@ -81,8 +93,67 @@ def test_arrays_that_would_run_code_when_read_are_refused(tmp_path):
     path = tmp_path / "projection.npy"
     np.save(path, np.array([Trap()], dtype=object), allow_pickle=True)
     with pytest.raises(UserError, match="is damaged"):
-        load_array(path)
+        load_projection(path)
     assert not (tmp_path / "sprung").exists()
+
+
+CHANGES = {
+    "parameter": (OF_REFERENCE | {"zBinning": 1}, "made with zBinning 2, but 1 is asked for"),
+    "another image": (OF_REFERENCE | {"image": "RT1.tif"}, "made with image 'RT0.tif'"),
+    "image has changed": (
+        OF_REFERENCE | {"size and time of the image": "1000 18"},
+        "made with size and time of the image '1000 17'",
+    ),
+    "not said": (OF_REFERENCE | {"blockSizeXY": 128}, "made with blockSizeXY something else"),
+}
+
+
+@pytest.mark.parametrize("name", ["projection.npy", "blocks.npz"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_arrays_made_with_something_else_are_refused(name, change, tmp_path):
+    save, _ = ARRAYS[name]
+    load = load_reference if name == "blocks.npz" else lambda path, of: load_arrays(path, 1, of)
+    save(tmp_path / name)
+    load(tmp_path / name, OF_REFERENCE)
+    expected, told = CHANGES[change]
+    with pytest.raises(UserError, match=rf"{name}: it was {told}.*; remove it and run again"):
+        load(tmp_path / name, expected)
+
+
+def test_arrays_of_an_earlier_version_are_refused(tmp_path):
+    np.save(tmp_path / "projection.npy", STACK[0])
+    with pytest.raises(UserError, match="was made by another version; remove it"):
+        load_projection(tmp_path / "projection.npy")
+    save_arrays(tmp_path / "new.npy", [STACK[0]], {"format": "crossreg-arrays/0"})
+    with pytest.raises(UserError, match="made with format 'crossreg-arrays/0'"):
+        load_arrays(tmp_path / "new.npy", 1, {})
+
+
+def test_a_touched_image_is_another_one_and_a_moved_one_is_not(tmp_path):
+    image, moved = tmp_path / "RT0.tif", tmp_path / "moved" / "RT0.tif"
+    image.write_bytes(b"pixels")
+    before = made_with(image, PARAMETERS)
+    moved.parent.mkdir()
+    shutil.move(image, moved)
+    assert made_with(moved, PARAMETERS) == before
+    os.utime(moved, ns=(1, 1))
+    assert made_with(moved, PARAMETERS) != before
+
+
+def test_a_reference_prepared_with_other_parameters_is_refused_by_the_command(
+    tmp_path, sentence_of
+):
+    """Half a plane of shift became 4.8 when one image was touched after zBinning was changed."""
+    image, prepared = tmp_path / "RT0.tif", tmp_path / "blocks.npz"
+    tifffile.imwrite(image, STACK.astype("uint16"))
+    options = ["--reference", str(image), "--output", str(prepared), "--blockSizeXY", "32"]
+    words = reference_blocks.parser().parse_args([*options, "--zBinning", "1"])
+    reference_blocks.main(words)
+    write_table(tmp_path / "global.ecsv", global_table("001", "RT1"))
+    hand = ["--reference-blocks", prepared, "--reference", image, "--cycle", image]
+    hand += ["--global-shift", tmp_path / "global.ecsv", "--output", tmp_path / "local.ecsv"]
+    sentence = sentence_of("register_local", *hand, "--blockSizeXY", 32, "--zBinning", 2)
+    assert "blocks.npz: it was made with zBinning 1, but 2 is asked for here; remove it" in sentence
 
 
 TABLES = {

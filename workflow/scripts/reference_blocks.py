@@ -10,6 +10,7 @@ from pathlib import Path
 
 from crossreg.fiducial.experiment.parameters import LOCAL_PARAMETERS, add_options
 from crossreg.fiducial.reference import prepare_reference, save_reference
+from crossreg.io.arrays import made_with
 from crossreg.io.stacks import check_block_fits, read_header, read_kept_planes
 from crossreg.pictures.previews import save_preview, slab_of, stack_preview
 from crossreg.workflow_support.command import new_parser, run
@@ -39,7 +40,8 @@ def main(options: argparse.Namespace) -> None:
         background_sigma=options.background_sigma,
         threads=options.threads,
     )
-    save_reference(options.output, reference)
+    parameters = {key: vars(options)[key] for key in LOCAL_PARAMETERS}
+    save_reference(options.output, reference, made_with(options.reference, parameters))
     if options.preview:
         slab = slab_of(stack.max(axis=0), options.blockSizeXY)
         save_preview(options.preview, stack_preview(stack, slab, full=True))

@@ -1,6 +1,7 @@
 """Project the reference stack of a ROI along z, once for all its cycles.
 
-In: the reference's TIFF stack. Out: its projection (Y, X) as .npy, all planes unbinned. If asked
+In: the reference's TIFF stack. Out: its projection (Y, X), all planes unbinned, with
+what it was made with. If asked
 for, also a small image of it, from which pictures are drawn.
 """
 
@@ -8,10 +9,8 @@ import argparse
 import sys
 from pathlib import Path
 
-import numpy as np
-
 from crossreg.fiducial.experiment.parameters import add_options, projected_planes
-from crossreg.io.files import whole
+from crossreg.io.arrays import made_with, save_arrays
 from crossreg.io.stacks import read_projection
 from crossreg.pictures.previews import projection_preview, save_preview
 from crossreg.workflow_support.command import new_parser, run
@@ -34,8 +33,8 @@ def main(options: argparse.Namespace) -> None:
     projection = read_projection(
         options.reference, options.zProjectOption, projected_planes(vars(options))
     )
-    with whole(options.output) as path:
-        np.save(path, projection)
+    parameters = {key: vars(options)[key] for key in PARAMETERS}
+    save_arrays(options.output, [projection], made_with(options.reference, parameters))
     if options.preview:
         save_preview(options.preview, projection_preview(projection))
 

@@ -18,7 +18,7 @@ import numpy as np
 from crossreg.fiducial.experiment.parameters import add_options, projected_planes
 from crossreg.fiducial.global_shift.shift_of_projections import GlobalShift, global_shift
 from crossreg.fiducial.verdict import REGISTERED, Evidence, Verdict, judged
-from crossreg.io.arrays import load_array
+from crossreg.io.arrays import load_arrays, made_with
 from crossreg.io.ecsv import Table
 from crossreg.io.stacks import (
     check_block_fits,
@@ -31,7 +31,8 @@ from crossreg.pictures.previews import projection_preview, save_preview
 from crossreg.workflow_support.command import log, new_parser, run
 from crossreg.workflow_support.missing import refuse_missing
 
-PARAMETERS = ("alignByBlock", "blockSize", "mode", "zProjectOption", "zmin", "zmax")
+PROJECTION_PARAMETERS = ("mode", "zProjectOption", "zmin", "zmax")
+PARAMETERS = ("alignByBlock", "blockSize", *PROJECTION_PARAMETERS)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -63,6 +64,7 @@ def main(options: argparse.Namespace) -> None:
     refuse_missing(options.reference_projection)
     reference, cycle = read_header(options.reference), read_header(options.cycle)
     check_same_size(reference, cycle, options.cycle)
+    image = None
     if options.given:
         # Nothing was measured, so there is no error, phase or height to tell.
         source, shift = "given", GlobalShift(tuple(options.given), *4 * (float("nan"),))
@@ -73,18 +75,23 @@ def main(options: argparse.Namespace) -> None:
         )
     else:
         check_block_fits(cycle, options.blockSize, "blockSize", options.cycle)
-        source, shift = "computed", from_projections(options)
+        image = cycle_projection(options)
+        source, shift = "computed", from_projections(image, options)
     log.info("shift (rows, columns): %.3f, %.3f px, %s", *shift.shift_yx, source)
     write_table(options.output, as_table(shift, source, options))
     if options.preview:
-        save_preview(options.preview, projection_preview(cycle_projection(options)))
+        image = cycle_projection(options) if image is None else image
+        save_preview(options.preview, projection_preview(image))
 
 
-def from_projections(options: argparse.Namespace) -> GlobalShift:
-    """Return the shift measured on the projections that the parameters describe."""
+def from_projections(image: np.ndarray, options: argparse.Namespace) -> GlobalShift:
+    """Return the shift of the cycle's projection; raise UserError if the reference's is another."""
+    parameters = {key: vars(options)[key] for key in PROJECTION_PARAMETERS}
+    expected = made_with(options.reference, parameters)
+    (projection,) = load_arrays(options.reference_projection, 1, expected)
     return global_shift(
-        load_array(options.reference_projection),
-        cycle_projection(options),
+        projection,
+        image,
         align_by_block=options.alignByBlock,
         block_size=options.blockSize,
         threads=options.threads,

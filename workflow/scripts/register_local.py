@@ -23,6 +23,7 @@ from crossreg.fiducial.field.smooth_field import MOTIONS
 from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
 from crossreg.fiducial.reference import Reference, load_reference
 from crossreg.fiducial.verdict import REGISTERED
+from crossreg.io.arrays import made_with
 from crossreg.io.ecsv import Table
 from crossreg.io.stacks import read_kept_planes
 from crossreg.io.tables import (
@@ -46,6 +47,11 @@ def parser() -> argparse.ArgumentParser:
     parser = new_parser(__doc__, outcome=True)
     parser.add_argument(
         "--reference-blocks", type=Path, required=True, help="prepared reference of the ROI"
+    )
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        help="stack of the reference: what was prepared is refused where the stack has changed",
     )
     parser.add_argument("--cycle", type=Path, required=True, help="TIFF stack of the cycle")
     parser.add_argument(
@@ -80,7 +86,7 @@ def main(options: argparse.Namespace) -> None:
     row = read_global_row(options.global_shift)
     stack = read_kept_planes(options.cycle, options.zBinning, options.threads)
     shift_yx = (float(row["shift_x"]), float(row["shift_y"]))
-    reference = load_reference(options.reference_blocks)
+    reference = load_reference(options.reference_blocks, expected_of_reference(options, row))
     shifts = local_shifts(
         reference,
         stack,
@@ -101,6 +107,17 @@ def main(options: argparse.Namespace) -> None:
         grid = block_grid(stack.shape[1:], options.blockSizeXY)
         blocks = blocks_to_detail(grid, shifts.confidence)
         save_preview(options.preview, stack_preview(stack, slab, shift_yx, blocks))
+
+
+def expected_of_reference(options: argparse.Namespace, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what the prepared reference must have been made with.
+
+    Without --reference the image is compared by its name only, as it stands in the table.
+    """
+    parameters = {key: vars(options)[key] for key in LOCAL_PARAMETERS}
+    if options.reference:
+        return made_with(options.reference, parameters)
+    return {"image": str(row["reference file"]), **parameters}
 
 
 def tell(shifts: LocalShifts, row: Mapping[str, Any]) -> None:

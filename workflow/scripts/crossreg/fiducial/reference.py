@@ -1,15 +1,19 @@
 """The reference stack, prepared once a ROI and used by all its cycles."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from crossreg.fiducial.correlation.binned import binned_stack
 from crossreg.fiducial.quality import BlockProjections, block_projections, preprocessing
-from crossreg.io.arrays import told_if_damaged
-from crossreg.io.files import whole
+from crossreg.io.arrays import load_arrays, save_arrays, told_if_damaged
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -50,23 +54,28 @@ def prepare_reference(
     return Reference(binned, projections, block_size_xy)
 
 
-def save_reference(path: Path | str, reference: Reference) -> None:
-    """Write a reference to `path`, whole or not at all: NumPy arrays, one after another."""
+def save_reference(
+    path: Path | str, reference: Reference, made_with: Mapping[str, Any] = NOTHING
+) -> None:
+    """Write a reference and what it was made with to `path`, whole or not at all."""
     projections = reference.projections
-    with whole(path) as temporary, temporary.open("wb") as file:
-        for values in (
-            reference.binned,
-            projections.along_z,
-            projections.along_y,
-            projections.along_x,
-            np.array(reference.block_size_xy),
-        ):
-            np.save(file, values)
+    arrays = [
+        reference.binned,
+        projections.along_z,
+        projections.along_y,
+        projections.along_x,
+        np.array(reference.block_size_xy),
+    ]
+    save_arrays(path, arrays, made_with)
 
 
-def load_reference(path: Path | str) -> Reference:
-    """Return the reference that `save_reference` wrote; raise UserError if it is damaged."""
-    with told_if_damaged(path), Path(path).open("rb") as file:
-        binned, along_z, along_y, along_x, block_size = (np.load(file) for _ in range(5))
+def load_reference(path: Path | str, made_with: Mapping[str, Any] = NOTHING) -> Reference:
+    """Return the reference that `save_reference` wrote.
+
+    Raises UserError if it is damaged, or was made with something else than `made_with`.
+    """
+    arrays = load_arrays(path, 5, made_with)
+    with told_if_damaged(path):
+        binned, along_z, along_y, along_x, block_size = arrays
         projections = BlockProjections(along_z, along_y, along_x)
         return Reference(binned, projections, int(block_size))

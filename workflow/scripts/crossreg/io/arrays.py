@@ -1,14 +1,25 @@
-"""Arrays that a job left for others, read with one plain sentence for a damaged file."""
+"""Arrays that a job leaves for others, with what they were made with.
+
+A reader says what it expects, and refuses what was made with something else: left over from a run
+with other parameters, or of another image.
+"""
 
 import contextlib
+import json
+import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from crossreg.io.errors import UserError
+from crossreg.io.files import whole
+
+FORMAT = "crossreg-arrays/1"
+"""Counts up when the meaning of arrays in files changes."""
 
 
 @contextlib.contextmanager
@@ -23,8 +34,49 @@ def told_if_damaged(path: Path | str) -> Iterator[None]:
         raise UserError(f"{path}: the file is damaged; remove it and run again.") from None
 
 
-def load_array(path: Path | str) -> np.ndarray:
-    """Return the array of a .npy file; raise UserError if it is damaged."""
-    with told_if_damaged(path):
-        result: np.ndarray = np.load(path)
-        return result
+def made_with(image: Path | str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what arrays are made with: an image, by name, size and time stamp, and parameters.
+
+    The folder of the image does not count, so that files may move together.
+    """
+    status = os.stat(image)
+    stamp = f"{status.st_size} {status.st_mtime_ns}"
+    return {"image": Path(image).name, "size and time of the image": stamp, **parameters}
+
+
+def save_arrays(
+    path: Path | str, arrays: Sequence[np.ndarray], made_with: Mapping[str, Any]
+) -> None:
+    """Write arrays and what they were made with, whole or not at all.
+
+    NumPy's format, one array after another; the first holds the text of a JSON object.
+    """
+    text = json.dumps({"format": FORMAT, **made_with}, sort_keys=True)
+    with whole(path) as temporary, temporary.open("wb") as file:
+        for values in (np.array(text), *arrays):
+            np.save(file, values)
+
+
+def load_arrays(path: Path | str, count: int, expected: Mapping[str, Any]) -> list[np.ndarray]:
+    """Return the arrays that `save_arrays` wrote to `path`.
+
+    Raises UserError if the file is damaged, of another format, or was made with something else
+    than is `expected`; of what it was made with, only the keys of `expected` are looked at.
+    """
+    with told_if_damaged(path), Path(path).open("rb") as file:
+        first = np.load(file)
+        if first.dtype.kind != "U" or first.shape:
+            raise UserError(f"{path}: it was made by another version; remove it and run again.")
+        found = json.loads(str(first))
+        _check_made_with(path, found, {"format": FORMAT, **expected})
+        return [np.load(file) for _ in range(count)]
+
+
+def _check_made_with(path: Path | str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    for key, value in wanted.items():
+        if found.get(key) != value:
+            there = "something else" if key not in found else repr(found[key])
+            raise UserError(
+                f"{path}: it was made with {key} {there}, but {value!r} is asked for here;"
+                " remove it and run again."
+            )
