@@ -145,7 +145,7 @@ def test_a_reference_prepared_with_other_parameters_is_refused_by_the_command(
 ):
     """Half a plane of shift became 4.8 when one image was touched after zBinning was changed."""
     image, prepared = tmp_path / "RT0.tif", tmp_path / "blocks.npz"
-    tifffile.imwrite(image, STACK.astype("uint16"))
+    tifffile.imwrite(image, STACK, photometric="minisblack")
     options = ["--reference", str(image), "--output", str(prepared), "--blockSizeXY", "32"]
     words = reference_blocks.parser().parse_args([*options, "--zBinning", "1"])
     reference_blocks.main(words)
