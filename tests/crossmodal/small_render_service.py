@@ -6,6 +6,7 @@ section and of a box, creation, state, upload and deletion. It can be told to mi
 
 import json
 import math
+import random
 import re
 import threading
 import time
@@ -14,15 +15,52 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import numpy as np
+
+from crossreg.crossmodal.render.transforms import Transform, apply
+
 TILES, TRANSFORMS = "tileIdToSpecMap", "transformIdToSpecMap"
+OWNER_STACKS = r"/render-ws/v1/owner/(?P<owner>[^/]+)/stackIds"
 BASE = r"/render-ws/v1/owner/(?P<owner>[^/]+)/project/(?P<project>[^/]+)/stack/(?P<stack>[^/]+)"
 KNOWN_TILE_KEYS = """
     tileId layout groupId z minX minY maxX maxY width height minIntensity maxIntensity mipmapLevels
     channels transforms meshCellSize labels
 """
 KNOWN_LAYOUT_KEYS = """
-    sectionId temca camera imageRow imageCol stageX stageY rotation pixelsize
+    sectionId temca camera imageRow imageCol stageX stageY rotation pixelsize distanceZ
 """
+KNOWN_VERSION_KEYS = """
+    createTimestamp versionNotes cycleNumber cycleStepNumber stackResolutionX stackResolutionY
+    stackResolutionZ materializedBoxRootPath mipmapPathBuilder alignmentQuality defaultChannel
+"""
+NAME = r"[A-Za-z0-9]+(_[A-Za-z0-9]+)*"
+STATES = ("LOADING", "COMPLETE", "READ_ONLY", "OFFLINE")
+FORBIDDEN_STEPS = {
+    ("LOADING", "READ_ONLY"),
+    ("LOADING", "OFFLINE"),
+    ("OFFLINE", "READ_ONLY"),
+    ("READ_ONLY", "LOADING"),
+}
+SAVE_REFUSED = (
+    "Resolved tiles can only be saved to stacks in the LOADING state, but this stack's state is"
+    " {state}."
+)
+DELETE_REFUSED = "stack state is {state} but must be LOADING to delete data"
+P = "mpicbg.trakem2.transform."
+KNOWN_CLASSES = {
+    P + name
+    for name in [
+        "AffineModel2D",
+        "TranslationModel2D",
+        "RigidModel2D",
+        "SimilarityModel2D",
+        "PolynomialTransform2D",
+        "NonLinearCoordinateTransform",
+        "MovingLeastSquaresTransform",
+        "MovingLeastSquaresTransform2",
+        "ThinPlateSplineTransform",
+    ]
+}
 
 
 class RefusalError(Exception):
@@ -44,7 +82,10 @@ class Stack:
 
 @dataclass
 class Fault:
-    """Misbehaviour for requests: 'drop', 'half', 'slow', 'garbage' or an error status."""
+    """Misbehaviour for requests: 'drop', 'half', 'slow', 'garbage' or an error status.
+
+    'late drop' and 'late 503' carry the request out and lose its answer.
+    """
 
     method: str
     path: str
@@ -62,6 +103,10 @@ class SmallRenderService:
         self.faults: list[Fault] = []
         self.most_tiles = most_tiles
         self.slow_s = slow_s
+        self.ticks = 0
+        self.unknown_classes: set[str] = set()
+        self.seed = random.randrange(1000)
+        """Two services never answer the same time stamps."""
         self.lock = threading.Lock()
         self.loses: str | None = None
         """The name of a key that the service loses from every tile that it stores."""
@@ -85,6 +130,10 @@ class SmallRenderService:
         self.thread.join()
         self.server.server_close()
 
+    def forget_class(self, name: str):
+        """Be a service that does not know a class of transforms."""
+        self.unknown_classes.add(name)
+
     def misbehave(self, method: str, path: str, kind: str | int, times: int = 1, after: int = 0):
         """Misbehave `times` times for requests whose path contains `path`, after `after` good."""
         self.faults.append(Fault(method, path, kind, times, after))
@@ -101,6 +150,16 @@ class SmallRenderService:
 
     def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
         """Return the status and the JSON of the answer."""
+        if method == "PUT" and path.endswith("/validate-json/transform"):
+            if body.get("className") in self.unknown_classes:
+                raise RefusalError(400, f"transform class '{body['className']}' cannot be found")
+            return 200, check_transform(body, {}, "transform")
+        if method == "GET" and (owner := re.fullmatch(OWNER_STACKS, path)):
+            return 200, [
+                dict(zip(("owner", "project", "stack"), key, strict=True))
+                for key in self.stacks
+                if key[0] == unquote(owner["owner"])
+            ]
         matched = re.match(BASE, path)
         if not matched:
             raise RefusalError(404, "no such resource")
@@ -109,7 +168,8 @@ class SmallRenderService:
         if method == "POST" and not rest:
             return 201, self.create(key, body)
         if key not in self.stacks:
-            raise RefusalError(404, f"stack with id '{key}' does not exist")
+            names = "owner '{}', project '{}', and name '{}'".format(*key)
+            raise RefusalError(404, f"stack with {names} does not exist")
         stack = self.stacks[key]
         for verb, pattern, handle in ROUTES:
             found = re.fullmatch(pattern, rest)
@@ -118,22 +178,39 @@ class SmallRenderService:
         raise RefusalError(404, f"no such resource: {method} {rest}")
 
     def create(self, key: tuple[str, str, str], version: dict) -> None:
-        stack = self.stacks.setdefault(key, Stack({}))
-        identity = dict(zip(("owner", "project", "name"), key, strict=True))
+        stack = self.stacks.get(key, Stack({}))
+        if not all(re.fullmatch(NAME, name) for name in key):
+            raise RefusalError(400, f"invalid name in {key}")
+        if version is None:
+            raise RefusalError(400, "no stack version provided")
+        if stack.metadata.get("state") == "READ_ONLY":
+            raise RefusalError(
+                500, f"Data for stack {key[2]} cannot be modified because it is READ_ONLY."
+            )
+        identity = dict(zip(("owner", "project", "stack"), key, strict=True))
         number = stack.metadata.get("currentVersionNumber", -1) + 1
+        kept = {one: version[one] for one in KNOWN_VERSION_KEYS.split() if one in version}
         stack.metadata = {
             "stackId": identity,
             "state": "LOADING",
+            "lastModifiedTimestamp": self.now(),
             "currentVersionNumber": number,
-            "currentVersion": version | {"createTimestamp": f"2026-01-01T00:00:{number:02d}Z"},
-        }
+            "currentVersion": kept,
+        } | {one: value for one, value in stack.metadata.items() if one == "hierarchicalData"}
+
+        self.stacks[key] = stack
+
+    def now(self) -> str:
+        """Return a time stamp, another one at each call."""
+        self.ticks += 1
+        return f"2026-01-01T00:{self.ticks // 60:02d}:{self.ticks % 60:02d}.{self.seed:03d}Z"
 
     def get_metadata(self, stack, *_):
         return 200, stack.metadata
 
     def get_bounds(self, stack, *_):
         if stack.metadata["state"] == "LOADING":
-            raise RefusalError(400, "bounds have not been stored, set the stack to COMPLETE")
+            raise RefusalError(400, f"Stats for {told(stack)} have not been stored.")
         return 200, stack.metadata["stats"]["stackBounds"]
 
     def get_z_values(self, stack, *_):
@@ -160,31 +237,60 @@ class SmallRenderService:
         if not tiles:
             raise RefusalError(404, "no tile specifications found")
         if len(tiles) > self.most_tiles:
-            raise RefusalError(400, f"{len(tiles)} tiles, more than {self.most_tiles}")
+            raise RefusalError(400, f"query is limited to 50000 tiles, found {len(tiles)}")
         used = set(re.findall(r'"refId": "([^"]*)"', json.dumps([tiles, stack.transforms])))
         shared = {name: spec for name, spec in stack.transforms.items() if name in used}
         return {TILES: {tile["tileId"]: tile for tile in tiles}, TRANSFORMS: shared}
 
     def put_state(self, stack, found, *_):
-        if found["state"] == "COMPLETE":
+        now, wanted = stack.metadata["state"], found["state"]
+        if wanted not in STATES:
+            raise RefusalError(404, "HTTP 404 Not Found")
+        if (now, wanted) in FORBIDDEN_STEPS:
+            raise RefusalError(
+                400, f"The stack's state is currently {now} and must first be COMPLETE."
+            )
+        if wanted == "COMPLETE":
             if not stack.tiles:
-                raise RefusalError(400, "a stack without tiles cannot be COMPLETE")
-            stack.metadata["stats"] = {"stackBounds": _bounds(stack.tiles.values())}
-        stack.metadata["state"] = found["state"]
+                raise RefusalError(500, "Stack data aggregation returned no results")
+            stack.metadata["stats"] = {
+                "stackBounds": _bounds(stack.tiles.values()),
+                "tileCount": len(stack.tiles),
+                "transformCount": len(stack.transforms),
+            }
+        if wanted == "OFFLINE":
+            stack.tiles, stack.transforms = {}, {}
+        if (now, wanted) == ("COMPLETE", "LOADING"):
+            stack.metadata["currentVersionNumber"] += 1
+            stack.metadata.pop("stats", None)
+        stack.metadata["state"] = wanted
+        stack.metadata["lastModifiedTimestamp"] = self.now()
         return 201, None
 
+    def put_hierarchical(self, stack, _, __, body):
+        stack.metadata["hierarchicalData"] = body
+        return 200, None
+
+    def delete_stack(self, stack, *_):
+        key = tuple(stack.metadata["stackId"].values())
+        self.stacks.pop(key, None)
+        return 200, None
+
     def put_tiles(self, stack, _, query, body):
-        self.must_load(stack)
+        self.must_load(stack, 500, SAVE_REFUSED)
         if not body[TILES]:
-            raise RefusalError(400, "no tiles were sent")
+            raise RefusalError(400, "collection does not have any tiles")
+        check_transforms(body)
         stack.transforms.update(body[TRANSFORMS])
         for tile_id, spec in body[TILES].items():
             stack.tiles[tile_id] = self.stored(spec, stack.transforms, query)
-        return 200, None
+        return 201, None
 
     def stored(self, spec, shared, query):
         kept = set(KNOWN_TILE_KEYS.split()) - {self.loses}
         spec = {key: spec[key] for key in spec if key in kept}
+        if "labels" in spec:
+            spec["labels"] = sorted(set(spec["labels"]), reverse=True)
         if "layout" in spec:
             layout = spec["layout"]
             spec["layout"] = {
@@ -200,9 +306,9 @@ class SmallRenderService:
         stack.tiles = {name: tile for name, tile in stack.tiles.items() if tile["z"] != z}
         return 200, None
 
-    def must_load(self, stack):
+    def must_load(self, stack, status=400, text=DELETE_REFUSED):
         if stack.metadata["state"] != "LOADING":
-            raise RefusalError(400, f"stack state is {stack.metadata['state']}, must be LOADING")
+            raise RefusalError(status, text.format(state=stack.metadata["state"]))
 
 
 Z = r"(?P<z>[0-9.eE+-]+)"
@@ -214,28 +320,89 @@ ROUTES = [
     ("GET", "/resolvedTiles", SmallRenderService.get_box),
     ("PUT", "/state/(?P<state>[A-Z_]+)", SmallRenderService.put_state),
     ("PUT", "/resolvedTiles", SmallRenderService.put_tiles),
+    ("PUT", "/hierarchicalData", SmallRenderService.put_hierarchical),
+    ("DELETE", "", SmallRenderService.delete_stack),
     ("DELETE", f"/z/{Z}", SmallRenderService.delete_section),
 ]
 
 
-def derived_box(spec, shared):
-    """Return minX to maxY of a tile whose transforms are all affine, by the rule of Render.
+def told(stack) -> str:
+    """Return a stack as the service names it."""
+    return "stack with owner '{owner}', project '{project}', and name '{stack}'".format(
+        **stack.metadata["stackId"]
+    )
 
-    It takes the extremes over the image's border, which runs to w - 1 along x at y = 0 and h,
-    and to h - 1 along y at x = 0 and w; then the corner truncated, the size rounded up.
+
+def check_transforms(body) -> None:
+    """Refuse what the service refuses in the transforms of an upload."""
+    shared = body.get(TRANSFORMS) or {}
+    for name, entry in shared.items():
+        check_transform(entry, {}, name)
+    for tile_id, spec in body[TILES].items():
+        transforms = spec.get("transforms")
+        if transforms is not None:
+            if not transforms.get("type"):
+                raise RefusalError(400, "InvalidTypeIdException: missing type id property 'type'")
+            check_transform(transforms, shared, tile_id)
+
+
+def check_transform(entry, shared, where) -> None:
+    """Refuse an entry with an unknown class, without a class, or with an unknown reference."""
+    kind = entry.get("type") or "leaf"
+    if kind == "ref":
+        if entry["refId"] not in shared:
+            raise RefusalError(
+                400, f"{where} requires the following transform ids [{entry['refId']}]"
+            )
+    elif kind == "list":
+        for part in entry.get("specList") or []:
+            check_transform(part, shared, where)
+    elif "className" not in entry:
+        raise RefusalError(400, f"no className defined for leaf transform spec with id '{where}'")
+    elif entry["className"] not in KNOWN_CLASSES:
+        raise RefusalError(400, f"transform class '{entry['className']}' cannot be found")
+
+
+def derived_box(spec, shared):
+    """Return minX to maxY of a tile by the rule of Render.
+
+    It takes the extremes over samples of the image's border, which run to w - 1 along x at
+    y = 0 and h, and to h - 1 along y at x = 0 and w, one a mesh cell; then the corner
+    truncated, the size rounded up. What a non-linear class computes is crossreg's own: its
+    formulas are tested against the numbers of TrakEM2.
     """
     w, h = spec["width"], spec["height"]
-    points = [(x, y) for x in (0, w - 1) for y in (0, h)]
-    points += [(x, y) for x in (0, w) for y in (0, h - 1)]
-    for entry in spec["transforms"]["specList"]:
-        leaf = shared[entry["refId"]] if entry.get("type") == "ref" else entry
-        m00, m10, m01, m11, m02, m12 = map(float, leaf["dataString"].split())
-        points = [(m00 * x + m01 * y + m02, m10 * x + m11 * y + m12) for x, y in points]
+    cell = spec.get("meshCellSize") or 64.0
+    columns, rows = (max(2, math.floor(side / cell + 0.5)) for side in (w, h))
+    points = [((w - 1) * i / (columns - 1), y) for i in range(columns) for y in (0, h)]
+    points += [(x, (h - 1) * i / (rows - 1)) for i in range(rows) for x in (0, w)]
+    for leaf in leaves_of(spec.get("transforms") or {"type": "list"}, shared):
+        points = mapped(leaf, points)
     box = {}
     for axis, values in zip("XY", zip(*points, strict=True), strict=True):
         low = float(int(min(values)))
         box |= {f"min{axis}": low, f"max{axis}": low + math.ceil(max(values) - min(values))}
     return box
+
+
+def leaves_of(entry, shared):
+    """Yield the leaves of an entry, first to last."""
+    if entry.get("type") == "ref":
+        yield from leaves_of(shared[entry["refId"]], shared)
+    elif "specList" in entry or entry.get("type") == "list":
+        for part in entry.get("specList") or []:
+            yield from leaves_of(part, shared)
+    else:
+        yield entry
+
+
+def mapped(leaf, points):
+    """Return points after one transform."""
+    if leaf["className"] != P + "AffineModel2D":
+        transform = Transform(leaf["className"], leaf["dataString"])
+        return [tuple(point) for point in apply([transform], np.array(points, dtype=float))]
+    m00, m10, m01, m11, m02, m12 = map(float, leaf["dataString"].split())
+    return [(m00 * x + m01 * y + m02, m10 * x + m11 * y + m12) for x, y in points]
 
 
 def _bounds(tiles):
@@ -262,6 +429,13 @@ class _Handler(BaseHTTPRequestHandler):
         with service.lock:
             service.requests.append((self.command, self.path))
             fault = service.fault_for(self.command, self.path)
+        if isinstance(fault, str) and fault.startswith("late "):
+            # The service carries the request out, but its answer is lost.
+            fault = fault.removeprefix("late ")
+            fault = int(fault) if fault.isdecimal() else fault
+            query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+            with service.lock:
+                self.answered(parts.path, query, data)
         if fault == "drop":
             self.close_connection = True
             return
@@ -276,23 +450,28 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_bytes(200, b'{"tileIdToSpecMap": {', announced=1000)
         else:
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-            body = json.loads(data) if data else None
             with service.lock:
-                self.send(*self.answered(parts.path, query, body))
+                self.send(*self.answered(parts.path, query, data))
 
-    def answered(self, path, query, body):
+    def answered(self, path, query, data):
         try:
+            body = json.loads(data) if data else None
             return self.owner.answer(self.command, path, query, body)
+        except json.JSONDecodeError as error:
+            return 400, RefusalError(400, f"com.fasterxml.jackson.core.JsonParseException: {error}")
         except RefusalError as refusal:
-            return refusal.status, {"error": str(refusal)}
+            return refusal.status, refusal
 
     def send(self, status, value):
-        self.send_bytes(status, b"" if value is None else json.dumps(value).encode())
+        if isinstance(value, RefusalError):
+            self.send_bytes(status, str(value).encode(), kind="text/plain;charset=utf-8")
+        else:
+            self.send_bytes(status, b"" if value is None else json.dumps(value).encode())
 
-    def send_bytes(self, status, data, announced=None):
+    def send_bytes(self, status, data, announced=None, kind="application/json"):
         try:
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(announced or len(data)))
             self.end_headers()
             self.wfile.write(data)

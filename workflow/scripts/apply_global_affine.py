@@ -14,7 +14,7 @@ from crossreg.crossmodal.freeze.canonical import sha256
 from crossreg.crossmodal.registered.output_stack import marked_version, write_stack
 from crossreg.crossmodal.render.global_affine import appended_to_all, scaled_version
 from crossreg.crossmodal.render.stack_places import FORMS, open_store
-from crossreg.crossmodal.render.stack_store import read_sections, required_metadata
+from crossreg.crossmodal.render.stack_store import read_sections, source_metadata
 from crossreg.workflow_support.command import log, new_parser, run
 
 MATRIX = {"M00": 1.0, "M10": 0.0, "M01": 0.0, "M11": 1.0, "B0": 0.0, "B1": 0.0}
@@ -39,6 +39,9 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--overwrite", action="store_true", help="replace a stack of that name by the new one"
     )
+    options.add_argument(
+        "--allow-loading", action="store_true", help="map a stack that is still being written"
+    )
     return options
 
 
@@ -46,7 +49,7 @@ def main(options: argparse.Namespace) -> None:
     """Write the new stack."""
     matrix = [getattr(options, name) for name in MATRIX]
     store = open_store(options.stacks)
-    metadata = required_metadata(store, options.input_stack)
+    metadata = source_metadata(store, options.input_stack, options.allow_loading)
     store = open_store(options.stacks, metadata.get("stackId"))
     request = [options.input_stack, matrix, options.zmin, options.zmax]
     version = scaled_version(metadata["currentVersion"], matrix)
@@ -59,6 +62,7 @@ def main(options: argparse.Namespace) -> None:
         mark,
         ((z, appended_to_all(tiles, matrix)) for z, tiles in sections),
         inputs=[options.input_stack],
+        hierarchical=metadata.get("hierarchicalData"),
         overwrite=options.overwrite,
     )
     log.info(

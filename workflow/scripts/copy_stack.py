@@ -9,9 +9,10 @@ Out: the same stack in the other place: raw tiles, references kept, with the sam
 import argparse
 import sys
 
-from crossreg.crossmodal.registered.output_stack import NOTES, marked_version, write_stack
-from crossreg.crossmodal.render.stack_places import FORMS, is_same, open_store
-from crossreg.crossmodal.render.stack_store import read_sections, required_metadata
+from crossreg.crossmodal.registered.output_stack import marked_version, write_stack
+from crossreg.crossmodal.render.stack_places import FORMS, is_same_stack, open_store
+from crossreg.crossmodal.render.stack_store import read_sections, source_metadata
+from crossreg.io.errors import UserError
 from crossreg.workflow_support.command import log, new_parser, run
 
 
@@ -31,25 +32,31 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--overwrite", action="store_true", help="replace a stack of that name by the copy"
     )
+    options.add_argument(
+        "--allow-loading", action="store_true", help="copy a stack that is still being written"
+    )
     return options
 
 
 def main(options: argparse.Namespace) -> None:
     """Copy the stack."""
     source = open_store(options.source)
-    metadata = required_metadata(source, options.stack)
+    metadata = source_metadata(source, options.stack, options.allow_loading)
     target = open_store(options.target, metadata.get("stackId"))
     name = options.name or options.stack
+    if is_same_stack(source, options.stack, target, name):
+        raise UserError(
+            f"{target.place}: the stack '{name}' is the one to copy; give the copy another name by"
+            " --as, or another place."
+        )
     mark = f"crossreg copy of {source.place} {options.stack}"
-    version = marked_version(metadata, mark)
-    version[NOTES] = "\n".join(filter(None, [metadata["currentVersion"].get(NOTES), mark]))
     written = write_stack(
         target,
         name,
-        version,
+        marked_version(metadata, mark),
         mark,
         read_sections(source, options.stack, options.zmin, options.zmax),
-        inputs=[options.stack] if is_same(source, target) else [],
+        hierarchical=metadata.get("hierarchicalData"),
         overwrite=options.overwrite,
     )
     log.info(

@@ -36,6 +36,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--registration", type=Path, required=True, metavar="FOLDER", help="folder of this name"
     )
+    parser.add_argument(
+        "--allow-loading", action="store_true", help="take stacks that are still being written"
+    )
     parser.add_argument("--output", type=Path, required=True, help="report to write")
     return parser
 
@@ -69,7 +72,14 @@ def frozen_now(options: argparse.Namespace, parameters: Parameters) -> Frozen:
         info |= {"host": parameters.host, "port": parameters.port}
     else:
         info["folder"] = str(options.stacks)
-    return freeze(options.registration, options.name, parameters, store, info)
+    return freeze(
+        options.registration,
+        options.name,
+        parameters,
+        store,
+        info,
+        allow_loading=options.allow_loading,
+    )
 
 
 if __name__ == "__main__":

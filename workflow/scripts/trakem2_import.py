@@ -77,6 +77,7 @@ def main(options: argparse.Namespace) -> None:
         mark,
         new_sections(sections(), frozen, policy),
         inputs=parameters.stacks,
+        hierarchical=frozen["stacks"][frozen["inputStack"]].get("hierarchicalData"),
         overwrite=options.overwrite,
     )
     lines = [

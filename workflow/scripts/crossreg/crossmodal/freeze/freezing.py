@@ -23,8 +23,8 @@ from crossreg.crossmodal.render.stack_store import (
     TILES,
     TRANSFORMS,
     StackStore,
-    required_metadata,
     section_stem,
+    source_metadata,
 )
 from crossreg.crossmodal.render.tile_specs import tile_box
 from crossreg.crossmodal.trakem2.patches import Patch, Place, overhang, patch_of_tile
@@ -60,13 +60,21 @@ class Plan:
 
 
 def freeze(
-    folder: Path, name: str, parameters: Parameters, store: StackStore, info: dict[str, Any]
+    folder: Path,
+    name: str,
+    parameters: Parameters,
+    store: StackStore,
+    info: dict[str, Any],
+    *,
+    allow_loading: bool = False,
 ) -> Frozen:
     """Return the frozen configuration after it was made in `folder`, one section at a time.
 
-    Nothing appears in `folder` if anything is wrong with the stacks or their images: UserError.
+    `allow_loading` takes stacks that are still being written. Nothing appears in `folder` if
+    anything is wrong with the stacks or their images, or if the place of the stacks would not
+    take the EM tiles back: UserError.
     """
-    plan = make_plan(name, parameters, store)
+    plan = make_plan(name, parameters, store, allow_loading)
     ranges = stack_ranges(
         lambda z: read_tiles(store, parameters, plan.bounds, z), plan.sections_of, parameters
     )
@@ -80,6 +88,8 @@ def freeze(
             elif not section.has_lm:
                 without_lm.append(section.z)
             else:
+                # What the place would refuse on import has to be known before the handwork.
+                store.accepted(section.tiles[section.em_stack])
                 _freeze_section(freezer, plan, section, images)
         images.check_all_there()
         left_out = [{"z": z, "reason": WITHOUT_EM} for z in without_em]
@@ -103,9 +113,11 @@ def freeze(
         return freezer.finish(head, project_bytes)
 
 
-def make_plan(name: str, parameters: Parameters, store: StackStore) -> Plan:
+def make_plan(
+    name: str, parameters: Parameters, store: StackStore, allow_loading: bool = False
+) -> Plan:
     """Return the box, the layers and the sections to take; UserError if they cannot be."""
-    stacks = {stack: required_metadata(store, stack) for stack in parameters.stacks}
+    stacks = {stack: source_metadata(store, stack, allow_loading) for stack in parameters.stacks}
     em = parameters.input_stack
     z_values = {stack: store.z_values(stack) for stack in parameters.stacks}
     lm_z = {stack: z_values[stack] for stack in parameters.lm_stacks}

@@ -14,6 +14,7 @@ from crossreg.crossmodal.registered.read_back import section_differences
 from crossreg.crossmodal.render.stack_store import (
     COMPLETE,
     LOADING,
+    READ_ONLY,
     TILES,
     ResolvedTiles,
     StackStore,
@@ -43,15 +44,19 @@ def frozen_mark(name: str, sha256: str) -> str:
 
 
 def marked_version(metadata: dict[str, Any], mark: str) -> dict[str, Any]:
-    """Return the version for a stack made from the one with `metadata`, its notes = `mark`."""
+    """Return the version for a stack made from the one with `metadata`; `mark` ends its notes."""
     version = metadata["currentVersion"]
-    return {key: version[key] for key in version if key not in NOT_INHERITED} | {NOTES: mark}
+    notes = "\n".join(filter(None, [version.get(NOTES), mark]))
+    return {key: version[key] for key in version if key not in NOT_INHERITED} | {NOTES: notes}
 
 
 def is_marked(metadata: dict[str, Any], mark: str) -> bool:
-    """Return whether `mark` is a line of the notes of a stack's current version."""
+    """Return whether `mark` is the last line of the notes of a stack's current version.
+
+    Earlier lines are those of the stacks that it was made from.
+    """
     notes = (metadata.get("currentVersion") or {}).get(NOTES) or ""
-    return mark in notes.splitlines()
+    return notes.splitlines()[-1:] == [mark]
 
 
 def write_stack(
@@ -62,13 +67,15 @@ def write_stack(
     sections: Iterable[tuple[float, ResolvedTiles]],
     inputs: Collection[str] = (),
     overwrite: bool = False,
+    hierarchical: dict[str, Any] | None = None,
 ) -> Written:
     """Return what was written after `stack` holds exactly `sections` and is COMPLETE.
 
     `version` is the new current version; its notes hold the line `mark`. `sections` yields
     (z, raw tiles), one at a time; sections without tiles leave none. `inputs` names the stacks
     of `store` that must not change. A stack that exists is continued if it has the mark, and
-    refused otherwise unless `overwrite`.
+    refused otherwise unless `overwrite`, which removes it with all its shared transforms first.
+    `hierarchical` is the hierarchicalData of the stack that it is made from, None for none.
 
     Raises UserError; the stack then stays LOADING, or as it was if nothing could be written.
     """
@@ -78,7 +85,7 @@ def write_stack(
     first = next(sections, None)
     if first is None:
         raise UserError(f"{store.place}: there is no section to write to stack '{stack}'.")
-    _open(store, stack, version, mark)
+    replaced = _open(store, stack, version, mark, hierarchical)
     digests: dict[float, str] = {}
     tiles = 0
     for z, section in chain([first], sections):
@@ -88,11 +95,12 @@ def write_stack(
         if digest is not None:
             digests[z] = digest
             tiles += len(section[TILES])
-    removed = tuple(z for z in store.z_values(stack) if z not in digests)
-    for z in removed:
+    old = [z for z in store.z_values(stack) if z not in digests]
+    for z in old:
         store.delete_section(stack, z)
     _complete(store, stack, digests)
-    return Written(len(digests), tiles, removed)
+    removed = sorted({*old, *(z for z in replaced if z not in digests)})
+    return Written(len(digests), tiles, tuple(removed))
 
 
 def check_output_name(stack: str, inputs: Collection[str]) -> None:
@@ -108,6 +116,11 @@ def check_output_name(stack: str, inputs: Collection[str]) -> None:
 
 def _check_continuable(store: StackStore, stack: str, mark: str, overwrite: bool) -> None:
     metadata = store.metadata(stack)
+    if metadata is not None and metadata.get("state") == READ_ONLY:
+        raise UserError(
+            f"{store.place}: the stack '{stack}' is {READ_ONLY}; set it to {COMPLETE} if it may be"
+            " written, or give the output another name."
+        )
     if metadata is not None and not is_marked(metadata, mark) and not overwrite:
         raise UserError(
             f"{store.place}: the stack '{stack}' exists and was not made by this configuration;"
@@ -115,21 +128,37 @@ def _check_continuable(store: StackStore, stack: str, mark: str, overwrite: bool
         )
 
 
-def _open(store: StackStore, stack: str, version: dict[str, Any], mark: str) -> None:
-    """Leave the stack in state LOADING, with the mark."""
+def _open(
+    store: StackStore,
+    stack: str,
+    version: dict[str, Any],
+    mark: str,
+    hierarchical: dict[str, Any] | None,
+) -> list[float]:
+    """Return the z of a stack that was overwritten; leave the new one in state LOADING, marked.
+
+    Nothing of the old stack is left: its shared transforms would stay with the service.
+    """
     metadata = store.metadata(stack)
-    if metadata is None or metadata.get("state") != LOADING or not is_marked(metadata, mark):
-        store.create(stack, version)
+    replaced: list[float] = []
+    if metadata is not None and not is_marked(metadata, mark):
+        replaced = store.z_values(stack)
+        store.remove(stack)
+        metadata = None
+    if metadata is None or metadata.get("state") != LOADING:
+        store.create(stack, version, hierarchical)
     metadata = required_metadata(store, stack)
     if metadata.get("state") != LOADING or not is_marked(metadata, mark):
         raise UserError(
             f"{store.place}: the stack '{stack}' was created but has the state"
             f" {metadata.get('state')} or lost its {NOTES}; nothing was uploaded."
         )
+    return replaced
 
 
 def _write_section(store: StackStore, stack: str, z: float, tiles: ResolvedTiles) -> str | None:
     """Return a hash of a section as the place answers it after the upload; None: no tiles."""
+    tiles = store.accepted(tiles)
     store.delete_section(stack, z)
     if not tiles[TILES]:
         return None

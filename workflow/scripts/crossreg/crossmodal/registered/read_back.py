@@ -14,6 +14,9 @@ KEPT = """
 """Keys that the service has to return; it drops keys that it does not know, without a word."""
 
 
+LABELS = "labels"
+
+
 def section_differences(sent: ResolvedTiles, answered: ResolvedTiles) -> Iterator[str]:
     """Yield each difference that matters between a section as sent and as read back.
 
@@ -40,7 +43,15 @@ def section_differences(sent: ResolvedTiles, answered: ResolvedTiles) -> Iterato
 def _differences(sent: Any, answered: Any, where: str) -> Iterator[str]:
     if isinstance(sent, dict) and isinstance(answered, dict):
         for key in sent.keys() - set(BOX_KEYS):
-            if answered.get(key) is not None:
+            if (
+                key == LABELS
+                and isinstance(sent[key], list)
+                and isinstance(answered.get(key), list)
+            ):
+                # The service keeps them as a set: in any order, each one once.
+                if set(map(str, sent[key])) != set(map(str, answered[key])):
+                    yield f"{where}, {key}: sent {sent[key]!r}, came back {answered[key]!r}"
+            elif answered.get(key) is not None:
                 yield from _differences(sent[key], answered[key], f"{where}, {key}")
             elif sent[key] is not None and (key in KEPT.split() or key.isdigit()):
                 yield f"{where}, {key}: dropped"

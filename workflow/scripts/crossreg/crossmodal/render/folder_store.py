@@ -97,7 +97,25 @@ class FolderStore:
         }
         return {TILES: taken, TRANSFORMS: shared if taken else {}}
 
-    def create(self, stack: str, version: dict[str, Any]) -> None:
+    def hint(self) -> str:
+        """See StackStore."""
+        return "check its name"
+
+    def accepted(self, tiles: ResolvedTiles) -> ResolvedTiles:
+        """See StackStore: a folder takes everything as it is."""
+        return tiles
+
+    def remove(self, stack: str) -> None:
+        """See StackStore. Files that are no sections stay."""
+        folder = self._stack_folder(stack)
+        if self.metadata(stack) is not None:
+            for z in self.z_values(stack):
+                self._section_file(stack, z).unlink(missing_ok=True)
+            (folder / STACK_FILE).unlink(missing_ok=True)
+
+    def create(
+        self, stack: str, version: dict[str, Any], hierarchical: dict[str, Any] | None = None
+    ) -> None:
         """See StackStore."""
         folder = self._stack_folder(stack)
         if folder.is_symlink():
@@ -106,10 +124,12 @@ class FolderStore:
         if metadata is None:
             if folder.exists() and any(folder.iterdir()):
                 raise UserError(f"{folder}: not empty, but without {STACK_FILE}; use another name.")
-            identity = {"owner": self._owner, "project": self._project, "name": stack}
+            identity = {"owner": self._owner, "project": self._project, "stack": stack}
             given = {key: value for key, value in identity.items() if value is not None}
             metadata = {"stackId": given, "currentVersionNumber": -1}
         metadata["state"] = LOADING
+        if hierarchical is not None:
+            metadata["hierarchicalData"] = hierarchical
         metadata["currentVersion"] = version
         metadata["currentVersionNumber"] = metadata.get("currentVersionNumber", -1) + 1
         metadata.pop("stats", None)

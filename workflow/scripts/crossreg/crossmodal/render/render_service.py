@@ -4,9 +4,11 @@ Tiles never pass through renderapi's TileSpec, which drops keys and rounds affin
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 import renderapi.render
@@ -15,8 +17,11 @@ import requests
 from renderapi.errors import RenderError
 from renderapi.utils import get_json, post_json, put_json, rest_delete
 from requests.adapters import HTTPAdapter
+from urllib3.connectionpool import ConnectionPool
+from urllib3.response import BaseHTTPResponse
 from urllib3.util import Retry
 
+from crossreg.crossmodal.render.accepted_specs import accepted_section, leaves
 from crossreg.crossmodal.render.stack_store import (
     BOX_KEYS,
     COMPLETE,
@@ -29,6 +34,7 @@ from crossreg.crossmodal.render.stack_store import (
     required_metadata,
 )
 from crossreg.io.errors import UserError
+from crossreg.workflow_support.command import log
 
 MOST_TILES_A_SECTION = 50_000
 """Above this number the service refuses to return a section."""
@@ -37,12 +43,23 @@ CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 300.0
 """A large section takes the service minutes to store; nothing at all for longer is a fault."""
 
+COMPLETE_TIMEOUT_S = 4 * 3600.0
+"""Setting a stack to COMPLETE derives the box of every tile: hours for millions of tiles."""
+
 RETRIES = 4
 BACKOFF_S = 0.5
 """Waits of 0, 1, 2 and 4 s: a restart of a proxy passes, a service that is down is told soon."""
 
 STATUSES_TO_RETRY = (502, 503, 504)
+MAY_BE_REPEATED = ("GET", "PUT", "DELETE")
+"""A POST makes a new version of a stack each time: see `RenderService.create`."""
+
 CUT_SHORT = (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError)
+FIRST_ERROR = 400
+BAD_REQUEST = 400
+NO_USE = (ValueError, KeyError, TypeError)
+"""What an answer of another form raises where it is read."""
+
 NOT_FOUND = 404
 SHOWN_CHARACTERS = 300
 
@@ -52,7 +69,29 @@ class _RefusedError(Exception):
 
     def __init__(self, status: int, text: str):
         super().__init__(f"it answered {status}: {_in_short(text)}")
-        self.status = status
+        self.status, self.text = status, text
+
+
+class _CutShortError(UserError):
+    """A request without an answer: the service may have carried it out, or not."""
+
+
+class _ToldRetry(Retry):
+    """Repeats of a request, told while they happen."""
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: BaseHTTPResponse | None = None,
+        error: Exception | None = None,
+        _pool: ConnectionPool | None = None,
+        _stacktrace: TracebackType | None = None,
+    ) -> Self:
+        """Return the state after one more failure; raise if there were too many."""
+        state = super().increment(method, url, response, error, _pool, _stacktrace)
+        log.warning("%s %s is repeated: no answer, or one of no use", method, url)
+        return state
 
 
 class RenderService:
@@ -80,6 +119,10 @@ class RenderService:
             project=quote(project, safe=""),
             session=_session(timeout_s, retries, backoff_s),
         )
+        self._owner, self._project = owner, project
+        self._patient = _session(max(timeout_s, COMPLETE_TIMEOUT_S), retries, backoff_s)
+        self._retries = retries
+        self._tried_classes: set[str] = set()
 
     def metadata(self, stack: str) -> dict[str, Any] | None:
         """See StackStore."""
@@ -102,22 +145,89 @@ class RenderService:
         """See StackStore."""
         required_metadata(self, stack)
         with self._told(stack, f"its bounds cannot be read (they need the state {COMPLETE})"):
-            return renderapi.stack.get_stack_bounds(stack, render=self._render)
+            bounds: dict[str, float] = renderapi.stack.get_stack_bounds(stack, render=self._render)
+        return bounds
 
     def section(self, stack: str, z: float) -> ResolvedTiles:
         """See StackStore."""
-        limit = f"at most {MOST_TILES_A_SECTION:,} tiles a section are possible"
-        return self._tiles(stack, z, f"/z/{float(z)!r}/resolvedTiles", f" ({limit})")
+        return self._tiles(stack, z, f"/z/{float(z)!r}/resolvedTiles")
 
     def section_box(self, stack: str, z: float, box: dict[str, float]) -> ResolvedTiles:
         """See StackStore."""
         limits = {"minZ": float(z), "maxZ": float(z)} | {key: float(box[key]) for key in BOX_KEYS}
         return self._tiles(stack, z, "/resolvedTiles?" + urlencode(limits))
 
-    def create(self, stack: str, version: dict[str, Any]) -> None:
+    def create(
+        self, stack: str, version: dict[str, Any], hierarchical: dict[str, Any] | None = None
+    ) -> None:
+        """See StackStore.
+
+        A request that was cut short is sent again only if the service did not carry it out:
+        each one makes a new version.
+        """
+        # The service stores no time of its own, and its clients then show the present one.
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        dated = version | {"createTimestamp": now}
+        before = _version_number(self.metadata(stack))
+        for repeats_left in range(self._retries, -1, -1):
+            try:
+                with self._told(stack, "it cannot be created"):
+                    post_json(self._render.session, self._url(stack), dated)
+                break
+            except _CutShortError:
+                if _version_number(self.metadata(stack)) != before:
+                    break
+                if not repeats_left:
+                    raise
+                log.warning("%s: stack '%s': creating it is repeated", self.place, stack)
+        if hierarchical is not None:
+            with self._told(stack, "its hierarchicalData cannot be written"):
+                put_json(self._render.session, self._url(stack, "/hierarchicalData"), hierarchical)
+
+    def remove(self, stack: str) -> None:
         """See StackStore."""
-        with self._told(stack, "it cannot be created"):
-            post_json(self._render.session, self._url(stack), version)
+        with self._told(stack, "it cannot be removed"):
+            _none_if_not_found(lambda: rest_delete(self._render.session, self._url(stack)))
+
+    def accepted(self, tiles: ResolvedTiles) -> ResolvedTiles:
+        """See StackStore. Each class is tried once, with the first data that comes."""
+        tiles = accepted_section(tiles)
+        for where, leaf in leaves(tiles):
+            name = str(leaf["className"])
+            if name not in self._tried_classes:
+                self._try(where, name, leaf)
+                self._tried_classes.add(name)
+        return tiles
+
+    def hint(self) -> str:
+        """See StackStore."""
+        where = f"owner '{self._owner}', project '{self._project}'"
+        try:
+            answer = get_json(self._render.session, self._below_owner("/stackIds"))
+            projects = sorted({str(one["project"]) for one in answer})
+        except (_RefusedError, requests.exceptions.RequestException, RenderError, *NO_USE):
+            return f"check its name ({where})"
+        if not projects:
+            return f"the owner '{self._owner}' has no stacks at all: check owner and project"
+        if self._project not in projects:
+            named = ", ".join(projects[:5])
+            return f"the owner '{self._owner}' has no such project, but {named}: check the project"
+        return f"check its name ({where})"
+
+    def _try(self, where: str, name: str, leaf: Mapping[str, Any]) -> None:
+        """Raise UserError if the service does not know the class of a transform, or its data."""
+        try:
+            body = {key: value for key, value in leaf.items() if key != "id"}
+            put_json(self._render.session, self._below_owner("/validate-json/transform"), body)
+        except _RefusedError as refused:
+            # Services of years ago have no such test; what they refuse is then told on upload.
+            if refused.status == BAD_REQUEST:
+                raise UserError(
+                    f"{self.place}: {where}: the service does not take its transform of the class"
+                    f" {name} ({_in_short(refused.text)}); replace it in the stack."
+                ) from None
+        except requests.exceptions.RequestException as error:
+            raise UserError(f"{self.place}: {_cause(error)}.") from None
 
     def delete_section(self, stack: str, z: float) -> None:
         """See StackStore."""
@@ -143,13 +253,16 @@ class RenderService:
     def complete(self, stack: str) -> None:
         """See StackStore."""
         with self._told(stack, f"its state cannot be set to {COMPLETE}"):
-            renderapi.stack.set_stack_state(stack, COMPLETE, render=self._render)
+            # Nothing is derived twice: a repeat of a request that the service carried out is quick.
+            self._patient.put(self._url(stack, f"/state/{COMPLETE}"))
 
-    def _tiles(self, stack: str, z: float, path: str, hint: str = "") -> ResolvedTiles:
+    def _tiles(self, stack: str, z: float, path: str) -> ResolvedTiles:
         """Return the tiles at `path` of a stack; without tiles where the service finds none."""
-        with self._told(stack, f"section z = {z} cannot be read{hint}"):
+        with self._told(stack, f"section z = {z} cannot be read"):
             url = self._url(stack, path)
-            tiles = _none_if_not_found(lambda: get_json(self._render.session, url))
+            tiles: ResolvedTiles | None = _none_if_not_found(
+                lambda: get_json(self._render.session, url)
+            )
         if tiles is None:
             required_metadata(self, stack)
             return no_tiles()
@@ -159,7 +272,12 @@ class RenderService:
     def _url(self, stack: str, path: str = "") -> str:
         connection = self._render.make_kwargs()
         parts = (connection[key] for key in ("host", "port", "owner", "project"))
-        return renderapi.render.format_preamble(*parts, checked_stack_name(stack)) + path
+        return str(renderapi.render.format_preamble(*parts, checked_stack_name(stack))) + path
+
+    def _below_owner(self, path: str) -> str:
+        """Return the address of `path` below the owner."""
+        base, _, _ = self._url("any").partition("/project/")
+        return base + path
 
     @contextmanager
     def _told(self, stack: str, failure: str) -> Iterator[None]:
@@ -168,9 +286,13 @@ class RenderService:
         try:
             yield
         except _RefusedError as refused:
-            raise UserError(f"{start}; {refused}") from None
+            hint = ""
+            if "50000" in refused.text.replace(",", ""):
+                hint = f" (at most {MOST_TILES_A_SECTION:,} tiles a section are possible)"
+            passing = refused.status in STATUSES_TO_RETRY
+            raise (_CutShortError if passing else UserError)(f"{start}{hint}; {refused}") from None
         except (*CUT_SHORT, requests.exceptions.Timeout) as error:
-            raise UserError(f"{start}; {_cause(error)}.") from None
+            raise _CutShortError(f"{start}; {_cause(error)}.") from None
         except (requests.exceptions.RequestException, RenderError, ValueError, TypeError) as error:
             raise UserError(f"{start}; its answer is no use ({_in_short(str(error))}).") from None
 
@@ -178,13 +300,16 @@ class RenderService:
 class _Adapter(HTTPAdapter):
     """An adapter with a time-out, which renderapi never sets, that repeats answers cut short."""
 
-    def __init__(self, timeout_s: float, retry: Retry):
+    def __init__(self, timeout_s: float, retry: Retry, repeats: int):
         self._timeout = (min(CONNECT_TIMEOUT_S, timeout_s), timeout_s)
+        self.repeats = repeats
         super().__init__(max_retries=retry)
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
         kwargs["timeout"] = kwargs.get("timeout") or self._timeout
-        for repeats_left in range(self.max_retries.total, -1, -1):
+        request = args[0]
+        repeats = self.repeats if request.method in MAY_BE_REPEATED else 0
+        for repeats_left in range(repeats, -1, -1):
             response = super().send(*args, **kwargs)
             try:
                 # urllib3 repeats until the headers have come; the rest of the answer is up to us.
@@ -197,28 +322,29 @@ class _Adapter(HTTPAdapter):
 
 
 def _session(timeout_s: float, retries: int, backoff_s: float) -> requests.Session:
-    """Return a session with time-out and retries that raises _RefusedError for error statuses.
-
-    POST is repeated too: creating a stack twice gives one version more and nothing else.
-    """
-    retry = Retry(
+    """Return a session with time-out and retries that raises _RefusedError for error statuses."""
+    retry = _ToldRetry(
         total=retries,
         backoff_factor=backoff_s,
         status_forcelist=STATUSES_TO_RETRY,
-        allowed_methods=None,
+        allowed_methods=MAY_BE_REPEATED,
         raise_on_status=False,
     )
     session = requests.Session()
     for scheme in ("http://", "https://"):
-        session.mount(scheme, _Adapter(timeout_s, retry))
+        session.mount(scheme, _Adapter(timeout_s, retry, retries))
     session.hooks["response"].append(_refuse)
     return session
 
 
 def _refuse(response: requests.Response, *_: Any, **__: Any) -> None:
     """Raise before renderapi does: its messages repeat the whole request and hide the status."""
-    if response.status_code >= requests.codes.bad_request:
+    if response.status_code >= FIRST_ERROR:
         raise _RefusedError(response.status_code, response.text)
+
+
+def _version_number(metadata: dict[str, Any] | None) -> int | None:
+    return None if metadata is None else metadata.get("currentVersionNumber")
 
 
 def _none_if_not_found(request: Callable[[], Any]) -> Any:

@@ -51,8 +51,18 @@ def store_of(parameters: Parameters, folder: Path | str | None, source: str) -> 
     return RenderService(port=parameters.port, **needed)
 
 
-def is_same(one: StackStore, other: StackStore) -> bool:
-    """Return whether two stores are the same place."""
+def is_same_stack(one: StackStore, stack: str, other: StackStore, name: str) -> bool:
+    """Return whether two stacks are one, however their places are spelt.
+
+    A service has many addresses (localhost, 127.0.0.1, aliases, a port that is the default one):
+    what both sides answer of a stack tells whether they are one, never the text of the address.
+    """
     if isinstance(one, FolderStore) and isinstance(other, FolderStore):
-        return one.folder.resolve() == other.folder.resolve()
-    return one.place == other.place
+        folders = [store.folder.resolve() for store in (one, other)]
+        return folders[0] == folders[1] and stack.casefold() == name.casefold()
+    if isinstance(one, FolderStore) or isinstance(other, FolderStore):
+        return False
+    first, second = one.metadata(stack), other.metadata(name)
+    if first is None or second is None:
+        return False
+    return all(first.get(key) == second.get(key) for key in ("stackId", "lastModifiedTimestamp"))

@@ -22,6 +22,8 @@ TILES = "tileIdToSpecMap"
 TRANSFORMS = "transformIdToSpecMap"
 LOADING = "LOADING"
 COMPLETE = "COMPLETE"
+READ_ONLY = "READ_ONLY"
+OFFLINE = "OFFLINE"
 STATISTICS = "stackBounds"
 BOX_KEYS = ("minX", "minY", "maxX", "maxY")
 RESOLUTIONS = ("stackResolutionX", "stackResolutionY", "stackResolutionZ")
@@ -41,6 +43,9 @@ class StackStore(Protocol):
 
     place: str
 
+    def hint(self) -> str:
+        """Return what to do where a stack is not found."""
+
     def metadata(self, stack: str) -> dict[str, Any] | None:
         """Return the full metadata of a stack as the place answers it; None: no such stack."""
 
@@ -59,10 +64,22 @@ class StackStore(Protocol):
         Both boxes are closed: tiles that only touch `box` belong to it.
         """
 
-    def create(self, stack: str, version: dict[str, Any]) -> None:
+    def create(
+        self, stack: str, version: dict[str, Any], hierarchical: dict[str, Any] | None = None
+    ) -> None:
         """Open a stack for writing: state LOADING, `version` as its current version.
 
-        A stack that exists gets a new version and keeps its tiles.
+        A stack that exists gets a new version and keeps its tiles. `hierarchical` is the
+        hierarchicalData of the stack that it is made from, if that has any.
+        """
+
+    def remove(self, stack: str) -> None:
+        """Remove a stack with all its tiles and shared transforms; nothing if there is none."""
+
+    def accepted(self, tiles: ResolvedTiles) -> ResolvedTiles:
+        """Return the tiles of a section in the form that the place takes, meaning the same.
+
+        Raises UserError naming the tile if it takes them in no form.
         """
 
     def delete_section(self, stack: str, z: float) -> None:
@@ -87,7 +104,27 @@ def required_metadata(store: StackStore, stack: str) -> dict[str, Any]:
     """Return the full metadata of a stack; raise UserError if there is no such stack."""
     metadata = store.metadata(stack)
     if metadata is None:
-        raise UserError(f"{store.place}: there is no stack '{stack}'; check its name.")
+        raise UserError(f"{store.place}: there is no stack '{stack}'; {store.hint()}.")
+    return metadata
+
+
+def source_metadata(store: StackStore, stack: str, allow_loading: bool = False) -> dict[str, Any]:
+    """Return the metadata of a stack whose tiles are all there; raise UserError if they are not.
+
+    A stack that somebody is still writing (LOADING) is taken only with `allow_loading`.
+    """
+    metadata = required_metadata(store, stack)
+    state = metadata.get("state")
+    if state == LOADING and not allow_loading:
+        raise UserError(
+            f"{store.place}: the stack '{stack}' is {LOADING}: it is being written, or its writing"
+            f" stopped; set it to {COMPLETE} when all its tiles are there, or allow_loading: true."
+        )
+    if state == OFFLINE:
+        raise UserError(
+            f"{store.place}: the stack '{stack}' is {OFFLINE}: its tiles are not in the service;"
+            " load it again."
+        )
     return metadata
 
 

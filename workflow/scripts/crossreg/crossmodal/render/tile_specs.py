@@ -88,7 +88,9 @@ def _resolved(
     """Return the leaves of an entry, references and lists resolved; `above` are open ids."""
     if len(above) > MAX_DEPTH:
         raise UserError(f"{where}: its transforms are nested too deeply; flatten them.")
-    kind = entry.get("type") or ("list" if "specList" in entry else "leaf")
+    kind = entry.get("type") or (
+        "list" if "specList" in entry else "ref" if "refId" in entry else "leaf"
+    )
     if kind == "ref":
         name = str(entry.get("refId"))
         if name in above:
