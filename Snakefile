@@ -36,6 +36,11 @@ if "apply_global_affine" in CONFIGURATION:
     include: "workflow/rules/global_affine.smk"
 
 
+if "copy_stack" in CONFIGURATION:
+
+    include: "workflow/rules/copy_stack.smk"
+
+
 if WITH_FIDUCIALS or WITH_SECTIONS:
 
     include: "workflow/rules/report.smk"

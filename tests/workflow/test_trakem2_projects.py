@@ -186,3 +186,11 @@ def test_a_global_affine_writes_a_new_stack(made, tmp_path):
     assert [float(word) for word in data.split()] == [0.5, 0.0, 0.0, 0.5, -1.5, 0.0]
     assert store.metadata("EM_half")["currentVersion"]["stackResolutionX"] == 8.0
     assert (tmp_path / "stacks/EM/00002.json").read_bytes() == given
+
+
+def test_a_stack_is_copied_as_the_configuration_says(made, tmp_path):
+    shutil.copytree(made[0] / "stacks", tmp_path / "stacks")
+    section = {"from": {"folder": "stacks"}, "to": {"folder": "other"}, "stack": "EM", "zmin": 2}
+    (tmp_path / "my.yaml").write_text(yaml.safe_dump({"copy_stack": section | {"as": "EM_2"}}))
+    succeed(tmp_path, "copy_stack")
+    assert FolderStore(tmp_path / "other").z_values("EM_2") == [2.0, 3.0]

@@ -17,7 +17,7 @@ PATHS = ("images", "samples", "parameters", "register_global", "results")
 """Keys whose value is a path."""
 PATHS_OF_SECTIONS = ("parameters", "registered", "folder")
 """Keys whose value is a path in the sections of the cross-modal chain and their `stacks`."""
-SECTIONS = ("trakem2", "apply_global_affine")
+SECTIONS = ("trakem2", "apply_global_affine", "copy_stack")
 NAMES = ("rois", "cycles")
 """Keys whose values are names, which YAML would take for numbers: 010 is not 8."""
 
@@ -106,7 +106,7 @@ def _check_results(values: Mapping[str, Any], source: str) -> None:
 
 def _locate_in_section(section: dict[str, Any], base: Path | str) -> None:
     """Make the paths in a section of the cross-modal chain absolute."""
-    for keys in (section, section.get("stacks", {})):
+    for keys in (section, *(section.get(part, {}) for part in ("stacks", "from", "to"))):
         for key in PATHS_OF_SECTIONS:
             if key in keys:
                 keys[key] = absolute(keys[key], base)

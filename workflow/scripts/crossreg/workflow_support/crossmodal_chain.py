@@ -104,15 +104,29 @@ class CrossmodalChain:
 
 def options_of_global_affine(section: Mapping[str, Any]) -> list[str]:
     """Return the section `apply_global_affine` as the options of its script."""
-    stacks = section["stacks"]
-    place = f"folder:{stacks['folder']}" if "folder" in stacks else stacks["service"]
     numbers = ("M00", "M10", "M01", "M11", "B0", "B1", "zmin", "zmax")
     return [
-        f"--stacks={place}",
+        f"--stacks={_place(section['stacks'])}",
         f"--input-stack={section['input_stack']}",
         f"--output-stack={section['output_stack']}",
         *(f"--{key}={section[key]!r}" for key in numbers if section[key] is not None),
+        *(["--allow-loading"] if section["allow_loading"] else []),
     ]
+
+
+def options_of_copy(section: Mapping[str, Any]) -> list[str]:
+    """Return the section `copy_stack` as the options of its script."""
+    return [
+        *(f"--{key}={_place(section[key])}" for key in ("from", "to")),
+        *(f"--{key}={section[key]}" for key in ("stack", "as") if section[key] is not None),
+        *(f"--{key}={section[key]!r}" for key in ("zmin", "zmax") if section[key] is not None),
+        *(f"--{key.replace('_', '-')}" for key in ("overwrite", "allow_loading") if section[key]),
+    ]
+
+
+def _place(stacks: Mapping[str, Any]) -> str:
+    """Return a place of stacks as the scripts take it."""
+    return f"folder:{stacks['folder']}" if "folder" in stacks else str(stacks["service"])
 
 
 def _lost(receipt: str, path: str) -> str | None:
