@@ -17,6 +17,7 @@ if WITH_FIDUCIALS:
     include: "workflow/rules/samples.smk"
     include: "workflow/rules/fiducial.smk"
     include: "workflow/rules/pictures.smk"
+    include: "workflow/rules/apply.smk"
 
 
 if IS_DEMO:

@@ -1,7 +1,9 @@
 """Make the demo's stacks of one ROI, and the table of the shifts planted in them.
 
-Out: one TIFF stack a cycle, named as pyHiM names them, and a TSV with the planted total shift of
-every block: shift_z in kept planes, shift_x along rows and shift_y along columns in px.
+Out: two TIFF stacks a cycle, fiducial and a second channel, named as pyHiM names them; a TSV with
+the planted total shift of every block: shift_z in kept planes, shift_x along rows and shift_y along
+columns in px; and a CSV with the spots of the second channel where they are seen in the cycle
+(z in planes of the raw stack, y and x in px), and where they lie in the reference.
 """
 
 import argparse
@@ -17,6 +19,9 @@ from crossreg.fiducial.experiment.parameters import add_options
 from crossreg.io.files import whole, write_text
 from crossreg.workflow_support.command import log, new_parser, run
 
+# In the cycle DAPI, pyHiM's fiducial is the other channel.
+FIDUCIAL_CHANNELS, SECOND_CHANNELS = {"DAPI": "ch01"}, {"DAPI": "ch00"}
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command's options."""
@@ -24,6 +29,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--roi", default="001", help="name of the ROI, digits (default: 001)")
     parser.add_argument("--images", type=Path, required=True, help="folder to write the stacks to")
     parser.add_argument("--planted", type=Path, required=True, help="table of shifts to write")
+    parser.add_argument("--spots", type=Path, required=True, help="table of spots to write")
     add_options(parser, ("zBinning",))
     return parser
 
@@ -31,17 +37,29 @@ def parser() -> argparse.ArgumentParser:
 def main(options: argparse.Namespace) -> None:
     """Make the stacks and the table of a ROI."""
     for cycle in planted_cycles.CYCLES:
-        with whole(options.images / file_name(options.roi, cycle)) as path:
-            stack = planted_cycles.demo_stack(options.roi, cycle)
-            tifffile.imwrite(path, stack, photometric="minisblack", metadata={"axes": "ZYX"})
+        for channel, stack in (
+            (FIDUCIAL_CHANNELS.get(cycle, "ch00"), planted_cycles.demo_stack(options.roi, cycle)),
+            (SECOND_CHANNELS.get(cycle, "ch01"), planted_cycles.second_channel(options.roi, cycle)),
+        ):
+            with whole(options.images / file_name(options.roi, cycle, channel)) as path:
+                tifffile.imwrite(path, stack, photometric="minisblack", metadata={"axes": "ZYX"})
+    write_text(options.spots, table_of_spots(options.roi))
     write_text(options.planted, planted_table(options.roi, options.zBinning))
     log.info("ROI %s: %d stacks in %s", options.roi, len(planted_cycles.CYCLES), options.images)
 
 
-def file_name(roi: str, cycle: str) -> str:
-    """Return the name of a fiducial stack as pyHiM's default fileNameRegExp expects it."""
-    channel = "ch01" if cycle == "DAPI" else "ch00"
+def file_name(roi: str, cycle: str, channel: str) -> str:
+    """Return the name of a stack as pyHiM's default fileNameRegExp expects it."""
     return f"scan_001_{cycle}_{roi}_ROI_converted_decon_{channel}.tif"
+
+
+def table_of_spots(roi: str) -> str:
+    """Return the table of the spots of all cycles as CSV."""
+    lines = ["roi,cycle,z,y,x,planted_z,planted_y,planted_x"]
+    for cycle in planted_cycles.CYCLES:
+        for row in np.hstack(planted_cycles.targets(roi, cycle)[::-1]):
+            lines.append(f"{roi},{cycle}," + ",".join(f"{value:.4f}" for value in row))
+    return "\n".join(lines) + "\n"
 
 
 def planted_table(roi: str, z_binning: int) -> str:

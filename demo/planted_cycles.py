@@ -17,6 +17,8 @@ PSF_ZYX = np.array((2.0, 1.3, 1.3))
 # Spots outside of the field enter it when the cycle drifts.
 MARGIN_ZYX = np.array((8, 48, 48))
 TYPICAL_HEIGHT = 400.0
+# Spots in the second channel of a cycle.
+TARGETS = 60
 OFFSET, UNEVEN_BACKGROUND, READ_NOISE = 120.0, 150.0, 4.0
 
 
@@ -56,16 +58,38 @@ def planted_drift(roi: str, cycle: str) -> Drift:
 
 
 def demo_stack(roi: str, cycle: str) -> np.ndarray:
-    """Return the stack (Z, Y, X) uint16 of a cycle: spots, uneven background, noise."""
+    """Return the fiducial stack (Z, Y, X) uint16 of a cycle: spots, uneven background, noise."""
     positions, heights = _spots(roi)
     in_cycle = positions - planted_drift(roi, cycle).shift_zyx(positions)
     height = WEAK_HEIGHT if cycle == WEAK_CYCLE else 1.0
-    image = _rendered(in_cycle, heights * height) + _background(roi, cycle)
+    return _seen(roi, cycle, in_cycle, heights * height)
+
+
+def second_channel(roi: str, cycle: str) -> np.ndarray:
+    """Return the stack (Z, Y, X) uint16 of a cycle's second channel, which shows its targets."""
+    _, in_cycle = targets(roi, cycle)
+    heights = np.full(len(in_cycle), 2 * TYPICAL_HEIGHT)
+    return _seen(roi, f"{cycle} targets", in_cycle, heights)
+
+
+def targets(roi: str, cycle: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return where the spots of a cycle's own targets are: (n, 3) in the reference, in the cycle.
+
+    They are what a user wants to know the place of: another set in each cycle.
+    """
+    rng = _random(roi, cycle, "targets")
+    margin = np.array((6, 30, 30))
+    positions = rng.uniform(margin, np.array(SHAPE_ZYX) - margin, (TARGETS, 3))
+    return positions, positions - planted_drift(roi, cycle).shift_zyx(positions)
+
+
+def _seen(roi: str, cycle: str, positions: np.ndarray, heights: np.ndarray) -> np.ndarray:
+    """Return a stack with spots at positions of the cycle, uneven background and noise."""
+    image = _rendered(positions, heights) + _background(roi, cycle)
     rng = _random(roi, cycle, "noise")
     # Shot noise of so many photons is normal for all purposes.
     image += rng.standard_normal(image.shape, np.float32) * np.sqrt(image + READ_NOISE**2)
-    result: np.ndarray = np.clip(np.rint(image), 0, 65535).astype(np.uint16)
-    return result
+    return np.clip(np.rint(image), 0, 65535).astype(np.uint16)
 
 
 def empty_block(roi: str) -> tuple[int, int]:

@@ -178,7 +178,7 @@ def test_what_the_cycle_does_not_show_is_0(experiment, tmp_path):
 @pytest.mark.parametrize(
     ("options", "more", "sentence"),
     [
-        (("--channels", "ch07"), {}, "there is no channel 'ch07' of this cycle; there are: ch00"),
+        (("--channel", "ch07"), {}, "there is no channel 'ch07' of this cycle; there are: ch00"),
         ((), {"field": "failed.npz"}, "does not match the reference"),
         ((), {"cycle": "RT9"}, "there is no such file"),
     ],

@@ -4,15 +4,17 @@
 DEMO = "../../demo"
 DEMO_DATA = REPOSITORY / "demo" / "data"
 DEMO_ROIS = ("001", "002")
-DEMO_CYCLES = {"RT27": "ch00", "RT1": "ch00", "RT2": "ch00", "DAPI": "ch01"}
+DEMO_CYCLES = ("RT27", "RT1", "RT2", "DAPI")
 
 
 rule demo_images:
     output:
         images=[
             str(DEMO_DATA / f"images/scan_001_{cycle}_{{roi}}_ROI_converted_decon_{channel}.tif")
-            for cycle, channel in DEMO_CYCLES.items()
+            for cycle in DEMO_CYCLES
+            for channel in ("ch00", "ch01")
         ],
+        spots=str(DEMO_DATA / "spots_{roi}.csv"),
         planted=str(DEMO_DATA / "planted_{roi}.tsv"),
     log:
         places.log("demo_images", "{roi}"),
@@ -27,7 +29,7 @@ rule demo_images:
     shell:
         command(f"{DEMO}/make_demo.py")
         + " --roi {wildcards.roi} --images {params.images:q} --planted {output.planted:q}"
-        " {params.options:q} --log {log:q}"
+        " --spots {output.spots:q} {params.options:q} --log {log:q}"
 
 
 rule compare_with_planted:
@@ -48,6 +50,27 @@ rule compare_with_planted:
     shell:
         command(f"{DEMO}/compare_with_planted.py")
         + " --table {input.table:q} --planted {input.planted:q} --output {output:q} --log {log:q}"
+
+
+rule compare_spots_with_planted:
+    input:
+        tables=[places("registered_spots", table=f"spots_{roi}.csv") for roi in DEMO_ROIS],
+    output:
+        places("demo_spots"),
+    log:
+        places.log("compare_spots_with_planted"),
+    localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        code=code(f"{DEMO}/compare_spots_with_planted.py"),
+        options=fiducial.options("zBinning", "pixelSizeZ", "pixelSizeXY"),
+    message:
+        "compare spots with their planted places"
+    shell:
+        command(f"{DEMO}/compare_spots_with_planted.py")
+        + " --tables {input.tables:q} {params.options:q} --output {output:q} --log {log:q}"
+        " && cat {output:q} >&2"
 
 
 DEMO_STACKS = {

@@ -37,6 +37,7 @@ from crossreg.io.errors import UserError
 from crossreg.io.files import whole
 from crossreg.io.sheet import ALL_COLUMNS, read_sheet
 from crossreg.workflow_support.command import log, new_parser, run
+from crossreg.workflow_support.missing import missing_reason
 
 SIGMAS = ("sigma_z_nm", "sigma_row_nm", "sigma_column_nm")
 COLUMN_KEYS = ("roi", "cycle", "z", "y", "x", "units", "z_units")
@@ -118,7 +119,10 @@ class CyclesOfSpots:
         self.known += 1
         if cycle == self.reference:
             return "reference"
-        return load_field(self.paths[key]) if self.paths[key].is_file() else "missing"
+        reason = missing_reason(self.paths[key])
+        if reason is not None or not self.paths[key].is_file():
+            return "missing"
+        return load_field(self.paths[key])
 
     def _number(self, roi: str) -> int | None:
         """Return the number of a ROI as a table may spell it: 1, 001, 1.0; the only one if ""."""

@@ -31,6 +31,7 @@ from crossreg.io.files import write_text
 from crossreg.io.images.choice import choice_of
 from crossreg.io.stacks import StackHeader, check_same_size, open_stack, read_header
 from crossreg.workflow_support.command import log, new_parser, run
+from crossreg.workflow_support.missing import refuse_missing
 
 WRITERS = {"ome-zarr": write_ome_zarr, "ome-tiff": write_ome_tiff}
 PARAMETERS = ("zBinning", "pixelSizeXY", "pixelSizeZ", "fileNameRegExp")
@@ -38,14 +39,16 @@ PARAMETERS = ("zBinning", "pixelSizeXY", "pixelSizeZ", "fileNameRegExp")
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command's options."""
-    parser = new_parser(__doc__)
+    parser = new_parser(__doc__, outcome=True)
     parser.add_argument("--reference", type=Path, required=True, help="stack of the reference")
     parser.add_argument("--reference-image", default="", help="which stack of that file")
     parser.add_argument("--cycle", type=Path, required=True, help="stack of the cycle's fiducial")
     parser.add_argument("--cycle-image", default="", help="which stack of that file")
     parser.add_argument("--field", type=Path, help="field of the cycle (.npz); none: not moved")
     parser.add_argument("--name", required=True, help="name of the image")
-    parser.add_argument("--channels", nargs="*", default=[], help="channels (default: all)")
+    parser.add_argument(
+        "--channel", action="append", default=[], help="channel to write; repeat (default: all)"
+    )
     parser.add_argument(
         "--z", choices=("kept", "all"), default="kept", help="planes to write (default: kept)"
     )
@@ -61,11 +64,12 @@ def parser() -> argparse.ArgumentParser:
 
 def main(options: argparse.Namespace) -> None:
     """Check, resample and write."""
+    refuse_missing(options.field)
     reference = read_header(options.reference, choice_of(options.reference_image))
     cycle = read_header(options.cycle, choice_of(options.cycle_image))
     check_same_size(reference, cycle, options.cycle)
     stacks = channel_stacks(
-        options.cycle, choice_of(options.cycle_image), options.fileNameRegExp, options.channels
+        options.cycle, choice_of(options.cycle_image), options.fileNameRegExp, options.channel
     )
     resampling = _resampling(options, reference, cycle)
     about = Description(
@@ -138,5 +142,10 @@ def _slabs(
                 yield resampling.slab(window[: len(need)], need.start, planes, pool)
 
 
+def outputs(options: argparse.Namespace) -> list[Path | None]:
+    """Return what becomes a note if the cycle cannot be registered: the image is a folder."""
+    return [options.receipt]
+
+
 if __name__ == "__main__":
-    sys.exit(run(parser(), main))
+    sys.exit(run(parser(), main, outputs=outputs))

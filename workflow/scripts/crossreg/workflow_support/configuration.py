@@ -38,6 +38,10 @@ def read_configuration(
     for key in PATHS:
         if values.get(key) is not None:
             values[key] = absolute(values[key], base)
+    if values["localizations"] is not None:
+        given = values["localizations"]
+        paths = [given] if isinstance(given, str) else given
+        values["localizations"] = [absolute(path, base) for path in paths]
     for section in SECTIONS:
         _locate_in_section(values.get(section, {}), base)
     for key in NAMES:

@@ -38,7 +38,7 @@ class FiducialChain:
         """
         self.experiment, self.places = experiment, places
         self.parameters, self.reference = experiment.parameters, experiment.reference
-        self._given_shifts, self._is_demo = given_shifts, is_demo
+        self._given_shifts, self.is_demo = given_shifts, is_demo
         self.samples = by_cycle(experiment.samples)
         self.cycles = [key for key in self.samples if key[1] != self.reference]
         self.has_local_step = self.parameters["localAlignment"] == "block3D"
@@ -86,7 +86,7 @@ class FiducialChain:
 
     def _stamp(self, sample: Sample) -> str:
         name = os.path.basename(sample.path)
-        return f"{name} {OF_DEMO if self._is_demo else stamp(sample.path)}"
+        return f"{name} {OF_DEMO if self.is_demo else stamp(sample.path)}"
 
     @property
     def texts(self) -> list[str]:

@@ -25,6 +25,7 @@ PLACES: Mapping[str, str] = {
     "global_table": "register_global/{roi}/{cycle}.ecsv",
     "local_table": "register_local/{roi}/{cycle}.ecsv",
     "field": "fields/{roi}/{cycle}.npz",
+    "registered_stack": "registered/{roi}/{cycle}.txt",
     "cycle_preview": "previews/{roi}/cycles/{cycle}.npz",
     "cycle_picture": "pictures/{roi}/{cycle}/{kind}.png",
     # What sums up all cycles.
@@ -35,6 +36,8 @@ PLACES: Mapping[str, str] = {
     "experiment_picture": "pictures/experiment.png",
     "all_cycles_registered": "all_cycles_registered.txt",
     "report": "report.html",
+    # One file a table of spots.
+    "registered_spots": "localizations/{table}",
     # The cross-modal chain: a folder for each registration by hand.
     "frozen_receipt": "trakem2/{name}/frozen.txt",
     "projects_receipt": "trakem2/{name}/projects.txt",
@@ -45,6 +48,7 @@ PLACES: Mapping[str, str] = {
     "import_receipt": "trakem2/{name}/import.txt",
     # The demo: how far its results are from what was planted.
     "demo_comparison": "demo_comparison.txt",
+    "demo_spots": "demo_spots.txt",
     "crossmodal_comparison": "crossmodal_comparison.txt",
 }
 """Name of a result -> its path below the results; {roi} and the like stand for names."""

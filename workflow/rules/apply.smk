@@ -1,0 +1,95 @@
+# What applies the fields of the cycles: to tables of spots and to stacks.
+
+from crossreg.workflow_support.applications import Applications
+
+applications = Applications(CONFIGURATION, fiducial, places)
+with in_one_sentence():
+    REGISTERED_TABLES = applications.registered_tables
+    REGISTERED_STACKS = applications.registered_stacks
+
+
+rule registered_spots:
+    input:
+        fiducial.tables_of_cycles("field"),
+        table=applications.table,
+        samples=places("samples"),
+    output:
+        places("registered_spots"),
+    log:
+        places.log("registered_spots", "{table}"),
+    wildcard_constraints:
+        table="[^/]+",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=fiducial.resources.mem_mb(tables=len(fiducial.cycles)),
+        runtime=fiducial.resources.runtime(tables=len(fiducial.cycles)),
+    params:
+        code=code("register_localizations.py"),
+        stamp=applications.table_stamp,
+        reference=fiducial.reference,
+        fields=fiducial.folder_beside("samples", "field"),
+        options=applications.spot_options,
+    message:
+        "register the spots of {wildcards.table}"
+    shell:
+        command("register_localizations.py")
+        + " --table {input.table:q} --samples {input.samples:q} --reference {params.reference:q}"
+        " --fields {params.fields:q} {params.options:q} --output {output:q} --log {log:q}"
+
+
+rule registered_stack:
+    input:
+        reference=fiducial.reference_stack,
+        cycle=fiducial.cycle_stack,
+        field=applications.field_of,
+    output:
+        receipt=places("registered_stack"),
+    log:
+        places.log("registered_stack", "{roi}", "{cycle}"),
+    benchmark:
+        places.benchmark("registered_stack", "{roi}", "{cycle}")
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=fiducial.resources.mem_mb(planes=120),
+        runtime=fiducial.resources.runtime(),
+    params:
+        code=code("register_stacks.py"),
+        stamps=fiducial.stamps,
+        options=applications.stack_options,
+        field=lambda wildcards, input: ["--field", *input.field] if input.field else [],
+        image=applications.stack_output,
+    message:
+        "write the registered stacks of ROI {wildcards.roi}, cycle {wildcards.cycle}"
+    shell:
+        command("register_stacks.py")
+        + " --reference {input.reference:q} --cycle {input.cycle:q} {params.field:q}"
+        " --name 'ROI {wildcards.roi} {wildcards.cycle}' {params.options:q} --threads {threads}"
+        " --note-missing --output {params.image:q} --receipt {output.receipt:q} --log {log:q}"
+
+
+rule register_localizations:
+    input:
+        REGISTERED_TABLES,
+        places("demo_spots") if IS_DEMO else [],
+    localrule: True
+    params:
+        hindrance=applications.hindrance_of_spots,
+    message:
+        "all tables of spots are registered"
+    shell:
+        "test -z {params.hindrance:q} || {{ echo ERROR: {params.hindrance:q} >&2; exit 1; }}"
+
+
+rule register_stacks:
+    input:
+        REGISTERED_STACKS,
+        places("all_cycles_registered") if REGISTERED_STACKS else [],
+    localrule: True
+    params:
+        hindrance=applications.hindrance,
+    message:
+        "all stacks are registered"
+    shell:
+        "test -z {params.hindrance:q} || {{ echo ERROR: {params.hindrance:q} >&2; exit 1; }}"

@@ -1,0 +1,165 @@
+"""What the rules ask that apply the fields: tables of spots, stacks to write, their options."""
+
+import os
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from crossreg.io.errors import UserError
+from crossreg.workflow_support.discovery import check_path
+from crossreg.workflow_support.fiducial_chain import OF_DEMO, FiducialChain
+from crossreg.workflow_support.places import Places
+from crossreg.workflow_support.stamps import stamp
+
+Wildcards = Any
+TABLE_SUFFIXES = (".ecsv", ".dat", ".table", ".csv", ".tsv", ".parquet", ".pq")
+"""What tables of spots in a folder end in; any file may be named by itself."""
+SUFFIXES = {"ome-zarr": ".ome.zarr", "ome-tiff": ".ome.tif"}
+
+
+class Applications:
+    """Which spots and stacks a configuration wants to have brought to the reference."""
+
+    def __init__(
+        self, configuration: Mapping[str, Any], fiducial: FiducialChain, places: Places
+    ) -> None:
+        """Take the complete configuration, with absolute paths."""
+        self.configuration, self.fiducial, self.places = configuration, fiducial, places
+        self.stacks_section: Mapping[str, Any] = configuration["register_stacks"]
+
+    @property
+    def hindrance(self) -> str:
+        """Return in one sentence why no field can be applied; empty if one can."""
+        if self.fiducial.has_local_step:
+            return ""
+        return "localAlignment is None, so that there is no field to apply; set it to block3D."
+
+    @property
+    def hindrance_of_spots(self) -> str:
+        """Return in one sentence why no spots can be registered; empty if they can."""
+        missing = "the key 'localizations' names no table of spots to register; add it."
+        return self.hindrance or ("" if self.tables else missing)
+
+    # --- Spots -----------------------------------------------------------------------------------
+
+    @cached_property
+    def tables(self) -> dict[str, str]:
+        """Return name -> path of the tables of spots; raise UserError if two have one name."""
+        found: dict[str, str] = {}
+        for path in self._given_tables():
+            check_path(path)
+            if not os.path.isfile(path) and not self.fiducial.is_demo:
+                raise UserError(f"{path}: there is no such file; correct the key 'localizations'.")
+            name = os.path.basename(path)
+            if name in found:
+                raise UserError(
+                    f"{path}: another table of spots, {found[name]}, has the same name, which both"
+                    " would be written under; rename one."
+                )
+            found[name] = path
+        if found and self.configuration["localizations_frame"] is None:
+            raise UserError(
+                "The key 'localizations_frame' is missing: say whether the spots were found in the"
+                " stacks as they were taken (raw), or in stacks moved by the global shift before"
+                " (global, as pyHiM's localize_3d does)."
+            )
+        return found
+
+    def _given_tables(self) -> list[str]:
+        paths: list[str] = self.configuration["localizations"] or []
+        if len(paths) == 1 and os.path.isdir(paths[0]):
+            folder = paths[0]
+            names = sorted(os.listdir(folder))
+            paths = [
+                os.path.join(folder, name)
+                for name in names
+                if name.lower().endswith(TABLE_SUFFIXES) and not name.startswith(".")
+            ]
+            if not paths:
+                raise UserError(
+                    f"{folder}: there is no table of spots in this folder"
+                    f" ({', '.join(TABLE_SUFFIXES)}); correct the key 'localizations'."
+                )
+        return paths
+
+    def table(self, wildcards: Wildcards) -> str:
+        """Return the path of a table of spots."""
+        return self.tables[wildcards.table]
+
+    def table_stamp(self, wildcards: Wildcards) -> str:
+        """Return the stamp of a table of spots, by which an older replacement is seen, too."""
+        return OF_DEMO if self.fiducial.is_demo else stamp(self.tables[wildcards.table])
+
+    @property
+    def registered_tables(self) -> list[str]:
+        """Return the registered tables."""
+        names = self.tables if not self.hindrance else ()
+        return [self.places("registered_spots", table=name) for name in names]
+
+    @property
+    def spot_options(self) -> list[str]:
+        """Return the options of the script that registers spots."""
+        columns = self.configuration.get("localizations_columns") or {}
+        options = [f"--frame={self.configuration['localizations_frame']}"]
+        for key, value in sorted(columns.items()):
+            option = key.replace("_", "-") if "units" in key else f"column-{key}"
+            options.append(f"--{option}={value}")
+        return options + self.size_options
+
+    @property
+    def size_options(self) -> list[str]:
+        """Return the options that say how large planes and pixels are."""
+        parameters = self.fiducial.parameters
+        return [
+            f"--pixel-size-z={parameters['pixelSizeZ']}",
+            f"--pixel-size-xy={parameters['pixelSizeXY']}",
+            f"--z-binning={parameters['zBinning']}",
+        ]
+
+    # --- Stacks ----------------------------------------------------------------------------------
+
+    @property
+    def registered_stacks(self) -> list[str]:
+        """Return the receipts of the stacks to write; raise UserError for names not there."""
+        keys = list(self.fiducial.samples) if not self.hindrance else []
+        section = self.stacks_section
+        for number, key in enumerate(("rois", "cycles")):
+            wanted = section.get(key)
+            if wanted is None:
+                continue
+            names = {one[number] for one in keys}
+            for name in map(str, wanted):
+                if not any(_same(name, other) for other in names):
+                    raise UserError(
+                        f"The key 'register_stacks.{key}' asks for '{name}', which is not there;"
+                        f" there are: {', '.join(sorted(names)[:50])}."
+                    )
+            keys = [one for one in keys if any(_same(str(name), one[number]) for name in wanted)]
+        return [self.places("registered_stack", roi=roi, cycle=cycle) for roi, cycle in keys]
+
+    def field_of(self, wildcards: Wildcards) -> list[str]:
+        """Return the field of a cycle; none for the reference, which is not moved."""
+        is_reference = wildcards.cycle == self.fiducial.reference
+        field = self.places("field", roi=wildcards.roi, cycle=wildcards.cycle)
+        return [] if is_reference else [field]
+
+    def stack_options(self, wildcards: Wildcards) -> list[str]:
+        """Return the options of the script that writes a registered stack."""
+        section = self.stacks_section
+        channels = section["channels"]
+        options = [f"--z={section['z']}", f"--format={section['format']}"]
+        if channels != "all":
+            names = [channels] if isinstance(channels, str) else channels
+            options += [f"--channel={name}" for name in names]
+        return options + self.fiducial.options(
+            "zBinning", "pixelSizeXY", "pixelSizeZ", "fileNameRegExp"
+        )
+
+    def stack_output(self, wildcards: Wildcards, output: Any) -> str:
+        """Return the path of the image beside a receipt."""
+        return re.sub(r"\.txt$", SUFFIXES[self.stacks_section["format"]], str(output))
+
+
+def _same(wanted: str, name: str) -> bool:
+    return wanted == name or (wanted.isdecimal() and name.isdecimal() and int(wanted) == int(name))
