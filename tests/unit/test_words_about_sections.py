@@ -27,7 +27,7 @@ def result(status: str, *findings: Finding, moved: float = NAN, score: float = N
     tiles = 0 if moved != moved else 2
     motion = (tiles, moved, 10 * moved, moved, 0.0, 0.0, 1.0, score)
     counts = (levels.count(ERROR), levels.count(WARNING))
-    return SectionResult("00001", 1.0, status, *counts, *motion, findings)
+    return SectionResult("00001", 1.0, status, "", *counts, *motion, findings)
 
 
 def sentence(*results: SectionResult) -> str:

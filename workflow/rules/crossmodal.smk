@@ -21,7 +21,7 @@ rule trakem2_freeze:
         runtime=runtime_of_sections,
     params:
         code=code("trakem2_freeze.py"),
-        stacks=sections.stacks + sections.options("allow_loading"),
+        stacks=sections.stacks + sections.starting,
         name=sections.name,
         registration=sections.registration,
         lost=sections.lost_frozen,

@@ -14,7 +14,13 @@ from typing import Any
 
 from crossreg import __version__
 from crossreg.crossmodal.freeze.freezing import freeze
-from crossreg.crossmodal.freeze.frozen import Frozen, check_request, read_frozen
+from crossreg.crossmodal.freeze.frozen import (
+    Frozen,
+    check_request,
+    check_start,
+    read_frozen,
+    required_frozen,
+)
 from crossreg.crossmodal.freeze.frozen_summary import frozen_summary
 from crossreg.crossmodal.freeze.parameters import (
     Parameters,
@@ -22,6 +28,7 @@ from crossreg.crossmodal.freeze.parameters import (
     read_parameters,
     unused_warning,
 )
+from crossreg.crossmodal.freeze.starts import starts_from
 from crossreg.crossmodal.render.stack_places import store_of
 from crossreg.io.files import write_text
 from crossreg.workflow_support.command import log, new_parser, run
@@ -39,6 +46,12 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--allow-loading", action="store_true", help="take stacks that are still being written"
     )
+    parser.add_argument(
+        "--start-from",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of another registration: the sections start with the motions found there",
+    )
     parser.add_argument("--output", type=Path, required=True, help="report to write")
     return parser
 
@@ -54,6 +67,7 @@ def main(options: argparse.Namespace) -> None:
         frozen = frozen_now(options, parameters)
     else:
         check_request(options.registration, frozen, parameters)
+        check_start(options.registration, frozen, start_name(options))
     lines, warnings = frozen_summary(options.registration, frozen)
     print("\n".join(lines), flush=True)
     for warning in warnings:
@@ -72,6 +86,7 @@ def frozen_now(options: argparse.Namespace, parameters: Parameters) -> Frozen:
         info |= {"host": parameters.host, "port": parameters.port}
     else:
         info["folder"] = str(options.stacks)
+    stack, other = parameters.input_stack, options.start_from
     return freeze(
         options.registration,
         options.name,
@@ -79,7 +94,13 @@ def frozen_now(options: argparse.Namespace, parameters: Parameters) -> Frozen:
         store,
         info,
         allow_loading=options.allow_loading,
+        starts=starts_from(other, stack) if other else None,
     )
+
+
+def start_name(options: argparse.Namespace) -> str | None:
+    """Return the name of the registration that the sections start from, if any."""
+    return required_frozen(options.start_from)["name"] if options.start_from else None
 
 
 if __name__ == "__main__":

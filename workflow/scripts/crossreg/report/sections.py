@@ -22,13 +22,15 @@ def verdict(results: Sequence[SectionResult]) -> dict[str, Any]:
     total, saved = len(results), sum(one.saved for one in results)
     faulty = [one for one in results if one.errors]
     suspicious = [one for one in results if one.suspicious]
-    untouched = [one for one in results if one.status == UNTOUCHED]
+    untouched = [one for one in results if one.status == UNTOUCHED and not one.start]
+    started = [one for one in results if one.status == UNTOUCHED and one.start]
     missing = [one for one in results if one.status == MISSING]
     kinds = (
         (faulty, "has errors", "have errors"),
         (missing, "has lost its project", "have lost their projects"),
         (suspicious, "deserves a look", "deserve a look"),
         (untouched, "is not saved yet", "are not saved yet"),
+        (started, "has a start that nobody confirmed yet", "have starts that nobody confirmed yet"),
     )
     if saved < total:
         beginning = f"{saved} of {total} sections are saved"

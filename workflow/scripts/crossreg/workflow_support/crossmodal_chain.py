@@ -38,6 +38,15 @@ class CrossmodalChain:
         """Return the option that says where the stacks are; none for those of a web service."""
         return ["--stacks", self.section["stacks"]["folder"]] if "stacks" in self.section else []
 
+    @property
+    def starting(self) -> list[str]:
+        """Return the options of freezing."""
+        words = self.options("allow_loading")
+        if self.section["start_from"] is not None:
+            folder = os.path.join(self.section["registered"], self.section["start_from"])
+            words.append(f"--start-from={folder}")
+        return words
+
     def options(self, *keys: str) -> list[str]:
         """Return keys of the section as options of a script; those that are false are left out."""
         words = []

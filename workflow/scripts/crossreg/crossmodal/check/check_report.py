@@ -16,7 +16,7 @@ from crossreg.crossmodal.check.motion_summary import (
     tile_motion,
 )
 from crossreg.crossmodal.check.saved_sections import SavedSection, saved_phrase
-from crossreg.crossmodal.freeze.frozen import SAVED, Frozen
+from crossreg.crossmodal.freeze.frozen import SAVED, UNTOUCHED, Frozen
 from crossreg.io.errors import one_line
 from crossreg.io.words import counted
 
@@ -24,7 +24,17 @@ LEVELS = (ERROR, WARNING, NOTE)
 RESOLUTION_KEYS = ("stackResolutionX", "stackResolutionY")
 
 MOTION_COLUMNS = tuple(f.name for f in fields(SectionMotion) if f.name != "section")
-COLUMNS = ("section", "z", "status", "errors", "warnings", "notes", *MOTION_COLUMNS, "score")
+COLUMNS = (
+    "section",
+    "z",
+    "status",
+    "start",
+    "errors",
+    "warnings",
+    "notes",
+    *MOTION_COLUMNS,
+    "score",
+)
 """Columns of the table over sections; shifts in px, rotation in degrees."""
 
 EXACT = 1e-6
@@ -114,6 +124,7 @@ def report_record(report: SectionReport) -> dict[str, Any]:
         "section": section.stem,
         "z": section.z,
         "status": section.status,
+        "start": section.start,
         "faulty": section.checked.faulty,
         "commonMotion": list(section.checked.common_motion),
         "findings": [finding.to_record() for finding in report.findings],
@@ -140,6 +151,7 @@ def table_row(report: SectionReport) -> Row:
     """Return a section's row of the table, without its score."""
     section, levels = report.section, Counter(finding.level for finding in report.findings)
     row = {"section": section.stem, "z": section.z, "status": section.status}
+    row |= {"start": section.start or None}
     row |= {f"{level}s": levels[level] for level in LEVELS}
     return row | (asdict(report.motion) if report.motion else {})
 
@@ -181,9 +193,11 @@ def verdict_line(rows: Sequence[Row]) -> str:
     """Return the sentence that sums a table up."""
     faulty = sum(row["errors"] > 0 for row in rows)
     apart = sum(row.get("score", 0.0) > WRONG_SECTION for row in rows)
+    waiting = sum(_mark(row) == "start not confirmed" for row in rows)
+    starts = f", {waiting} starts not confirmed" if waiting else ""
     return (
         f"{saved_phrase([row['status'] for row in rows])}; {faulty} with errors,"
-        f" {apart} unlike the others."
+        f" {apart} unlike the others{starts}."
     )
 
 
@@ -192,6 +206,8 @@ def _mark(row: Row) -> str:
         return "errors"
     if row.get("score", 0.0) > WRONG_SECTION:
         return "unlike the others"
+    if row["status"] == UNTOUCHED and row.get("start"):
+        return "start not confirmed"
     return "" if row["status"] == SAVED else row["status"]
 
 

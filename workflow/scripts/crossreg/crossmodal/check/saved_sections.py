@@ -34,6 +34,8 @@ class SavedSection:
     stem: str
     status: str
     """'untouched', 'saved' or 'missing'."""
+    start: str
+    """'saved' or 'interpolated' where its EM started from another registration, else ''."""
     record: dict[str, Any]
     """Content of the section's frozen file."""
     checked: CheckedSection
@@ -76,7 +78,7 @@ def _saved_section(
     except OSError as error:
         # A file that is there and cannot be read is what the person left: not untouched.
         status, checked = SAVED, _unreadable(stem, error)
-    return SavedSection(entry["z"], stem, status, record, checked)
+    return SavedSection(entry["z"], stem, status, section.start, record, checked)
 
 
 def _checked(

@@ -27,6 +27,8 @@ class SectionResult:
     z: float
     status: str
     """'untouched', 'saved' or 'missing'."""
+    start: str
+    """'saved' or 'interpolated' where the EM started from another registration, else ''."""
     errors: int
     warnings: int
     tiles: int
@@ -93,6 +95,7 @@ def _result(row: dict[str, Any], reports: Path) -> SectionResult:
         section=row["section"],
         z=float(row["z"]),
         status=row["status"],
+        start=row["start"],
         errors=int(row["errors"]),
         warnings=int(row["warnings"]),
         tiles=int(row["tiles"] or 0),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from crossreg.crossmodal import affine
 from crossreg.crossmodal.freeze.canonical import sha256
 from crossreg.crossmodal.freeze.frozen import Freezer, Frozen, freezing, frozen_head
 from crossreg.crossmodal.freeze.parameters import Parameters
@@ -19,6 +20,7 @@ from crossreg.crossmodal.freeze.sections_and_box import (
     selected_sections,
 )
 from crossreg.crossmodal.freeze.shown_images import ShownImages, stack_ranges
+from crossreg.crossmodal.freeze.starts import Start, Starts
 from crossreg.crossmodal.render.stack_store import (
     TILES,
     TRANSFORMS,
@@ -27,7 +29,7 @@ from crossreg.crossmodal.render.stack_store import (
     source_metadata,
 )
 from crossreg.crossmodal.render.tile_specs import tile_box
-from crossreg.crossmodal.trakem2.patches import Patch, Place, overhang, patch_of_tile
+from crossreg.crossmodal.trakem2.patches import Patch, Place, overhang, patch_of_tile, started
 from crossreg.crossmodal.trakem2.projects import (
     PROJECT_FORM,
     first_patch_oid,
@@ -67,8 +69,11 @@ def freeze(
     info: dict[str, Any],
     *,
     allow_loading: bool = False,
+    starts: Starts | None = None,
 ) -> Frozen:
     """Return the frozen configuration after it was made in `folder`, one section at a time.
+
+    `starts` are the motions that EM tiles have in the projects as created; None: the stage's.
 
     `allow_loading` takes stacks that are still being written. Nothing appears in `folder` if
     anything is wrong with the stacks or their images, or if the place of the stacks would not
@@ -90,7 +95,8 @@ def freeze(
             else:
                 # What the place would refuse on import has to be known before the handwork.
                 store.accepted(section.tiles[section.em_stack])
-                _freeze_section(freezer, plan, section, images)
+                start = starts.of_section(section.z) if starts else None
+                _freeze_section(freezer, plan, section, images, start)
         images.check_all_there()
         left_out = [{"z": z, "reason": WITHOUT_EM} for z in without_em]
         left_out += left_out_without_lm(parameters.sections_without_lm, without_lm)
@@ -110,6 +116,8 @@ def freeze(
             info=info,
             project_form=PROJECT_FORM,
         )
+        if starts:
+            head["startFrom"] = starts.record()
         return freezer.finish(head, project_bytes)
 
 
@@ -146,15 +154,21 @@ def _read_all(plan: Plan, store: StackStore) -> Iterator[SectionTiles]:
 
 
 def _freeze_section(
-    freezer: Freezer, plan: Plan, section: SectionTiles, images: ShownImages
+    freezer: Freezer,
+    plan: Plan,
+    section: SectionTiles,
+    images: ShownImages,
+    start: Start | None,
 ) -> None:
-    patches = section_patches(section, plan, images)
+    patches = section_patches(section, plan, images, start)
     record = {
         "z": section.z,
         "resolvedTiles": section.tiles,
         "patches": [patch.to_record() for patch in patches],
         "outside": list(section.outside),
     }
+    if start is not None:
+        record["start"] = start.kind
     tiles = {stack: len(section.taken(stack)) for stack in section.tiles}
     width, height = layer_size(plan.bounds).values()
     em_patches = [patch for patch in patches if patch.stack == section.em_stack]
@@ -164,9 +178,12 @@ def _freeze_section(
     log.debug("section z = %s: %s", section.z, tiles)
 
 
-def section_patches(section: SectionTiles, plan: Plan, images: ShownImages) -> list[Patch]:
+def section_patches(
+    section: SectionTiles, plan: Plan, images: ShownImages, start: Start | None = None
+) -> list[Patch]:
     """Return the patches of a section, by layer and tile id; without those that lack an image."""
     patches = []
+    to_project = affine.translation(-plan.origin[0], -plan.origin[1])
     oid = first_patch_oid(plan.layers)
     for layer in plan.layers:
         stack = layer["stack"]
@@ -176,6 +193,12 @@ def section_patches(section: SectionTiles, plan: Plan, images: ShownImages) -> l
             place = Place(oid, stack, tile_id, layer["index"])
             image = images.shown(spec, place)
             if image is not None:
-                patches.append(patch_of_tile(place, spec, shared, image, plan.origin))
+                patch = patch_of_tile(place, spec, shared, image, plan.origin)
+                if start is not None and stack == section.em_stack:
+                    motion = start.of_tile(tile_id)
+                    patch = started(
+                        patch, affine.compose(to_project, motion, affine.invert(to_project))
+                    )
+                patches.append(patch)
             oid += 1
     return patches

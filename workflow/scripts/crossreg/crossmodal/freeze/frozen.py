@@ -222,6 +222,16 @@ def request_differences(frozen: Frozen, parameters: Parameters) -> list[str]:
     ]
 
 
+def check_start(folder: Path, frozen: Frozen, start_from: str | None) -> None:
+    """Raise UserError if the projects were created with other starts than are asked for."""
+    then = (frozen.get("startFrom") or {}).get("name")
+    if then != start_from:
+        raise UserError(
+            f"{folder / FROZEN_FOLDER / FROZEN_FILE}: frozen with start_from: {_shown(then)}, now"
+            f" {_shown(start_from)}; set it back, or choose another 'name'."
+        )
+
+
 def check_request(folder: Path, frozen: Frozen, parameters: Parameters) -> None:
     """Raise UserError naming every difference between what is frozen and what is asked for."""
     differences = request_differences(frozen, parameters)

@@ -73,6 +73,12 @@ def _lines(frozen: Frozen, figures: dict[str, StackFigures]) -> Iterator[str]:
             f"{role} stack '{stack}': {len(found.scales)} tiles, median scale {scale}, grey values"
             f" {_grey_values(frozen['intensity'].get(stack))}."
         )
+    starts = frozen.get("startFrom")
+    if starts:
+        yield (
+            f"The EM starts from '{starts['name']}': {len(starts['saved'])} sections as they were"
+            " saved there, the others between them."
+        )
     for entry in frozen["leftOut"]:
         yield f"Section z = {entry['z']} is left out: {entry['reason']}."
 
@@ -107,6 +113,11 @@ def _warnings(frozen: Frozen, figures: dict[str, StackFigures]) -> Iterator[str]
                 f"{found.dark} 16-bit tiles of '{stack}' are shown from 0 to 65535 and will look"
                 " black; give its 'intensity'."
             )
+    for z in (frozen.get("startFrom") or {}).get("unlike", []):
+        yield (
+            f"the section z = {z:g} of '{frozen['startFrom']['name']}' is unlike its neighbours: no"
+            " other section starts from it; look at it again."
+        )
     if not all(_resolution(frozen["stacks"][em_stack])):
         yield f"'{em_stack}' has no resolution; the projects say 1 nm a pixel."
 

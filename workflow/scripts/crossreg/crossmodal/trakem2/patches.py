@@ -5,7 +5,7 @@ the frame of the stack.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -131,6 +131,11 @@ def patch_of_tile(
         max=image.max,
         file_path=checked_path(image.file_path, place.where),
     )
+
+
+def started(patch: Patch, motion: Affine) -> Patch:
+    """Return a patch moved from its stage position by `motion`, in the frame of the project."""
+    return replace(patch, matrix=affine.compose(motion, patch.matrix), start=motion)
 
 
 def to_project(matrix: Affine, box: Box, origin: tuple[float, float]) -> Affine:

@@ -1,0 +1,185 @@
+"""Sections start from what another registration found: their own motion, or one between them."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from crossmodal import planted_project as pp
+from crossmodal.planted_registration import (
+    OUTPUT,
+    Registration,
+    planted_registration,
+    snapshot,
+)
+from crossreg.crossmodal import affine
+from crossreg.crossmodal.freeze.frozen import read_frozen, read_section
+from crossreg.crossmodal.freeze.starts import SavedMotion, interpolated, unlike_their_neighbours
+from crossreg.crossmodal.trakem2.patches import Patch, patch_corners
+
+PIVOT = (550.0, 550.0)
+FORTY = tuple(float(z) for z in range(40))
+REGISTERED = (0.0, 13.0, 26.0, 39.0)
+
+
+def drifting(z: float, seed: int) -> affine.Affine:
+    """Return a misalignment that changes smoothly over 40 sections, in the frame of projects.
+
+    Shifts of some 100 px, turns of some degrees, scales of some percent, at random phases.
+    """
+    random = np.random.default_rng(seed)
+    phases, signs = random.uniform(0, 2 * np.pi, 6), random.choice([-1, 1], 6)
+    wave = [
+        1 + 0.5 * s * np.sin(2 * np.pi * z / 120 + p) for s, p in zip(signs, phases, strict=True)
+    ]
+    turn = pp.about(pp.turn(4 * wave[2], scale=1 + 0.03 * wave[3]), *PIVOT)
+    stretch = pp.about((1.0, 0.0, 0.01 * wave[4], 1 + 0.01 * wave[5], 0.0, 0.0), *PIVOT)
+    return affine.compose(affine.translation(80 * wave[0], -60 * wave[1]), turn, stretch)
+
+
+def stage_patches(made: Registration, z: float) -> list[Patch]:
+    return [patch for patch in made.patches(z) if patch.stack == "EM"]
+
+
+def started(made: Registration, name: str = "second", *options: object) -> int:
+    """Freeze and create another registration that starts from the first one."""
+    folder = made.folder.parent / name
+    given = ("--name", name, "--registration", folder, "--output", made.root / "out" / "f2")
+    status = made.command(
+        "trakem2_freeze", *made.options, *given, "--start-from", made.folder, *options
+    )
+    if status == 0:
+        made.command(
+            "trakem2_projects", "--registration", folder, "--output", made.root / "out" / "p"
+        )
+    return status
+
+
+def second(made: Registration) -> Registration:
+    return Second(made.root, made.store, made.options)
+
+
+class Second(Registration):
+    @property
+    def folder(self):
+        return self.root / "trakem2_registered" / "second"
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_starts_are_within_a_tenth_of_a_smooth_misalignment(tmp_path, seed):
+    made = planted_registration(tmp_path, FORTY)
+    for z in REGISTERED:
+        made.save(z, drifting(z, seed))
+    assert started(made) == 0
+    folder = tmp_path / "trakem2_registered" / "second"
+    for entry in read_frozen(folder)["sections"]:
+        record = read_section(folder, entry)
+        assert record["start"] == ("saved" if entry["z"] in REGISTERED else "interpolated")
+        off, misaligned = 0.0, 0.0
+        starts = {p["tileId"]: Patch.from_record(p) for p in record["patches"]}
+        for patch in stage_patches(made, entry["z"]):
+            stage = patch_corners(patch)
+            true = affine.apply(drifting(entry["z"], seed), stage)
+            off = max(off, np.hypot(*(patch_corners(starts[patch.tile_id]) - true).T).max())
+            misaligned = max(misaligned, np.hypot(*(stage - true).T).max())
+        assert off < misaligned / 10, entry["z"]
+        if entry["z"] in REGISTERED:
+            assert off < 1e-6
+
+
+def test_between_two_sections_the_motion_is_in_the_middle_of_their_parts():
+    ends = [(pp.turn(2.0, scale=1.02), 0.0), (pp.turn(6.0, scale=1.04), 10.0)]
+    saved = [SavedMotion(z, pp.about(turn, *PIVOT), {}) for turn, z in ends]
+    parts = affine.split(interpolated(saved, 5.0, PIVOT))
+    assert parts.rotation == pytest.approx(4.0)
+    assert parts.scale == pytest.approx(np.sqrt(1.02 * 1.04))
+    np.testing.assert_allclose(
+        affine.apply(interpolated(saved, 5.0, PIVOT), np.array([PIVOT])), [PIVOT], atol=1e-9
+    )
+    for z, one in ((-3.0, saved[0]), (12.0, saved[1]), (0.0, saved[0])):
+        np.testing.assert_allclose(interpolated(saved, z, PIVOT), one.section, atol=1e-9)
+
+
+def test_rotations_are_interpolated_the_short_way():
+    saved = [SavedMotion(z, pp.turn(angle), {}) for z, angle in ((0.0, 179.0), (2.0, -179.0))]
+    assert abs(affine.split(interpolated(saved, 1.0, (0.0, 0.0))).rotation) == pytest.approx(180.0)
+
+
+def test_a_careless_section_does_not_draw_its_neighbours_along():
+    box = np.array([[0.0, 0.0], [1000.0, 0.0], [0.0, 1000.0], [1000.0, 1000.0]])
+    random = np.random.default_rng(4)
+    saved = [
+        SavedMotion(z, pp.turn(0.1 * z, *(random.normal(0, 0.5, 2) + 2 * z)), {})
+        for z in map(float, range(0, 100, 10))
+    ]
+    assert unlike_their_neighbours(saved, box, PIVOT) == ()
+    careless = SavedMotion(50.0, pp.turn(0.1 * 50, 400.0, 0.0), {})
+    assert unlike_their_neighbours([*saved[:5], careless, *saved[6:]], box, PIVOT) == (50.0,)
+
+
+@pytest.fixture
+def made(tmp_path) -> Registration:
+    made = planted_registration(tmp_path)
+    made.save(1.0, pp.turn(2.0, 15.0, -8.0, 1.02))
+    made.save(3.0, pp.turn(4.0, 25.0, -8.0, 1.04))
+    return made
+
+
+def test_the_work_of_the_person_stays_as_it_was(made):
+    before = snapshot(made.folder)
+    assert started(made) == 0
+    assert snapshot(made.folder) == before
+
+
+def test_what_was_moved_since_the_start_is_what_the_check_judges(made):
+    assert started(made) == 0
+    other = second(made)
+    other.save(1.0)
+    other.save(2.0, pp.turn(0.0, 5.0))
+    assert other.check() == 0
+    kinds = {z: [f["kind"] for f in other.report(z)["findings"]] for z in (1.0, 2.0, 3.0)}
+    assert kinds == {1.0: ["start_confirmed"], 2.0: [], 3.0: []}
+    text = (made.root / "out" / "sections.tsv").read_text()
+    rows = list(csv.DictReader(text.splitlines(), delimiter="\t"))
+    assert [(row["status"], row["start"]) for row in rows] == [
+        ("saved", "saved"),
+        ("saved", "interpolated"),
+        ("untouched", "saved"),
+    ]
+    assert float(rows[1]["moved_px"]) == pytest.approx(5.0)
+    summary = (made.root / "out" / "sections.txt").read_text()
+    assert "start not confirmed" in summary and "1 starts not confirmed" in summary
+
+
+def test_a_confirmed_start_comes_back_as_the_motion_that_was_found(made):
+    assert started(made) == 0
+    other = second(made)
+    for z in (1.0, 2.0, 3.0):
+        other.save(z)
+    assert other.bring_back() == 0
+    other.assert_moved(1.0, pp.turn(2.0, 15.0, -8.0, 1.02))
+    other.assert_moved(3.0, pp.turn(4.0, 25.0, -8.0, 1.04))
+    assert made.store.z_values(OUTPUT) == [1.0, 2.0, 3.0]
+
+
+def test_a_start_is_frozen_with_the_name(made, capsys):
+    assert started(made) == 0
+    frozen = read_frozen(made.folder.parent / "second")
+    assert frozen["startFrom"]["name"] == "first"
+    assert frozen["startFrom"]["sha256"] == made.frozen["sha256"]
+    assert frozen["startFrom"]["saved"] == [1.0, 3.0]
+    # The same again, also after more work in the first one, is no difference.
+    made.save(2.0, pp.turn(1.0))
+    assert started(made) == 0
+    capsys.readouterr()
+    folder = made.folder.parent / "second"
+    given = ("--name", "second", "--registration", folder, "--output", made.root / "out" / "f2")
+    assert made.command("trakem2_freeze", *made.options, *given) == 1
+    assert 'frozen with start_from: "first", now not given' in capsys.readouterr().err
+
+
+def test_there_must_be_something_to_start_from(tmp_path, capsys):
+    untouched = planted_registration(tmp_path)
+    assert started(untouched) == 1
+    assert "no section of 'first' is saved without errors" in capsys.readouterr().err
+    assert not (tmp_path / "trakem2_registered" / "second").exists()
