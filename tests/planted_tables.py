@@ -4,10 +4,13 @@ from typing import Any
 
 import numpy as np
 
+from crossreg.fiducial.precision import Scale
 from crossreg.fiducial.summary import CycleSummary, summaries_of_roi
 from crossreg.io.ecsv import Table
 from crossreg.io.tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, new_table
 
+SCALE = Scale(pixel_nm=100, plane_nm=500, tolerance_nm=(20, 100))
+"""Errors are 2 to 4 nm in XY and 10 to 20 nm in z, 60 and 300 nm in weak blocks."""
 GRID = (4, 4)
 EMPTY_BLOCK = (3, 0)
 """A block without fiducials in every cycle, which is nothing unusual."""
@@ -24,7 +27,7 @@ def summaries(rois: int, cycles: int) -> list[CycleSummary]:
     for number in range(1, rois + 1):
         roi = f"{number:03d}"
         tables = [(name, global_row(roi, name), local_table(roi, name)) for name in names]
-        result += summaries_of_roi(roi, tables)
+        result += summaries_of_roi(roi, tables, SCALE)
     return result
 
 

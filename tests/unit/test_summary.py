@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import planted_tables
+from crossreg.fiducial.precision import Scale, precision_of
 from crossreg.fiducial.summary import (
     in_order_of_imaging,
     jumps_of,
@@ -16,11 +17,14 @@ from crossreg.fiducial.summary import (
     worst_first,
     write_summaries,
 )
+from crossreg.io.ecsv import Table
 from crossreg.pictures.canvas import HATCHES
 from crossreg.pictures.drift import drift_figure
 from crossreg.pictures.heat_maps import heat_maps_figure
-from crossreg.report import page as report
+from crossreg.report import cycles as report
+from crossreg.report.advice import ADVICE, advice_on
 from crossreg.workflow_support import closing
+from planted_tables import SCALE
 
 MISSING_AT = ("001", "RT3")
 
@@ -54,12 +58,12 @@ def test_the_worst_block_is_the_one_that_is_less_certain_than_usual() -> None:
     tables = {name: planted_tables.local_table("001", name) for name in names}
     tables["RT3"]["sigma_z"][6] = 0.2
     rows = [(name, planted_tables.global_row("001", name), table) for name, table in tables.items()]
-    worst = {cycle.cycle: cycle for cycle in summaries_of_roi("001", rows)}["RT3"]
+    worst = {cycle.cycle: cycle for cycle in summaries_of_roi("001", rows, SCALE)}["RT3"]
     assert worst.worst_block == "1, 2"
     assert worst.worst_sigma == pytest.approx(0.2)
     assert worst.usual_sigma < 0.05
     # Where there is no other cycle, the most uncertain block is the worst.
-    (alone,) = summaries_of_roi("001", rows[2:3])
+    (alone,) = summaries_of_roi("001", rows[2:3], SCALE)
     assert alone.worst_block == ", ".join(map(str, planted_tables.EMPTY_BLOCK))
 
 
@@ -116,7 +120,7 @@ def test_a_block_is_unusual_if_nearly_all_other_cycles_measure_it(weak_in, named
         if name in weak_in:
             table["status"][6] = "borrowed"
         rows.append((name, planted_tables.global_row("001", name), table))
-    found = summaries_of_roi("001", rows)
+    found = summaries_of_roi("001", rows, SCALE)
     assert [cycle.cycle for cycle in found if cycle.unusual] == named
 
 
@@ -172,11 +176,18 @@ def test_the_drift_names_the_failed_cycle(summaries) -> None:
 
 def test_the_first_rows_of_the_report_are_the_planted_faults(summaries) -> None:
     rows = report.worst_rows(summaries)
-    assert len(rows) == report.WORST
-    assert [(row.roi, row.cycle) for row in rows[:2]] == [
+    # No other has a finding, and so no other is named.
+    assert [(row.roi, row.cycle) for row in rows] == [
         planted_tables.BAD_CYCLE_AT,
         planted_tables.BAD_BLOCK_AT,
     ]
+    assert report.first_shown(summaries) == list(planted_tables.BAD_CYCLE_AT)
+    assert [finding.kind for row in rows for finding in row.findings] == [
+        "failed",
+        "unusual",
+        "tolerance",
+    ]
+    assert set(report.shown_kinds(rows[0])) == {"before_after", "details", "quality"}
     verdict = report.verdict(summaries)
     assert [(text, [(c.roi, c.cycle) for c in cycles]) for text, cycles in verdict["parts"]] == [
         ("1 of 40 cycles does not match the reference", [planted_tables.BAD_CYCLE_AT]),
@@ -188,11 +199,48 @@ def test_the_first_rows_of_the_report_are_the_planted_faults(summaries) -> None:
 def test_a_roi_in_which_no_cycle_matches_has_a_summary() -> None:
     table = planted_tables.local_table(*planted_tables.BAD_CYCLE_AT)
     row = planted_tables.global_row(*planted_tables.BAD_CYCLE_AT)
-    (summary,) = summaries_of_roi("003", [("RT7", row, table)])
+    (summary,) = summaries_of_roi("003", [("RT7", row, table)], SCALE)
     assert summary.has_failed
 
 
 def test_without_a_local_step_a_summary_has_the_global_drift() -> None:
-    (summary,) = summaries_of_roi("003", [("RT5", planted_tables.global_row("003", "RT5"), None)])
+    (summary,) = summaries_of_roi(
+        "003", [("RT5", planted_tables.global_row("003", "RT5"), None)], SCALE
+    )
     assert summary.drift_x == pytest.approx(4.0)
     assert not summary.faults
+
+
+def test_precision_is_in_nm_and_says_how_much_is_good_enough() -> None:
+    table = planted_tables.local_table("001", "RT1")
+    sigma = {f"sigma_{axis}": np.full(16, 0.03, np.float32) for axis in "zxy"}
+    sigma["sigma_y"][:4] = 0.25
+    table = Table(table.columns | sigma, table.meta)
+    weak = table["status"] == "borrowed"
+    assert weak.sum() == 1
+    found = precision_of(table, SCALE)
+    assert found.xy_nm == pytest.approx(3)
+    assert found.z_nm == found.z_95_nm == pytest.approx(15)
+    assert found.xy_95_nm == pytest.approx(25)
+    assert found.borrowed_xy_nm == pytest.approx(3)
+    # Four of sixteen blocks are beyond 20 nm.
+    assert found.within_tolerance == 0.75
+    assert np.isnan(precision_of(table, Scale(100, 500)).within_tolerance)
+    row = planted_tables.global_row("001", "RT1")
+    (summary,) = summaries_of_roi("001", [("RT1", row, table)], SCALE)
+    assert "only 75 % of its area within the tolerance" in summary.faults
+
+
+def test_failed_blocks_are_within_no_tolerance() -> None:
+    table = planted_tables.local_table(*planted_tables.BAD_CYCLE_AT)
+    found = precision_of(table, SCALE)
+    assert found.within_tolerance == 0
+    assert np.isnan(found.xy_nm)
+
+
+def test_every_kind_of_finding_has_advice(summaries) -> None:
+    doubtful = replace(summaries[0], verdict="doubtful", reason="few blocks", jump=9.0)
+    lost = missing_cycle("001", "RT9", "cut off")
+    kinds = {f.kind for one in (*summaries, doubtful, lost) for f in one.findings}
+    assert kinds == set(ADVICE)
+    assert all(advice_on(one.findings) for one in summaries if one.findings)

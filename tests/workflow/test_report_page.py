@@ -15,8 +15,8 @@ from crossreg.workflow_support.command import run
 from planted_tables import BAD_BLOCK_AT, BAD_CYCLE_AT
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
-TEMPLATE = SCRIPTS.parent / "report"
-KINDS = ("before_after", "details", "shifts", "quality", "preprocessing")
+KINDS = ("before_after", "details", "shifts", "precision", "quality", "preprocessing")
+TOLERANCE = {"xy": 20, "z": 100}
 SECTIONS = ("stack", "00042", "00041")
 SIZE = (640, 480)
 
@@ -47,7 +47,7 @@ def make_report(results: Path, rois: int, cycles: int, noise: bool = False) -> P
 
     page = results / "report.html"
     words = ["--results", results, "--parameters", parameters, "--reference", "RT0"]
-    words += ["--template", TEMPLATE, "--output", page]
+    words += ["--output", page, "--configuration", json.dumps({"tolerance_nm": TOLERANCE})]
     assert run(script.parser(), script.main, [str(word) for word in words]) == 0
     return page
 
@@ -138,3 +138,32 @@ def test_pictures_open_and_navigation_works_offline(
     assert table.get_attribute("href").startswith("data:" if embedded else tmp_path.as_uri())
     assert not requests_to_outside(browser)
     assert not errors_in_console(browser)
+
+
+def test_the_page_opens_at_the_worst_cycle_on_a_narrow_screen(browser, tmp_path: Path) -> None:
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import Select
+
+    page = make_report(tmp_path, 3, 8)
+    size = browser.get_window_size()
+    browser.set_window_size(500, 900)
+    try:
+        browser.get(page.as_uri())
+        width = browser.execute_script("return document.documentElement.scrollWidth")
+        assert width <= browser.execute_script("return window.innerWidth")
+    finally:
+        browser.set_window_size(size["width"], size["height"])
+    roi, cycle = BAD_CYCLE_AT
+    assert Select(browser.find_element(By.ID, "roi")).first_selected_option.text == roi
+    assert Select(browser.find_element(By.ID, "cycle")).first_selected_option.text == cycle
+    # Of a failed cycle only what was tried, and what to do now.
+    assert set(shown(browser)) == {"before_after", "details", "quality", "drift"}
+    assert "before and after" in browser.find_element(By.ID, "advice").text
+    findings = browser.find_elements(By.CSS_SELECTOR, "#worst tbody tr")
+    assert len(findings) == 2
+    # Precision in nm against the tolerance: the cycle with a bad block is the least good.
+    first = browser.find_element(By.CSS_SELECTOR, "#precision tbody tr")
+    cells = [cell.text for cell in first.find_elements(By.TAG_NAME, "td")]
+    assert cells[:2] == list(BAD_BLOCK_AT)
+    assert "88 %" in first.text
+    assert "within 20 nm (XY)" in browser.find_element(By.CLASS_NAME, "counts").text

@@ -121,13 +121,15 @@ rule register_local:
     params:
         code=code("register_local.py"),
         stamps=fiducial.stamps,
+        reference=fiducial.reference_stack,
         borrow=[] if CONFIGURATION["borrow"] else ["--no-borrow"],
         options=fiducial.options(*LOCAL_PARAMETERS),
     message:
         "register_local of ROI {wildcards.roi}, cycle {wildcards.cycle}"
     shell:
         command("register_local.py")
-        + " --reference-blocks {input.reference:q} --cycle {input.cycle:q}"
+        + " --reference-blocks {input.reference:q} --reference {params.reference:q}"
+        " --cycle {input.cycle:q}"
         " --global-shift {input.global_shift:q} {params.options:q} {params.borrow:q} --note-missing"
         " --threads {threads} --output {output.table:q} --field {output.field:q}"
         " --preview {output.preview:q} --reference-preview {input.reference_preview:q} --log {log:q}"

@@ -1,10 +1,15 @@
 # Summaries and pictures of the fiducial chain, from small images and tables; no table waits for
 # them.
 
+from crossreg.report import TEMPLATES
+from crossreg.workflow_support.configuration import tolerance_words
+
+TOLERANCE = tolerance_words(CONFIGURATION)
+
 
 def caption(name):
     """Return the path of the text that says how to read a kind of picture."""
-    return str(REPOSITORY / "workflow" / "report" / f"{name}.rst")
+    return str(TEMPLATES / f"{name}.rst")
 
 
 rule picture_cycle:
@@ -34,6 +39,7 @@ rule picture_cycle:
         code=code("picture_cycle.py"),
         reference=fiducial.reference,
         options=fiducial.options("pixelSizeXY", "pixelSizeZ", "zBinning"),
+        tolerance=TOLERANCE,
         local=lambda wildcards, input: (
             ["--local-shifts", input.local_shifts] if input.local_shifts else []
         ),
@@ -45,7 +51,7 @@ rule picture_cycle:
         + " --reference-preview {input.reference_preview:q} --cycle-preview {input.cycle_preview:q}"
         " --global-shift {input.global_shift:q} {params.local:q} --reference {params.reference:q}"
         " --roi {wildcards.roi:q} --label {wildcards.cycle:q} {params.options:q}"
-        " --folder {params.folder:q} --log {log:q}"
+        " {params.tolerance:q} --folder {params.folder:q} --log {log:q}"
 
 
 rule summary_of_roi:
@@ -62,7 +68,8 @@ rule summary_of_roi:
     params:
         code=code("summarize.py"),
         reference=fiducial.reference,
-        options=fiducial.options("fileNameRegExp"),
+        options=fiducial.options("fileNameRegExp", "pixelSizeXY", "pixelSizeZ", "zBinning"),
+        tolerance=TOLERANCE,
         global_shifts=fiducial.folder_beside("samples", "global_table"),
         local_shifts=fiducial.option_of_local_tables("--local-shifts"),
     message:
@@ -71,7 +78,7 @@ rule summary_of_roi:
         command("summarize.py")
         + " --samples {input.samples:q} --gaps {input.gaps:q} --reference {params.reference:q}"
         " --roi {wildcards.roi:q} --global-shifts {params.global_shifts:q} {params.local_shifts:q}"
-        " {params.options:q} --output {output:q} --log {log:q}"
+        " {params.options:q} {params.tolerance:q} --output {output:q} --log {log:q}"
 
 
 rule summary:

@@ -20,7 +20,7 @@ rule report:
             else []
         ),
         parameters=CONFIGURATION["parameters"] if WITH_FIDUCIALS else sections.parameters,
-        template=templates(REPOSITORY / "workflow" / "report"),
+        template=templates(),
     output:
         places("report"),
     log:
@@ -38,10 +38,9 @@ rule report:
         configuration=configuration_text(CONFIGURATION),
         # In a chain of its own these are inputs, whose stamps Snakemake itself compares.
         sections=(lambda wildcards: stamps_of_sections(RESULTS)) if WITH_FIDUCIALS else [],
-        template=lambda wildcards, input: os.path.dirname(input.template[0]),
     message:
         "make the page that shows the run"
     shell:
         command("make_report.py") + " --results {params.results:q} {params.chain:q}"
         " --parameters {input.parameters:q} --configuration {params.configuration:q}"
-        " --template {params.template:q} --output {output:q} --log {log:q}"
+        " --output {output:q} --log {log:q}"

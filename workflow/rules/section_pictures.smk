@@ -1,6 +1,8 @@
 # Pictures of what a person registered: of every section, and of the stack. The output stack waits
 # for none of them.
 
+from crossreg.report import TEMPLATES
+
 
 rule trakem2_pictures:
     input:
@@ -9,7 +11,7 @@ rule trakem2_pictures:
         report(
             directory(sections.place("section_pictures")),
             patterns=["{name}.png"],
-            caption=str(REPOSITORY / "workflow" / "report" / "sections.rst"),
+            caption=str(TEMPLATES / "sections.rst"),
             category="Sections",
             labels={"picture": "{name}"},
         ),

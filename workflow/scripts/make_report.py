@@ -2,7 +2,7 @@
 
 In: the folder of results with tables and pictures (of the fiducial chain, also summary and
 benchmarks; of the cross-modal chain, what trakem2_check and trakem2_pictures made there);
-parameters; templates and captions. Out: the page. Small experiments are wholly inside it; for large
+parameters. Out: the page. Small experiments are wholly inside it; for large
 ones it refers to the tables and to the folders of pictures beside it, which are then copied along
 with it.
 """
@@ -22,8 +22,11 @@ from crossreg.fiducial.experiment.parameters import read_parameters
 from crossreg.fiducial.summary import CycleSummary, read_summaries
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_json, read_text, write_text
+from crossreg.report import TEMPLATES
+from crossreg.report import cycles as report_of_cycles
 from crossreg.report import page as report
 from crossreg.report import sections as report_of_sections
+from crossreg.report.advice import advice_on
 from crossreg.workflow_support.command import log, new_parser, run
 
 TABLES = {
@@ -56,9 +59,6 @@ def parser() -> argparse.ArgumentParser:
     chain.add_argument(
         "--registration", metavar="NAME", help="the page is about this registration by hand alone"
     )
-    parser.add_argument(
-        "--template", type=Path, required=True, help="folder with report.html.j2 and captions"
-    )
     parser.add_argument("--output", type=Path, required=True, help="page to write, in the results")
     return parser
 
@@ -77,12 +77,9 @@ def main(options: argparse.Namespace) -> None:
     size = sum(path.stat().st_size for path in (*pictures, *(path for path, _ in tables)))
     embedded = size <= report.EMBEDDED_BYTES
     page = report.page(
-        {path.name: read_text(path) for path in options.template.glob("*.j2")},
-        cycles=about_cycles(options.reference, summaries, results / "benchmarks")
-        if options.reference
-        else None,
+        cycles=about_cycles(options, summaries) if options.reference else None,
         registrations=[about_sections(one, options.registration is not None) for one in folders],
-        captions=captions(options.template),
+        captions=captions(),
         data=addresses(results, summaries, folders, embedded),
         tables=[
             {
@@ -107,15 +104,19 @@ def main(options: argparse.Namespace) -> None:
     log.info("%s: %d pictures, %s", options.output, len(pictures), place)
 
 
-def about_cycles(reference: str, summaries: list[CycleSummary], folder: Path) -> dict[str, Any]:
-    """Return what the page says about the fiducial chain; `folder` is that of the benchmarks."""
+def about_cycles(options: argparse.Namespace, summaries: list[CycleSummary]) -> dict[str, Any]:
+    """Return what the page says about the fiducial chain."""
+    tolerance = options.configuration.get("tolerance_nm")
     return {
-        "reference": reference,
-        "verdict": report.verdict(summaries),
-        "worst": report.worst_rows(summaries),
-        "matrix": report.matrix(summaries),
-        "state_of": report.state_of,
-        "times": report.run_times(*benchmarks(folder)),
+        "reference": options.reference,
+        "verdict": report_of_cycles.verdict(summaries),
+        "tolerance": tolerance,
+        "precision": report_of_cycles.precision(summaries),
+        "worst": report_of_cycles.worst_rows(summaries),
+        "matrix": report_of_cycles.matrix(summaries),
+        "state_of": report_of_cycles.state_of,
+        "advice_on": advice_on,
+        "times": report.run_times(*benchmarks(options.results / "benchmarks")),
     }
 
 
@@ -143,9 +144,9 @@ def folders_of_registrations(results: Path, name: str | None) -> list[Path]:
     return sorted(found | {path.parents[1] for path in results.glob("trakem2/*/pictures/*.png")})
 
 
-def captions(folder: Path) -> dict[str, str]:
+def captions() -> dict[str, str]:
     """Return the text that says how to read each kind of picture."""
-    return {path.stem: read_text(path).strip() for path in sorted(folder.glob("*.rst"))}
+    return {path.stem: read_text(path).strip() for path in sorted(TEMPLATES.glob("*.rst"))}
 
 
 def addresses(
@@ -168,19 +169,23 @@ def addresses(
         )
         roi["cycles"][cycle.cycle] = {
             "faults": cycle.faults,
-            # Those of an earlier run may still lie there, of another image.
-            "pictures": {}
-            if cycle.missing
-            else {
+            "advice": advice_on(cycle.findings),
+            "pictures": {
                 path.stem: found(path)
                 for path in sorted((folder / cycle.roi / cycle.cycle).glob("*.png"))
+                if path.stem in report_of_cycles.shown_kinds(cycle)
             },
         }
     sections: dict[str, Any] = {
         folder.name: {path.stem: found(path) for path in pictures_of_sections(folder)}
         for folder in folders
     }
-    return {"experiment": found(folder / "experiment.png"), "rois": rois, "sections": sections}
+    return {
+        "experiment": found(folder / "experiment.png"),
+        "rois": rois,
+        "first": report_of_cycles.first_shown(summaries),
+        "sections": sections,
+    }
 
 
 def pictures_of_sections(folder: Path) -> list[Path]:

@@ -21,7 +21,7 @@ from crossreg.pictures.preprocessing import preprocessing_picture
 from crossreg.pictures.previews import load_preview
 from crossreg.pictures.quality_maps import quality_maps_picture
 from crossreg.pictures.shift_maps import shift_maps_picture
-from crossreg.workflow_support.command import new_parser, run
+from crossreg.workflow_support.command import add_tolerance_option, new_parser, run
 from crossreg.workflow_support.missing import missing_reason
 from crossreg.workflow_support.places import PICTURES_OF_CYCLE
 
@@ -47,13 +47,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--label", required=True, help="name of the cycle, for the titles")
     parser.add_argument("--reference", required=True, help="name of the reference cycle")
     parser.add_argument("--folder", type=Path, required=True, help="folder to write pictures to")
-    parser.add_argument(
-        "--tolerance-nm",
-        type=float,
-        nargs=2,
-        metavar=("XY", "Z"),
-        help="standard error in nm up to which a block is good enough",
-    )
+    add_tolerance_option(parser)
     add_options(parser, PARAMETERS)
     return parser
 

@@ -8,21 +8,23 @@ those that have no stack; these come last.
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-
-from astropy.table import Row, Table
+from typing import Any
 
 from crossreg.fiducial.experiment.parameters import add_options
+from crossreg.fiducial.precision import Scale
 from crossreg.fiducial.summary import (
     in_order_of_imaging,
     missing_cycle,
     summaries_of_roi,
     write_summaries,
 )
+from crossreg.io.ecsv import Table
 from crossreg.io.errors import UserError
 from crossreg.io.sheet import read_sheet
 from crossreg.io.tables import read_global_row, read_local_table
-from crossreg.workflow_support.command import new_parser, run
+from crossreg.workflow_support.command import add_tolerance_option, new_parser, run
 from crossreg.workflow_support.missing import read_gaps, refuse_missing
 
 
@@ -40,7 +42,8 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--output", type=Path, required=True, help="summary to write (.tsv)")
     parser.add_argument("--gaps", type=Path, help="cycles that have no stack (.tsv)")
-    add_options(parser, ("fileNameRegExp",))
+    add_tolerance_option(parser)
+    add_options(parser, ("fileNameRegExp", "pixelSizeXY", "pixelSizeZ", "zBinning"))
     return parser
 
 
@@ -64,7 +67,12 @@ def main(options: argparse.Namespace) -> None:
             cycles.append((name, *tables_of_cycle(options, name)))
         except UserError as error:
             missing[name] = str(error)
-    known = {summary.cycle: summary for summary in summaries_of_roi(options.roi, cycles)}
+    scale = Scale(
+        1000 * options.pixelSizeXY,
+        1000 * options.pixelSizeZ * options.zBinning,
+        options.tolerance_nm and tuple(options.tolerance_nm),
+    )
+    known = {summary.cycle: summary for summary in summaries_of_roi(options.roi, cycles, scale)}
     names = [*(name for name, _ in ordered), *(gap.cycle for gap in gaps)]
     write_summaries(
         options.output,
@@ -72,7 +80,9 @@ def main(options: argparse.Namespace) -> None:
     )
 
 
-def tables_of_cycle(options: argparse.Namespace, cycle: str) -> tuple[Row, Table | None]:
+def tables_of_cycle(
+    options: argparse.Namespace, cycle: str
+) -> tuple[Mapping[str, Any], Table | None]:
     """Return the global shift and, if asked for, the table of local shifts of a cycle.
 
     Raises UserError if one of them is damaged, or a note that the cycle could not be registered.

@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from crossreg.fiducial.precision import Precision, Scale, precision_of
 from crossreg.fiducial.verdict import DOUBTFUL, FAILED
 from crossreg.io.ecsv import Table
 from crossreg.io.errors import UserError
@@ -27,6 +28,17 @@ LEAST_JUMP, JUMP_SPREADS = 5.0, 6.0
 spreads (median absolute deviations) more than is usual in the ROI."""
 
 
+GOOD_ENOUGH = 0.9
+"""Share of a cycle's blocks within the tolerance below which the cycle is named."""
+
+
+class Finding(NamedTuple):
+    """What is wrong with a cycle: a kind (missing, failed, doubtful, ...), and a text."""
+
+    kind: str
+    text: str
+
+
 @dataclass(frozen=True)
 class CycleSummary:
     """A cycle of a ROI in one line; `drift` is the median total shift of its blocks.
@@ -39,6 +51,7 @@ class CycleSummary:
     ROI's cycles (px; z: kept planes). `quality` is the median NRMSE in xy, `jump` the XY distance
     (px) to the drift of the nearer neighbouring cycle, 0 where it is as usual. `verdict` is one of
     `verdict.VERDICTS`, with its `reason`. `missing` says why a cycle could not be registered.
+    From `xy_nm` to `within_tolerance` stand what `precision.Precision` says of the cycle.
     Values that there are not are NaN, 0 or empty.
     """
 
@@ -63,6 +76,13 @@ class CycleSummary:
     usual_sigma: float
     quality: float
     jump: float
+    xy_nm: float
+    xy_95_nm: float
+    z_nm: float
+    z_95_nm: float
+    borrowed_xy_nm: float
+    borrowed_z_nm: float
+    within_tolerance: float
     verdict: str = ""
     reason: str = ""
     missing: str = ""
@@ -88,21 +108,32 @@ class CycleSummary:
         return self.borrowed / self.blocks if self.blocks else 0.0
 
     @property
-    def faults(self) -> str:
-        """Return in words what is wrong with the cycle; empty if nothing is."""
+    def findings(self) -> list[Finding]:
+        """Return what is wrong with the cycle."""
         if self.missing:
-            return f"not registered: {self.missing}"
+            return [Finding("missing", f"not registered: {self.missing}")]
         if self.has_failed:
-            return f"failed: {self.reason}" if self.reason else "failed"
-        found = [f"doubtful: {self.reason}"] if self.verdict == DOUBTFUL else []
+            return [Finding("failed", f"failed: {self.reason}" if self.reason else "failed")]
+        found = []
+        if self.verdict == DOUBTFUL:
+            found.append(Finding("doubtful", f"doubtful: {self.reason}"))
         if self.unusual:
-            found.append(
+            text = (
                 f"{self.unusual} of {self.blocks} blocks borrowed that most cycles of the ROI"
                 f" measure; the weakest is block ({self.worst_block})"
             )
+            found.append(Finding("unusual", text))
         if self.jump:
-            found.append(f"drifts {self.jump:.1f} px away from its neighbours")
-        return "; ".join(found)
+            found.append(Finding("jump", f"drifts {self.jump:.1f} px away from its neighbours"))
+        if self.within_tolerance < GOOD_ENOUGH:
+            text = f"only {100 * self.within_tolerance:.0f} % of its area within the tolerance"
+            found.append(Finding("tolerance", text))
+        return found
+
+    @property
+    def faults(self) -> str:
+        """Return in words what is wrong with the cycle; empty if nothing is."""
+        return "; ".join(finding.text for finding in self.findings)
 
 
 def in_order_of_imaging(
@@ -125,16 +156,19 @@ def in_order_of_imaging(
 
 
 def summaries_of_roi(
-    roi: str, cycles: Sequence[tuple[str, Mapping[str, Any], Table | None]]
+    roi: str,
+    cycles: Sequence[tuple[str, Mapping[str, Any], Table | None]],
+    scale: Scale,
 ) -> list[CycleSummary]:
     """Return the summaries of a ROI's cycles (name, row of global shift, table of local shifts).
 
-    The cycles are in the order of imaging; there is no table without a local step. Cycles that
+    The cycles are in the order of imaging; there is no table without a local step. `scale` makes nm
+    of px and planes. Cycles that
     could not be registered are left out: see `missing_cycle`.
     """
     usual = _usual_blocks([table for *_, table in cycles if table])
     values = [
-        _from_blocks(row, table, usual) if table else _from_global_shift(row)
+        _from_blocks(row, table, usual, scale) if table else _from_global_shift(row)
         for _, row, table in cycles
     ]
     jumps = jumps_of([(part["drift_x"], part["drift_y"]) for part in values])
@@ -219,7 +253,8 @@ def _from_global_shift(row: Mapping[str, Any]) -> dict[str, Any]:
     drift |= {f"{kind}_z": float("nan") for kind in ("drift", "low", "high")}
     counts = dict.fromkeys(("blocks", "measured", "borrowed", "failed", "unusual"), 0)
     nothing = dict.fromkeys(("worst_sigma", "usual_sigma", "quality"), float("nan"))
-    return drift | counts | nothing | _verdict(row) | {"worst_block": ""}
+    parts = drift | counts | nothing | Precision().values() | _verdict(row)
+    return parts | {"worst_block": ""}
 
 
 def _verdict(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -251,7 +286,9 @@ def _largest_sigma(table: Table) -> np.ndarray:
     return np.max([np.asarray(table[f"sigma_{axis}"], dtype=float) for axis in "zxy"], axis=0)
 
 
-def _from_blocks(row: Mapping[str, Any], table: Table, usual: _Usual) -> dict[str, Any]:
+def _from_blocks(
+    row: Mapping[str, Any], table: Table, usual: _Usual, scale: Scale
+) -> dict[str, Any]:
     """Return the values of a cycle from its blocks."""
     start = {"z": 0.0, "x": float(row["shift_x"]), "y": float(row["shift_y"])}
     status = np.asarray(table["status"])
@@ -268,6 +305,7 @@ def _from_blocks(row: Mapping[str, Any], table: Table, usual: _Usual) -> dict[st
         drift
         | counts
         | _verdict(table.meta)
+        | precision_of(table, scale).values()
         | _worst_block(table, usual, unusual if unusual.any() else status != "failed")
         | {
             "blocks": len(status),

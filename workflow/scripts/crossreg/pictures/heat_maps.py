@@ -1,6 +1,6 @@
 """The picture of a whole experiment: ROI x cycle, one bad cycle among thousands stands out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import matplotlib as mpl
 import numpy as np
@@ -19,7 +19,8 @@ MARKED = 10
 """Worst cycles that are numbered."""
 DARK_COLOURS = "magma"
 DRIFT, SHARE, QUALITY = "Drift in XY [µm]", "Share of borrowed blocks", "Median NRMSE in XY"
-SMALLEST_SCALE = {DRIFT: 5.0, SHARE: 0.5, QUALITY: 1.5}
+ERROR, BEYOND = "Standard error in XY, 95 % of the blocks [nm]", "Share beyond the tolerance"
+SMALLEST_SCALE = {DRIFT: 5.0, ERROR: 50.0, BEYOND: 0.5, SHARE: 0.5, QUALITY: 1.5}
 """End of a map's colour scale at least, so that all is dark where all is well: drifts of some um
 and blocks without fiducials are usual, and so is an NRMSE of about 0.5."""
 
@@ -27,14 +28,19 @@ and blocks without fiducials are usual, and so is an NRMSE of about 0.5."""
 def heat_maps_figure(
     summaries: Sequence[CycleSummary], cycles: Sequence[str], pixel_um: float
 ) -> Figure:
-    """Return the maps of drift, share of borrowed blocks and quality; `cycles` in their order."""
+    """Return the maps of drift, precision, borrowed blocks and quality; `cycles` in their order."""
     rois = sorted({cycle.roi for cycle in summaries})
     maps = [(DRIFT, values_of(summaries, rois, cycles, lambda c: drift_um(c, pixel_um)))]
     if any(cycle.blocks for cycle in summaries):
-        maps += [
-            (SHARE, values_of(summaries, rois, cycles, _share)),
-            (QUALITY, values_of(summaries, rois, cycles, lambda c: c.quality)),
-        ]
+        of_blocks: dict[str, Callable[[CycleSummary], float]] = {
+            ERROR: lambda c: c.xy_95_nm,
+            BEYOND: lambda c: 1 - c.within_tolerance,
+            SHARE: _share,
+            QUALITY: lambda c: c.quality,
+        }
+        if all(np.isnan(cycle.within_tolerance) for cycle in summaries):
+            del of_blocks[BEYOND]
+        maps += [(name, values_of(summaries, rois, cycles, of)) for name, of in of_blocks.items()]
     width = float(np.clip(CELL * len(cycles), NARROWEST, WIDEST))
     height = float(np.clip(CELL * len(rois), 2 * CELL, TALLEST))
     step = ABOVE + height + BELOW
@@ -54,7 +60,10 @@ def heat_maps_figure(
 
 
 def values_of(
-    summaries: Sequence[CycleSummary], rois: Sequence[str], cycles: Sequence[str], value
+    summaries: Sequence[CycleSummary],
+    rois: Sequence[str],
+    cycles: Sequence[str],
+    value: Callable[[CycleSummary], float],
 ) -> np.ndarray:
     """Return values (ROI, cycle) of summaries; NaN where there is no such cycle."""
     values = np.full((len(rois), len(cycles)), np.nan)

@@ -4,33 +4,28 @@ import base64
 import importlib.metadata
 import mimetypes
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-from jinja2 import DictLoader, Environment, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from crossreg import __version__
-from crossreg.fiducial.summary import CycleSummary, worst_first
+from crossreg.report import TEMPLATES
 
 PAGE = "report.html.j2"
 """The template of the page; it includes others."""
-WORST = 10
-"""Cycles in the list of the worst."""
 EMBEDDED_BYTES = 25_000_000
 """Size of pictures and tables up to which they lie in the page itself, not beside it."""
 PACKAGES = ("snakemake", "numpy", "scipy", "tifffile", "imagecodecs", "astropy", "matplotlib")
 
 
-def page(templates: Mapping[str, str], **context: Any) -> str:
-    """Return the page that Jinja makes of `PAGE` and a context; text is escaped.
-
-    `templates` are the text of the page and of what it includes, by name of the file.
-    """
+def page(**context: Any) -> str:
+    """Return the page that Jinja makes of `PAGE` and a context; text is escaped."""
     environment = Environment(
-        loader=DictLoader(templates),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -40,69 +35,6 @@ def page(templates: Mapping[str, str], **context: Any) -> str:
     # The order of cycles is that of imaging, not that of the alphabet.
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
     return environment.get_template(PAGE).render(**context)
-
-
-def verdict(summaries: Sequence[CycleSummary]) -> dict[str, Any]:
-    """Return the counts that the page opens with, and what it says: parts of a sentence.
-
-    A part is a text and the cycles it is about, the worst first.
-    """
-    worst = worst_first(summaries)
-    failed = [cycle for cycle in worst if cycle.has_failed]
-    missing = [cycle for cycle in worst if cycle.missing]
-    suspicious = [cycle for cycle in worst if cycle.faults and cycle.has_shifts]
-    counts = {
-        name: sum(getattr(cycle, name) for cycle in summaries)
-        for name in ("blocks", "measured", "borrowed", "failed")
-    }
-    kinds = (
-        (failed, "does not match the reference", "do not match the reference"),
-        (missing, "could not be registered", "could not be registered"),
-        (suspicious, "deserves a look", "deserve a look"),
-    )
-    total = len(summaries)
-    parts: list[tuple[str, Sequence[Any]]] = []
-    if not (failed or missing):
-        parts.append((f"All {total} cycles match the reference", []))
-    for cycles, one, many in kinds:
-        if cycles:
-            count = str(len(cycles)) if parts else f"{len(cycles)} of {total} cycles"
-            parts.append((f"{count} {one if len(cycles) == 1 else many}", cycles))
-    return {
-        "parts": parts,
-        "level": "bad" if failed or missing else "fair" if suspicious else "good",
-        "rois": len({cycle.roi for cycle in summaries}),
-        "cycles": total,
-        "missing": len(missing),
-        **counts,
-    }
-
-
-def worst_rows(summaries: Sequence[CycleSummary]) -> list[CycleSummary]:
-    """Return the worst cycles, those with a fault first."""
-    ranked = worst_first(summaries)
-    return sorted(ranked, key=lambda cycle: not cycle.faults)[:WORST]
-
-
-def matrix(summaries: Sequence[CycleSummary]) -> dict[str, Any]:
-    """Return the names of cycles and, a ROI a row, the summary (or None) of each."""
-    cycles = list(dict.fromkeys(cycle.cycle for cycle in summaries))
-    by_roi: dict[str, dict[str, CycleSummary]] = {}
-    for cycle in summaries:
-        by_roi.setdefault(cycle.roi, {})[cycle.cycle] = cycle
-    return {
-        "cycles": cycles,
-        "rows": [(roi, [row.get(name) for name in cycles]) for roi, row in by_roi.items()],
-    }
-
-
-def state_of(cycle: CycleSummary) -> str:
-    """Return the class of a cycle's cell: lost, bad, fair or good."""
-    if cycle.missing:
-        return "lost"
-    if cycle.has_failed:
-        return "bad"
-    return "fair" if cycle.faults else "good"
 
 
 def source(path: Path, folder: Path, embedded: bool) -> str:

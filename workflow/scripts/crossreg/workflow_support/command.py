@@ -43,6 +43,17 @@ def new_parser(docstring: str | None, outcome: bool = False) -> argparse.Argumen
     return parser
 
 
+def add_tolerance_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option --tolerance-nm, whose value is two numbers or None."""
+    parser.add_argument(
+        "--tolerance-nm",
+        type=float,
+        nargs=2,
+        metavar=("XY", "Z"),
+        help="standard error in nm up to which a block is registered well enough",
+    )
+
+
 def run(
     parser: argparse.ArgumentParser,
     main: Callable[[argparse.Namespace], int | None],

@@ -69,6 +69,12 @@ def names_no_data(configuration: Mapping[str, Any]) -> bool:
     return is_known and not (has_fiducials(configuration) or has_sections(configuration))
 
 
+def tolerance_words(configuration: Mapping[str, Any]) -> list[str]:
+    """Return the option of scripts that says what precision is needed; none if nothing is said."""
+    tolerance = configuration.get("tolerance_nm")
+    return ["--tolerance-nm", str(tolerance["xy"]), str(tolerance["z"])] if tolerance else []
+
+
 def absolute(path: str, base: Path | str) -> str:
     """Return the absolute path that a path of the configuration stands for."""
     check_path(path)

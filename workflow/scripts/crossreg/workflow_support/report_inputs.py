@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from crossreg.report import TEMPLATES
 from crossreg.workflow_support.stamps import stamp
 
 OF_SECTIONS = ("trakem2/*/sections.tsv", "trakem2/*/pictures/*.png")
 
 
-def templates(folder: Path) -> list[str]:
+def templates() -> list[str]:
     """Return the template of the page, what it includes, and the captions of pictures."""
-    return sorted(str(path) for kind in ("j2", "rst") for path in folder.glob(f"*.{kind}"))
+    return sorted(map(str, TEMPLATES.iterdir()))
 
 
 def stamps_of_sections(results: Path | str) -> list[str]:

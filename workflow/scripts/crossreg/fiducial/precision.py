@@ -1,0 +1,68 @@
+"""How precisely a cycle is registered: standard errors in nm, and the share that is good enough."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from crossreg.io.ecsv import Table
+
+MOST = 95
+"""Percentile of the blocks that stands for nearly all of them."""
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Precision:
+    """Standard errors (nm) of a cycle's blocks; NaN where there is none.
+
+    In XY that of a block is the larger of its two. `xy_nm` and `z_nm` are the median of measured
+    blocks, `xy_95_nm` and `z_95_nm` their MOST percentile, `borrowed_xy_nm` and `borrowed_z_nm`
+    the median of borrowed ones. `within_tolerance` is the share of all blocks, and so of the
+    area, whose errors are within the tolerance.
+    """
+
+    xy_nm: float = NAN
+    xy_95_nm: float = NAN
+    z_nm: float = NAN
+    z_95_nm: float = NAN
+    borrowed_xy_nm: float = NAN
+    borrowed_z_nm: float = NAN
+    within_tolerance: float = NAN
+
+    def values(self) -> dict[str, float]:
+        """Return the numbers by name."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What makes nm of px and kept planes, and the tolerance (xy, z) in nm, None if not given."""
+
+    pixel_nm: float
+    plane_nm: float
+    tolerance_nm: tuple[float, float] | None = None
+
+
+def precision_of(table: Table, scale: Scale) -> Precision:
+    """Return the precision of a cycle from its table of local shifts."""
+    status = table["status"]
+    xy = scale.pixel_nm * np.maximum(table["sigma_x"], table["sigma_y"]).astype(float)
+    z = scale.plane_nm * table["sigma_z"].astype(float)
+    measured, borrowed = status == "measured", status == "borrowed"
+    within = NAN
+    if scale.tolerance_nm:
+        # NaN, that of a failed block, is within no tolerance.
+        within = float(np.mean((xy <= scale.tolerance_nm[0]) & (z <= scale.tolerance_nm[1])))
+    return Precision(
+        _percentile(xy[measured], 50),
+        _percentile(xy[measured], MOST),
+        _percentile(z[measured], 50),
+        _percentile(z[measured], MOST),
+        _percentile(xy[borrowed], 50),
+        _percentile(z[borrowed], 50),
+        within,
+    )
+
+
+def _percentile(values: np.ndarray, percent: float) -> float:
+    return float(np.percentile(values, percent)) if len(values) else NAN
