@@ -100,6 +100,7 @@ rule register_global:
 
 rule register_local:
     input:
+        reference_stack=fiducial.reference_stack,
         reference=places("blocks"),
         reference_preview=places("reference_preview"),
         cycle=fiducial.cycle_stack,
@@ -121,14 +122,13 @@ rule register_local:
     params:
         code=code("register_local.py"),
         stamps=fiducial.stamps,
-        reference=fiducial.reference_stack,
         borrow=[] if CONFIGURATION["borrow"] else ["--no-borrow"],
         options=fiducial.options(*LOCAL_PARAMETERS),
     message:
         "register_local of ROI {wildcards.roi}, cycle {wildcards.cycle}"
     shell:
         command("register_local.py")
-        + " --reference-blocks {input.reference:q} --reference {params.reference:q}"
+        + " --reference-blocks {input.reference:q} --reference {input.reference_stack:q}"
         " --cycle {input.cycle:q}"
         " --global-shift {input.global_shift:q} {params.options:q} {params.borrow:q} --note-missing"
         " --threads {threads} --output {output.table:q} --field {output.field:q}"
