@@ -283,7 +283,9 @@ def _usual_blocks(tables: Sequence[Table]) -> _Usual | None:
 
 def _largest_sigma(table: Table) -> np.ndarray:
     """Return the largest of each block's three standard errors."""
-    return np.max([np.asarray(table[f"sigma_{axis}"], dtype=float) for axis in "zxy"], axis=0)
+    sigmas = [np.asarray(table[f"sigma_{axis}"], dtype=float) for axis in "zxy"]
+    # Of stacks without depth the one along z is not known.
+    return np.fmax.reduce(sigmas)
 
 
 def _from_blocks(

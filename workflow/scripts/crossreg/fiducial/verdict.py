@@ -1,5 +1,6 @@
 """The verdict on a cycle: registered, doubtful with its reason, or failed."""
 
+import math
 from dataclasses import dataclass
 
 REGISTERED, DOUBTFUL, FAILED = VERDICTS = ("registered", "doubtful", "failed")
@@ -10,6 +11,8 @@ reached -4.3; matching pairs of textures or dense spots reach -30 and less."""
 POSSIBLE = -2.8
 """The same, beyond which a cycle has failed: of 75 pairs that match in two beads or more, none was
 beyond."""
+STILL, MOVED = 0.5, 2.0
+"""Shift (px) below which what matches may lie still, and above which the specimen has moved."""
 
 
 @dataclass(frozen=True)
@@ -24,26 +27,78 @@ class Verdict:
 class Evidence:
     """What speaks for and against a cycle's registration.
 
-    `log10_odds` is the logarithm of the odds that the match is a coincidence.
+    `log10_odds` is the logarithm of the odds that the match is a coincidence; `shift_yx` (px) is
+    the shift in the middle of the image, `global_shift_yx` that of the projections. `z_ratio` is
+    how many planes of the cycle follow each other for one of the reference. `is_pattern`: what both
+    share at no shift is narrower than optics allow; `is_inverted`: structure is bright in the one
+    and dark in the other; `is_copy`: both stacks are equal; `is_saturated`: half of the pixels of
+    the cycle have its highest value.
     """
 
     log10_odds: float
+    shift_yx: tuple[float, float] = (0.0, 0.0)
+    global_shift_yx: tuple[float, float] = (0.0, 0.0)
+    z_ratio: float = 1.0
+    is_pattern: bool = False
+    is_inverted: bool = False
+    is_copy: bool = False
+    is_saturated: bool = False
 
 
 def judged(evidence: Evidence) -> Verdict:
-    """Return the verdict that the evidence supports."""
+    """Return the verdict that the evidence supports: the first of all reasons counts."""
+    for name, reason in ((FAILED, _why_failed(evidence)), (DOUBTFUL, _why_doubtful(evidence))):
+        if reason:
+            return Verdict(name, reason)
+    return Verdict(REGISTERED)
+
+
+def _why_failed(evidence: Evidence) -> str:
+    """Return why a cycle has failed; empty if it has not."""
     if evidence.log10_odds > POSSIBLE:
-        return Verdict(
-            FAILED,
-            "the cycle does not match the reference better than unrelated images would by chance",
+        return "the cycle does not match the reference better than unrelated images would by chance"
+    if evidence.is_inverted:
+        return "the structure of one of the two is dark: its grey values are inverted"
+    if evidence.is_pattern and not evidence.is_copy and _lies_still(evidence):
+        return (
+            "what matches lies still and is narrower than optics allow: a pattern of the camera,"
+            " not the specimen"
+        )
+    return ""
+
+
+def _why_doubtful(evidence: Evidence) -> str:
+    """Return why a cycle is doubtful; empty if it is not."""
+    if evidence.is_copy:
+        return (
+            "both stacks are equal pixel by pixel: a file was copied, or stands in the sheet twice"
+        )
+    if _lies_still(evidence) and math.hypot(*evidence.global_shift_yx) > MOVED:
+        row, column = evidence.global_shift_yx
+        return (
+            "what matches lies still, as dust on the camera does, while the projections say that"
+            f" the specimen moved by ({row:.1f}, {column:.1f}) px"
+        )
+    if evidence.is_saturated:
+        return "half of the pixels have the highest value: the images are saturated"
+    if evidence.z_ratio < 0:
+        return "the planes of the cycle run the other way along z than those of the reference"
+    if evidence.z_ratio != 1:
+        return (
+            f"{evidence.z_ratio:.2g} planes of the cycle correspond to one of the reference:"
+            " their z steps differ"
         )
     if evidence.log10_odds > CERTAIN:
-        return Verdict(
-            DOUBTFUL,
+        return (
             "so little structure matches that it may be a coincidence"
-            f" (1 in {_round_number(evidence.log10_odds)})",
+            f" (1 in {_round_number(evidence.log10_odds)})"
         )
-    return Verdict(REGISTERED)
+    return ""
+
+
+def _lies_still(evidence: Evidence) -> bool:
+    """Return whether what matches has not moved with respect to the camera."""
+    return math.hypot(*evidence.shift_yx) < STILL
 
 
 def _round_number(log10_odds: float) -> str:

@@ -13,12 +13,17 @@ from threadpoolctl import threadpool_limits
 
 from crossreg.fiducial.blocks import Block, block_grid, centre_yx, grid_shape
 from crossreg.fiducial.correlation.binned import binned_stack
+from crossreg.fiducial.evidence.images import is_copy, is_inverted, is_pattern, is_saturated
 from crossreg.fiducial.evidence.odds import odds_of_stacks
+from crossreg.fiducial.evidence.planes import (
+    matching_plane,
+    plane_similarities,
+    ratio_of_z_steps,
+)
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.consensus import agreeing_blocks
 from crossreg.fiducial.field.sampled_field import Field
 from crossreg.fiducial.field.smooth_field import Domain, SmoothField
-from crossreg.fiducial.local_shift.confidence import confidence_threshold
 from crossreg.fiducial.local_shift.sub_blocks import Measurements, SubBlockMatcher, depth_cuts
 from crossreg.fiducial.local_shift.wide_search import WideShifts, wide_shifts
 from crossreg.fiducial.quality import block_qualities, preprocessing
@@ -35,6 +40,10 @@ LEAST_PLANES = 3
 SHALLOW, SHALLOW_SIGMA = 6, 0.5
 """Planes below which most structure is cut by the ends of the stack, and what that adds to the
 uncertainty (planes) of shifts in z, which are drawn to 0: seen on planted shifts."""
+PLANE_SIGMA = 0.5
+"""Uncertainty (planes) of where in a stack a single plane lies: it is one of its planes."""
+FEWEST_MEASURED = 3
+"""Measured blocks below which no more than one shift can be told: three hold an affine field."""
 SAMPLE_POINTS = 3
 """Points along each axis of a block over which the field is averaged."""
 
@@ -69,19 +78,51 @@ class LocalShifts:
 
 
 @dataclass(frozen=True)
+class Depth:
+    """What is known along z: `planes` of the stack that has fewer, and, of one plane, its place.
+
+    `plane_shift` planes bring a single plane of the one stack to the plane of the other that it
+    matches, cycle to reference; None where both stacks have one plane, or both several.
+    """
+
+    planes: int
+    plane_shift: int | None = None
+
+    @property
+    def is_searched(self) -> bool:
+        """Return whether shifts in z are searched, and seen well."""
+        return self.plane_shift is None and self.planes >= SHALLOW
+
+    def shift(self, shift_zyx: np.ndarray) -> np.ndarray:
+        """Return shifts (n, 3) with what is known along z: 0 where nothing is."""
+        if self.plane_shift is not None:
+            shift_zyx[:, 0] = self.plane_shift
+        elif self.planes < LEAST_PLANES:
+            shift_zyx[:, 0] = 0.0
+        return shift_zyx
+
+    def sigma(self, sigma_zyx: np.ndarray) -> np.ndarray:
+        """Return uncertainties (n, 3) with what is known along z: NaN where nothing is."""
+        if self.plane_shift is not None:
+            sigma_zyx[:, 0] = PLANE_SIGMA
+        elif self.planes < LEAST_PLANES:
+            sigma_zyx[:, 0] = np.nan
+        elif self.planes < SHALLOW:
+            sigma_zyx[:, 0] = np.hypot(sigma_zyx[:, 0], SHALLOW_SIGMA)
+        return sigma_zyx
+
+
+@dataclass(frozen=True)
 class ShallowField:
-    """The field of stacks of so few planes that z is uncertain (SHALLOW), or not seen at all."""
+    """The field of stacks of so few planes that little or nothing is known along z."""
 
     field: Field
-    planes: int
+    depth: Depth
 
     def at(self, positions_zyx: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return (shift, sigma), both (n, 3), at positions (n, 3)."""
         shift, sigma = self.field.at(positions_zyx)
-        sigma[:, 0] = np.hypot(sigma[:, 0], SHALLOW_SIGMA)
-        if self.planes < LEAST_PLANES:
-            shift[:, 0] = sigma[:, 0] = 0.0
-        return shift, sigma
+        return self.depth.shift(shift), self.depth.sigma(sigma)
 
 
 def local_shifts(
@@ -104,43 +145,91 @@ def local_shifts(
     and `background_sigma` act on the quality only. The result does not depend on `threads`.
     """
     blocks = block_grid(reference.image_shape, reference.block_size_xy)
-    planes = len(reference.binned)
     with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, user_api="blas"):
-        binned = binned_stack(cycle, pool)
-        wide = wide_shifts(reference.binned, binned, blocks, global_shift_yx, pool)
-        domain = Domain(reference.image_shape, planes, len(depth_cuts(planes, len(cycle))))
-        matcher = SubBlockMatcher((reference.binned, binned), blocks, domain, pool, motion)
-        found = matcher.measure(_wide_field(domain, blocks, wide, pool, motion))
-        threshold = confidence_threshold(found.null)
-        measured = found.confidence > threshold
-        evidence = Evidence(_odds((reference.binned, binned), found.field))
+        binned = reference.binned, binned_stack(cycle, pool)
+        stacks, depth = _stacks_to_match(binned, global_shift_yx)
+        wide = wide_shifts(*stacks, blocks, global_shift_yx, pool)
+        found = _measured(stacks, reference.image_shape, blocks, wide, motion, pool)
+        evidence = _evidence(stacks, cycle, found, global_shift_yx)
         if judged(evidence).name == FAILED:
-            return _failed(reference, found, threshold, evidence)
+            return _failed(reference, found, evidence)
         total, sigma = found.field.mean_over(_sample_points(blocks, found.depths))
-        own = found.own_shifts(total, wide.shift_zyx)
+        own = depth.shift(found.own_shifts(total, wide.shift_zyx))
+        total, sigma = depth.shift(total), depth.sigma(sigma)
         applied = total if borrow else own
-        if min(planes, len(cycle)) < SHALLOW:
-            sigma[:, 0] = np.hypot(sigma[:, 0], SHALLOW_SIGMA)
-        if min(planes, len(cycle)) < LEAST_PLANES:
-            applied[:, 0] = own[:, 0] = sigma[:, 0] = 0.0
         prepared = preprocessing(cycle, lower_threshold, higher_threshold, background_sigma)
         quality = block_qualities(reference.projections, prepared, blocks, applied, pool)
     start = np.array([0.0, *global_shift_yx])
-    status = np.where(measured, "measured", "borrowed")
-    shallowest = min(planes, len(cycle))
-    field = ShallowField(found.field, shallowest) if shallowest < SHALLOW else found.field
+    status = np.where(found.matching, "measured", "borrowed")
+    field = found.field if depth.is_searched else ShallowField(found.field, depth)
     grids = applied - start, own - start, sigma
-    return _as_grids(reference, *grids, found, status, quality, threshold, evidence, field)
+    return _as_grids(reference, *grids, found, status, quality, evidence, field)
 
 
-def _odds(stacks: tuple[np.ndarray, np.ndarray], field: SmoothField) -> float:
-    """Return the logarithm of the odds that two binned stacks match by coincidence."""
+def _stacks_to_match(
+    stacks: tuple[np.ndarray, np.ndarray], shift_yx: tuple[float, float]
+) -> tuple[tuple[np.ndarray, np.ndarray], Depth]:
+    """Return what is matched of two binned stacks (Z, y, x), and what is known along z.
+
+    A single plane is matched with the one plane of the other stack that it resembles most.
+    """
+    reference, cycle = stacks
+    planes = min(len(reference), len(cycle))
+    if planes > 1 or len(reference) == len(cycle):
+        return stacks, Depth(planes)
+    shift = np.array(shift_yx)
+    if len(reference) == 1:
+        plane = matching_plane(reference[0], cycle, shift)
+        return (reference, cycle[plane : plane + 1]), Depth(1, -plane)
+    plane = matching_plane(cycle[0], reference, -shift)
+    return (reference[plane : plane + 1], cycle), Depth(1, plane)
+
+
+def _measured(
+    stacks: tuple[np.ndarray, np.ndarray],
+    image_shape: tuple[int, int],
+    blocks: list[Block],
+    wide: WideShifts,
+    motion: str,
+    pool: Executor,
+) -> Measurements:
+    """Return what the sub-blocks of two binned stacks say.
+
+    Where too few blocks match by themselves for gradients to be told, it is one shift.
+    """
+    planes = len(stacks[0])
+    domain = Domain(image_shape, planes, len(depth_cuts(planes, len(stacks[1]))))
+    matcher = SubBlockMatcher(stacks, blocks, domain, pool, motion)
+    found = matcher.measure(_wide_field(domain, blocks, wide, pool, motion))
+    if motion == "rigid" or found.matching.sum() >= FEWEST_MEASURED:
+        return found
+    return _measured(stacks, image_shape, blocks, wide, "rigid", pool)
+
+
+def _evidence(
+    stacks: tuple[np.ndarray, np.ndarray],
+    cycle: np.ndarray,
+    found: Measurements,
+    global_shift_yx: tuple[float, float],
+) -> Evidence:
+    """Return the evidence from two binned stacks, the raw cycle, and what its sub-blocks say."""
+    field = found.field
 
     def shifts_at(places_yx: np.ndarray) -> np.ndarray:
         depth = np.full(len(places_yx), field.domain.middle_plane)
         return field.at(np.column_stack([depth, places_yx]))[0][:, 1:]
 
-    return odds_of_stacks(stacks, shifts_at)
+    middle_yx = shifts_at((np.array([field.domain.image_shape]) - 1) / 2)[0]
+    return Evidence(
+        log10_odds=odds_of_stacks(stacks, shifts_at),
+        shift_yx=(float(middle_yx[0]), float(middle_yx[1])),
+        global_shift_yx=global_shift_yx,
+        z_ratio=ratio_of_z_steps(plane_similarities(stacks, middle_yx)),
+        is_pattern=is_pattern(*stacks),
+        is_inverted=is_inverted(*stacks),
+        is_copy=is_copy(*stacks),
+        is_saturated=is_saturated(cycle),
+    )
 
 
 def _wide_field(
@@ -170,14 +259,12 @@ def _sample_points(blocks: list[Block], depths: np.ndarray) -> np.ndarray:
     return whole.reshape(count, -1, 3)
 
 
-def _failed(
-    reference: Reference, found: Measurements, threshold: float, evidence: Evidence
-) -> LocalShifts:
+def _failed(reference: Reference, found: Measurements, evidence: Evidence) -> LocalShifts:
     """Return the result for a cycle that does not match the reference."""
     nothing = np.full((len(found.confidence), 3), np.nan)
     status = np.full(len(found.confidence), "failed")
     shifts = nothing, nothing, nothing
-    return _as_grids(reference, *shifts, found, status, nothing, threshold, evidence)
+    return _as_grids(reference, *shifts, found, status, nothing, evidence)
 
 
 def _as_grids(
@@ -188,7 +275,6 @@ def _as_grids(
     found: Measurements,
     status: np.ndarray,
     quality: np.ndarray,
-    threshold: float,
     evidence: Evidence,
     field: Field | None = None,
 ) -> LocalShifts:
@@ -204,7 +290,7 @@ def _as_grids(
         confidence=shaped(found.confidence),
         status=status.reshape(grid),
         quality=shaped(quality),
-        confidence_threshold=threshold,
+        confidence_threshold=found.threshold,
         null_pairs=len(found.null),
         field=field,
         evidence=evidence,

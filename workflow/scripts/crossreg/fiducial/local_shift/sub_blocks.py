@@ -10,7 +10,7 @@ from crossreg.fiducial.blocks import Block, centre_yx, widened
 from crossreg.fiducial.correlation.binned import in_bins
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.smooth_field import Domain, SmoothField
-from crossreg.fiducial.local_shift.confidence import block_confidences
+from crossreg.fiducial.local_shift.confidence import block_confidences, confidence_threshold
 from crossreg.fiducial.local_shift.pooling import pooled
 from crossreg.fiducial.local_shift.sub_block_map import (
     SubBlockMaps,
@@ -94,6 +94,16 @@ class Measurements:
     field: SmoothField
     confidence: np.ndarray
     null: np.ndarray
+
+    @property
+    def threshold(self) -> float:
+        """Return the confidence above which a block is measured."""
+        return confidence_threshold(self.null)
+
+    @property
+    def matching(self) -> np.ndarray:
+        """Return which blocks (n,) are measured."""
+        return np.asarray(self.confidence > self.threshold)
 
     def own_shifts(self, field_zyx: np.ndarray, wide_zyx: np.ndarray) -> np.ndarray:
         """Return the shift (n, 3) of each block from its own sub-blocks only.
