@@ -174,7 +174,8 @@ def measured(case: Case, folder: Path) -> Measured:
     parameters = make_stacks(folder, case)
     registration = folder / "registration"
     stacks = [f"--parameters={parameters}", f"--stacks={folder / 'stacks'}"]
-    reports = [f"--reports={folder / 'r'}", f"--table={folder / 't'}", f"--text={folder / 'x'}"]
+    names = {"reports": "r", "table": "t", "text": "x", "motions": "m"}
+    reports = [f"--{key}={folder / name}" for key, name in names.items()]
     options = {
         "freeze": [*stacks, "--name=speed", f"--output={folder / 'frozen.txt'}"],
         "projects": [f"--output={folder / 'projects.txt'}"],

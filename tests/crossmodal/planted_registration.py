@@ -90,6 +90,7 @@ class Registration:
 
     def check(self, *options: object) -> int:
         files = {"reports": "sections", "table": "sections.tsv", "text": "sections.txt"}
+        files |= {"motions": "motions.tsv"}
         paths = (f"--{key}={self.root / 'out' / name}" for key, name in files.items())
         registration = ("--registration", self.folder)
         return self.command("trakem2_check", *self.options, *registration, *paths, *options)

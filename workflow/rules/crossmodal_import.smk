@@ -11,6 +11,7 @@ rule trakem2_check_sections:
         reports=directory(sections.place("section_reports")),
         table=sections.place("section_table"),
         text=sections.place("section_text"),
+        motions=sections.place("section_motions"),
     log:
         sections.log("check"),
     conda:
@@ -29,7 +30,7 @@ rule trakem2_check_sections:
     shell:
         command("trakem2_check.py") + " --parameters {input.parameters:q} {params.stacks:q}"
         " --registration {params.registration:q} {params.policy:q} --reports {output.reports:q}"
-        " --table {output.table:q} --text {output.text:q} --log {log:q}"
+        " --table {output.table:q} --text {output.text:q} --motions {output.motions:q} --log {log:q}"
 
 
 # Without outputs, so that errors in projects give a failed run and yet leave their reports.
@@ -74,12 +75,13 @@ rule trakem2_write_stack:
         lost=sections.lost_output_stack,
         policy=sections.policy,
         stack=sections.options("missing_sections", "faulty_sections", "outside_bounds", "overwrite"),
+        sisters=sections.sisters,
     message:
         "write the output stack"
     shell:
         command("trakem2_import.py") + " --parameters {input.parameters:q} {params.stacks:q}"
         " --registration {params.registration:q} {params.policy:q} {params.stack:q}"
-        " --output {output:q} --log {log:q}"
+        " {params.sisters:q} --output {output:q} --log {log:q}"
 
 
 rule trakem2_import:

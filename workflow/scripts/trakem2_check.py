@@ -11,8 +11,10 @@ import argparse
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 from crossreg.crossmodal.check.check_report import (
+    SectionReport,
     pixel_size,
     report_record,
     report_text,
@@ -25,6 +27,7 @@ from crossreg.crossmodal.check.check_report import (
     with_scores,
 )
 from crossreg.crossmodal.check.findings import NOTE, Finding, folder_findings, stack_changes
+from crossreg.crossmodal.check.motion_table import TileMap, motion_rows, table_of_motions
 from crossreg.crossmodal.check.registration_options import (
     add_project_policy,
     add_registration,
@@ -49,6 +52,12 @@ def parser() -> argparse.ArgumentParser:
         "--reports", type=Path, required=True, metavar="FOLDER", help="folder for the reports"
     )
     parser.add_argument("--table", type=Path, required=True, help="table (TSV) to write")
+    parser.add_argument(
+        "--motions",
+        type=Path,
+        required=True,
+        help="table (TSV) of the motion of every tile to write",
+    )
     parser.add_argument("--text", type=Path, required=True, help="the table as text to write")
     return parser
 
@@ -61,9 +70,14 @@ def main(options: argparse.Namespace) -> None:
     live = LiveStack(store_of(parameters, options.stacks, str(options.parameters)), frozen)
     shutil.rmtree(options.reports, ignore_errors=True)
     policy = project_policy(options)
-    reports = []
+    reports: list[SectionReport] = []
+    motions: list[dict[str, Any]] = []
+    origin = frozen["bounds"]["minX"], frozen["bounds"]["minY"]
     for section in saved_sections(options.registration, frozen, policy):
         report = section_report(section, live.changes(section), pixel_size(frozen))
+        if report.motion is not None:
+            maps = [TileMap(tile, origin) for tile in section.checked.tiles]
+            motions += motion_rows(section.stem, section.z, maps, pixel_size(frozen))
         reports.append(report.without_tiles_as_frozen())
     reports = with_rigid_warnings(reports)
     for report in reports:
@@ -73,6 +87,7 @@ def main(options: argparse.Namespace) -> None:
     rows = with_scores([table_row(report) for report in reports])
     of_folder = findings_of_folder(options.registration, frozen) + live.unknown
     write_json(options.reports / "folder.json", [one.to_record() for one in of_folder])
+    write_text(options.motions, table_of_motions(motions))
     write_text(options.table, table_tsv(rows))
     write_text(options.text, table_text(rows, of_folder))
     log.info("'%s': %s", frozen["name"], verdict_line(rows))

@@ -2,13 +2,14 @@
 
 In:  the folder of a registration, FOLDER: its projects and FOLDER/frozen; the JSON parameter
      file, which names the output stack. Nothing of it is changed.
-Out: the output stack, section by section read back and compared, COMPLETE only when all is
-     there; a receipt. All sections are checked before anything is written. A run that stopped
-     is continued by the same command.
+Out: the output stack, and one for each sister stack, section by section read back and
+     compared, COMPLETE only when all is there; a receipt. All sections are checked before
+     anything is written. A run that stopped is continued by the same command.
 """
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from crossreg.crossmodal.check.registration_options import (
@@ -17,10 +18,15 @@ from crossreg.crossmodal.check.registration_options import (
     add_registration,
     project_policy,
 )
-from crossreg.crossmodal.check.saved_sections import saved_sections
+from crossreg.crossmodal.check.saved_sections import SavedSection, saved_sections
 from crossreg.crossmodal.freeze.frozen import check_request, required_frozen
 from crossreg.crossmodal.freeze.parameters import read_parameters
-from crossreg.crossmodal.registered.output_stack import frozen_mark, marked_version, write_stack
+from crossreg.crossmodal.registered.output_stack import (
+    Written,
+    frozen_mark,
+    marked_version,
+    write_stack,
+)
 from crossreg.crossmodal.registered.registered_stack import (
     ImportPolicy,
     new_sections,
@@ -29,7 +35,9 @@ from crossreg.crossmodal.registered.registered_stack import (
     repeated_warnings,
     verdict,
 )
+from crossreg.crossmodal.registered.sister_stacks import check_names, moved_sections, sister
 from crossreg.crossmodal.render.stack_places import store_of
+from crossreg.crossmodal.render.stack_store import StackStore
 from crossreg.io.errors import UserError
 from crossreg.io.files import write_text
 from crossreg.workflow_support.command import log, new_parser, run
@@ -46,6 +54,14 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="replace an output stack that was not made from this frozen configuration",
     )
+    parser.add_argument(
+        "--sister-stack",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("INPUT", "OUTPUT"),
+        help="another stack of the same sections, and the stack of it with the same motion",
+    )
     parser.add_argument("--output", type=Path, required=True, help="receipt to write")
     return parser
 
@@ -61,7 +77,7 @@ def main(options: argparse.Namespace) -> None:
     checks = project_policy(options)
     policy = ImportPolicy(options.missing_sections, options.faulty_sections, options.outside_bounds)
 
-    def sections():
+    def sections() -> Iterator[SavedSection]:
         return saved_sections(options.registration, frozen, checks)
 
     verdicts = [verdict(section, policy) for section in sections()]
@@ -69,6 +85,9 @@ def main(options: argparse.Namespace) -> None:
     for warning in repeated_warnings(verdicts):
         log.warning("%s", warning)
     store = store_of(parameters, options.stacks, str(options.parameters))
+    pairs = [(source, output) for source, output in options.sister_stack]
+    check_names(pairs, frozen, stack)
+    sisters = [sister(store, source, output, frozen) for source, output in pairs]
     mark = frozen_mark(frozen["name"], frozen["sha256"])
     written = write_stack(
         store,
@@ -80,14 +99,32 @@ def main(options: argparse.Namespace) -> None:
         hierarchical=frozen["stacks"][frozen["inputStack"]].get("hierarchicalData"),
         overwrite=options.overwrite,
     )
-    lines = [
-        f"{store.place}: stack '{stack}' is complete: {written.sections} sections,"
-        f" {written.tiles} tiles.",
-        outcome(verdicts),
-    ]
+    lines = [completed(store, stack, written), outcome(verdicts)]
+    for one in sisters:
+        written = write_stack(
+            store,
+            one.output,
+            marked_version(one.metadata, sister_mark := f"{mark} {one.source}"),
+            sister_mark,
+            moved_sections(one, store, sections(), frozen, policy),
+            inputs=[*parameters.stacks, one.source],
+            overwrite=options.overwrite,
+            hierarchical=one.metadata.get("hierarchicalData"),
+        )
+        lines.append(completed(store, one.output, written))
+        if one.left_out:
+            log.warning("'%s': %d tiles lie on no EM tile; left out.", one.source, one.left_out)
     for line in lines:
         log.info("%s", line)
     write_text(options.output, "\n".join([*lines, ""]))
+
+
+def completed(store: StackStore, stack: str, written: Written) -> str:
+    """Return a sentence about a stack that was written."""
+    return (
+        f"{store.place}: stack '{stack}' is complete: {written.sections} sections,"
+        f" {written.tiles} tiles."
+    )
 
 
 if __name__ == "__main__":

@@ -64,6 +64,12 @@ class CrossmodalChain:
         confirmed = [str(z) for z in self.section["confirmed_sections"]]
         return self.options(*keys) + (["--confirmed-sections", *confirmed] if confirmed else [])
 
+    @property
+    def sisters(self) -> list[str]:
+        """Return the stacks that get the same motion, as options."""
+        pairs = self.section["sister_stacks"]
+        return [word for one in pairs for word in ("--sister-stack", one["input"], one["output"])]
+
     def stamp_of_projects(self, wildcards: Wildcards) -> str:
         """Return a hash of the names, sizes and time stamps of the files beside the projects.
 

@@ -44,6 +44,7 @@ PLACES: Mapping[str, str] = {
     "section_reports": "trakem2/{name}/sections",
     "section_table": "trakem2/{name}/sections.tsv",
     "section_text": "trakem2/{name}/sections.txt",
+    "section_motions": "trakem2/{name}/motions.tsv",
     "section_pictures": "trakem2/{name}/pictures",
     "import_receipt": "trakem2/{name}/import.txt",
     # The demo: how far its results are from what was planted.

@@ -200,11 +200,19 @@ def registered_spec(spec: Spec, keep: int, added: Sequence[Transform], matrix: A
 
     The derived bounds are left out, since they would be stale; all else is copied.
     """
+    return _with_transforms(spec, spec_list(spec)[:keep], (*added, affine_transform(matrix)))
+
+
+def appended_spec(spec: Spec, added: Sequence[Transform]) -> Spec:
+    """Return a new tile spec: all its entries as they were, then the `added` transforms."""
+    return _with_transforms(spec, spec_list(spec), added)
+
+
+def _with_transforms(spec: Spec, kept: Sequence[Any], added: Sequence[Transform]) -> Spec:
     new = {key: copy.deepcopy(value) for key, value in spec.items() if key not in DERIVED_KEYS}
     written = [
-        {"type": "leaf", "className": leaf.class_name, "dataString": leaf.data}
-        for leaf in (*added, affine_transform(matrix))
+        {"type": "leaf", "className": leaf.class_name, "dataString": leaf.data} for leaf in added
     ]
     holder = new.get("transforms") or {"type": "list"}
-    new["transforms"] = {**holder, "specList": spec_list(new)[:keep] + written}
+    new["transforms"] = {**holder, "specList": [*copy.deepcopy(list(kept)), *written]}
     return new

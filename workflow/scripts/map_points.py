@@ -1,0 +1,120 @@
+"""Map points of the EM to where a registration by hand brings them, or back.
+
+In:  a table (CSV or TSV) with the columns stack, z, x and y: the name of a stack and px in its
+     frame; the folder of a registration, FOLDER: its projects and FOLDER/frozen.
+Out: the same table with the columns tile (the tile that a point belongs to), inside (whether the
+     point lies in it), x_mapped and y_mapped. Points of LM stacks stay where they are. Where
+     nothing is known of a section (not saved, or with errors), the new columns are empty.
+"""
+
+import argparse
+import csv
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from crossreg.crossmodal.check.motion_table import (
+    ADDED_COLUMNS,
+    POINT_COLUMNS,
+    TileMap,
+    fixed_point,
+    mapped_point,
+)
+from crossreg.crossmodal.check.registration_options import add_project_policy, project_policy
+from crossreg.crossmodal.check.saved_sections import saved_sections
+from crossreg.crossmodal.freeze.frozen import Frozen, required_frozen
+from crossreg.io.errors import UserError
+from crossreg.io.files import read_text, write_text
+from crossreg.workflow_support.command import log, new_parser, run
+
+Points = list[dict[str, str]]
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the options of this command."""
+    parser = new_parser(__doc__)
+    parser.add_argument("--points", type=Path, required=True, help="table of points to map")
+    parser.add_argument(
+        "--registration", type=Path, required=True, metavar="FOLDER", help="folder of the projects"
+    )
+    add_project_policy(parser)
+    parser.add_argument(
+        "--back", action="store_true", help="from registered positions to those before"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="table to write")
+    return parser
+
+
+def main(options: argparse.Namespace) -> None:
+    """Map the points, section by section."""
+    frozen = required_frozen(options.registration)
+    columns, points, delimiter = read_points(options.points)
+    check_stacks(options.points, points, frozen)
+    maps = dict(maps_of_sections(options, frozen, {float(one["z"]) for one in points}))
+    for point in points:
+        if point["stack"] == frozen["inputStack"]:
+            point |= mapped_point(point, maps.get(float(point["z"]), []), options.back)
+        else:
+            point |= fixed_point(point)
+    out = io.StringIO()
+    writer = csv.DictWriter(
+        out, [*columns, *ADDED_COLUMNS], delimiter=delimiter, lineterminator="\n"
+    )
+    writer.writeheader()
+    writer.writerows(points)
+    write_text(options.output, out.getvalue())
+    unknown = sum(not one["x_mapped"] for one in points)
+    log.info(
+        "%s: %d points mapped, %d without a place.", options.output, len(points) - unknown, unknown
+    )
+
+
+def read_points(path: Path) -> tuple[list[str], Points, str]:
+    """Return columns, rows and delimiter of a table of points; UserError if it is none."""
+    lines = read_text(path).removeprefix("\ufeff").splitlines()
+    delimiter = "\t" if lines and "\t" in lines[0] else ","
+    reader = csv.DictReader(lines, delimiter=delimiter)
+    columns = list(reader.fieldnames or [])
+    missing = [name for name in POINT_COLUMNS if name not in columns]
+    taken = [name for name in ADDED_COLUMNS if name in columns]
+    if missing or taken:
+        what = (
+            f"lacks the column '{missing[0]}'" if missing else f"has a column '{taken[0]}' already"
+        )
+        raise UserError(f"{path}: the table of points {what}; it needs {', '.join(POINT_COLUMNS)}.")
+    rows = list(reader)
+    for number, row in enumerate(rows, start=2):
+        for name in ("z", "x", "y"):
+            try:
+                float(row[name])
+            except (TypeError, ValueError):
+                raise UserError(
+                    f"{path}: line {number}: {name} is no number; correct it."
+                ) from None
+    return columns, rows, delimiter
+
+
+def check_stacks(path: Path, points: Points, frozen: Frozen) -> None:
+    """Raise UserError if a point is of a stack that the registration does not have."""
+    known = [frozen["inputStack"], *frozen["LMstacks"]]
+    for number, point in enumerate(points, start=2):
+        if point["stack"] not in known:
+            raise UserError(
+                f"{path}: line {number}: there is no stack '{point['stack']}' in this registration,"
+                f" but {', '.join(known)}."
+            )
+
+
+def maps_of_sections(
+    options: argparse.Namespace, frozen: Frozen, wanted: set[float]
+) -> Iterator[tuple[float, list[TileMap]]]:
+    """Yield z and the motions of the tiles of each wanted section that is saved without errors."""
+    origin = frozen["bounds"]["minX"], frozen["bounds"]["minY"]
+    for section in saved_sections(options.registration, frozen, project_policy(options)):
+        if section.z in wanted and not section.checked.faulty:
+            yield section.z, [TileMap(tile, origin) for tile in section.checked.tiles]
+
+
+if __name__ == "__main__":
+    sys.exit(run(parser(), main))
