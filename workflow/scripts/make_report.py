@@ -151,7 +151,7 @@ def captions() -> dict[str, str]:
 
 def addresses(
     results: Path, summaries: list[CycleSummary], folders: list[Path], embedded: bool
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Any]:
     """Return the addresses of the pictures there are: of the experiment, by ROI, by cycle.
 
     Under `sections` are those of the cross-modal chain, by name of the registration: `folders`

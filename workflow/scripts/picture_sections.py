@@ -43,6 +43,7 @@ from crossreg.pictures.low_resolution import (
 from crossreg.pictures.sections import section_figure, stack_figure
 from crossreg.workflow_support.command import log, new_parser, run
 
+Drawings = tuple[LowResolution, LowResolution, LowResolution]
 MOST_PIXELS = 500_000_000
 """Of all images of a section that is drawn with images: some seconds of reading from a disk."""
 VALUES = {
@@ -92,11 +93,16 @@ def picture_of_section(section: SavedSection, frozen: Frozen) -> Figure:
     patches = [patch for state in states for patch in state]
     several = len({patch.stack for patch in states[0]}) > 1
     names = {p: f"{p.stack} {p.tile_id}" if several else p.tile_id for p in patches}
+    fixed, before, after = (
+        {names[patch]: corners for patch, corners in state.items()} for state in states
+    )
     title = f"{frozen['name']}: section {section.stem} (z = {section.z:g})"
     return section_figure(
         title + (", with errors" if section.checked.faulty else ""),
-        *({names[patch]: corners for patch, corners in state.items()} for state in states),
-        images=drawings(section, states),
+        fixed,
+        before,
+        after,
+        drawings(section, states),
     )
 
 
@@ -110,7 +116,7 @@ def states_of(section: SavedSection, frozen: Frozen) -> tuple[Corners, Corners, 
     return fixed, before, after
 
 
-def drawings(section: SavedSection, states: Sequence[Corners]) -> tuple[LowResolution, ...] | None:
+def drawings(section: SavedSection, states: Sequence[Corners]) -> Drawings | None:
     """Return LM tiles, EM tiles before and after as images; None if there is no image to read."""
     box = box_around(corners for state in states for corners in state.values())
     images = images_of(section, states[0] | states[1], unit_of(box))
@@ -120,7 +126,10 @@ def drawings(section: SavedSection, states: Sequence[Corners]) -> tuple[LowResol
         drawn([(images[p], corners) for p, corners in state.items() if p in images], box)
         for state in states
     )
-    return *as_low_resolution([fixed], box), *as_low_resolution([before, after], box)
+    (lm,), (em_before, em_after) = (
+        as_low_resolution(images, box) for images in ([fixed], [before, after])
+    )
+    return lm, em_before, em_after
 
 
 def images_of(section: SavedSection, tiles: Corners, unit: float) -> dict[Patch, TileImage]:

@@ -263,14 +263,14 @@ class GivenShifts:
         """
         name = os.path.basename(file)
         if name in self._by_file:
-            *shift, reference = self._by_file[name]
+            x, y, reference = self._by_file[name]
             if reference and reference != os.path.basename(reference_file):
                 raise UserError(
                     f"{self.path}: the row of '{name}' was registered to '{reference}', but the"
                     f" reference is '{os.path.basename(reference_file)}'; correct one of them."
                 )
             self._used.add(name)
-            return tuple(shift)
+            return x, y
         key = (int(roi), cycle)
         if key in self._by_cycle:
             self._used.add(key)
@@ -293,11 +293,12 @@ class GivenShifts:
             if judged and str(row["verdict"]) == "failed":
                 continue
             name = os.path.basename(str(row["aligned file"]))
-            shift = [self._number(row[column], f"row of '{name}'") for column in GIVEN_COLUMNS[1:]]
+            place = f"row of '{name}'"
+            x, y = (self._number(row[column], place) for column in GIVEN_COLUMNS[1:])
             if name in self._by_file:
                 raise UserError(f"{self.path}: '{name}' stands in two rows; remove one.")
             reference = str(row["reference file"]) if "reference file" in table.colnames else ""
-            self._by_file[name] = (*shift, os.path.basename(reference))
+            self._by_file[name] = (x, y, os.path.basename(reference))
 
     def _read_json(self) -> None:
         content = read_json(self.path)
@@ -313,7 +314,8 @@ class GivenShifts:
                         f"{self.path}: ROI {number}, cycle {cycle} needs two numbers [row, column]."
                     )
                 place = f"ROI {number}, cycle {cycle}"
-                self._by_cycle[int(number), cycle] = tuple(self._number(v, place) for v in shift)
+                x, y = (self._number(value, place) for value in shift)
+                self._by_cycle[int(number), cycle] = (x, y)
 
     def _number(self, value: Any, place: str) -> float:
         is_number = isinstance(value, int | float | np.integer | np.floating)

@@ -1,6 +1,7 @@
 """What plots share, which matplotlib draws: panels placed in inches, hatches, files."""
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -15,7 +16,7 @@ from crossreg.pictures.layout import DPI, FONT_SIZE
 
 MISSING_COLOUR = "0.85"
 HATCHES = {"borrowed": "////", "failed": "xxxx", "missing": "...."}
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": FONT_SIZE,
     "axes.titlesize": FONT_SIZE + 1,
     "axes.labelsize": FONT_SIZE,

@@ -90,7 +90,7 @@ def stack_preview(
     brightest = flattened(brightest)
     small = max_pooled(brightest, factor)
     limits = contrast(small)
-    moved = np.rint(shift_yx).astype(int)
+    moved = round(shift_yx[0]), round(shift_yx[1])
     parts = {name: _slabs(stack, slab, by) for name, by in (("", (0, 0)), ("moved_", moved))}
     sides = {
         f"{name}{axis}": as_bytes(flattened(max_pooled(part.max(axis=along), (1, factor))), limits)
@@ -142,7 +142,7 @@ def blocks_to_detail(blocks: list[Block], confidence: np.ndarray) -> list[Block]
 
 
 def cut_details(
-    image: np.ndarray, blocks: Sequence[Block], moved_yx: Sequence[int] = (0, 0)
+    image: np.ndarray, blocks: Sequence[Block], moved_yx: tuple[int, int] = (0, 0)
 ) -> np.ndarray:
     """Return what lies in each block after a whole shift, with DETAIL_MARGIN px around, (n, y, x).
 
@@ -200,14 +200,16 @@ def flattened(image: np.ndarray) -> np.ndarray:
         for rows in boxes[0]
     ]
     by_row, by_column = (_between(axis) for axis in boxes)
-    return image - by_row @ np.array(medians, dtype=np.float32) @ by_column.T
+    result: np.ndarray = image - by_row @ np.array(medians, dtype=np.float32) @ by_column.T
+    return result
 
 
 def as_bytes(image: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
     """Return an image as uint8, with black and white at the `limits`."""
     low, high = limits
     scaled = (image.astype(np.float32) - low) * (255 / (high - low))
-    return np.clip(scaled, 0, 255).astype(np.uint8)
+    result: np.ndarray = np.clip(scaled, 0, 255).astype(np.uint8)
+    return result
 
 
 def save_preview(path: Path | str, preview: Preview) -> None:
@@ -234,7 +236,9 @@ def _between(boxes: list[np.ndarray]) -> np.ndarray:
     return np.array(weights, dtype=np.float32).T
 
 
-def _slabs(stack: np.ndarray, slab: np.ndarray, moved_yx: np.ndarray) -> tuple[np.ndarray, ...]:
+def _slabs(
+    stack: np.ndarray, slab: np.ndarray, moved_yx: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the stack's part of the row and of the column of blocks, as views (Z, y, x)."""
     ranges = []
     for (start, stop), size, moved in zip(

@@ -1,6 +1,7 @@
 """Pictures of the cross-modal chain: tiles of a section before and after, and all sections."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -89,13 +90,15 @@ def write_names(axes: Axes, tiles: Mapping[str, np.ndarray], colour: str, part: 
     """Write names into tiles where there are few, `part` of the way along their diagonals."""
     if len(tiles) > MOST_NAMES:
         return
-    width = axes.get_position().width * axes.figure.get_figwidth()
+    width = axes.get_window_extent().width / axes.figure.dpi
     inches_a_px = width / abs(np.diff(axes.get_xlim())[0])
     for name, corners in tiles.items():
         letters = np.ptp(corners[:, 0]) * inches_a_px / LETTER
         text = name if len(name) <= letters else f"…{name[-max(1, int(letters) - 1) :]}"
+        x, y = (1 - part) * corners[0] + part * corners[2]
         axes.text(
-            *((1 - part) * corners[0] + part * corners[2]),
+            x,
+            y,
             text,
             ha="center",
             va="center",
@@ -116,8 +119,8 @@ def draw_displacements(
         for tiles in (before, after)
     )
     moved = stops - starts
-    true_to_scale = {"angles": "xy", "scale_units": "xy", "scale": 1}
-    shape = {"units": "inches", "width": 0.025, "headwidth": 3.5, "headlength": 4}
+    true_to_scale: dict[str, Any] = {"angles": "xy", "scale_units": "xy", "scale": 1}
+    shape: dict[str, Any] = {"units": "inches", "width": 0.025, "headwidth": 3.5, "headlength": 4}
     axes.quiver(*starts.T, *moved.T, color=ARROW_COLOUR, **true_to_scale, **shape)
     if len(moved):
         longest = np.hypot(*moved.T).max()

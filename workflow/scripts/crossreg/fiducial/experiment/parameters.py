@@ -244,7 +244,7 @@ def _check_together(values: dict[str, Any], path: Path | str) -> None:
 def _reader(schema: dict[str, Any]) -> Any:
     """Return the function that reads an option's text as the schema's type."""
     readers = {"integer": int, "number": float, "boolean": _read_boolean}
-    return readers.get(schema.get("type"), str)
+    return readers.get(str(schema.get("type")), str)
 
 
 def _read_boolean(text: str) -> bool:

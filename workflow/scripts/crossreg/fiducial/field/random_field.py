@@ -57,4 +57,5 @@ def _covariance(
     one: NDArray[np.float64], two: NDArray[np.float64], length: float
 ) -> NDArray[np.float64]:
     squares = (one**2).sum(axis=1)[:, None] + (two**2).sum(axis=1) - 2 * one @ two.T
-    return np.exp(-0.5 * np.maximum(squares, 0) / length**2)
+    result: np.ndarray = np.exp(-0.5 * np.maximum(squares, 0) / length**2)
+    return result

@@ -214,7 +214,8 @@ def _spread(count: int, most: int) -> NDArray[np.int64]:
 def _best(scores: Floats, most: int) -> NDArray[np.int64]:
     """Return the numbers of the likely ones, best first, `most` of them at most."""
     order = np.argsort(-scores, kind="stable")[:most]
-    return order[scores[order] > scores[order[0]] + LEAST_LOG_WEIGHT]
+    result: np.ndarray = order[scores[order] > scores[order[0]] + LEAST_LOG_WEIGHT]
+    return result
 
 
 def _log_evidence(precision: Floats, pull: Floats, means: Floats, deviations: Floats) -> Floats:
@@ -234,7 +235,8 @@ def _log_evidence(precision: Floats, pull: Floats, means: Floats, deviations: Fl
     diagonal = np.diagonal(factor, axis1=-2, axis2=-1)[..., :p]
     quadratic = (factor[..., p, :p] ** 2).sum(axis=-1)
     at_means = ((pull - 0.5 * moved) * means).sum(axis=-1)
-    return at_means + 0.5 * quadratic - np.log(diagonal).sum(axis=-1)
+    result: np.ndarray = at_means + 0.5 * quadratic - np.log(diagonal).sum(axis=-1)
+    return result
 
 
 def _posterior(

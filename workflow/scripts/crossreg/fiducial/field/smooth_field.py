@@ -91,7 +91,8 @@ class SmoothField:
         flat = self.domain.relative(points_zyx.reshape(-1, 3))
 
         def averaged(rows: Floats) -> Floats:
-            return rows.reshape(count, each, rows.shape[-1]).mean(axis=1)
+            result: np.ndarray = rows.reshape(count, each, rows.shape[-1]).mean(axis=1)
+            return result
 
         terms = averaged(self.domain.terms(flat))
         used = {int(length) for part in self.mixtures for length in part.length}

@@ -59,7 +59,7 @@ def probed_shift(reference: np.ndarray, cycle: np.ndarray, pool: Executor) -> np
     target = scipy.fft.rfft2(cycle * window(shape)) * weights
     energy = np.square(scipy.fft.irfft2(target, s=shape))
     energy = scipy.ndimage.uniform_filter(energy, size // BIN, mode="wrap")
-    floor = max(float(np.median(energy)) / 2, np.finfo(np.float32).tiny)
+    floor = max(float(np.median(energy)) / 2, float(np.finfo(np.float32).tiny))
     energy = np.sqrt(np.maximum(energy, floor))[::-1, ::-1]
     target = np.conj(target) * weights
 
@@ -86,14 +86,16 @@ def probed_shift(reference: np.ndarray, cycle: np.ndarray, pool: Executor) -> np
     chosen = _agreeing(peaks, centres, BIN**2 * reference.size)
     if chosen is None:
         return None
-    return affine_fit(centres[peaks.probe[chosen]], peaks.shifts[chosen])[0]
+    shift_yx: np.ndarray = affine_fit(centres[peaks.probe[chosen]], peaks.shifts[chosen])[0]
+    return shift_yx
 
 
 def _binned(image: np.ndarray) -> np.ndarray:
     """Return an image (Y, X) summed in bins; what is left over at its ends is cut off."""
     rows, columns = (size // BIN for size in image.shape)
     inside = image[: rows * BIN, : columns * BIN]
-    return inside.reshape(rows, BIN, columns, BIN).sum(axis=(1, 3))
+    binned: np.ndarray = inside.reshape(rows, BIN, columns, BIN).sum(axis=(1, 3))
+    return binned
 
 
 def _highest(correlation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

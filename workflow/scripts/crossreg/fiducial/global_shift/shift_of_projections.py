@@ -3,6 +3,7 @@
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.fft
@@ -122,7 +123,8 @@ class _Correlation:
         """
         size = np.array(self.values.shape)
         if near is not None:
-            return peak.shift_yx + size * np.rint((near - peak.shift_yx) / size)
+            result: np.ndarray = peak.shift_yx + size * np.rint((near - peak.shift_yx) / size)
+            return result
         reference, cycle = (scipy.fft.irfft2(one, s=self.values.shape) for one in self.spectra)
         wraps = itertools.product((0, -1, 1), repeat=2)
         candidates = [peak.shift_yx + size * wrap for wrap in wraps]
@@ -215,7 +217,8 @@ def _within(shape: tuple[int, int], near: np.ndarray) -> np.ndarray:
         np.abs((np.arange(size) - at + size / 2) % size - size / 2) <= PROBE_REACH
         for size, at in zip(shape, near, strict=True)
     )
-    return rows[:, None] & columns
+    result: np.ndarray = rows[:, None] & columns
+    return result
 
 
 def _pattern_phase(shape: tuple[int, int], moved_yx: tuple[int, int]) -> np.ndarray:
@@ -306,7 +309,8 @@ def _voted_field(
 
     def correlated(block: Block) -> _Correlation:
         where = (block.rows, block.columns)
-        return _correlated(reference[where], moved[where], tuple(map(int, base)), pattern)
+        moved_yx = int(base[0]), int(base[1])
+        return _correlated(reference[where], moved[where], moved_yx, pattern)
 
     def fitted(peaks: list[_Peak], chosen: np.ndarray) -> SmoothField:
         shifts = _in_the_plane([peak.shift_yx for peak in peaks])[chosen]
@@ -330,7 +334,7 @@ def _voted_field(
     return fitted(peaks, found) if found.sum() >= voters.quorum else first
 
 
-def _in_the_plane(values_yx: np.ndarray | list) -> np.ndarray:
+def _in_the_plane(values_yx: np.ndarray | list[Any]) -> np.ndarray:
     """Return values (n, 2) as (n, 3) with z = 0."""
     return np.column_stack([np.zeros(len(values_yx)), values_yx])
 

@@ -143,7 +143,7 @@ def unrelated_height(spectra: SubBlockSpectra, partner: SubBlockSpectra) -> floa
     weights[known] = np.sqrt(spectra.parts.voxels[known]) / spread[known]
     total = np.tensordot(weights, cross, axes=(0, 0))[None]
     values = _near_zero(total, shape, _reach(spectra.parts.depth))
-    return float(values.max()) / np.sqrt(len(known))
+    return float(values.max()) / float(np.sqrt(len(known)))
 
 
 def along_axis(values: np.ndarray, axis: int) -> np.ndarray:
@@ -159,7 +159,8 @@ def _energy(spectra: SubBlockSpectra) -> np.ndarray:
     one, two = (
         _sums_of_squares(part, spectra.shape) for part in (spectra.reference, spectra.cycle)
     )
-    return np.sqrt(one * two)
+    result: np.ndarray = np.sqrt(one * two)
+    return result
 
 
 def _near_zero(cross: np.ndarray, shape: tuple[int, ...], reach: tuple[int, ...]) -> np.ndarray:
@@ -169,7 +170,8 @@ def _near_zero(cross: np.ndarray, shape: tuple[int, ...], reach: tuple[int, ...]
     x = _inverse_of_half(shape[2], reach[2], int(SAMPLE[2]))
     values = np.matmul(z, cross.reshape(m, planes, rows * half)).reshape(m, len(z), rows, half)
     voxels = np.float32(np.prod(shape))
-    return np.matmul(np.matmul(y, values), x.T).real / voxels
+    result: np.ndarray = np.matmul(np.matmul(y, values), x.T).real / voxels
+    return result
 
 
 def _overlaps(parts: SubBlockParts, axis: int) -> np.ndarray:
@@ -208,7 +210,8 @@ def _inverse_of_half(size: int, reach: int, step: int) -> np.ndarray:
     """Return the same for the half spectrum of a real image, (2 * reach + 1, size // 2 + 1)."""
     columns = np.arange(size // 2 + 1)
     twice = np.where(columns * 2 % size == 0, 1.0, 2.0)
-    return (twice * _factors(reach, step, np.fft.rfftfreq(size))).astype(np.complex64)
+    result: np.ndarray = (twice * _factors(reach, step, np.fft.rfftfreq(size))).astype(np.complex64)
+    return result
 
 
 def _factors(reach: int, step: int, frequencies: np.ndarray) -> np.ndarray:
@@ -220,10 +223,12 @@ def _sums_of_squares(spectra: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     total = 2 * _squares(spectra)
     for column in {0, shape[2] // 2} if shape[2] % 2 == 0 else {0}:
         total -= _squares(np.ascontiguousarray(spectra[..., column]))
-    return total / np.prod(shape, dtype=float)
+    result: np.ndarray = total / np.prod(shape, dtype=float)
+    return result
 
 
 def _squares(values: np.ndarray) -> np.ndarray:
     """Return the sums (m,) of the squared sizes of complex values (m, ...)."""
     flat = values.reshape(len(values), -1).view(np.float32)
-    return np.matmul(flat[:, None], flat[..., None])[:, 0, 0].astype(float)
+    result: np.ndarray = np.matmul(flat[:, None], flat[..., None])[:, 0, 0].astype(float)
+    return result

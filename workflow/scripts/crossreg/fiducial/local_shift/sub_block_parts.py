@@ -102,7 +102,8 @@ def sub_block_parts(
     """
     expected = expected_zyx / SAMPLE
     moved = np.rint(expected).astype(int)
-    start, stop = common_range(first, last, reference.shape, cycle.shape, moved)
+    sizes_zyx = [np.array(stack.shape) for stack in (reference, cycle)]
+    start, stop = common_range(first, last, sizes_zyx[0], sizes_zyx[1], moved)
     seen = stop - start
     enough = (seen[:, 1:] >= LEAST_SIZE).all(axis=1) & (seen[:, 0] >= min(2, len(reference)))
     seen = np.where(enough[:, None], seen, 0)
@@ -119,7 +120,8 @@ def sub_block_parts(
         for sub_block, (z, y, x), (depth, height, width) in zip(into, origin, seen, strict=True):
             source = stack[z : z + depth, y : y + height, x : x + width]
             sub_block[:depth, :height, :width] = source
-    return SubBlockParts(*parts, seen, start, moved, expected - moved, min(depths), cut)
+    rest = expected - moved
+    return SubBlockParts(parts[0], parts[1], seen, start, moved, rest, min(depths), cut)
 
 
 @dataclass(frozen=True)
