@@ -106,7 +106,7 @@ def smooth_priors(axis: int, levels: int, other: Slope | None = None) -> Priors:
     strains = STRAINS if axis else (0.0,)
     choices = itertools.product(ROTATIONS, strains, DEPTH_SCALES, bends, twists)
     rotation, strain, depth, bend, twist = np.array(list(choices)).T
-    decay = 2.0 / np.array(DEGREES)
+    decay = (2.0 / np.array(DEGREES)) ** 2
     own = np.hypot(rotation, strain) if axis == 0 else strain
     across, mean, weights = _across(rotation, strain, other)
     along_y, along_x = {0: (own, own), 1: (own, across), 2: (across, own)}[axis]

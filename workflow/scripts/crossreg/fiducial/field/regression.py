@@ -59,6 +59,7 @@ def likelihood(
     amplitudes: Floats,
     noises: Floats,
     noise_prior: tuple[float, float],
+    repeats: float = 1.0,
 ) -> Likelihood:
     """Return what n measurements say, for all pairs of amplitude and noise.
 
@@ -75,9 +76,12 @@ def likelihood(
         measurements' sigmas; h = a b.
     noise_prior : (2,)
         Median of the noise factor, and the standard deviation of its logarithm.
+    repeats : float
+        How often the measurements count the same light: that many are worth one.
 
     """
-    weighted = features / variances[:, None]
+    counted = variances * repeats
+    weighted = features / counted[:, None]
     eigenvalues, vectors = np.linalg.eigh(weighted.T @ features)
     eigenvalues = np.maximum(eigenvalues, 0)
     along_terms, along_values = (vectors.T @ (weighted.T @ part) for part in (terms, values))
@@ -85,14 +89,14 @@ def likelihood(
     a2, s2 = a[:, None] ** 2, s[:, None] ** 2
     total = s2 + a2 * eigenvalues
     share = a2 / (s2 * total)
-    weighted_terms = terms / variances[:, None]
+    weighted_terms = terms / counted[:, None]
     outer = (along_terms[:, :, None] * along_terms[:, None]).reshape(len(eigenvalues), -1)
     p = terms.shape[1]
     precision = (weighted_terms.T @ terms) / s2[..., None] - (share @ outer).reshape(-1, p, p)
     pull = (values @ weighted_terms) / s2 - (share * along_values) @ along_terms
-    squares = values @ (values / variances) / s2[:, 0] - share @ along_values**2
+    squares = values @ (values / counted) / s2[:, 0] - share @ along_values**2
     spread = len(values) * np.log(2 * np.pi * s**2) + np.log(variances).sum()
-    log = -0.5 * (squares + spread + np.log(total / s2).sum(axis=1))
+    log = -0.5 * (squares + spread / repeats + np.log(total / s2).sum(axis=1))
     log -= 0.5 * (np.log(s / noise_prior[0]) / noise_prior[1]) ** 2
     return Likelihood(a, s, log, precision, pull, vectors, eigenvalues, along_terms, along_values)
 

@@ -55,12 +55,14 @@ class Domain:
     image_shape : (Y, X) in px.
     planes : planes of the stack.
     levels : depths at which sub-blocks are measured.
+    repeats : how often a plane counts: more than once where the levels overlap.
 
     """
 
     image_shape: tuple[int, int]
     planes: int
     levels: int = 1
+    repeats: float = 1.0
 
     @property
     def middle_plane(self) -> float:
@@ -148,6 +150,7 @@ def fit(
         terms=_averaged_terms(domain, positions, depth_spread),
         features=tuple(part.at(positions[:, 1:]) for part in features),
         amplitudes=AMPLITUDES if motion == "smooth" else np.zeros(1),
+        repeats=domain.repeats,
     )
     many = pool.map if pool else map
 
@@ -174,6 +177,7 @@ class _Measured:
     terms: Floats
     features: tuple[Floats, ...]
     amplitudes: Floats
+    repeats: float
 
     def likelihoods(self, priors: Priors, values: Floats, sigmas: Floats) -> tuple[Likelihood, ...]:
         """Return what the values (n,) of one component say, outliers weighed down, by length."""
@@ -202,7 +206,9 @@ class _Measured:
         amplitudes: Floats,
         noises: Floats,
     ) -> Likelihood:
-        return likelihood(features, self.terms, values, variances, amplitudes, noises, NOISE_PRIOR)
+        return likelihood(
+            features, self.terms, values, variances, amplitudes, noises, NOISE_PRIOR, self.repeats
+        )
 
     def _outliers(self, found: Mixture, values: Floats, variances: Floats) -> Floats:
         """Return factors (n,) on the variances that weigh down what contradicts its surroundings.

@@ -24,7 +24,7 @@ from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.consensus import agreeing_blocks
 from crossreg.fiducial.field.sampled_field import Field
 from crossreg.fiducial.field.smooth_field import Domain, SmoothField
-from crossreg.fiducial.local_shift.sub_blocks import Measurements, SubBlockMatcher, depth_cuts
+from crossreg.fiducial.local_shift.sub_blocks import Measurements, SubBlockMatcher, domain_of
 from crossreg.fiducial.local_shift.wide_search import WideShifts, wide_shifts
 from crossreg.fiducial.quality import block_qualities, preprocessing
 from crossreg.fiducial.reference import Reference
@@ -197,8 +197,7 @@ def _measured(
 
     Where too few blocks match by themselves for gradients to be told, it is one shift.
     """
-    planes = len(stacks[0])
-    domain = Domain(image_shape, planes, len(depth_cuts(planes, len(stacks[1]))))
+    domain = domain_of(image_shape, *map(len, stacks))
     matcher = SubBlockMatcher(stacks, blocks, domain, pool, motion)
     found = matcher.measure(_wide_field(domain, blocks, wide, pool, motion))
     if motion == "rigid" or found.matching.sum() >= FEWEST_MEASURED:

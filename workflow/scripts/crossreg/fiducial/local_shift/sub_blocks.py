@@ -277,6 +277,13 @@ class SubBlockMatcher:
         return near < BORDER
 
 
+def domain_of(image_shape: tuple[int, int], reference_planes: int, cycle_planes: int) -> Domain:
+    """Return the domain of the field of two stacks."""
+    cuts = depth_cuts(reference_planes, cycle_planes)
+    repeats = sum(cut.stop - cut.start for cut in cuts) / reference_planes
+    return Domain(image_shape, reference_planes, len(cuts), repeats)
+
+
 def depth_cuts(reference_planes: int, cycle_planes: int) -> list[slice]:
     """Return the planes of the reference that each level of sub-blocks covers."""
     planes = min(reference_planes, cycle_planes)
