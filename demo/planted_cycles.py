@@ -89,7 +89,8 @@ def _seen(roi: str, cycle: str, positions: np.ndarray, heights: np.ndarray) -> n
     rng = _random(roi, cycle, "noise")
     # Shot noise of so many photons is normal for all purposes.
     image += rng.standard_normal(image.shape, np.float32) * np.sqrt(image + READ_NOISE**2)
-    return np.clip(np.rint(image), 0, 65535).astype(np.uint16)
+    result: np.ndarray = np.clip(np.rint(image), 0, 65535).astype(np.uint16)
+    return result
 
 
 def empty_block(roi: str) -> tuple[int, int]:

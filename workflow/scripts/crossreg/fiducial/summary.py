@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
 import numpy as np
 
@@ -163,12 +163,11 @@ def summaries_of_roi(
     """Return the summaries of a ROI's cycles (name, row of global shift, table of local shifts).
 
     The cycles are in the order of imaging; there is no table without a local step. `scale` makes nm
-    of px and planes. Cycles that
-    could not be registered are left out: see `missing_cycle`.
+    of px and planes. Cycles that could not be registered are left out: see `missing_cycle`.
     """
     usual = _usual_blocks([table for *_, table in cycles if table])
     values = [
-        _from_blocks(row, table, usual, scale) if table else _from_global_shift(row)
+        _from_blocks(row, table, usual, scale) if table and usual else _from_global_shift(row)
         for _, row, table in cycles
     ]
     jumps = jumps_of([(part["drift_x"], part["drift_y"]) for part in values])
@@ -180,8 +179,8 @@ def summaries_of_roi(
 
 def missing_cycle(roi: str, cycle: str, reason: str) -> CycleSummary:
     """Return the summary of a cycle that could not be registered, and why."""
-    empty = {"str": "", "int": 0, "float": float("nan")}
-    values = {field.name: empty[field.type.__name__] for field in fields(CycleSummary)}
+    empty: dict[type, Any] = {str: "", int: 0, float: float("nan")}
+    values = {name: empty[kind] for name, kind in get_type_hints(CycleSummary).items()}
     return CycleSummary(**values | {"roi": roi, "cycle": cycle, "jump": 0.0, "missing": reason})
 
 
@@ -233,7 +232,7 @@ def write_summaries(path: Path | str, summaries: Sequence[CycleSummary]) -> None
 
 def read_summaries(path: Path | str) -> list[CycleSummary]:
     """Return the summaries that `write_summaries` wrote to `path`; raise UserError if damaged."""
-    types = {field.name: field.type for field in fields(CycleSummary)}
+    types = get_type_hints(CycleSummary)
     text = read_text(path)
     rows = csv.DictReader(io.StringIO(text), delimiter="\t")
     try:
@@ -285,7 +284,8 @@ def _largest_sigma(table: Table) -> np.ndarray:
     """Return the largest of each block's three standard errors."""
     sigmas = [np.asarray(table[f"sigma_{axis}"], dtype=float) for axis in "zxy"]
     # Of stacks without depth the one along z is not known.
-    return np.fmax.reduce(sigmas)
+    largest: np.ndarray = np.fmax.reduce(sigmas)
+    return largest
 
 
 def _from_blocks(

@@ -55,7 +55,8 @@ def plane_similarities(
     one = reference[:, inside[0], inside[1]].reshape(len(reference), -1).astype(np.float32)
     two = moved_part(cycle, inside[0], inside[1], offset).reshape(len(cycle), -1)
     energies = np.outer(np.square(one).sum(axis=1), np.square(two).sum(axis=1))
-    return (one @ two.T) / np.sqrt(np.maximum(energies, 1.0))
+    result: np.ndarray = (one @ two.T) / np.sqrt(np.maximum(energies, 1.0))
+    return result
 
 
 def ratio_of_z_steps(similarities: Similarities) -> float:
