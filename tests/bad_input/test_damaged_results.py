@@ -21,7 +21,8 @@ from crossreg.io.tables import (
     write_merged,
     write_table,
 )
-from crossreg.pictures.previews import load_preview, save_preview, slab_of, stack_preview
+from crossreg.pictures.previews import load_preview, save_preview
+from crossreg.pictures.stack_previews import slab_of, stack_preview
 from crossreg.report.page import run_times
 from make_report import benchmarks
 from planted_tables import global_table, local_table

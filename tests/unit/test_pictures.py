@@ -19,16 +19,10 @@ from crossreg.pictures.palettes import STOPS, coloured, rgb
 from crossreg.pictures.paper import Paper
 from crossreg.pictures.precision_maps import precision_maps_picture
 from crossreg.pictures.preprocessing import preprocessing_picture
-from crossreg.pictures.previews import (
-    Preview,
-    blocks_to_detail,
-    load_preview,
-    save_preview,
-    slab_of,
-    stack_preview,
-)
+from crossreg.pictures.previews import Preview, load_preview, save_preview
 from crossreg.pictures.quality_maps import quality_maps_picture
 from crossreg.pictures.shift_maps import arrow, shift_maps_picture
+from crossreg.pictures.stack_previews import blocks_to_detail, slab_of, stack_preview
 from crossreg.pictures.warp import between_blocks, moved
 
 BLOCK = 64

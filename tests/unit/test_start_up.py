@@ -53,3 +53,9 @@ def test_a_job_of_a_cycle_imports_no_heavy_library_that_it_has_no_use_for(script
 def test_tables_are_merged_without_any_library_but_numpy(script):
     found = imported(str(SCRIPTS / script), "--version")
     assert not [name for name in found if name.startswith((*HEAVY, "scipy", "tifffile"))]
+
+
+def test_pictures_of_a_cycle_need_neither_scipy_nor_a_library_of_plots():
+    found = imported(str(SCRIPTS / "picture_cycle.py"), "--version")
+    assert "PIL" in found
+    assert not [name for name in found if name.startswith(("scipy", "matplotlib", "astropy"))]

@@ -12,7 +12,8 @@ from crossreg.fiducial.experiment.parameters import LOCAL_PARAMETERS, add_option
 from crossreg.fiducial.reference import prepare_reference, save_reference
 from crossreg.io.arrays import made_with
 from crossreg.io.stacks import check_block_fits, read_header, read_kept_planes
-from crossreg.pictures.previews import save_preview, slab_of, stack_preview
+from crossreg.pictures.previews import save_preview
+from crossreg.pictures.stack_previews import slab_of, stack_preview
 from crossreg.workflow_support.command import new_parser, run
 
 

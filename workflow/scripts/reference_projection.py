@@ -12,7 +12,8 @@ from pathlib import Path
 from crossreg.fiducial.experiment.parameters import add_options, projected_planes
 from crossreg.io.arrays import made_with, save_arrays
 from crossreg.io.stacks import read_projection
-from crossreg.pictures.previews import projection_preview, save_preview
+from crossreg.pictures.previews import save_preview
+from crossreg.pictures.stack_previews import projection_preview
 from crossreg.workflow_support.command import new_parser, run
 
 PARAMETERS = ("mode", "zProjectOption", "zmin", "zmax")

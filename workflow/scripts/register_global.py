@@ -27,7 +27,8 @@ from crossreg.io.stacks import (
     read_projection,
 )
 from crossreg.io.tables import GLOBAL_COLUMNS, new_table, write_table
-from crossreg.pictures.previews import projection_preview, save_preview
+from crossreg.pictures.previews import save_preview
+from crossreg.pictures.stack_previews import projection_preview
 from crossreg.workflow_support.command import log, new_parser, run
 from crossreg.workflow_support.missing import refuse_missing
 

@@ -32,12 +32,8 @@ from crossreg.io.tables import (
     read_global_row,
     write_table,
 )
-from crossreg.pictures.previews import (
-    blocks_to_detail,
-    load_preview,
-    save_preview,
-    stack_preview,
-)
+from crossreg.pictures.previews import load_preview, save_preview
+from crossreg.pictures.stack_previews import blocks_to_detail, stack_preview
 from crossreg.workflow_support.command import log, new_parser, run
 from crossreg.workflow_support.missing import refuse_missing
 

@@ -3,18 +3,56 @@
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.ndimage
 
 
 def moved(image: np.ndarray, field: np.ndarray | Sequence[float]) -> np.ndarray:
     """Return an image (rows, columns) moved by a shift: one (2,) or one a pixel (rows, columns, 2).
 
     The shift is what is added to a position of the image to reach the result, in px of the
-    image. Linear interpolation; what comes in from outside is 0.
+    image. Linear interpolation; what comes in from outside is 0. Pictures need no more, and are
+    drawn without the library that does: its import takes longer.
     """
-    places = np.indices(image.shape, dtype=np.float32)
-    source = places - np.moveaxis(np.broadcast_to(field, (*image.shape, 2)), -1, 0)
-    return scipy.ndimage.map_coordinates(image, source, order=1, mode="constant")
+    shift = np.asarray(field, dtype=np.float32)
+    rows, columns = image.shape
+    y, x = np.arange(rows, dtype=np.float32), np.arange(columns, dtype=np.float32)
+    if shift.ndim == 1:
+        along_y = _taken(image.astype(np.float32), y - shift[0])
+        result = _taken(along_y.T, x - shift[1]).T
+    else:
+        result = _interpolated(image, y[:, None] - shift[..., 0], x - shift[..., 1])
+    rounded: np.ndarray = np.rint(result) if image.dtype.kind in "ui" else result
+    return rounded.astype(image.dtype)
+
+
+def _taken(image: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Return the rows of an image at places (n,) between them; 0 outside."""
+    first, next_, part, inside = _neighbours(places, len(image))
+    weights = np.where(inside, (1 - part, part), 0)[..., None]
+    taken: np.ndarray = weights[0] * image[first] + weights[1] * image[next_]
+    return taken
+
+
+def _interpolated(image: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Return the values of an image at places y, x (n, m); 0 outside."""
+    top, bottom, down, inside_y = _neighbours(y, image.shape[0])
+    left, right, across, inside_x = _neighbours(x, image.shape[1])
+    flat, width = image.ravel(), np.int32(image.shape[1])
+    top, bottom = top * width, bottom * width
+    above = (1 - across) * flat[top + left] + across * flat[top + right]
+    below = (1 - across) * flat[bottom + left] + across * flat[bottom + right]
+    return np.where(inside_y & inside_x, above + down * (below - above), np.float32(0))
+
+
+def _neighbours(places: np.ndarray, size: int) -> tuple[np.ndarray, ...]:
+    """Return (index before, index after, part of the way to it, whether inside) of places."""
+    within = np.clip(places, 0, size - 1)
+    first = within.astype(np.int32)
+    return (
+        first,
+        np.minimum(first + 1, size - 1),
+        within - first.astype(np.float32),
+        within == places,
+    )
 
 
 def between_blocks(
@@ -25,13 +63,9 @@ def between_blocks(
     `centres` and `places` are rows and columns in px. Linear between the centres, constant
     outside them: a smooth field whose value at each block's centre is the block's.
     """
-    indices = [
-        np.interp(place, centre, np.arange(len(centre)))
-        for centre, place in zip(centres, places, strict=True)
-    ]
-    grid = np.meshgrid(*indices, indexing="ij")
-    parts = [
-        scipy.ndimage.map_coordinates(values[..., axis], grid, order=1, mode="nearest")
-        for axis in range(values.shape[-1])
-    ]
-    return np.stack(parts, axis=-1)
+    result = values.astype(float)
+    for axis, (place, centre) in enumerate(zip(places, centres, strict=True)):
+        units = np.eye(len(centre))
+        weights = np.stack([np.interp(place, centre, unit) for unit in units], axis=-1)
+        result = np.moveaxis(np.tensordot(weights, result, (1, axis)), 0, axis)
+    return result

@@ -1,0 +1,254 @@
+"""What a user's commands cost: whole runs of Snakemake, tables alone and with pictures.
+
+    python tests/benchmarks/whole_runs.py                      # all cases
+    python tests/benchmarks/whole_runs.py --case medium        # one: many, medium or large
+    python tests/benchmarks/whole_runs.py --repository OTHER   # another version, to compare
+
+Each case is an experiment of one ROI. CPU seconds count all processes of the run, on one core; a
+busy machine changes wall seconds more than them. By rule: what Snakemake's benchmarks say of the
+jobs; "Snakemake itself" is what remains of the run. Start-up is what a job takes to say its
+version, reading what it takes to read the kept planes; computing and writing are the rest.
+The limit (reading, and three float32 FFTs a block) and the peer's sequence, on a crop of at most
+512 x 512 px scaled by the number of voxels, stand beside. Exit status 1 when a goal is missed.
+"""
+
+import argparse
+import csv
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from planted_pairs import PairSpecification, make_pair
+from speed import PEER_EDGE, job
+from tables import text_table
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PIXEL_NM, PLANE_NM = 100, 250
+JOBS_OF_A_CYCLE = ("register_global", "register_local", "picture_cycle")
+
+
+@dataclass(frozen=True)
+class Case:
+    """An experiment of `cycles` stacks of `planes` x `edge` x `edge` beside its reference."""
+
+    cycles: int
+    planes: int
+    edge: int
+    block: int
+    most_cpu_with_pictures: float = float("inf")
+    least_over_peer: tuple[float, float] = (0.0, 0.0)
+    most_over_limit: tuple[float, float] = (float("inf"), float("inf"))
+
+    @property
+    def name(self) -> str:
+        """Return the case in words."""
+        return f"{self.cycles} cycles of {self.planes} x {self.edge} x {self.edge}"
+
+
+CASES = {
+    "many": Case(200, 1, 128, 64, most_cpu_with_pictures=1.0),
+    "medium": Case(8, 60, 512, 128, (float("inf")), (11.0, 0.0), (16.0, 32.0)),
+    "large": Case(3, 60, 2048, 128, (float("inf")), (30.0, 20.0)),
+}
+
+
+def plant(case: Case, folder: Path) -> None:
+    """Write images, parameters and configuration of an experiment; one cycle is linked as many."""
+    images = folder / "images"
+    images.mkdir()
+    pair = make_pair(
+        PairSpecification(
+            "whole", shape=(-(-case.planes // 2), case.edge, case.edge), block_size_xy=case.block,
+            shift_zyx=(0.0, 3.3, -4.6), drift_amplitude=1.0,
+        ),
+        seed=0,
+    )  # fmt: skip
+    doubled = 2 if case.planes > 1 else 1
+    for number, stack in enumerate((pair.reference, pair.cycle)):
+        planes = np.repeat(stack, doubled, axis=0)[: case.planes]
+        tifffile.imwrite(images / name_of(number), planes, photometric="minisblack")
+    for number in range(2, case.cycles + 1):
+        (images / name_of(number)).hardlink_to(images / name_of(1))
+    parameters = {
+        "acquisition": {"zBinning": 2 if case.planes > 1 else 1, "pixelSizeXY": PIXEL_NM / 1000,
+                        "pixelSizeZ": PLANE_NM / 1000},
+        "alignImages": {"referenceFiducial": "RT0", "blockSizeXY": case.block,
+                        "blockSize": min(256, case.edge)},
+    }  # fmt: skip
+    (folder / "parameters.json").write_text(json.dumps({"common": parameters}))
+    (folder / "config.yaml").write_text("images: images\nparameters: parameters.json\n")
+
+
+def name_of(number: int) -> str:
+    """Return the file name of a cycle."""
+    return f"scan_001_RT{number}_001_ROI_converted_decon_ch00.tif"
+
+
+def run(folder: Path, repository: Path, targets: list[str]) -> tuple[float, float]:
+    """Return (CPU, wall) seconds of a run of Snakemake with all its jobs; raise if it fails."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(repository / "Snakefile")]
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    done = subprocess.run(
+        [*command, "--cores", "1", *targets, "--configfile", "config.yaml"],
+        cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise SystemExit(done.stdout[-2000:] + done.stderr[-2000:])
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return cpu, time.perf_counter() - start
+
+
+def jobs_by_rule(results: Path) -> dict[str, dict[str, float]]:
+    """Return jobs, CPU and wall seconds and peak memory (MB) by rule, from the benchmarks."""
+    found: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for path in (results / "benchmarks").rglob("*.tsv"):
+        rule = found[path.relative_to(results / "benchmarks").parts[0]]
+        with path.open() as file:
+            for row in csv.DictReader(file, delimiter="\t"):
+                rule["jobs"] += 1
+                rule["wall"] += _number(row["s"])
+                rule["cpu"] += _number(row["cpu_time"])
+                rule["peak"] = max(rule["peak"], _number(row["max_rss"]))
+    return found
+
+
+def _number(text: str) -> float:
+    return float(text) if text.replace(".", "").isdigit() else 0.0
+
+
+def cpu_of(command: list[str]) -> float:
+    """Return the CPU seconds of a command, the least of three."""
+    times = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(command, capture_output=True, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return min(times)
+
+
+def reading(case: Case, repository: Path, image: Path) -> float:
+    """Return the CPU seconds of reading the kept planes, beyond the start-up for it."""
+    path = repository / "workflow" / "scripts"
+    start = f"import sys; sys.path.insert(0, {str(path)!r});"
+    start += "from crossreg.io.stacks import read_kept_planes;"
+    read = f"read_kept_planes({str(image)!r}, {2 if case.planes > 1 else 1})"
+    return cpu_of([sys.executable, "-c", start + read]) - cpu_of([sys.executable, "-c", start])
+
+
+def measure(case: Case, repository: Path, with_peer: bool) -> bool:
+    """Measure a case, print its tables; return whether its goals are met."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        plant(case, folder)
+        tables, tables_wall = run(folder, repository, ["tables"])
+        pictures, pictures_wall = run(folder, repository, ["all"])
+        rules = jobs_by_rule(folder / "results")
+        read = reading(case, repository, folder / "images" / name_of(1))
+    both = (tables, tables + pictures)
+    print(f"\n{case.name}\n")
+    print(text_table(("rule", "jobs", "CPU s a job", "wall s a job", "peak MB"), by_rule(rules)))
+    lines = parts(case, repository, rules, tables + pictures, read)
+    print("\n" + text_table(("part, CPU s a cycle", ""), lines))
+    lines, passed = comparison(case, both, (tables_wall, tables_wall + pictures_wall), with_peer)
+    print("\n" + text_table(("a cycle", "tables", "with pictures", ""), lines))
+    return passed
+
+
+def by_rule(rules: dict[str, dict[str, float]]) -> list[list[str]]:
+    """Return a line a rule."""
+    return [
+        [name, f"{one['jobs']:.0f}", f"{one['cpu'] / one['jobs']:.2f}",
+         f"{one['wall'] / one['jobs']:.2f}", f"{one['peak']:.0f}"]
+        for name, one in sorted(rules.items())
+    ]  # fmt: skip
+
+
+def parts(
+    case: Case, repository: Path, rules: dict[str, dict[str, float]], total: float, read: float
+) -> list[list[str]]:
+    """Return where the CPU seconds of a cycle go."""
+    scripts = repository / "workflow" / "scripts"
+    start_up = sum(
+        cpu_of([sys.executable, str(scripts / f"{name}.py"), "--version"])
+        for name in JOBS_OF_A_CYCLE
+    )
+    jobs = sum(one["cpu"] for one in rules.values()) / case.cycles
+    # The global step reads all planes for its projection, the local step those that are kept.
+    reads = read * (3 if case.planes > 1 else 2)
+    return [
+        ["start-up of its three jobs", f"{start_up:.2f}"],
+        ["reading", f"{reads:.2f}"],
+        ["computing and writing", f"{max(jobs - start_up - reads, 0):.2f}"],
+        ["Snakemake itself, merges and summaries", f"{total / case.cycles - jobs:.2f}"],
+        ["all", f"{total / case.cycles:.2f}"],
+    ]
+
+
+def comparison(
+    case: Case, cpu: tuple[float, float], wall: tuple[float, float], with_peer: bool
+) -> tuple[list[list[str]], bool]:
+    """Return lines that compare a cycle with the goals, the limit and the peer; and the verdict."""
+    a_cycle = [seconds / case.cycles for seconds in cpu]
+    lines = [
+        ["CPU s", *(f"{seconds:.2f}" for seconds in a_cycle), ""],
+        ["wall s", *(f"{seconds / case.cycles:.2f}" for seconds in wall), ""],
+    ]
+    passed = [a_cycle[1] <= case.most_cpu_with_pictures]
+    if case.planes > 1:
+        limit, peer = limit_and_peer(case, with_peer)
+        ratios = [seconds / limit for seconds in a_cycle]
+        passed += [one <= most for one, most in zip(ratios, case.most_over_limit, strict=True)]
+        lines.append([f"over the limit ({limit:.2f} s)", *(f"{one:.1f}" for one in ratios), ""])
+        if peer:
+            ratios = [peer / seconds for seconds in a_cycle]
+            goals = zip(ratios, case.least_over_peer, strict=True)
+            passed += [one >= least for one, least in goals]
+            lines.append(
+                [f"faster than the peer ({peer:.1f} s)", *(f"{one:.1f}" for one in ratios), ""]
+            )
+    lines[-1][-1] = "pass" if all(passed) else "FAIL"
+    return lines, all(passed)
+
+
+def limit_and_peer(case: Case, with_peer: bool) -> tuple[float, float | None]:
+    """Return the CPU seconds of the limit and of the peer (None where it is left out)."""
+    edge = min(case.edge, PEER_EDGE)
+    with tempfile.TemporaryDirectory() as folder:
+        job("make", folder, case.planes, edge, case.block)
+        scale = (case.edge / edge) ** 2
+        limit = job("limit", folder, case.block, 1, 2)["cpu"] * scale
+        return limit, job("peer", folder, case.block)["cpu"] * scale if with_peer else None
+
+
+def main() -> int:
+    """Measure the cases; return 1 when a goal is missed."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--case", choices=CASES, action="append", help="one case; all if absent")
+    parser.add_argument("--cycles", type=int, help="as many cycles instead of the case's own")
+    parser.add_argument("--no-peer", action="store_true", help="leave the peer out")
+    parser.add_argument(
+        "--repository", type=Path, default=REPOSITORY, help="the version to measure (default: this)"
+    )
+    options = parser.parse_args()
+    met = []
+    for name in options.case or CASES:
+        values = vars(CASES[name])
+        case = Case(**values | ({"cycles": options.cycles} if options.cycles else {}))
+        met.append(measure(case, options.repository, not options.no_peer))
+    return int(not all(met))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
