@@ -11,9 +11,9 @@ from snakemake_runs import REPOSITORY
 
 SCRIPTS = REPOSITORY / "workflow" / "scripts"
 JOBS_OF_A_CYCLE = ("register_global.py", "register_local.py", "reference_blocks.py")
-MOST = 1.6
-"""Times that an import of NumPy and its FFT takes, that the imports of a job may take: 1.25 was
-seen, 2.7 with a library of statistics and one of tables."""
+MOST = 1.8
+"""Times that an import of NumPy and its FFT takes, that the imports of a job may take: 1.25 to
+1.5 was seen on a busy machine, 2.7 with a library of statistics and one of tables."""
 HEAVY = ("astropy", "scipy.stats", "scipy.optimize", "jsonschema", "pandas", "matplotlib", "PIL")
 
 
@@ -36,7 +36,7 @@ def imported(*command: str) -> set[str]:
 @pytest.mark.parametrize("script", JOBS_OF_A_CYCLE)
 def test_a_job_of_a_cycle_starts_nearly_as_fast_as_its_arithmetic(script):
     job, least = [], []
-    for _ in range(3):
+    for _ in range(4):
         least.append(cpu_seconds("-c", "import numpy, scipy.fft"))
         job.append(cpu_seconds(str(SCRIPTS / script), "--version"))
     assert min(job) < MOST * min(least)
