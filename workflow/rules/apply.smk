@@ -69,6 +69,40 @@ rule registered_stack:
         " --note-missing --output {params.image:q} --receipt {output.receipt:q} --log {log:q}"
 
 
+rule pyhim_export:
+    input:
+        fiducial.tables_of_roi,
+        spots=applications.tables_for_pyhim,
+        samples=places("samples"),
+        gaps=places("gaps"),
+        parameters=CONFIGURATION.get("parameters") or [],
+    output:
+        places("pyhim_export"),
+    log:
+        places.log("pyhim_export", "{roi}"),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=fiducial.resources.mem_mb(planes=10),
+        runtime=fiducial.resources.runtime(tables=len(fiducial.cycles)),
+    params:
+        code=code("export_pyhim.py"),
+        stamps=applications.stamps_of_roi,
+        reference=fiducial.reference,
+        global_tables=fiducial.folder_beside("samples", "global_table"),
+        local_tables=fiducial.folder_beside("samples", "local_table"),
+        options=applications.export_options,
+    message:
+        "export ROI {wildcards.roi} to pyHiM"
+    shell:
+        command("export_pyhim.py")
+        + " --roi {wildcards.roi:q} --samples {input.samples:q} --gaps {input.gaps:q}"
+        " --reference {params.reference:q}"
+        " --parameters {input.parameters:q} --global-tables {params.global_tables:q}"
+        " --local-tables {params.local_tables:q} --spots {input.spots:q} {params.options:q}"
+        " --output {output:q} --log {log:q}"
+
+
 rule register_localizations:
     input:
         REGISTERED_TABLES,
@@ -91,5 +125,17 @@ rule register_stacks:
         hindrance=applications.hindrance,
     message:
         "all stacks are registered"
+    shell:
+        "test -z {params.hindrance:q} || {{ echo ERROR: {params.hindrance:q} >&2; exit 1; }}"
+
+
+rule export_pyhim:
+    input:
+        applications.exports,
+    localrule: True
+    params:
+        hindrance=applications.hindrance_of_export,
+    message:
+        "all ROIs are exported to pyHiM"
     shell:
         "test -z {params.hindrance:q} || {{ echo ERROR: {params.hindrance:q} >&2; exit 1; }}"

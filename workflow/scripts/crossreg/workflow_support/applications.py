@@ -160,6 +160,40 @@ class Applications:
         """Return the path of the image beside a receipt."""
         return re.sub(r"\.txt$", SUFFIXES[self.stacks_section["format"]], str(output))
 
+    # --- Export to pyHiM -------------------------------------------------------------------------
+
+    @property
+    def hindrance_of_export(self) -> str:
+        """Return in one sentence why there is nothing to export; empty if there is."""
+        missing = "export_pyhim needs pyHiM's parameters.json; give it with the key 'parameters'."
+        return self.hindrance or ("" if self.configuration.get("parameters") else missing)
+
+    @property
+    def exports(self) -> list[str]:
+        """Return the notes in the folders exported to pyHiM, one a ROI."""
+        rois = dict.fromkeys(roi for roi, _ in self.fiducial.cycles)
+        return [
+            self.places("pyhim_export", roi=roi) for roi in rois if not self.hindrance_of_export
+        ]
+
+    @property
+    def tables_for_pyhim(self) -> list[str]:
+        """Return the registered tables of spots that may be pyHiM's."""
+        ends = (".ecsv", ".dat", ".table")
+        return [path for path in self.registered_tables if path.lower().endswith(ends)]
+
+    def stamps_of_roi(self, wildcards: Wildcards) -> list[str]:
+        """Return the stamps of the stacks of all cycles of a ROI."""
+        samples = self.fiducial.samples.items()
+        paths = [sample.path for (roi, _), sample in samples if roi == wildcards.roi]
+        return [OF_DEMO if self.fiducial.is_demo else stamp(path) for path in paths]
+
+    @property
+    def export_options(self) -> list[str]:
+        """Return the options of the script that exports to pyHiM."""
+        keys = ("mode", "zProjectOption", "zmin", "zmax", "fileNameRegExp")
+        return self.fiducial.options(*keys)
+
 
 def _same(wanted: str, name: str) -> bool:
     return wanted == name or (wanted.isdecimal() and name.isdecimal() and int(wanted) == int(name))

@@ -21,6 +21,7 @@ PLACES: Mapping[str, str] = {
     "reference_preview": "previews/{roi}/reference.npz",
     "summary_of_roi": "summary/{roi}.tsv",
     "drift_picture": "pictures/{roi}/drift.png",
+    "pyhim_export": "pyhim/{roi}/README.txt",
     # One file a cycle of a ROI.
     "global_table": "register_global/{roi}/{cycle}.ecsv",
     "local_table": "register_local/{roi}/{cycle}.ecsv",

@@ -1,0 +1,115 @@
+"""What pyHiM's later steps read of a registration, for one ROI, under the names that they read.
+
+pyHiM takes file names from the text of parameters.json, without its own defaults: so they are
+spelt out. It stops at a cycle without rows in the table of blocks, and deletes the localizations
+of a cycle whose rows are NaN: so cycles that could not be registered get rows of NaN.
+"""
+
+import copy
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+NAMES = {
+    "alignImages": {
+        "outputFile": "shifts",
+        "localAlignment": "block3D",
+        "register_global_folder": "register_global",
+        "register_local_folder": "register_local",
+    },
+    "segmentedObjects": {"outputFile": "localizations", "localize_3d_folder": "localize_3d"},
+    "zProject": {"folder": "project"},
+}
+"""pyHiM's own defaults of the names that it builds paths from."""
+NO_LIMIT = [1_000_000, 1_000_000, 1_000_000]
+"""toleranceDrift (z, x, y) beyond which it deletes localizations: no shift is as large."""
+COLUMNS = (
+    *("reference file", "aligned file", "blockXY", "ROI #", "label", "block_i", "block_j"),
+    *("shift_z", "shift_x", "shift_y", "quality_xy", "quality_zy", "quality_zx"),
+)
+"""The columns that pyHiM's own table of blocks has."""
+MEASURES = COLUMNS[7:]
+SAFE = (
+    *("localize_3d", "mask_3d", "filter_localizations", "register_localizations"),
+    *("build_traces", "build_matrix"),
+)
+"""Commands of pyHiM that leave the shifts as they are."""
+UNSAFE = ("register_global", "appliesRegistrations", "register_local")
+"""Commands that compute shifts again, over the exported ones; so does pyhim without -C."""
+
+
+def names(parameters: Mapping[str, Any], section: str) -> dict[str, str]:
+    """Return the names in a section of parameters.json, with pyHiM's defaults."""
+    given = parameters.get("common", {}).get(section) or {}
+    return {key: given.get(key, default) for key, default in NAMES[section].items()}
+
+
+def exported_parameters(parameters: Mapping[str, Any], reference: str) -> dict[str, Any]:
+    """Return parameters.json with names spelt out, and a toleranceDrift that deletes nothing."""
+    result: dict[str, Any] = copy.deepcopy(dict(parameters))
+    common = result.setdefault("common", {})
+    for section in NAMES:
+        common[section] = (common.get(section) or {}) | names(parameters, section)
+    common["alignImages"] |= {"referenceFiducial": reference, "localAlignment": "block3D"}
+    common["buildsPWDmatrix"] = (common.get("buildsPWDmatrix") or {}) | {"toleranceDrift": NO_LIMIT}
+    for label in (result.get("labels") or {}).values():
+        if isinstance(label, dict) and isinstance(label.get("buildsPWDmatrix"), dict):
+            label["buildsPWDmatrix"].pop("toleranceDrift", None)
+    return result
+
+
+def rows_of_blocks(
+    tables: Mapping[str, Mapping[str, np.ndarray]], left_out: Iterable[str]
+) -> dict[str, np.ndarray]:
+    """Return the columns of pyHiM's table of blocks for the cycles of a ROI.
+
+    `tables` are cycle -> columns of its own table; the cycles `left_out` get a row of NaN for
+    every block of the grid.
+    """
+    pattern = next(iter(tables.values()))
+    parts = [{name: np.asarray(table[name]) for name in COLUMNS} for table in tables.values()]
+    for cycle in left_out:
+        part = {name: np.asarray(pattern[name]) for name in COLUMNS}
+        count = len(part["label"])
+        part |= {name: np.full(count, np.nan, np.float32) for name in MEASURES}
+        part |= {"label": np.full(count, cycle), "aligned file": np.full(count, "left out")}
+        parts.append(part)
+    return {name: np.concatenate([part[name] for part in parts]) for name in COLUMNS}
+
+
+def note(
+    roi: str, reference: str, cycles: Iterable[str], left_out: Mapping[str, str], spots: list[str]
+) -> str:
+    """Return the text that goes with the files: what is there, what was left out, what is safe."""
+    lines = [
+        f"ROI {roi}, registered to {reference}: {', '.join(cycles) or 'no cycle'}.",
+        "",
+        "Run pyHiM's later steps in this folder, one command after another:",
+        "",
+        f"    pyhim -F . -C {','.join(SAFE)}",
+        "",
+        f"Never run {', '.join(UNSAFE)}, pyhim without -C, or -C 2D or 3D here: they compute the",
+        "shifts again and overwrite the exported ones. Shifts are those of parameters.json here:",
+        "its toleranceDrift is so large that no localization is deleted for its shift.",
+        "",
+    ]
+    if spots:
+        lines += [
+            "Registered already, and marked so that pyHiM does not correct them again:",
+            *(f"    {name}" for name in spots),
+            "Leave localize_3d out of the commands, or it writes new tables over them.",
+            "",
+        ]
+    if left_out:
+        lines += [
+            "Left out, as there is no shift for them; their images are not linked here, and pyHiM",
+            "deletes localizations of them, as a wrong place is worse than none:",
+            *(f"    {cycle}: {reason}" for cycle, reason in left_out.items()),
+            "",
+        ]
+    lines += [
+        "shift_x belongs to the row (numpy y), shift_y to the column (numpy x), shift_z is in",
+        "planes that zBinning keeps: times zBinning for planes of the raw stack.",
+    ]
+    return "\n".join(lines) + "\n"
