@@ -87,18 +87,19 @@ def note(
         "",
         "Run pyHiM's later steps in this folder, one command after another:",
         "",
-        f"    pyhim -F . -C {','.join(SAFE)}",
+        f"    pyhim -F . -C {','.join(SAFE[1:] if spots else SAFE)}",
         "",
-        f"Never run {', '.join(UNSAFE)}, pyhim without -C, or -C 2D or 3D here: they compute the",
-        "shifts again and overwrite the exported ones. Shifts are those of parameters.json here:",
-        "its toleranceDrift is so large that no localization is deleted for its shift.",
+        f"Never run {', '.join(UNSAFE)}, pyhim without -C,",
+        "or -C 2D or 3D here: they compute the shifts again and overwrite the exported ones.",
+        "In parameters.json here, toleranceDrift is so large that no localization is deleted for",
+        "its shift.",
         "",
     ]
     if spots:
         lines += [
             "Registered already, and marked so that pyHiM does not correct them again:",
             *(f"    {name}" for name in spots),
-            "Leave localize_3d out of the commands, or it writes new tables over them.",
+            "The command localize_3d would write new tables over them.",
             "",
         ]
     if left_out:

@@ -1,0 +1,42 @@
+"""Compare two tables of blocks: crossreg's and pyHiM's, or those of two runs.
+
+In: two tables (ECSV: .ecsv, .dat, .table). Out: on the terminal, the median and largest difference
+of each cycle; if asked for, a picture of where in the image they differ.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from crossreg.fiducial.apply.compared_tables import (
+    NEEDED,
+    compared,
+    comparison_figure,
+    comparison_text,
+)
+from crossreg.io.files import whole
+from crossreg.io.tables import read_table
+from crossreg.workflow_support.command import new_parser, run
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command's options."""
+    parser = new_parser(__doc__)
+    parser.add_argument("first", type=Path, help="table of blocks")
+    parser.add_argument("second", type=Path, help="table of blocks to compare with it")
+    parser.add_argument("--picture", type=Path, help="picture to write (.png)")
+    return parser
+
+
+def main(options: argparse.Namespace) -> None:
+    """Read, compare, print, draw."""
+    tables = [read_table(path, NEEDED) for path in (options.first, options.second)]
+    found = compared(*({name: table[name] for name in table.colnames} for table in tables))
+    print(comparison_text(found), end="")
+    if options.picture:
+        with whole(options.picture) as temporary:
+            comparison_figure(found).savefig(temporary, format="png", dpi=120)
+
+
+if __name__ == "__main__":
+    sys.exit(run(parser(), main))
