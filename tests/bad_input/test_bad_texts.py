@@ -14,10 +14,10 @@ from crossreg.crossmodal.freeze.parameters import read_parameters as read_trakem
 from crossreg.crossmodal.trakem2.saved_project import read_project
 from crossreg.fiducial.experiment.parameters import read_parameters
 from crossreg.io.ecsv import as_text
+from crossreg.io.given_shifts import GivenShifts
 from crossreg.io.sheet import read_sheet
 from crossreg.io.tables import (
     GLOBAL_COLUMNS,
-    GivenShifts,
     new_table,
     read_global_row,
     read_table,

@@ -22,9 +22,9 @@ from crossreg.crossmodal.render.tile_specs import image_source, split_transforms
 from crossreg.crossmodal.trakem2.saved_project import read_project
 from crossreg.fiducial.experiment.parameters import read_parameters
 from crossreg.io.errors import UserError
+from crossreg.io.given_shifts import GivenShifts
 from crossreg.io.sheet import read_sheet
 from crossreg.io.stacks import read_kept_planes
-from crossreg.io.tables import GivenShifts
 from crossreg.workflow_support.configuration import check_keys_stand_once
 
 REPOSITORY = Path(__file__).resolve().parents[2]

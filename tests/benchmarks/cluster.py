@@ -19,7 +19,7 @@ sys.path[:0] = [str(REPOSITORY / "tests"), str(REPOSITORY / "workflow" / "script
 from experiment import CORES, Experiment, make_experiment  # noqa: E402
 from slurm_cluster import PROFILE, Cluster, reason_against  # noqa: E402
 
-TABLES = ("results/register_global.ecsv", "results/register_local_block3D.ecsv")
+TABLES = ("register_global.ecsv", "register_local_block3D.ecsv")
 WAYS = {
     f"no cluster, {CORES} cores": [],
     "job arrays": PROFILE,

@@ -9,10 +9,10 @@ from astropy.table import Table
 
 from crossreg.io.ecsv import as_text, meta_of, parts, values_of
 from crossreg.io.errors import UserError
+from crossreg.io.given_shifts import GivenShifts
 from crossreg.io.tables import (
     GLOBAL_COLUMNS,
     LOCAL_COLUMNS,
-    GivenShifts,
     global_json,
     new_table,
     read_merged,

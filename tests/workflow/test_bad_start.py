@@ -68,7 +68,9 @@ def test_a_link_to_a_file_that_is_not_there(experiment):
 
 def test_results_among_the_images(experiment):
     path = write_configuration(experiment, images="images", results="images")
-    assert "'images' and 'results' are one folder, images" in only(refused(experiment, path))
+    assert f"'images' and 'results' are one folder, {experiment / 'images'};" in only(
+        refused(experiment, path)
+    )
 
 
 def test_results_that_are_a_file(experiment):

@@ -50,10 +50,11 @@ def test_one_bad_cycle_stops_no_other_and_is_named_in_all_that_sums_up(again, fi
         ("002", "RT1"),
         ("002", "RT2"),
     }
-    assert "FAILED: register_global of ROI 001, cycle RT1; log: " in done.stderr
-    told = [line for line in done.stderr.splitlines() if line.startswith("MISSING: ")]
+    assert f"WARNING: {again.image('001', 'RT1')}: " in done.stderr
+    assert "Error in rule all_cycles_registered:" in done.stderr
+    told = [line for line in done.stdout.splitlines() if line.startswith("MISSING: ")]
     assert len(told) == 1
-    assert told[0].startswith("MISSING: ROI 001, cycle RT1: images/scan_001_RT1_001_ROI")
+    assert told[0].startswith(f"MISSING: ROI 001, cycle RT1: {again.image('001', 'RT1')}: ")
     assert (again.results / "pictures" / "001" / "drift.png").read_bytes() != drift
     assert (again.results / "pictures" / "experiment.png").read_bytes() != experiment
     page = (again.results / "report.html").read_text()
@@ -85,7 +86,9 @@ def test_merged_tables_are_whole_again_when_the_bad_cycle_is_taken_out(again):
     again.image("001", "RT1").unlink()
     assert again.pending() == {"register_global", "register_local_block3D"}
     again.succeed()
-    assert all("missing" not in table.meta for table in read_merged(again))
+    for table in read_merged(again):
+        (missing,) = table.meta["missing"]
+        assert missing["reason"] == "this ROI has no stack of the cycle, but other ROIs have."
 
 
 def test_bad_reference_takes_out_its_roi_only(again):
@@ -100,27 +103,37 @@ def test_bad_reference_takes_out_its_roi_only(again):
     assert [(cycle.roi, cycle.cycle) for cycle in lost] == [("002", "RT1"), ("002", "RT2")]
 
 
-def test_damaged_results_are_named_and_made_anew_once_they_are_removed(again, finished):
-    blocks = again.results / "reference" / "001" / "blocks.npz"
+def test_damaged_tables_are_named_and_made_anew_once_they_are_removed(again, finished):
     table = again.results / "register_local" / "002" / "RT1.ecsv"
-    cut(blocks)
     cut(table)
     done = again.snakemake()
     assert done.returncode != 0
-    assert f"{blocks.relative_to(again.folder)}: the file is damaged; remove it" in done.stderr
-    assert f"{table.relative_to(again.folder)}: the table is cut off" in done.stderr
+    assert f"{table.relative_to(again.results)}: the table is cut off" in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     assert "unexpected" not in done.stderr
-    # What sums up cycles is there without them.
+    # What sums up cycles is there without it.
     local = read_merged(again)[1]
-    assert {(int(row["ROI #"]), str(row["label"])) for row in local} == {(2, "RT2")}
+    rows = {(int(row["ROI #"]), str(row["label"])) for row in local}
+    assert rows == {(1, "RT1"), (1, "RT2"), (2, "RT2")}
     reasons = {(entry["ROI"], entry["label"]): entry["reason"] for entry in local.meta["missing"]}
-    assert set(reasons) == {("001", "RT1"), ("001", "RT2"), ("002", "RT1")}
+    assert set(reasons) == {("002", "RT1")}
     assert "RT1.ecsv: the table is cut off" in reasons["002", "RT1"]
     summaries = read_summaries(again.results / "summary.tsv")
     assert [c.missing for c in summaries if c.roi == "002"] == [reasons["002", "RT1"], ""]
-    blocks.unlink()
     table.unlink()
+    again.succeed()
+    assert again.tables() == finished.tables()
+
+
+def test_a_damaged_intermediate_result_is_named_and_made_anew_once_it_is_removed(again, finished):
+    blocks = again.results / "reference" / "001" / "blocks.npz"
+    cut(blocks)
+    done = again.snakemake()
+    assert done.returncode != 0
+    assert f"{blocks.relative_to(again.results)}: the file is damaged; remove it" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "unexpected" not in done.stderr
+    blocks.unlink()
     again.succeed()
     assert again.tables() == finished.tables()
 
@@ -233,7 +246,7 @@ def test_run_that_somebody_stops_shows_no_results_of_before(again, finished):
     run.send_signal(signal.SIGINT)
     printed = run.communicate(timeout=TIMEOUT_S)[0]
     assert run.returncode != 0
-    assert "The run was stopped: run it again to go on." in printed
+    assert "What is done is kept: run the same command again to go on." in printed
     assert "worst block" not in printed
     again.succeed()
     assert again.tables() == finished.tables()
@@ -354,4 +367,7 @@ def test_results_folder_that_cannot_be_written_is_told_in_one_sentence(finished,
     done = experiment.snakemake()
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert any(line.startswith("ERROR: results") for line in done.stderr.splitlines())
+    assert any(
+        line.startswith(f"ERROR: {experiment.results}: no folder")
+        for line in done.stderr.splitlines()
+    )

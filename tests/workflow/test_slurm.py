@@ -13,9 +13,9 @@ from snakemake_runs import copy_of_the_repository, snakemake, start_snakemake
 # Its jobs last seconds. With fewer places than jobs that are ready, none may be forgotten.
 QUICK = ["--slurm-init-seconds-before-status-checks", "7", "--jobs", "5"]
 TABLES = (
-    "results/register_global.ecsv",
-    "results/register_global.json",
-    "results/register_local_block3D.ecsv",
+    "register_global.ecsv",
+    "register_global.json",
+    "register_local_block3D.ecsv",
 )
 
 
@@ -49,7 +49,7 @@ def test_cancelled_and_too_large_jobs_are_repeated_and_the_demo_equals_a_local_r
     assert process.returncode == 0, printed
     local, _ = demo
     for name in TABLES:
-        assert (folder / name).read_bytes() == (local / name).read_bytes()
+        assert (folder / "results" / name).read_bytes() == (local / "results" / name).read_bytes()
     assert cancelled in printed
     repeated = printed.count("Trying to restart job")
     # One cancelled cycle, and six over their memory.
@@ -84,10 +84,10 @@ def test_a_run_that_was_killed_ends_well_beside_jobs_it_left_in_the_queue(cluste
     assert process.returncode == 0, printed
     local, _ = demo
     for name in TABLES:
-        assert (folder / name).read_bytes() == (local / name).read_bytes()
+        assert (folder / "results" / name).read_bytes() == (local / "results" / name).read_bytes()
     wait_until(lambda: not cluster.run("squeue", "--noheader"), 60)
     for name in TABLES:
-        assert (folder / name).read_bytes() == (local / name).read_bytes()
+        assert (folder / "results" / name).read_bytes() == (local / "results" / name).read_bytes()
     assert list(folder.rglob(".unfinished-*")) == []
 
 

@@ -77,7 +77,7 @@ def test_a_plain_run_makes_the_projects_once(made):
     folder, printed = made
     assert names_in(project(folder, "")) == NAMES
     assert "EM stack 'EM': 3 tiles, median scale 1" in printed
-    assert "projects to open in TrakEM2: trakem2_registered/first" in printed
+    assert f"projects to open in TrakEM2: {folder}/trakem2_registered/first" in printed
     report = (folder / "results/trakem2/first/frozen.txt").read_text()
     assert "3 sections; layers of 100 x 80 px" in report
     before = snapshot(folder)

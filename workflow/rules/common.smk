@@ -42,9 +42,10 @@ with in_one_sentence():
     RESULTS = CONFIGURATION["results"]
     # A job on another node takes what the main process found out as it is.
     IS_JOB = locks.is_job_of(RESULTS)
-    SHARED = contextlib.ExitStack()
+    # What this process holds until it ends.
+    HELD = contextlib.ExitStack()
     if IS_JOB:
-        SHARED.enter_context(locks.share_results())
+        HELD.enter_context(locks.share_results())
 slurm_arrays.repair(IS_JOB)
 prefer_this_python(os.environ)
 

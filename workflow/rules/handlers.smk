@@ -9,7 +9,7 @@ EXPERIMENT = fiducial if WITH_FIDUCIALS else None
 
 onstart:
     with in_one_sentence():
-        HELD = begin(RESULTS, Places(RESULTS), commands.hashes, EXPERIMENT)
+        begin(HELD, RESULTS, commands.hashes, EXPERIMENT)
 
 
 onsuccess:

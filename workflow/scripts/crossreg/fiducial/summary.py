@@ -13,7 +13,7 @@ import numpy as np
 from crossreg.fiducial.precision import Precision, Scale, precision_of
 from crossreg.fiducial.verdict import DOUBTFUL, FAILED
 from crossreg.io.ecsv import Table
-from crossreg.io.errors import UserError
+from crossreg.io.errors import DamagedResultError
 from crossreg.io.files import read_text, write_text
 
 USUAL = 0.75
@@ -82,8 +82,6 @@ class CycleSummary:
     z_95_nm: float
     borrowed_xy_nm: float
     borrowed_z_nm: float
-    held_out_xy_nm: float
-    held_out_z_nm: float
     within_tolerance: float
     verdict: str = ""
     reason: str = ""
@@ -242,7 +240,9 @@ def read_summaries(path: Path | str) -> list[CycleSummary]:
             raise ValueError("cut off, or of other columns")
         return [CycleSummary(**{name: types[name](row[name]) for name in types}) for row in rows]
     except (TypeError, ValueError):
-        raise UserError(f"{path}: the summary is damaged; remove it and run again.") from None
+        raise DamagedResultError(
+            f"{path}: the summary is damaged; remove it and run again."
+        ) from None
 
 
 def _from_global_shift(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from crossreg.io.errors import UserError
+from crossreg.io.errors import DamagedResultError
 from crossreg.io.files import whole
 
 FORMAT = "crossreg-arrays/1"
@@ -31,7 +31,7 @@ def told_if_damaged(path: Path | str) -> Iterator[None]:
     try:
         yield
     except (ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error):
-        raise UserError(f"{path}: the file is damaged; remove it and run again.") from None
+        raise DamagedResultError(f"{path}: the file is damaged; remove it and run again.") from None
 
 
 def made_with(image: Path | str, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,7 +66,9 @@ def load_arrays(path: Path | str, count: int, expected: Mapping[str, Any]) -> li
     with told_if_damaged(path), Path(path).open("rb") as file:
         first = np.load(file)
         if first.dtype.kind != "U" or first.shape:
-            raise UserError(f"{path}: it was made by another version; remove it and run again.")
+            raise DamagedResultError(
+                f"{path}: it was made by another version; remove it and run again."
+            )
         found = json.loads(str(first))
         _check_made_with(path, found, {"format": FORMAT, **expected})
         return [np.load(file) for _ in range(count)]
@@ -76,7 +78,7 @@ def _check_made_with(path: Path | str, found: Mapping[str, Any], wanted: Mapping
     for key, value in wanted.items():
         if found.get(key) != value:
             there = "something else" if key not in found else repr(found[key])
-            raise UserError(
+            raise DamagedResultError(
                 f"{path}: it was made with {key} {there}, but {value!r} is asked for here;"
                 " remove it and run again."
             )

@@ -20,6 +20,10 @@ class UserError(Exception):
         return f"{sentence[:half]} ... {sentence[-half:]}"
 
 
+class DamagedResultError(UserError):
+    """A file that an earlier job made is damaged: remove it, and it is made again."""
+
+
 def one_line(text: str) -> str:
     """Return `text` with line ends and all else that is no visible sign written as an escape."""
     return "".join(

@@ -2,8 +2,6 @@
 
 import csv
 import itertools
-import math
-import os
 import re
 import warnings
 from collections.abc import Iterable, Mapping
@@ -14,8 +12,8 @@ import numpy as np
 
 from crossreg.io import ecsv
 from crossreg.io.ecsv import Table
-from crossreg.io.errors import UserError
-from crossreg.io.files import read_json, read_text, whole, write_json, write_text
+from crossreg.io.errors import DamagedResultError, UserError
+from crossreg.io.files import read_text, whole, write_json, write_text
 
 if TYPE_CHECKING:
     import astropy.table
@@ -62,7 +60,6 @@ LOCAL_COLUMNS = {
 NUMBER_OF_ROI = re.compile("[0-9]{1,18}")
 SOURCES = ("given", "computed", "z-projection")
 # Columns that a table of global shifts from elsewhere must have.
-GIVEN_COLUMNS = ("aligned file", "shift_x", "shift_y")
 
 
 def new_table(columns: dict[str, type], values: Mapping[str, Any], **meta: Any) -> Table:
@@ -137,14 +134,16 @@ def _read(path: Path | str, columns: dict[str, type]) -> tuple[list[str], Table]
     described, rows = ecsv.parts(text)
     expected = ecsv.parts(ecsv.header(columns, {}))[0]
     if not expected.startswith(described):
-        raise UserError(f"{path}: this is not a table of this version; remove it and run again.")
+        raise DamagedResultError(
+            f"{path}: this is not a table of this version; remove it and run again."
+        )
     try:
         if described != expected or not rows or not rows[-1].endswith("\n") or "\0" in text:
             raise ValueError("cut off")
         table = Table(ecsv.values_of(rows, columns), ecsv.meta_of(text))
         _check_cycle(table, Path(path))
     except (ValueError, csv.Error):
-        raise UserError(
+        raise DamagedResultError(
             f"{path}: the table is cut off or was changed; remove it and run again."
         ) from None
     return rows, table
@@ -235,90 +234,3 @@ def global_json(table: Table, roi_names: dict[int, str]) -> dict[str, dict[str, 
 def write_global_json(path: Path | str, table: Table, roi_names: dict[int, str]) -> None:
     """Write register_global.json for a merged table of global shifts."""
     write_json(path, global_json(table, roi_names))
-
-
-class GivenShifts:
-    """Global shifts that the user brings along, looked up by cycle.
-
-    A table (ECSV) is matched by the base name of the aligned file, a JSON file by ROI and cycle.
-    """
-
-    def __init__(self, path: Path | str) -> None:
-        """Read the shifts; raise UserError if the file is malformed."""
-        self.path = path
-        self._by_file: dict[str, tuple[float, float, str]] = {}
-        self._by_cycle: dict[tuple[int, str], tuple[float, float]] = {}
-        self._used: set[Any] = set()
-        if str(path).lower().endswith(".json"):
-            self._read_json()
-        else:
-            self._read_table()
-
-    def shift(
-        self, roi: str, cycle: str, file: str, reference_file: str
-    ) -> tuple[float, float] | None:
-        """Return the shift (rows, columns) of a cycle; None if the file has none for it.
-
-        Raises UserError if the shift was measured against another reference.
-        """
-        name = os.path.basename(file)
-        if name in self._by_file:
-            x, y, reference = self._by_file[name]
-            if reference and reference != os.path.basename(reference_file):
-                raise UserError(
-                    f"{self.path}: the row of '{name}' was registered to '{reference}', but the"
-                    f" reference is '{os.path.basename(reference_file)}'; correct one of them."
-                )
-            self._used.add(name)
-            return x, y
-        key = (int(roi), cycle)
-        if key in self._by_cycle:
-            self._used.add(key)
-            return self._by_cycle[key]
-        return None
-
-    def unused(self) -> list[str]:
-        """Return the entries that no cycle has asked for."""
-        files = [name for name in self._by_file if name not in self._used]
-        cycles = [f"ROI {roi} {cycle}" for roi, cycle in self._by_cycle]
-        keys = list(self._by_cycle)
-        return files + [
-            name for name, key in zip(cycles, keys, strict=True) if key not in self._used
-        ]
-
-    def _read_table(self) -> None:
-        table = read_table(self.path, GIVEN_COLUMNS)
-        judged = "verdict" in table.colnames
-        for row in table:
-            if judged and str(row["verdict"]) == "failed":
-                continue
-            name = os.path.basename(str(row["aligned file"]))
-            place = f"row of '{name}'"
-            x, y = (self._number(row[column], place) for column in GIVEN_COLUMNS[1:])
-            if name in self._by_file:
-                raise UserError(f"{self.path}: '{name}' stands in two rows; remove one.")
-            reference = str(row["reference file"]) if "reference file" in table.colnames else ""
-            self._by_file[name] = (x, y, os.path.basename(reference))
-
-    def _read_json(self) -> None:
-        content = read_json(self.path)
-        if not isinstance(content, dict):
-            raise UserError(f'{self.path}: {{"ROI:005": {{"RT26": [row, column]}}}} is expected.')
-        for roi, cycles in content.items():
-            number = roi.removeprefix("ROI:")
-            if not NUMBER_OF_ROI.fullmatch(number) or not isinstance(cycles, dict):
-                raise UserError(f"{self.path}: '{roi}' is no ROI with cycles; write \"ROI:005\".")
-            for cycle, shift in cycles.items():
-                if not isinstance(shift, list) or len(shift) != 2:
-                    raise UserError(
-                        f"{self.path}: ROI {number}, cycle {cycle} needs two numbers [row, column]."
-                    )
-                place = f"ROI {number}, cycle {cycle}"
-                x, y = (self._number(value, place) for value in shift)
-                self._by_cycle[int(number), cycle] = (x, y)
-
-    def _number(self, value: Any, place: str) -> float:
-        is_number = isinstance(value, int | float | np.integer | np.floating)
-        if not is_number or isinstance(value, bool) or not math.isfinite(value):
-            raise UserError(f"{self.path}: {place} has the shift {value!r}; write a finite number.")
-        return float(value)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from crossreg import __version__
-from crossreg.io.errors import UserError
+from crossreg.io.errors import DamagedResultError, UserError
 from crossreg.workflow_support.locks import share_results
 from crossreg.workflow_support.missing import note_missing
 
@@ -111,6 +111,9 @@ def _main_or_note(
 ) -> int:
     try:
         return main(options) or 0
+    except DamagedResultError:
+        # Of an earlier job: a note would keep it from being made again.
+        raise
     except UserError as error:
         if outputs is None or not options.note_missing:
             raise

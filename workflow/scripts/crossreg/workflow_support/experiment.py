@@ -11,6 +11,7 @@ from typing import Any
 from crossreg.fiducial.experiment.parameters import Parameters, channel_key, read_parameters
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.errors import UserError, one_line
+from crossreg.io.given_shifts import GivenShifts
 from crossreg.io.sheet import ALL_COLUMNS, read_sheet, sheet_text
 from crossreg.io.words import counted
 from crossreg.workflow_support import discovery
@@ -144,8 +145,6 @@ def _tell_cycles_of_unknown_kind(experiment: Experiment) -> None:
 
 def _add_given_shifts(experiment: Experiment, path: str) -> None:
     """Give the samples the user's global shifts; warn about entries that match none."""
-    from crossreg.io.tables import GivenShifts
-
     given = GivenShifts(path)
     references = {
         sample.roi: sample.path

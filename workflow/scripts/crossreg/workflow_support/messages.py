@@ -1,9 +1,9 @@
 """What a run says itself to the person in front of it, before its first job and at its end."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Mapping
-from typing import IO
 
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.files import write_text_if_new
@@ -21,15 +21,17 @@ STOPPED = (
 
 
 def begin(
-    results: str, places: Places, hashes: Mapping[str, str], chain: FiducialChain | None
-) -> IO[str] | None:
+    held: contextlib.ExitStack, results: str, hashes: Mapping[str, str], chain: FiducialChain | None
+) -> None:
     """Hold the results for this run and say what is to be known before its first job.
 
-    Returns the open file that holds them; None where the file system knows no locks. Raises
-    UserError if another run is at work on them.
+    They are held until `held` is closed. Raises UserError if another run is at work on them.
     """
-    held = hold_results(results, tell)
-    if held is None:
+    places = Places(results)
+    lock = hold_results(results, tell)
+    if lock:
+        held.enter_context(lock)
+    else:
         tell(
             f"WARNING: {results}: its file system knows no locks, so that nothing keeps a second"
             " run off; start no other run on this folder until this one has ended."
@@ -43,7 +45,6 @@ def begin(
             " it, and what depends on them, run again. To keep the old results, stop now and give"
             " another folder with the key 'results'."
         )
-    return held
 
 
 def _begin_chain(results: str, places: Places, chain: FiducialChain) -> None:
