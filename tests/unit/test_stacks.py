@@ -6,7 +6,9 @@ import tifffile
 
 from crossreg.io.errors import UserError
 from crossreg.io.stacks import (
+    StackHeader,
     check_block_fits,
+    check_same_pixel_size,
     check_same_size,
     read_header,
     read_kept_planes,
@@ -141,3 +143,20 @@ def test_a_file_that_is_still_being_written_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(tifffile.FileHandle, "readinto", read_while_written)
     with pytest.raises(UserError, match="stack.tif: the file was changed while it was read"):
         read_kept_planes(path)
+
+
+def header_of(size_um: tuple[float | None, float | None, float | None]) -> StackHeader:
+    return StackHeader((10, 64, 64), np.dtype("uint16"), pixel_size_um=size_um)
+
+
+def test_other_z_steps_and_pixels_are_refused_with_both_sizes() -> None:
+    reference = header_of((0.5, 0.1, 0.1))
+    with pytest.raises(UserError, match=r"RT1\.tif: its planes are 0\.25 um apart, .* 0\.5 um"):
+        check_same_pixel_size(reference, header_of((0.25, 0.1, 0.1)), "RT1.tif")
+    with pytest.raises(UserError, match="its rows are 0.2 um apart"):
+        check_same_pixel_size(reference, header_of((0.5, 0.2, 0.2)), "RT1.tif")
+
+
+@pytest.mark.parametrize("size", [(0.5, 0.1, 0.1), (0.51, 0.1, 0.1), (None, None, None)])
+def test_sizes_that_are_rounded_or_not_known_are_let_pass(size: tuple) -> None:
+    check_same_pixel_size(header_of((0.5, 0.1, 0.1)), header_of(size), "RT1.tif")

@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.linalg import expm
+from scipy.ndimage import gaussian_filter, map_coordinates
 
+from crossreg.fiducial.evidence.deformation import turn_and_shear
 from crossreg.fiducial.global_shift.shift_of_projections import global_shift
 from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
 from crossreg.fiducial.reference import prepare_reference
@@ -60,3 +63,62 @@ def test_the_verdict_follows_the_odds_of_a_coincidence(odds: float, name: str, s
     verdict = judged(Evidence(odds))
     assert verdict.name == name
     assert verdict.reason.startswith(said)
+
+
+def test_the_turn_and_shear_of_a_field_are_measured() -> None:
+    turn = np.deg2rad(3.0)
+    matrix = np.array([[np.cos(turn) - 1, np.sin(turn)], [-np.sin(turn), np.cos(turn) - 1]])
+    found = turn_and_shear(lambda places: places @ matrix, (200, 300))
+    assert found == pytest.approx((3.0, 0.0), abs=0.01)
+    sheared = turn_and_shear(lambda places: places @ [[0.02, 0], [0, -0.02]], (200, 300))
+    assert sheared == pytest.approx((0.0, 0.02))
+
+
+@pytest.mark.parametrize(
+    ("evidence", "said"),
+    [
+        (Evidence(-50, turn=7.0), "turned by 7.0 degrees"),
+        (Evidence(-50, shear=0.05), "neither a turn nor swelling"),
+        (Evidence(-50, z_ratio=-1.0), "the other way along z"),
+        (Evidence(-50, (0.1, 0.0), (4.0, 3.0)), "moved by (4.0, 3.0) px"),
+        (Evidence(-50, is_saturated=True), "saturated"),
+    ],
+    ids=lambda value: "" if isinstance(value, Evidence) else value,
+)
+def test_what_cannot_be_trusted_is_doubtful(evidence: Evidence, said: str) -> None:
+    verdict = judged(evidence)
+    assert verdict.name == "doubtful"
+    assert said in verdict.reason
+
+
+def turned(degrees: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return a texture, the same turned around its middle, and the shift (n, 2) of its blocks."""
+    random = np.random.default_rng(4)
+    size, block = 256, 64
+    texture = gaussian_filter(random.normal(size=(size + 160, size + 160)), 3)
+    texture = np.maximum(texture / texture.std(), 0) * 200 + 100
+    middle = (size - 1) / 2
+    turn = np.deg2rad(degrees) * np.array([[0, -1], [1, 0]])
+    matrix = expm(turn)
+    rows, columns = np.indices((size, size)) - middle
+    places = np.einsum("ij,jyx->iyx", matrix, np.stack([rows, columns])) + middle + 80
+    images = [
+        random.poisson(image)
+        for image in (texture[80:-80, 80:-80], map_coordinates(texture, places, order=1))
+    ]
+    centres = (np.indices((size // block,) * 2).reshape(2, -1).T + 0.5) * block - 0.5
+    return *images, centres - ((centres - middle) @ matrix + middle)
+
+
+@pytest.mark.parametrize("degrees", [-5, 4, 8, -11, 15])
+def test_a_turned_cycle_is_right_or_has_failed(degrees: float) -> None:
+    reference, cycle, right_yx = turned(degrees)
+    start = global_shift(reference, cycle, block_size=128).shift_yx
+    found = local_shifts(prepare_reference(reference[None], block_size_xy=64), cycle[None], start)
+    if abs(degrees) <= 5:
+        assert found.verdict.name == "registered"
+    else:
+        assert found.verdict.name != "registered"
+    if found.verdict.name != "failed":
+        total_yx = (found.shift_zyx[..., 1:] + start).reshape(-1, 2)
+        assert np.abs(total_yx - right_yx).max() < 1

@@ -12,7 +12,13 @@ from crossreg.fiducial.experiment.parameters import add_options
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.errors import UserError
 from crossreg.io.sheet import read_sheet
-from crossreg.io.stacks import StackHeader, check_block_fits, check_same_size, read_header
+from crossreg.io.stacks import (
+    StackHeader,
+    check_block_fits,
+    check_same_pixel_size,
+    check_same_size,
+    read_header,
+)
 from crossreg.io.words import counted
 from crossreg.workflow_support.command import log, new_parser, run
 
@@ -56,6 +62,7 @@ def problems(samples: list[Sample], options: argparse.Namespace) -> Iterator[str
         if reference and header:
             try:
                 check_same_size(reference, header, sample.path)
+                check_same_pixel_size(reference, header, sample.path)
             except UserError as error:
                 yield str(error)
 

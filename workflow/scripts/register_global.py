@@ -22,6 +22,7 @@ from crossreg.io.arrays import load_arrays, made_with
 from crossreg.io.ecsv import Table
 from crossreg.io.stacks import (
     check_block_fits,
+    check_same_pixel_size,
     check_same_size,
     read_header,
     read_projection,
@@ -65,6 +66,7 @@ def main(options: argparse.Namespace) -> None:
     refuse_missing(options.reference_projection)
     reference, cycle = read_header(options.reference), read_header(options.cycle)
     check_same_size(reference, cycle, options.cycle)
+    check_same_pixel_size(reference, cycle, options.cycle)
     image = None
     if options.given:
         # Nothing was measured, so there is no error, phase or height to tell.

@@ -11,6 +11,11 @@ reached -4.3; matching pairs of textures or dense spots reach -30 and less."""
 POSSIBLE = -2.8
 """The same, beyond which a cycle has failed: of 75 pairs that match in two beads or more, none was
 beyond."""
+LARGEST_TURN = 5.5
+"""Turn (degrees) up to which cycles were registered without fault; of those turned by 6 to 8
+degrees half are not found, and one in twenty that are was wrong in places."""
+LARGEST_SHEAR = 0.035
+"""Shear (px per px) that no stage and no tissue was seen to have; wrong fields have it."""
 STILL, MOVED = 0.5, 2.0
 """Shift (px) below which what matches may lie still, and above which the specimen has moved."""
 
@@ -29,7 +34,8 @@ class Evidence:
 
     `log10_odds` is the logarithm of the odds that the match is a coincidence; `shift_yx` (px) is
     the shift in the middle of the image, `global_shift_yx` that of the projections. `z_ratio` is
-    how many planes of the cycle follow each other for one of the reference. `is_pattern`: what both
+    how many planes of the cycle follow each other for one of the reference, `turn` (degrees) and
+    `shear` (px per px) how the field turns and shears the image. `is_pattern`: what both
     share at no shift is narrower than optics allow; `is_inverted`: structure is bright in the one
     and dark in the other; `is_copy`: both stacks are equal; `is_saturated`: half of the pixels of
     the cycle have its highest value.
@@ -39,6 +45,8 @@ class Evidence:
     shift_yx: tuple[float, float] = (0.0, 0.0)
     global_shift_yx: tuple[float, float] = (0.0, 0.0)
     z_ratio: float = 1.0
+    turn: float = 0.0
+    shear: float = 0.0
     is_pattern: bool = False
     is_inverted: bool = False
     is_copy: bool = False
@@ -88,6 +96,10 @@ def _why_doubtful(evidence: Evidence) -> str:
             f"{evidence.z_ratio:.2g} planes of the cycle correspond to one of the reference:"
             " their z steps differ"
         )
+    if abs(evidence.turn) > LARGEST_TURN:
+        return f"the cycle is turned by {evidence.turn:.1f} degrees, more than is followed safely"
+    if evidence.shear > LARGEST_SHEAR:
+        return "the shift changes over the image as neither a turn nor swelling tissue would do it"
     if evidence.log10_odds > CERTAIN:
         return (
             "so little structure matches that it may be a coincidence"

@@ -19,6 +19,11 @@ from crossreg.io.images.stack import Stack, chosen
 KEPT_DTYPES = (np.dtype("uint8"), np.dtype("uint16"), np.dtype("float32"))
 
 
+AXES = ("planes", "rows", "columns")
+SAME_SIZE = 0.05
+"""Relative difference up to which sizes of pixels count as equal: files round them."""
+
+
 @dataclass(frozen=True)
 class StackHeader:
     """What is known of a stack before its pixels are read.
@@ -149,6 +154,20 @@ def check_same_size(reference: StackHeader, cycle: StackHeader, path: Path | str
             f"{path}: its planes have {_size(cycle)} px, those of the reference"
             f" {_size(reference)} px; both must be equally large."
         )
+
+
+def check_same_pixel_size(reference: StackHeader, cycle: StackHeader, path: Path | str) -> None:
+    """Raise UserError if both files say how large their pixels are, and differ.
+
+    A shift means nothing where a plane or pixel of the one is not one of the other.
+    """
+    sizes = zip(AXES, reference.pixel_size_um, cycle.pixel_size_um, strict=True)
+    for axis, there, here in sizes:
+        if there and here and abs(here / there - 1) > SAME_SIZE:
+            raise UserError(
+                f"{path}: its {axis} are {here:g} um apart, those of the reference {there:g} um;"
+                " resample one of them, or correct what the file says."
+            )
 
 
 def check_block_fits(header: StackHeader, block_size: int, key: str, path: Path | str) -> None:

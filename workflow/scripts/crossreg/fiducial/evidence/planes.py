@@ -1,5 +1,7 @@
 """Which planes of two stacks show the same, and what that says of their z steps."""
 
+import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,10 +11,13 @@ from numpy.typing import NDArray
 
 from crossreg.fiducial.correlation.binned import BIN, moved_part
 
+ShiftsAt = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 Similarities = NDArray[np.floating]
 
 MIDDLE = 512
 """Edge (bins) of the middle of the image that is looked at: enough structure, little work."""
+PART = 48
+"""Edge (bins) of the parts that are moved by one shift each."""
 REACH = 8
 """Bins around the expected shift in which a single plane is looked for in a stack."""
 FEWEST_PLANES = 6
@@ -30,8 +35,8 @@ CLEARLY = 1.3
 CERTAIN = 6.0
 """Standard deviations of chance that the similarities along a line exceed where it is believed."""
 
-HALF_NORMAL = 0.6028
-"""Standard deviation of the lower half of a normal variable of standard deviation 1."""
+NORMAL_MEDIAN = 0.6745
+"""Median of the absolute value of a normal variable of standard deviation 1."""
 
 
 @dataclass(frozen=True)
@@ -43,20 +48,29 @@ class _Line:
 
 
 def plane_similarities(
-    stacks: tuple[NDArray[np.int16], NDArray[np.int16]], shift_yx: NDArray[np.floating]
+    stacks: tuple[NDArray[np.int16], NDArray[np.int16]], shifts_at: ShiftsAt
 ) -> Similarities:
     """Return the cosine (Z, Z') between each plane of a binned stack and each of another.
 
-    The second one, the cycle, is moved by `shift_yx` (px); the middle of the image is compared.
+    `shifts_at` gives the shifts (n, 2) px that bring the second one, the cycle, to positions (n, 2)
+    px of the first. The middle of the image is compared, part by part, each under its own shift.
+    What a plane shares with all planes of the other stack says nothing of its depth and is off.
     """
     reference, cycle = stacks
-    inside = [_middle(size) for size in reference.shape[1:]]
-    offset = (round(float(shift_yx[0]) / BIN), round(float(shift_yx[1]) / BIN))
-    one = reference[:, inside[0], inside[1]].reshape(len(reference), -1).astype(np.float32)
-    two = moved_part(cycle, inside[0], inside[1], offset).reshape(len(cycle), -1)
-    energies = np.outer(np.square(one).sum(axis=1), np.square(two).sum(axis=1))
-    result: np.ndarray = (one @ two.T) / np.sqrt(np.maximum(energies, 1.0))
-    return result
+    products = np.zeros((len(reference), len(cycle)))
+    one, two = np.zeros(len(reference)), np.zeros(len(cycle))
+    for rows, columns in itertools.product(*map(_parts, reference.shape[1:])):
+        middle = [BIN * (part.start + part.stop) / 2 for part in (rows, columns)]
+        offset = np.rint(shifts_at(np.array([middle]))[0] / BIN).astype(int)
+        fixed = reference[:, rows, columns].reshape(len(reference), -1).astype(np.float32)
+        moved = moved_part(cycle, rows, columns, (int(offset[0]), int(offset[1])))
+        moved = moved.reshape(len(cycle), -1)
+        products += fixed @ moved.T
+        one += np.square(fixed).sum(axis=1)
+        two += np.square(moved).sum(axis=1)
+    cosines = products / np.sqrt(np.maximum(np.outer(one, two), 1.0))
+    cosines -= np.median(cosines, axis=0)
+    return np.asarray(cosines - np.median(cosines, axis=1, keepdims=True))
 
 
 def ratio_of_z_steps(similarities: Similarities) -> float:
@@ -70,7 +84,7 @@ def ratio_of_z_steps(similarities: Similarities) -> float:
     lines = [_best_line(similarities, sign * ratio) for ratio in RATIOS for sign in (1, -1)]
     best = max(lines, key=lambda line: line.score)
     usual = max(line.score for line in lines if abs(line.ratio - 1) <= USUAL)
-    chance = float(np.std(similarities[similarities < np.median(similarities)])) / HALF_NORMAL
+    chance = float(np.median(np.abs(similarities))) / NORMAL_MEDIAN
     believed = best.score > CERTAIN * chance and best.score > CLEARLY * usual
     return best.ratio if believed else 1.0
 
@@ -109,7 +123,9 @@ def matching_plane(
     return int(np.argmax(highest / np.sqrt(np.maximum(energies, 1.0))))
 
 
-def _middle(size: int) -> slice:
-    """Return the range of at most MIDDLE bins in the middle of an axis."""
-    start = max(0, (size - MIDDLE) // 2)
-    return slice(start, min(size, start + MIDDLE))
+def _parts(size: int) -> list[slice]:
+    """Return the parts of an axis of `size` bins, in the middle, that are compared."""
+    length = min(size, MIDDLE)
+    start = (size - length) // 2
+    edges = np.linspace(start, start + length, -(-length // PART) + 1).astype(int)
+    return [slice(int(low), int(high)) for low, high in itertools.pairwise(edges)]

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from crossreg.fiducial.blocks import Block, block_grid, centre_yx, grid_shape
 from crossreg.fiducial.correlation.binned import binned_stack
+from crossreg.fiducial.evidence.deformation import turn_and_shear
 from crossreg.fiducial.evidence.images import is_copy, is_inverted, is_pattern, is_saturated
 from crossreg.fiducial.evidence.odds import odds_of_stacks
 from crossreg.fiducial.evidence.planes import (
@@ -219,11 +220,14 @@ def _evidence(
         return field.at(np.column_stack([depth, places_yx]))[0][:, 1:]
 
     middle_yx = shifts_at((np.array([field.domain.image_shape]) - 1) / 2)[0]
+    turn, shear = turn_and_shear(shifts_at, field.domain.image_shape)
     return Evidence(
         log10_odds=odds_of_stacks(stacks, shifts_at),
         shift_yx=(float(middle_yx[0]), float(middle_yx[1])),
         global_shift_yx=global_shift_yx,
-        z_ratio=ratio_of_z_steps(plane_similarities(stacks, middle_yx)),
+        z_ratio=ratio_of_z_steps(plane_similarities(stacks, shifts_at)),
+        turn=turn,
+        shear=shear,
         is_pattern=is_pattern(*stacks),
         is_inverted=is_inverted(*stacks),
         is_copy=is_copy(*stacks),
