@@ -15,7 +15,7 @@ from crossreg.crossmodal.freeze.frozen import read_frozen, read_section
 from crossreg.crossmodal.freeze.frozen_summary import frozen_summary
 from crossreg.crossmodal.render.tile_specs import tile_corners
 from crossreg.crossmodal.trakem2.patches import Patch, patch_corners
-from crossreg.crossmodal.trakem2.projects import create_missing, project_bytes
+from crossreg.crossmodal.trakem2.projects import create_missing, create_script, project_bytes
 from crossreg.io.errors import UserError
 
 STRANGE_IDS = ["a&b<c>\"d'", "null_Null", "日本語", "é 12", "1000", "-7", "x" * 300]
@@ -285,3 +285,20 @@ def test_a_stack_without_resolution_is_told(tmp_path):
 def test_what_was_frozen_is_read_again_after_it_was_made(tmp_path):
     frozen = frozen_from(two_stacks(tmp_path, zs=(0.0, 12.25)))
     assert read_frozen(tmp_path / "first") == frozen
+
+
+def test_the_script_for_fiji_knows_each_section_and_its_project_as_created(tmp_path):
+    """It tells a saved section by another hash; a person's own changes to it stay."""
+    frozen = frozen_from(two_stacks(tmp_path, zs=(1.0, 2.5)))
+    folder = tmp_path / "first"
+    create_missing(folder, frozen)
+    assert create_script(folder, frozen)
+    path = folder / "crossreg_sections.bsh"
+    text = path.read_text()
+    for entry in frozen["sections"]:
+        digest = sha256_of_bytes((folder / f"{entry['stem']}.xml").read_bytes())
+        assert f'{{ "{entry["stem"]}", "{digest}" }}' in text
+    assert f'new File("{folder}")' in text and "@" not in text.replace("\n", "")
+    path.write_text("mine")
+    assert not create_script(folder, frozen)
+    assert path.read_text() == "mine"

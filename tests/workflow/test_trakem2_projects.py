@@ -21,8 +21,9 @@ NAMES = {"00001.xml", "00002.xml", "00003.xml", "frozen"}
 
 
 def names_in(folder: Path) -> set[str]:
-    """Return the names in a folder of projects, without TrakEM2's own folders."""
-    return {path.name for path in folder.iterdir() if not path.name.startswith("trakem2.")}
+    """Return the names in a folder of projects, without TrakEM2's own folders and the script."""
+    own = ("trakem2.", "crossreg_")
+    return {path.name for path in folder.iterdir() if not path.name.startswith(own)}
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 In:  the frozen configuration in FOLDER/frozen.
 Out: FOLDER/00042.xml for the section z = 42, and so on, and a receipt. A project that is there,
      as created or saved by a person, as .xml or .xml.gz, is never written, moved or deleted.
+     Beside them, once, a script for Fiji that goes from section to section.
 """
 
 import argparse
@@ -10,7 +11,7 @@ import sys
 from pathlib import Path
 
 from crossreg.crossmodal.freeze.frozen import required_frozen
-from crossreg.crossmodal.trakem2.projects import create_missing
+from crossreg.crossmodal.trakem2.projects import create_missing, create_script
 from crossreg.io.files import write_text
 from crossreg.workflow_support.command import log, new_parser, run
 
@@ -29,6 +30,7 @@ def main(options: argparse.Namespace) -> None:
     """Create the projects."""
     frozen = required_frozen(options.registration)
     created = create_missing(options.registration, frozen)
+    create_script(options.registration, frozen)
     count = len(frozen["sections"])
     log.info("%s: %d projects, %d created now.", options.registration, count, len(created))
     print(f"projects to open in TrakEM2: {options.registration}", flush=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 from crossreg.crossmodal.freeze.canonical import sha256_of_bytes
 from crossreg.crossmodal.freeze.frozen import Frozen, create_once, project_files, read_section
+from crossreg.crossmodal.trakem2.fiji_script import SCRIPT_NAME, fiji_script
 from crossreg.crossmodal.trakem2.patches import Patch
 from crossreg.crossmodal.trakem2.project_xml import Layer, Project, mipmaps_folder, project_xml
 from crossreg.io.errors import UserError
@@ -52,6 +53,12 @@ def project_bytes(frozen: Frozen, entry: dict[str, Any], record: dict[str, Any])
         display=frozen.get("projectForm", 1) >= FORM_WITH_DISPLAY,
     )
     return project_xml(project)
+
+
+def create_script(folder: Path, frozen: Frozen) -> bool:
+    """Return whether the script for Fiji was created beside the projects; once, as they are."""
+    drafts = [(entry["stem"], entry["draftSha256"]) for entry in frozen["sections"]]
+    return create_once(folder / SCRIPT_NAME, fiji_script(folder, drafts))
 
 
 def create_missing(folder: Path, frozen: Frozen) -> list[str]:
