@@ -13,6 +13,7 @@ TAPERED = 8
 """The cosine edge of an image or block takes one part in so many of its length."""
 
 
+@lru_cache(maxsize=64)
 def band_pass(shape: tuple[int, ...], pixel: float = 1.0) -> np.ndarray:
     """Return the difference of two Gaussians as a factor on the spectrum of `scipy.fft.rfftn`.
 
@@ -68,6 +69,7 @@ def taper(
     return result
 
 
+@lru_cache(maxsize=64)
 def window(shape: tuple[int, int]) -> np.ndarray:
     """Return the taper of an image (Y, X), with cosine edges of one part in TAPERED."""
     y, x = (taper(size, size // TAPERED) for size in shape)

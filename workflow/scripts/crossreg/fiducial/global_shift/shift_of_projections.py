@@ -3,6 +3,7 @@
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -203,10 +204,10 @@ def _correlated(
     spectra = [scipy.fft.rfft2(image * tapered) * band_pass(shape) for image in (reference, cycle)]
     cross = spectra[0] * np.conj(spectra[1])
     phase = _pattern_phase(shape, moved_yx)
-    energy = float(np.square(tapered).sum())
+    energy = _energy_of_window(shape)
     if pattern is None:
         pattern = _pattern_power(cross, shape, phase) / energy
-    shared = np.float32(pattern * energy) * np.square(band_pass(shape)) * phase
+    shared = np.float32(pattern * energy) * _squared_band_pass(shape) * phase
     values = scipy.fft.irfft2(cross - shared, s=shape)
     return _Correlation(values, (spectra[0], spectra[1]), moved_yx, pattern)
 
@@ -221,6 +222,17 @@ def _within(shape: tuple[int, int], near: np.ndarray) -> np.ndarray:
     return result
 
 
+@lru_cache(maxsize=16)
+def _energy_of_window(shape: tuple[int, int]) -> float:
+    return float(np.square(window(shape)).sum())
+
+
+@lru_cache(maxsize=16)
+def _squared_band_pass(shape: tuple[int, int]) -> np.ndarray:
+    return np.square(band_pass(shape))
+
+
+@lru_cache(maxsize=16)
 def _pattern_phase(shape: tuple[int, int], moved_yx: tuple[int, int]) -> np.ndarray:
     """Return the phases of the shift that a camera's fixed pattern has, once the cycle is moved."""
     rows, columns = np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])
@@ -236,7 +248,7 @@ def _pattern_power(cross: np.ndarray, shape: tuple[int, int], phase: np.ndarray)
     """
     rows, columns = np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])
     beyond = np.hypot(rows, columns) > BEYOND_OPTICS
-    weights = np.square(band_pass(shape))
+    weights = _squared_band_pass(shape)
     shared = np.sum((cross[beyond] * np.conj(phase[beyond])).real) / np.sum(weights[beyond])
     return max(float(shared), 0.0)
 
