@@ -229,7 +229,8 @@ def _energy_of_window(shape: tuple[int, int]) -> float:
 
 @lru_cache(maxsize=16)
 def _squared_band_pass(shape: tuple[int, int]) -> np.ndarray:
-    return np.square(band_pass(shape))
+    squared: np.ndarray = np.square(band_pass(shape))
+    return squared
 
 
 @lru_cache(maxsize=16)
