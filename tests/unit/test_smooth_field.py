@@ -148,3 +148,11 @@ def test_a_rigid_motion_is_one_shift() -> None:
     assert np.ptp(shift, axis=0).max() < 1e-9
     assert np.abs(shift[0] - (0.5, 4.0, -1.0)).max() < 3 * sigma[0].max()
     assert np.ptp(sigma, axis=0).max() < 1e-9
+
+
+def test_a_shift_alone_is_that_with_its_uncertainty() -> None:
+    positions = places(60, seed=4)
+    shifts = plane(positions) + np.random.default_rng(5).normal(0, 0.2, (60, 3))
+    field = fit(DOMAIN, positions, shifts, np.full((60, 3), 0.05))
+    asked = places(200, seed=6)
+    np.testing.assert_allclose(field.shift_at(asked), field.at(asked)[0], atol=1e-9)

@@ -49,5 +49,7 @@ def is_pattern(reference: Stack, cycle: Stack) -> bool:
 def _skewness(values: NDArray[np.number]) -> float:
     """Return the skewness of values: their third central moment over the cube of their spread."""
     centred = np.asarray(values, dtype=float) - np.mean(values)
-    spread = float(np.sqrt(np.mean(np.square(centred))))
-    return float(np.mean(centred**3)) / spread**3 if spread else 0.0
+    squares = np.square(centred)
+    spread = float(np.sqrt(np.mean(squares)))
+    # Not centred**3: powers take ten times as long as products.
+    return float(np.mean(squares * centred)) / spread**3 if spread else 0.0

@@ -46,6 +46,13 @@ class Features:
         """Return the features (n, q) at positions (n, 2) in px."""
         return _covariance(positions_yx, self.knots, self.length) @ self.whitening
 
+    def summed(
+        self, positions_yx: NDArray[np.float64], weights: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the features at positions (n, 2) in px times weights (q, k), (n, k)."""
+        values = _covariance(positions_yx, self.knots, self.length) @ (self.whitening @ weights)
+        return np.asarray(values)
+
 
 def correlation_lengths(image_shape: tuple[int, int], wanted: tuple[float, ...]) -> list[float]:
     """Return the wanted correlation lengths (px), none shorter than MOST_KNOTS can show."""

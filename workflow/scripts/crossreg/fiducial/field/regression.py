@@ -140,6 +140,22 @@ class Mixture:
         mean = self.weight @ means
         return mean, np.sqrt(self.weight @ (variances + (means - mean) ** 2))
 
+    def weights_of_mean(self) -> tuple[Floats, dict[int, Floats]]:
+        """Return weights (p,) of terms and (q,) of features by length, whose sum is the mean.
+
+        A mean alone costs a small part of `predict`.
+        """
+        of_terms = self.weight @ self.mean
+        of_features: dict[int, Floats] = {}
+        for k, (length, choice) in enumerate(zip(self.length, self.choice, strict=True)):
+            found = self.likelihoods[length]
+            a2, s2 = found.amplitude[choice] ** 2, found.noise[choice] ** 2
+            known = a2 / (s2 + a2 * found.eigenvalues)
+            rest = found.along_values - found.along_terms @ self.mean[k]
+            share = found.vectors @ (self.weight[k] * known * rest)
+            of_features[int(length)] = of_features.get(int(length), 0.0) + share
+        return of_terms, of_features
+
     def likeliest(self) -> tuple[Floats, Floats, Priors]:
         """Return the likeliest amplitude (1,), noise (1,) and prior."""
         found, choice = self.likelihoods[self.length[0]], self.choice[:1]

@@ -121,6 +121,17 @@ class SmoothField:
         """
         return self.mean_over(positions_zyx[:, None])
 
+    def shift_at(self, positions_zyx: Floats) -> Floats:
+        """Return the shifts (n, 3) at positions (n, 3), as `at` but without sigma: much faster."""
+        relative = self.domain.relative(positions_zyx)
+        weights = [part.weights_of_mean() for part in self.mixtures]
+        shifts = self.domain.terms(relative) @ np.column_stack([terms for terms, _ in weights])
+        for length in sorted({length for _, features in weights for length in features}):
+            nothing = np.zeros(self.features[length].whitening.shape[1])
+            columns = np.column_stack([features.get(length, nothing) for _, features in weights])
+            shifts = shifts + self.features[length].summed(relative[:, 1:], columns)
+        return shifts + self.offset_zyx
+
 
 def fit(
     domain: Domain,

@@ -265,7 +265,7 @@ def _odds(
     def shifts_at(places_yx: np.ndarray) -> np.ndarray:
         if field is None:
             return np.broadcast_to(shift_yx, places_yx.shape)
-        return field.at(_in_the_plane(places_yx))[0][:, 1:]
+        return field.shift_at(_in_the_plane(places_yx))[:, 1:]
 
     return odds_of_images((binned_plane(reference), binned_plane(cycle)), shifts_at)
 
@@ -341,7 +341,7 @@ def _voted_field(
     if agree.sum() < voters.quorum or votes[agree].sum() < voters.majority * votes.sum():
         return None
     first = fitted(peaks, agree)
-    expected = first.at(centres)[0][:, 1:] - base
+    expected = first.shift_at(centres)[:, 1:] - base
     peaks = [one.peak(near) for one, near in zip(correlations, expected, strict=True)]
     found = np.array([peak.height >= EXPECTED_HEIGHT for peak in peaks])
     return fitted(peaks, found) if found.sum() >= voters.quorum else first

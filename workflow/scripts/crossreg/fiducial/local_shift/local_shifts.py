@@ -217,7 +217,7 @@ def _evidence(
 
     def shifts_at(places_yx: np.ndarray) -> np.ndarray:
         depth = np.full(len(places_yx), field.domain.middle_plane)
-        return field.at(np.column_stack([depth, places_yx]))[0][:, 1:]
+        return field.shift_at(np.column_stack([depth, places_yx]))[:, 1:]
 
     middle_yx = shifts_at((np.array([field.domain.image_shape]) - 1) / 2)[0]
     turn, shear = turn_and_shear(shifts_at, field.domain.image_shape)

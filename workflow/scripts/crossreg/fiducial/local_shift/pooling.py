@@ -7,11 +7,14 @@ As few numbers are taken from a faint cycle as its light supports.
 """
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crossreg.fiducial.local_shift.sub_block_map import SubBlockMaps, along_axis
+
+Float = TypeVar("Float", np.float32, np.float64)
 
 STRONG = 5.0
 """Height of a peak (standard deviations of the noise) from which on a sub-block stands alone."""
@@ -33,10 +36,8 @@ class Groups:
 
     def mean(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the means (g, ...) of values (m, ...) of sub-blocks, weighted by their shares."""
-        total = np.zeros((self.group.max(initial=-1) + 1, *values.shape[1:]))
         weights = self.share.reshape(-1, *[1] * (values.ndim - 1))
-        np.add.at(total, self.group, np.where(weights > 0, weights * values, 0.0))
-        return total
+        return _sums(np.where(weights > 0, weights * values, 0.0), self.group)
 
 
 def pooled(
@@ -94,7 +95,7 @@ def _added(maps: SubBlockMaps, groups: Groups) -> SubBlockMaps:
     known = energy > 0
     scale = np.where(known, 1 / np.where(known, energy, 1), 0.0)
     values, overlap = (
-        _sums(part * maps.energy[:, None, None, None].astype(np.float32), group, len(energy))
+        _sums(part * maps.energy[:, None, None, None].astype(np.float32), group)
         * scale[:, None, None, None].astype(np.float32)
         for part in (maps.values, maps.overlap)
     )
@@ -109,9 +110,13 @@ def _added(maps: SubBlockMaps, groups: Groups) -> SubBlockMaps:
     )
 
 
-def _sums(values: NDArray[np.float32], group: NDArray[np.int64], count: int) -> NDArray[np.float32]:
-    total = np.zeros((count, *values.shape[1:]), dtype=np.float32)
-    np.add.at(total, group, values)
+def _sums(values: NDArray[Float], group: NDArray[np.int64]) -> NDArray[Float]:
+    """Return the sums (g, ...) of values (m, ...) of groups that are numbered without a gap."""
+    if not len(group):
+        return values
+    order = np.argsort(group, kind="stable")
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    total: NDArray[Float] = np.add.reduceat(values[order], starts, axis=0)
     return total
 
 

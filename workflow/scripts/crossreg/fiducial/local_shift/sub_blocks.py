@@ -115,9 +115,8 @@ class Measurements:
         useful = self.sub_blocks.useful
         weights, deviation = np.zeros((2, *self.sub_blocks.shift_zyx.shape))
         weights[useful] = self.sub_blocks.sigma_zyx[useful] ** -2
-        deviation[useful] = (
-            self.sub_blocks.shift_zyx[useful]
-            - self.field.at(self.sub_blocks.position_zyx[useful])[0]
+        deviation[useful] = self.sub_blocks.shift_zyx[useful] - self.field.shift_at(
+            self.sub_blocks.position_zyx[useful]
         )
         own = wide_zyx.copy()
         for number, mine in enumerate(self.sub_blocks_of_block):
@@ -179,7 +178,7 @@ class SubBlockMatcher:
 
     def measure(self, field: SmoothField) -> Measurements:
         """Return the sub-blocks' shifts, starting from a first field."""
-        expected = field.at(self.centres)[0]
+        expected = field.shift_at(self.centres)
         aimed = expected.copy()
         maps, null = self._first_maps(aimed)
         found, block = self._shifts(maps, field)
@@ -187,7 +186,7 @@ class SubBlockMatcher:
             last = round_ == ROUNDS - 1
             if found.useful.any():
                 field = self._field(found, rough=not last)
-                expected = field.at(self.centres)[0]
+                expected = field.shift_at(self.centres)
             if not last:
                 maps = self._aimed_again(maps, aimed, expected)
                 found, block = self._shifts(maps, field)
