@@ -62,6 +62,12 @@ def test_both_spellings_of_the_3d_thresholds_work(write):
     assert parameters["3D_lower_threshold"] == 0.5
 
 
+def test_both_spellings_of_the_projection_work(write):
+    parameters = read_parameters(write({"zProject": {"z_project_option": "sum"}}))
+    assert parameters["zProjectOption"] == "sum"
+    assert parameters.warnings == ()
+
+
 def test_keys_of_other_features_are_ignored_silently(write):
     common = {
         "acquisition": {"DAPI_channel": "ch00", "positionROIinformation": 3},

@@ -177,6 +177,13 @@ def test_pyhims_own_shifts_are_found_for_their_cycles(shared_data, file):
     assert "DAPI" in given.unused()[0]
 
 
+def test_a_table_of_pyhim_without_names_of_files_is_explained(tmp_path):
+    nameless = Table({"aligned file": [".tif"], "shift_x": [1.5], "shift_y": [2.5]})
+    nameless.write(tmp_path / "shifts.table", format="ascii.ecsv")
+    with pytest.raises(UserError, match=r"rows hold '.tif' instead of names .* give its .json"):
+        GivenShifts(tmp_path / "shifts.table")
+
+
 def test_shifts_against_another_reference_are_refused(shared_data):
     given = GivenShifts(shared_data / "pyhim-2d" / REAL_GLOBAL)
     with pytest.raises(UserError, match="registered to 'scan_001_RT27.*the reference is 'RT1.tif'"):

@@ -18,6 +18,8 @@ from crossreg.io.files import read_json, read_text
 
 COLUMNS = ("aligned file", "shift_x", "shift_y")
 """Without these a table gives no shifts."""
+NAMELESS = (".tif", ".tiff", "")
+"""What stands in pyHiM's table of a run in one go instead of the names of files."""
 NUMBER_OF_ROI = re.compile("[0-9]{1,18}")
 FIRST_LINE = re.compile(r"# %ECSV \d")
 
@@ -77,6 +79,12 @@ class GivenShifts:
                 continue
             name = os.path.basename(str(row["aligned file"]))
             x, y = (self._number(row[axis], f"row of '{name}'") for axis in COLUMNS[1:])
+            if name.lower() in NAMELESS:
+                raise UserError(
+                    f"{self.path}: the rows hold '{name}' instead of names of files, as pyHiM"
+                    " writes them where it runs several commands in one go; give its .json of"
+                    " shifts instead, which names the cycles."
+                )
             if name in self._by_file:
                 raise UserError(f"{self.path}: '{name}' stands in two rows; remove one.")
             reference = str(row.get("reference file", ""))

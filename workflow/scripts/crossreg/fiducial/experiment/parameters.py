@@ -37,6 +37,8 @@ OTHER_FEATURES = {
 ALIASES = {
     "_3D_lower_threshold": "3D_lower_threshold",
     "_3D_higher_threshold": "3D_higher_threshold",
+    # As pyHiM's own files spell it, too.
+    "z_project_option": "zProjectOption",
 }
 # What the local step takes; the reference is prepared with the same.
 LOCAL_PARAMETERS = (
