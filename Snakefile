@@ -3,7 +3,8 @@
 
 from snakemake.utils import min_version
 
-min_version("9.0.0")
+# Parameters that depend on inputs and outputs are no part of its records since then.
+min_version("9.3.0")
 
 
 include: "workflow/rules/common.smk"
@@ -56,6 +57,8 @@ if WITH_FIDUCIALS:
         input:
             fiducial.tables,
             places("all_cycles_registered"),
+        message:
+            "all tables are there"
 
 
 rule all:
@@ -66,3 +69,5 @@ rule all:
         places("summary") if WITH_FIDUCIALS else [],
         places("demo_comparison") if IS_DEMO else [],
         sections.place("projects_receipt") if WITH_SECTIONS and not WITH_FIDUCIALS else [],
+    message:
+        "all tables and pictures are there"

@@ -40,7 +40,6 @@ def main(options: argparse.Namespace) -> None:
             planted[key] = [float(row[f"shift_{axis}"]) for axis in AXES]
     text = comparison(read_table(options.table, LOCAL_COLUMNS), planted)
     write_text(options.output, text)
-    print(text, end="", flush=True)
 
 
 def comparison(table: Table, planted: dict[tuple[int, str, int, int], list[float]]) -> str:

@@ -1,5 +1,7 @@
 """The table that ends a run names what to look at, and what could not be registered."""
 
+from dataclasses import replace
+
 import planted_tables
 from crossreg.fiducial.summary import missing_cycle
 from crossreg.workflow_support import closing
@@ -19,3 +21,10 @@ def test_missing_cycles_are_named_with_their_reasons_and_many_are_counted() -> N
     assert lines[1].split()[:3] == ["001", "30", "30"]
     assert lines[2] == "MISSING: ROI 001, cycle RT0: no stack."
     assert lines[-1] == "... and 10 more."
+
+
+def test_doubtful_cycles_are_named_with_their_reasons() -> None:
+    first, *others = planted_tables.summaries(1, 4)
+    doubtful = replace(first, verdict="doubtful", reason="few blocks agree.")
+    lines = closing.summary_text([doubtful, *others]).splitlines()
+    assert f"DOUBTFUL: ROI {first.roi}, cycle {first.cycle}: few blocks agree." in lines

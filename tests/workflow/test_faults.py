@@ -52,7 +52,7 @@ def test_one_bad_cycle_stops_no_other_and_is_named_in_all_that_sums_up(again, fi
     }
     assert f"WARNING: {again.image('001', 'RT1')}: " in done.stderr
     assert "Error in rule all_cycles_registered:" in done.stderr
-    told = [line for line in done.stdout.splitlines() if line.startswith("MISSING: ")]
+    told = [line for line in done.stderr.splitlines() if line.startswith("MISSING: ")]
     assert len(told) == 1
     assert told[0].startswith(f"MISSING: ROI 001, cycle RT1: {again.image('001', 'RT1')}: ")
     assert (again.results / "pictures" / "001" / "drift.png").read_bytes() != drift

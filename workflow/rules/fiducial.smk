@@ -197,6 +197,7 @@ rule all_cycles_registered:
     input:
         fiducial.tables,
         summary=places("summary"),
+        table=places("closing_table"),
         gaps=places("gaps"),
     output:
         places("all_cycles_registered"),
@@ -207,8 +208,10 @@ rule all_cycles_registered:
         ENVIRONMENT
     params:
         code=code("all_cycles_registered.py"),
+        # The handlers of a run of its own print it last; those of a module are not called.
+        table=lambda wildcards, input: ["--table", input.table] if IS_IMPORTED else [],
     message:
         "say what was registered"
     shell:
         command("all_cycles_registered.py")
-        + " --summary {input.summary:q} --gaps {input.gaps:q} --output {output:q} --log {log:q}"
+        + " --summary {input.summary:q} --gaps {input.gaps:q} {params.table:q} --output {output:q} --log {log:q}"

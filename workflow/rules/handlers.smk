@@ -1,8 +1,7 @@
 # What a run says itself: before its first job and after its last one. In a `module` these are
 # called by the importer: crossreg.onstart(), crossreg.onsuccess(), crossreg.onerror().
 
-from crossreg.workflow_support import versions
-from crossreg.workflow_support.messages import STOPPED, begin, kept_in
+from crossreg.workflow_support.messages import begin, end_well, end_with_error
 
 EXPERIMENT = fiducial if WITH_FIDUCIALS else None
 
@@ -14,9 +13,9 @@ onstart:
 
 onsuccess:
     with in_one_sentence():
-        versions.remember_code(Places(RESULTS)("code_hashes"), commands.hashes)
-        print(kept_in(RESULTS), file=sys.stderr)
+        end_well(RESULTS, commands.hashes)
 
 
 onerror:
-    print(STOPPED, file=sys.stderr)
+    with in_one_sentence():
+        end_with_error(RESULTS)

@@ -85,7 +85,8 @@ rule summary:
     input:
         [places("summary_of_roi", roi=roi) for roi in fiducial.rois],
     output:
-        places("summary"),
+        table=places("summary"),
+        text=places("closing_table"),
     log:
         places.log("summary"),
     conda:
@@ -96,7 +97,8 @@ rule summary:
     message:
         "put the summaries of all ROIs together"
     shell:
-        command("merge_summaries.py") + " --summaries {input:q} --output {output:q} --log {log:q}"
+        command("merge_summaries.py")
+        + " --summaries {input:q} --output {output.table:q} --text {output.text:q} --log {log:q}"
 
 
 rule picture_drift:

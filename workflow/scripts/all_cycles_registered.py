@@ -1,7 +1,7 @@
-"""Print what was registered; exit with status 1 if a stack could not be.
+"""Exit with status 1 if a stack could not be registered, else write that all are.
 
-In: the summary of all ROIs, and the cycles that have no stack. Out: a table a ROI on the terminal;
-a file that says that all cycles are registered, if they are.
+In: the summary of all ROIs, and the cycles that have no stack. Out: a file that
+says how many cycles are registered. The table that ends a run is printed if asked for.
 """
 
 import argparse
@@ -9,9 +9,8 @@ import sys
 from pathlib import Path
 
 from crossreg.fiducial.summary import read_summaries
-from crossreg.io.files import write_text
+from crossreg.io.files import read_text, write_text
 from crossreg.io.words import counted
-from crossreg.workflow_support.closing import summary_text
 from crossreg.workflow_support.command import log, new_parser, run
 from crossreg.workflow_support.missing import read_gaps
 
@@ -21,20 +20,27 @@ def parser() -> argparse.ArgumentParser:
     parser = new_parser(__doc__)
     parser.add_argument("--summary", type=Path, required=True, help="summary of all ROIs (.tsv)")
     parser.add_argument("--gaps", type=Path, help="cycles that have no stack (.tsv)")
+    parser.add_argument("--table", type=Path, help="table to print, as merge_summaries wrote it")
     parser.add_argument("--output", type=Path, required=True, help="file to write if all is well")
     return parser
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print the table; a cycle that only other ROIs have is no error."""
+    """Count; a cycle that only other ROIs have is no error."""
     summaries = read_summaries(options.summary)
-    print(summary_text(summaries), flush=True)
+    if options.table:
+        print(read_text(options.table), end="", flush=True)
     allowed = {(gap.roi, gap.cycle) for gap in read_gaps(options.gaps) if not gap.is_fault}
     missing = [one for one in summaries if one.missing and (one.roi, one.cycle) not in allowed]
     if missing:
         log.error(
-            "%s could not be registered; correct or remove what is named above and run again.",
+            "%s could not be registered, such as ROI %s, cycle %s: %s; %s names all: correct or"
+            " remove their stacks and run again.",
             counted(len(missing), "cycle"),
+            missing[0].roi,
+            missing[0].cycle,
+            missing[0].missing.removesuffix("."),
+            options.summary,
         )
         return 1
     registered = sum(not one.missing for one in summaries)

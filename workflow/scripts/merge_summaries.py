@@ -1,6 +1,7 @@
 """Put the summaries of all ROIs into one.
 
-In: the summaries (ROI.tsv). Out: a TSV, ROI by ROI, in the order of their numbers.
+In: the summaries (ROI.tsv). Out: a TSV, ROI by ROI, in the order of their numbers; if asked
+for, also the table that ends a run.
 """
 
 import argparse
@@ -8,6 +9,8 @@ import sys
 from pathlib import Path
 
 from crossreg.fiducial.summary import read_summaries, write_summaries
+from crossreg.io.files import write_text
+from crossreg.workflow_support.closing import summary_text
 from crossreg.workflow_support.command import new_parser, run
 
 
@@ -18,13 +21,17 @@ def parser() -> argparse.ArgumentParser:
         "--summaries", type=Path, nargs="*", default=[], help="summaries of the ROIs (.tsv)"
     )
     parser.add_argument("--output", type=Path, required=True, help="summary to write (.tsv)")
+    parser.add_argument("--text", type=Path, help="table for reading to write (.txt)")
     return parser
 
 
 def main(options: argparse.Namespace) -> None:
     """Read in the order of ROIs, write; a ROI with a reference only has no summary."""
     paths = sorted(options.summaries, key=lambda path: (int(path.stem), path.stem))
-    write_summaries(options.output, [one for path in paths for one in read_summaries(path)])
+    summaries = [one for path in paths for one in read_summaries(path)]
+    write_summaries(options.output, summaries)
+    if options.text:
+        write_text(options.text, f"{summary_text(summaries)}\n")
 
 
 if __name__ == "__main__":

@@ -1,19 +1,20 @@
 """The table that ends a run over cycles: what was registered, and what could not be."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from crossreg.fiducial.summary import CycleSummary
+from crossreg.fiducial.verdict import DOUBTFUL
 
 MOST_ROWS = 60
 """Rows of the table; the report shows all."""
-MOST_MISSING = 20
+MOST_NAMED = 20
 """Cycles that are named one by one."""
 
 
 def summary_text(summaries: Sequence[CycleSummary]) -> str:
     """Return a table with a line a ROI: cycles, worst block, share borrowed, failed cycles.
 
-    Cycles that could not be registered follow, each with the reason.
+    Doubtful cycles, and those that could not be registered, follow, each with the reason.
     """
     rois = list(dict.fromkeys(cycle.roi for cycle in summaries))
     by_roi = {roi: [cycle for cycle in summaries if cycle.roi == roi] for roi in rois}
@@ -35,18 +36,17 @@ def summary_text(summaries: Sequence[CycleSummary]) -> str:
         )
     if len(rois) > MOST_ROWS:
         lines.append(f"... and {len(rois) - MOST_ROWS} more ROIs.")
-    return "\n".join([*lines, *missing_lines(summaries)])
+    doubtful = {one: one.reason for one in summaries if one.verdict == DOUBTFUL}
+    not_there = {one: one.missing for one in summaries if one.missing}
+    lines += _named("DOUBTFUL", doubtful) + _named("MISSING", not_there)
+    return "\n".join(lines)
 
 
-def missing_lines(summaries: Sequence[CycleSummary]) -> list[str]:
-    """Return a line for each cycle that could not be registered, the first of many."""
-    lines = [
-        f"MISSING: ROI {cycle.roi}, cycle {cycle.cycle}: {cycle.missing}"
-        for cycle in summaries
-        if cycle.missing
-    ]
-    rest = len(lines) - MOST_MISSING
-    return lines[:MOST_MISSING] + ([f"... and {rest} more."] if rest > 0 else [])
+def _named(word: str, reasons: Mapping[CycleSummary, str]) -> list[str]:
+    """Return a line for each of these cycles with its reason, the first of many."""
+    lines = [f"{word}: ROI {one.roi}, cycle {one.cycle}: {why}" for one, why in reasons.items()]
+    rest = len(lines) - MOST_NAMED
+    return lines[:MOST_NAMED] + ([f"... and {rest} more."] if rest > 0 else [])
 
 
 def worst_block_text(cycles: Sequence[CycleSummary]) -> str:

@@ -6,18 +6,20 @@ import sys
 from collections.abc import Mapping
 
 from crossreg.fiducial.experiment.sample import Sample
-from crossreg.io.files import write_text_if_new
+from crossreg.io.files import read_text, write_text_if_new
 from crossreg.io.words import counted
 from crossreg.workflow_support.fiducial_chain import FiducialChain
-from crossreg.workflow_support.locks import hold_results, tell_jobs_of
+from crossreg.workflow_support.locks import hold_results, run_lock, tell_jobs_of
 from crossreg.workflow_support.old_files import old_files
 from crossreg.workflow_support.places import Places
-from crossreg.workflow_support.versions import changed_code
+from crossreg.workflow_support.versions import changed_code, remember_code
 
 STOPPED = (
     "Not everything is done; the messages above say why. What is done is kept: run the same command"
     " again to go on."
 )
+LAST_WORDS = {"all_cycles_registered": "closing_table", "compare_with_planted": "demo_comparison"}
+"""Rule -> the text that a run prints at its end if a job of this rule was in it."""
 
 
 def begin(
@@ -75,11 +77,29 @@ def _tell_old_files(results: str, places: Places, samples: list[Sample], referen
         )
 
 
-def kept_in(results: str) -> str:
-    """Return where the results of a run are."""
+def end_well(results: str, hashes: Mapping[str, str]) -> None:
+    """Say what came out of a run that succeeded, and keep which code made it."""
+    places = Places(results)
+    remember_code(places("code_hashes"), hashes)
+    _tell_last_words(places)
     kinds = {"tables": "", "pictures": "pictures", "report": "report.html", "logs": "logs"}
     there = {kind: os.path.join(results, name) for kind, name in kinds.items()}
-    return ", ".join(f"{kind}: {path}" for kind, path in there.items() if os.path.exists(path))
+    tell(", ".join(f"{kind}: {path}" for kind, path in there.items() if os.path.exists(path)))
+
+
+def end_with_error(results: str) -> None:
+    """Say what came out of a run that failed or was stopped."""
+    _tell_last_words(Places(results))
+    tell(STOPPED)
+
+
+def _tell_last_words(places: Places) -> None:
+    """Print the texts of rules that had a job in this run: its log is newer than the run's lock."""
+    begun = os.path.getmtime(run_lock(places.root))
+    for rule, text in LAST_WORDS.items():
+        log, path = places.log(rule), places(text)
+        if os.path.exists(log) and os.path.getmtime(log) >= begun and os.path.exists(path):
+            tell(read_text(path).rstrip())
 
 
 def tell(sentence: str) -> None:

@@ -34,6 +34,7 @@ PLACES: Mapping[str, str] = {
     "merged_global_json": "register_global.json",
     "merged_local_table": "register_local_block3D.ecsv",
     "summary": "summary.tsv",
+    "closing_table": "summary.txt",
     "experiment_picture": "pictures/experiment.png",
     "all_cycles_registered": "all_cycles_registered.txt",
     "report": "report.html",
