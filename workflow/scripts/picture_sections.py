@@ -17,7 +17,6 @@ from matplotlib.figure import Figure
 
 from crossreg.crossmodal.check.check_report import (
     Row,
-    pixel_size,
     section_report,
     table_row,
     with_scores,
@@ -25,7 +24,7 @@ from crossreg.crossmodal.check.check_report import (
 from crossreg.crossmodal.check.motion_summary import WRONG_SECTION
 from crossreg.crossmodal.check.registration_options import add_project_policy, project_policy
 from crossreg.crossmodal.check.saved_sections import SavedSection, saved_sections
-from crossreg.crossmodal.freeze.frozen import Frozen, required_frozen
+from crossreg.crossmodal.freeze.frozen import Frozen, pixel_size, required_frozen
 from crossreg.crossmodal.freeze.tile_images import read_pixels
 from crossreg.crossmodal.render.stack_store import TILES
 from crossreg.crossmodal.render.tile_specs import image_source, local_path

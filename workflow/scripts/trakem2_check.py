@@ -15,7 +15,6 @@ from typing import Any
 
 from crossreg.crossmodal.check.check_report import (
     SectionReport,
-    pixel_size,
     report_record,
     report_text,
     section_report,
@@ -34,7 +33,12 @@ from crossreg.crossmodal.check.registration_options import (
     project_policy,
 )
 from crossreg.crossmodal.check.saved_sections import SavedSection, copies_of, saved_sections
-from crossreg.crossmodal.freeze.frozen import Frozen, check_request, required_frozen
+from crossreg.crossmodal.freeze.frozen import (
+    Frozen,
+    check_request,
+    pixel_size,
+    required_frozen,
+)
 from crossreg.crossmodal.freeze.parameters import read_parameters
 from crossreg.crossmodal.render.stack_places import store_of
 from crossreg.crossmodal.render.stack_store import StackStore

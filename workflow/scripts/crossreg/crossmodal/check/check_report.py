@@ -16,12 +16,11 @@ from crossreg.crossmodal.check.motion_summary import (
     tile_motion,
 )
 from crossreg.crossmodal.check.saved_sections import SavedSection, saved_phrase
-from crossreg.crossmodal.freeze.frozen import SAVED, UNTOUCHED, Frozen
+from crossreg.crossmodal.freeze.frozen import SAVED, UNTOUCHED
 from crossreg.io.errors import one_line
 from crossreg.io.words import counted
 
 LEVELS = (ERROR, WARNING, NOTE)
-RESOLUTION_KEYS = ("stackResolutionX", "stackResolutionY")
 
 MOTION_COLUMNS = tuple(f.name for f in fields(SectionMotion) if f.name != "section")
 COLUMNS = (
@@ -110,16 +109,9 @@ def _with_rigid_warning(report: SectionReport) -> SectionReport:
     return replace(report, findings=(*report.findings, warning))
 
 
-def pixel_size(frozen: Frozen) -> tuple[float, float]:
-    """Return nm a px of the EM stack in x and y, NaN where the stack does not say."""
-    version = frozen["stacks"][frozen["inputStack"]]["currentVersion"]
-    x, y = (version.get(key) or math.nan for key in RESOLUTION_KEYS)
-    return float(x), float(y)
-
-
 def report_record(report: SectionReport) -> dict[str, Any]:
     """Return a report as JSON has it; numbers that are not known are null."""
-    section = report.section
+    section, checked = report.section, report.section.checked
     return {
         "section": section.stem,
         "z": section.z,
@@ -128,6 +120,7 @@ def report_record(report: SectionReport) -> dict[str, Any]:
         "faulty": section.checked.faulty,
         "commonMotion": list(section.checked.common_motion),
         "findings": [finding.to_record() for finding in report.findings],
+        "landmarks": checked.landmarks.to_records() if checked.landmarks else [],
         "motion": _known(asdict(report.motion)) if report.motion else None,
         "tiles": [_known(asdict(tile)) for tile in report.tiles],
     }

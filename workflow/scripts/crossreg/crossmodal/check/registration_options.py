@@ -41,6 +41,15 @@ def add_project_policy(parser: argparse.ArgumentParser) -> None:
         ("error", "newest"),
         "projects saved under another name: a finding, or the newest file of a section counts",
     )
+    _add_choice(
+        parser,
+        "--landmark-model",
+        ("similarity", "affine", "thin_plate"),
+        "motion that a table of landmarks gives; thin_plate needs --new-transforms accept",
+    )
+    _add_choice(
+        parser, "--landmark-units", ("px", "nm", "um"), "units of the points in tables of landmarks"
+    )
     parser.add_argument(
         "--confirmed-sections",
         type=float,
@@ -59,6 +68,8 @@ def project_policy(options: argparse.Namespace) -> Policy:
         unreadable_projects=options.unreadable_projects,
         saved_copies=options.saved_copies,
         confirmed_sections=tuple(options.confirmed_sections),
+        landmark_model=options.landmark_model,
+        landmark_units=options.landmark_units,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from crossreg.crossmodal.check.check_project import check_project
 from crossreg.crossmodal.check.findings import ERROR, Finding, folder_findings
+from crossreg.crossmodal.check.landmarks import checked_by_landmarks
 from crossreg.crossmodal.check.saved_copies import (
     SavedCopy,
     copy_finding,
@@ -19,6 +20,7 @@ from crossreg.crossmodal.freeze.frozen import (
     SAVED,
     UNTOUCHED,
     Frozen,
+    pixel_size,
     project_files,
     project_status,
     read_section,
@@ -74,7 +76,7 @@ def _saved_section(
     record = read_section(folder, entry)
     section = FrozenSection.from_records(stem, frozen["sha256"], frozen, record)
     try:
-        status, checked = _checked(folder, entry, section, policy, copies)
+        status, checked = _checked(folder, entry, section, policy, copies, frozen)
     except OSError as error:
         # A file that is there and cannot be read is what the person left: not untouched.
         status, checked = SAVED, _unreadable(stem, error)
@@ -87,9 +89,13 @@ def _checked(
     section: FrozenSection,
     policy: Policy,
     copies: Sequence[SavedCopy],
+    frozen: Frozen,
 ) -> tuple[str, CheckedSection]:
     """Return the status of a section, and what was found in the file that counts."""
     stem = section.section
+    table = folder / f"{stem}.csv"
+    if table.is_file():
+        return _checked_by_table(folder, table, entry, section, policy, frozen)
     status, files = project_status(folder, entry), project_files(folder, stem)
     doubled = folder_findings([path.name for path in files], [stem])
     if doubled:
@@ -106,6 +112,25 @@ def _checked(
         return status, CheckedSection(stem, further)
     checked = check_project(_content(files[0]), files[0].name, section, policy)
     return status, replace(checked, findings=(*further, *checked.findings))
+
+
+def _checked_by_table(
+    folder: Path,
+    table: Path,
+    entry: dict[str, Any],
+    section: FrozenSection,
+    policy: Policy,
+    frozen: Frozen,
+) -> tuple[str, CheckedSection]:
+    """Return the section as its landmarks say; an error if its project was saved as well."""
+    if project_status(folder, entry) == SAVED:
+        texts = ("a saved project or a table of landmarks", f"both, the table is {table.name}")
+        advice = "move the one that you do not want out of the folder"
+        finding = Finding(ERROR, "two_editors", section.section, *texts, advice)
+        return SAVED, CheckedSection(section.section, (finding,))
+    origin = frozen["bounds"]["minX"], frozen["bounds"]["minY"]
+    size = pixel_size(frozen)
+    return SAVED, checked_by_landmarks(table, section, policy, origin, size)
 
 
 def _content(path: Path) -> bytes:

@@ -1,5 +1,6 @@
 """What was frozen of a section, and what is found in its project: the records of a check."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -58,6 +59,43 @@ class Policy:
     """'newest' takes what was saved under another name, where it is newer."""
     confirmed_sections: tuple[float, ...] = ()
     """z of sections that a person says are right although nothing moved."""
+    landmark_model: str = "similarity"
+    """Of landmark tables that stand for a saved project."""
+    landmark_units: str = "px"
+
+
+@dataclass(frozen=True)
+class Landmark:
+    """A pair of points in the frame of the stacks, px."""
+
+    name: str
+    moving: tuple[float, float]
+    fixed: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class LandmarkFit:
+    """How well the landmarks of a section fit its motion."""
+
+    landmarks: tuple[Landmark, ...]
+    residuals: tuple[float, ...]
+    """px from where the motion sends each moving point; 0 for a thin plate."""
+    left_out: tuple[float, ...]
+    """px from where the motion of the other landmarks sends it; NaN where those are too few."""
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """Return a row a landmark as JSON has it in a report; unknown numbers are null."""
+        rows = zip(self.landmarks, self.residuals, self.left_out, strict=True)
+        return [
+            {
+                "name": one.name,
+                "moving": list(one.moving),
+                "fixed": list(one.fixed),
+                "residual_px": residual,
+                "left_out_px": left_out if math.isfinite(left_out) else None,
+            }
+            for one, residual, left_out in rows
+        ]
 
 
 @dataclass(frozen=True)
@@ -102,6 +140,8 @@ class CheckedSection:
     tiles: tuple[RegisteredTile, ...] = ()
     common_motion: Affine = IDENTITY
     """What all LM patches were moved by and the EM tiles were corrected for."""
+    landmarks: LandmarkFit | None = None
+    """How landmarks fit, where they were given instead of a saved project."""
 
     @property
     def faulty(self) -> bool:

@@ -5,6 +5,7 @@ one step, and are never written again. Both are canonical JSON.
 """
 
 import hashlib
+import math
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ FORMAT = "crossreg-frozen/1"
 FROZEN_FOLDER = "frozen"
 FROZEN_FILE = "frozen.json"
 SECTIONS_FOLDER = "sections"
+RESOLUTION_KEYS = ("stackResolutionX", "stackResolutionY")
 NOT_HASHED = ("sha256", "info")
 PROJECT_SUFFIXES = (".xml", ".xml.gz")
 
@@ -220,6 +222,13 @@ def request_differences(frozen: Frozen, parameters: Parameters) -> list[str]:
         for key in sorted(then.keys() | now.keys())
         if then.get(key) != now.get(key)
     ]
+
+
+def pixel_size(frozen: Frozen) -> tuple[float, float]:
+    """Return nm a px of the EM stack in x and y, NaN where the stack does not say."""
+    version = frozen["stacks"][frozen["inputStack"]]["currentVersion"]
+    x, y = (version.get(key) or math.nan for key in RESOLUTION_KEYS)
+    return float(x), float(y)
 
 
 def check_start(folder: Path, frozen: Frozen, start_from: str | None) -> None:

@@ -277,6 +277,32 @@ def _read_spline(data: str) -> Function:
     return function
 
 
+def spline_transform(source: Points, target: Points) -> Transform:
+    """Return the thin plate spline that sends `source` to `target`, (N, 2) each, exactly.
+
+    The classical spline of two dimensions (Bookstein 1989, DOI 10.1109/34.24792) in the form that
+    TrakEM2 reads. Raises ValueError if the points are too few or on one line.
+    """
+    count = len(source)
+    squared = ((source[:, None] - source[None]) ** 2).sum(axis=-1)
+    kernel = 0.5 * squared * np.log(np.where(squared > 0, squared, 1.0))
+    plane = np.column_stack((np.ones(count), source))
+    if np.linalg.matrix_rank(plane) < 3:
+        raise ValueError("the points are on one line")
+    system = np.block([[kernel, plane], [plane.T, np.zeros((3, 3))]])
+    solved = np.linalg.solve(system, np.concatenate((target, np.zeros((3, 2)))))
+    weights, shift, linear = solved[:count], solved[count], solved[count + 1 :].T - np.eye(2)
+    affine_text = _packed([*linear.ravel(), *shift])
+    landmarks_text = _packed([*source.ravel(), *weights.T.ravel()])
+    data = f"ThinPlateSplineR2LogR 2 {count} {affine_text} {landmarks_text}"
+    return Transform(PREFIX + "ThinPlateSplineTransform", data)
+
+
+def _packed(values: Sequence[float]) -> str:
+    content = np.array(values, dtype=">f8").tobytes()
+    return base64.b64encode(zlib.compress(content)).decode()
+
+
 def _doubles(text: str, count: int) -> Points:
     """Return `count` big-endian doubles from base64, zlib-compressed unless it starts with @."""
     if count > MAX_SPLINE_VALUES:

@@ -1,0 +1,147 @@
+"""A table of landmarks from BigWarp gives the motion of a section instead of a saved project."""
+
+import numpy as np
+import pytest
+
+from crossmodal import planted_project as pp
+from crossmodal.planted_registration import OUTPUT, Registration, planted_registration
+from crossreg.crossmodal import affine
+from crossreg.crossmodal.check.landmarks import landmark_rows, read_landmarks
+from crossreg.crossmodal.render.stack_store import TILES
+from crossreg.crossmodal.render.tile_specs import tile_corners
+from crossreg.crossmodal.render.transforms import apply, spline_transform
+
+MOTION = pp.about(pp.turn(3.0, 40.0, -25.0, 1.03), 1100.0, 2100.0)
+POINTS = np.array([[1000.0, 2000], [1300, 2050], [1250, 2300], [1020, 2280], [1150, 2150]])
+
+
+@pytest.fixture
+def made(tmp_path) -> Registration:
+    made = planted_registration(tmp_path)
+    for z in (2.0, 3.0):
+        made.save(z, pp.turn(1.0, scale=1.01))
+    return made
+
+
+def write(made: Registration, moving, fixed, z: float = 1.0, scale=(1.0, 1.0)) -> None:
+    """Write landmarks as BigWarp exports them: quoted, and one that is not active."""
+    lines = [
+        f'"Pt-{i}","true",' + ",".join(f'"{float(v)!r}"' for v in (*(m / scale), *(f / scale)))
+        for i, (m, f) in enumerate(zip(moving, fixed, strict=True))
+    ]
+    lines += ['"Pt-off","false","1.0","2.0","3000.0","4000.0"']
+    lines += ['"Pt-half","true","1.0","2.0","Infinity","Infinity"']
+    (made.folder / f"{z:05.0f}.csv").write_text("\n".join(lines) + "\n")
+
+
+def moved_by(made: Registration, function, z: float = 1.0) -> None:
+    """Assert that every corner of the section came back moved by a function of the stack."""
+    before, after = made.store.section("EM", z), made.store.section(OUTPUT, z)
+    for tile_id, spec in before[TILES].items():
+        old = tile_corners(spec, before["transformIdToSpecMap"], tile_id)
+        new = tile_corners(after[TILES][tile_id], after["transformIdToSpecMap"], tile_id)
+        np.testing.assert_allclose(new, function(old), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("units", "scale"), [("px", (1, 1)), ("nm", (1 / 4, 1 / 8)), ("um", (250, 125))]
+)
+def test_a_planted_similarity_comes_back_from_its_landmarks(made, units, scale):
+    write(made, POINTS, affine.apply(MOTION, POINTS), scale=np.array(scale, dtype=float))
+    options = ("--landmark-units", units)
+    made.check(*options)
+    (finding,) = made.report(1.0)["findings"]
+    assert (finding["level"], finding["kind"]) == ("note", "landmarks")
+    assert "5 landmarks of 00001.csv, similarity" in finding["found"]
+    assert made.bring_back(*options) == 0
+    moved_by(made, lambda points: affine.apply(MOTION, points))
+
+
+def test_an_affine_is_fitted_where_the_configuration_says_so(made):
+    stretched = affine.affine([1.05, 0.02, -0.03, 0.97, 20.0, 30.0])
+    write(made, POINTS, affine.apply(stretched, POINTS))
+    assert made.bring_back("--landmark-model", "affine") == 0
+    moved_by(made, lambda points: affine.apply(stretched, points))
+
+
+def test_a_thin_plate_goes_through_every_landmark_and_needs_permission(made):
+    fixed = affine.apply(MOTION, POINTS) + np.array([[0, 0], [5, 2], [-4, 6], [3, -3], [8, 8]])
+    write(made, POINTS, fixed)
+    assert made.bring_back("--landmark-model", "thin_plate") == 1
+    made.check("--landmark-model", "thin_plate")
+    (finding,) = made.report(1.0)["findings"]
+    assert "set new_transforms: accept" in finding["found"]
+    options = ("--landmark-model", "thin_plate", "--new-transforms", "accept")
+    assert made.bring_back(*options) == 0
+    spline = spline_transform(POINTS, fixed)
+    np.testing.assert_allclose(apply((spline,), POINTS), fixed, atol=1e-7)
+    moved_by(made, lambda points: apply((spline,), points))
+
+
+def test_a_landmark_in_the_wrong_place_is_named_with_its_errors(made):
+    random = np.random.default_rng(3)
+    moving = random.uniform([1000, 2000], [1400, 2400], (9, 2))
+    fixed = affine.apply(MOTION, moving) + random.normal(0, 0.5, (9, 2))
+    fixed[4] += [60.0, 0.0]
+    write(made, moving, fixed)
+    made.check()
+    report = made.report(1.0)
+    warned = [f["found"] for f in report["findings"] if f["kind"] == "landmark_off"]
+    assert len(warned) == 1 and warned[0].startswith("'Pt-4', ")
+    off = {one["name"]: one["left_out_px"] for one in report["landmarks"]}
+    assert len(off) == 9 and off["Pt-4"] == pytest.approx(60.0, rel=0.2)
+    assert report["landmarks"][4]["residual_px"] < off["Pt-4"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "0 active landmarks, and a similarity needs 2"),
+        ('"a","true","1","2","3","4"\n', "1 active landmarks"),
+        (
+            '"a","true","1","2","3","4"\n"b","true","1","2","5","4"\n',
+            "all landmarks are at one point",
+        ),
+        ('"a","true","1","two","3","4"\n', "line 1: a point is no number"),
+        ('"a","true","1","2","3","4","5","6"\n', "line 1: 8 columns, but BigWarp writes 6"),
+    ],
+)
+def test_a_table_that_gives_no_motion_is_an_error_of_its_section(made, text, told):
+    (made.folder / "00001.csv").write_text(text)
+    made.check()
+    (finding,) = made.report(1.0)["findings"]
+    assert (finding["level"], finding["kind"]) == ("error", "landmarks_unusable")
+    assert told in finding["found"]
+    assert made.bring_back() == 1 and made.store.metadata(OUTPUT) is None
+
+
+def test_a_saved_project_beside_a_table_is_refused_and_nothing_is_chosen_silently(made):
+    write(made, POINTS, affine.apply(MOTION, POINTS), z=2.0)
+    made.check()
+    assert [f["kind"] for f in made.report(2.0)["findings"]] == ["two_editors"]
+
+
+def test_what_is_exported_is_read_again(made):
+    write(made, POINTS, affine.apply(MOTION, POINTS))
+    path = made.folder / "00001.csv"
+    landmarks = read_landmarks(path, (0.25, 0.125))
+    path.write_text("\n".join(landmark_rows(landmarks, (0.25, 0.125))))
+    assert read_landmarks(path, (0.25, 0.125)) == landmarks
+
+
+def test_the_result_is_exported_as_landmarks_that_give_the_same_motion(made, capsys):
+    """Exported from saved projects, put in the place of a project of another registration."""
+    out = made.root / "landmarks"
+    registration = ("--registration", made.folder)
+    assert made.command("export_landmarks", *registration, "--output", out) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["00002.csv", "00003.csv"]
+    lines = (out / "00002.csv").read_text().splitlines()
+    assert len(lines) == 3 * 4 and lines[0].startswith('"lens_2-0","true",')
+    made.project(2.0).unlink()
+    (made.folder / "00002.csv").write_bytes((out / "00002.csv").read_bytes())
+    assert made.bring_back("--missing-sections", "skip") == 0
+    moved_by(
+        made, lambda points: affine.apply(made.in_stack(pp.turn(1.0, scale=1.01)), points), 2.0
+    )
+    assert made.command("export_landmarks", *registration, "--output", made.folder) == 1
+    assert "would count as a registration by landmarks" in capsys.readouterr().err

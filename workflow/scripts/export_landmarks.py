@@ -1,0 +1,72 @@
+"""Write the motions of a registration by hand as landmarks that BigWarp imports.
+
+In:  the folder of a registration, FOLDER: its projects, tables of landmarks and FOLDER/frozen.
+     Nothing of it is changed.
+Out: one table for each section that is saved without errors, 00042.csv for z = 42: the corners of
+     the EM tiles, moving at the stage position, fixed where the registration put them. Where a
+     section was registered by landmarks, those themselves.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from crossreg.crossmodal.check.landmarks import landmark_rows, unit_px
+from crossreg.crossmodal.check.motion_table import TileMap
+from crossreg.crossmodal.check.registration_options import add_project_policy, project_policy
+from crossreg.crossmodal.check.saved_sections import SavedSection, saved_sections
+from crossreg.crossmodal.check.sections import Landmark
+from crossreg.crossmodal.freeze.frozen import pixel_size, required_frozen
+from crossreg.io.errors import UserError
+from crossreg.io.files import write_text
+from crossreg.workflow_support.command import log, new_parser, run
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the options of this command."""
+    parser = new_parser(__doc__)
+    parser.add_argument(
+        "--registration", type=Path, required=True, metavar="FOLDER", help="folder of the projects"
+    )
+    add_project_policy(parser)
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="FOLDER", help="folder for the tables"
+    )
+    return parser
+
+
+def main(options: argparse.Namespace) -> None:
+    """Write one table a section."""
+    if options.output.resolve() == options.registration.resolve():
+        raise UserError(
+            f"{options.output}: tables there would count as a registration by landmarks; choose"
+            " another folder."
+        )
+    frozen = required_frozen(options.registration)
+    policy = project_policy(options)
+    px = unit_px(policy.landmark_units, pixel_size(frozen))
+    origin = frozen["bounds"]["minX"], frozen["bounds"]["minY"]
+    count = 0
+    for section in saved_sections(options.registration, frozen, policy):
+        if section.checked.tiles and not section.checked.faulty:
+            rows = landmark_rows(list(landmarks_of(section, origin)), px)
+            write_text(options.output / f"{section.stem}.csv", "".join(f"{row}\n" for row in rows))
+            count += 1
+    log.info("%s: landmarks of %d sections.", options.output, count)
+
+
+def landmarks_of(section: SavedSection, origin: tuple[float, float]) -> Iterator[Landmark]:
+    """Yield the landmarks of a section: a person's own, else the corners of its tiles."""
+    if section.checked.landmarks is not None:
+        yield from section.checked.landmarks.landmarks
+        return
+    for tile in section.checked.tiles:
+        one = TileMap(tile, origin)
+        pairs = zip(one.outline(False).tolist(), one.outline(True).tolist(), strict=True)
+        for number, ((x, y), (u, v)) in enumerate(pairs):
+            yield Landmark(f"{tile.patch.tile_id}-{number}", (x, y), (u, v))
+
+
+if __name__ == "__main__":
+    sys.exit(run(parser(), main))
