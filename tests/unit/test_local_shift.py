@@ -219,3 +219,14 @@ def test_a_rigid_motion_is_the_same_in_every_block() -> None:
     found = registered(*pair(SHIFT), (-6.0, 10.0), motion="rigid")
     assert np.ptp(found.shift_zyx.reshape(-1, 3), axis=0).max() < 1e-5
     assert np.abs(found.shift_zyx[0, 0] - (2.3, -0.4, -0.25)).max() < 0.1
+
+
+def test_held_out_structure_lies_as_far_off_as_it_is_noisy() -> None:
+    faint, bright = (
+        registered(*(drawn(SHAPE, spots, noise, seed) for seed, spots in enumerate(planted)),
+                   SHIFT[1:]).held_out_zyx
+        for noise in (60, 10)
+        for planted in [(spot_positions(SHAPE, 400, 1), spot_positions(SHAPE, 400, 1) - SHIFT)]
+    )  # fmt: skip
+    assert np.all(bright < 0.1)
+    assert np.all(faint > 2 * bright)

@@ -178,6 +178,10 @@ def as_table(shifts: LocalShifts, row: Mapping[str, Any], block_size_xy: int) ->
         log10_odds=round(shifts.evidence.log10_odds, 1),
         confidence_threshold=float(shifts.confidence_threshold),
         null_pairs=int(shifts.null_pairs),
+        **{
+            f"held_out_{axis}": float(value)
+            for axis, value in zip("zxy", shifts.held_out_zyx, strict=True)
+        },
     )
 
 

@@ -18,7 +18,8 @@ class Precision:
     In XY that of a block is the larger of its two. `xy_nm` and `z_nm` are the median of measured
     blocks, `xy_95_nm` and `z_95_nm` their MOST percentile, `borrowed_xy_nm` and `borrowed_z_nm`
     the median of borrowed ones. `within_tolerance` is the share of all blocks, and so of the
-    area, whose errors are within the tolerance.
+    area, whose errors are within the tolerance. `held_out_xy_nm` and `held_out_z_nm` say how far
+    structure lies from a field that it took no part in, its own noise included.
     """
 
     xy_nm: float = NAN
@@ -27,6 +28,8 @@ class Precision:
     z_95_nm: float = NAN
     borrowed_xy_nm: float = NAN
     borrowed_z_nm: float = NAN
+    held_out_xy_nm: float = NAN
+    held_out_z_nm: float = NAN
     within_tolerance: float = NAN
 
     def values(self) -> dict[str, float]:
@@ -60,8 +63,15 @@ def precision_of(table: Table, scale: Scale) -> Precision:
         _percentile(z[measured], MOST),
         _percentile(xy[borrowed], 50),
         _percentile(z[borrowed], 50),
+        scale.pixel_nm * max(_held_out(table, "x"), _held_out(table, "y")),
+        scale.plane_nm * _held_out(table, "z"),
         within,
     )
+
+
+def _held_out(table: Table, axis: str) -> float:
+    value = table.meta.get(f"held_out_{axis}")
+    return NAN if value is None else float(value)
 
 
 def _percentile(values: np.ndarray, percent: float) -> float:

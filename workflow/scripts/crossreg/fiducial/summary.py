@@ -82,6 +82,8 @@ class CycleSummary:
     z_95_nm: float
     borrowed_xy_nm: float
     borrowed_z_nm: float
+    held_out_xy_nm: float
+    held_out_z_nm: float
     within_tolerance: float
     verdict: str = ""
     reason: str = ""

@@ -25,6 +25,7 @@ from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.consensus import agreeing_blocks
 from crossreg.fiducial.field.sampled_field import Field
 from crossreg.fiducial.field.smooth_field import Domain, SmoothField
+from crossreg.fiducial.local_shift.held_out import held_out_residual
 from crossreg.fiducial.local_shift.sub_blocks import Measurements, SubBlockMatcher, domain_of
 from crossreg.fiducial.local_shift.wide_search import WideShifts, wide_shifts
 from crossreg.fiducial.quality import block_qualities, preprocessing
@@ -59,6 +60,7 @@ class LocalShifts:
     measured block is above `confidence_threshold`, which `null_pairs` blocks that cannot match
     gave. `field` is the total shift, global and local, as a function of the position in the
     reference; None where the cycle failed. `evidence` is what the verdict on the cycle rests on.
+    `held_out_zyx` (3,) is how far structure lies from a field that it took no part in.
     """
 
     shift_zyx: np.ndarray
@@ -71,6 +73,7 @@ class LocalShifts:
     null_pairs: int
     field: Field | None
     evidence: Evidence
+    held_out_zyx: np.ndarray
 
     @property
     def verdict(self) -> Verdict:
@@ -158,13 +161,15 @@ def local_shifts(
         own = depth.shift(found.own_shifts(total, wide.shift_zyx))
         total, sigma = depth.shift(total), depth.sigma(sigma)
         applied = total if borrow else own
+        held_out = held_out_residual(found.field.domain, found.sub_blocks, motion, pool)
+        held_out[0] = held_out[0] if depth.is_searched else np.nan
         prepared = preprocessing(cycle, lower_threshold, higher_threshold, background_sigma)
         quality = block_qualities(reference.projections, prepared, blocks, applied, pool)
     start = np.array([0.0, *global_shift_yx])
     status = np.where(found.matching, "measured", "borrowed")
     field = found.field if depth.is_searched else ShallowField(found.field, depth)
     grids = applied - start, own - start, sigma
-    return _as_grids(reference, *grids, found, status, quality, evidence, field)
+    return _as_grids(reference, *grids, found, status, quality, evidence, held_out, field)
 
 
 def _stacks_to_match(
@@ -267,7 +272,7 @@ def _failed(reference: Reference, found: Measurements, evidence: Evidence) -> Lo
     nothing = np.full((len(found.confidence), 3), np.nan)
     status = np.full(len(found.confidence), "failed")
     shifts = nothing, nothing, nothing
-    return _as_grids(reference, *shifts, found, status, nothing, evidence)
+    return _as_grids(reference, *shifts, found, status, nothing, evidence, nothing[0])
 
 
 def _as_grids(
@@ -279,6 +284,7 @@ def _as_grids(
     status: np.ndarray,
     quality: np.ndarray,
     evidence: Evidence,
+    held_out: np.ndarray,
     field: Field | None = None,
 ) -> LocalShifts:
     grid = grid_shape(reference.image_shape, reference.block_size_xy)
@@ -297,4 +303,5 @@ def _as_grids(
         null_pairs=len(found.null),
         field=field,
         evidence=evidence,
+        held_out_zyx=held_out,
     )

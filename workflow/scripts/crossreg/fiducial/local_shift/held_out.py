@@ -1,0 +1,59 @@
+"""How far structure that took no part in a fit lies from the field: an error seen, not computed."""
+
+from concurrent.futures import Executor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossreg.fiducial.field import smooth_field
+from crossreg.fiducial.field.smooth_field import Domain
+from crossreg.fiducial.local_shift.sub_blocks import SubBlockShifts
+
+CELL = 48.0
+"""Edge (px) of the squares of a chessboard whose colours are held out in turn: a sub-block."""
+FEWEST = 6
+"""Sub-blocks of each colour below which there are too few to compare."""
+NORMAL_MEDIAN = 0.6745
+"""Median of the absolute value of a normal variable of standard deviation 1."""
+
+
+def held_out_residual(
+    domain: Domain, found: SubBlockShifts, motion: str, pool: Executor
+) -> NDArray[np.float64]:
+    """Return the typical residual of sub-blocks from a field that is fitted without them.
+
+    The image is a chessboard; the field through one colour predicts what the other shows. What
+    sub-blocks of all depths in one place show is held out together. The residuals hold the noise
+    of the sub-blocks themselves, and the field lacks half of its evidence: an upper limit.
+
+    Parameters
+    ----------
+    domain : Domain
+        Where the field lives.
+    found : SubBlockShifts
+        What the sub-blocks show.
+    motion : str
+        As in `smooth_field.fit`.
+    pool : Executor
+        Whose threads share the components.
+
+    Returns
+    -------
+    residual : (3,)
+        Standard deviation (planes, px, px), by the median of the absolute values; NaN where there
+        are too few sub-blocks.
+
+    """
+    shifts, sigmas, positions, spreads = (part[found.useful] for part in vars(found).values())
+    white = (positions[:, 1:] // CELL).sum(axis=1) % 2 == 0
+    residuals = np.full(shifts.shape, np.nan)
+    if min(white.sum(), (~white).sum()) < FEWEST:
+        return np.full(3, np.nan)
+    for held in (white, ~white):
+        field = smooth_field.fit(
+            domain, positions[~held], shifts[~held], sigmas[~held], pool,
+            depth_spread=spreads[~held], rough=True, motion=motion,
+        )  # fmt: skip
+        residuals[held] = shifts[held] - field.at(positions[held])[0]
+    residual: NDArray[np.float64] = np.median(np.abs(residuals), axis=0) / NORMAL_MEDIAN
+    return residual
