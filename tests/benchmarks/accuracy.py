@@ -22,6 +22,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np  # noqa: E402
 from accuracy_criteria import Result, breakdown, criteria  # noqa: E402
 from ours import register  # noqa: E402
+from pair_kinds import pairs_from  # noqa: E402
 from planted_pairs import PairSpecification, make_pair, reporting_pairs, tuning_pairs  # noqa: E402
 from tables import text_table  # noqa: E402
 
@@ -107,6 +108,9 @@ def parser() -> argparse.ArgumentParser:
         default="reporting",
         help="which set of pairs (default: reporting)",
     )
+    options.add_argument(
+        "--first-seed", type=int, help="instead: pairs of seeds that are in no set, from here on"
+    )
     options.add_argument("--kind", action="append", help="only this kind of pairs; repeatable")
     options.add_argument("--number", type=int, help="only so many pairs, spread over the set")
     options.add_argument("--no-peer", action="store_true", help="leave the peer out")
@@ -117,7 +121,10 @@ def parser() -> argparse.ArgumentParser:
 
 def chosen_pairs(options: argparse.Namespace) -> list[tuple[PairSpecification, int]]:
     """Return the specifications and seeds that the options choose."""
-    pairs = reporting_pairs() if options.pairs == "reporting" else tuning_pairs()
+    if options.first_seed is not None:
+        pairs = pairs_from(options.first_seed)
+    else:
+        pairs = reporting_pairs() if options.pairs == "reporting" else tuning_pairs()
     if options.kind:
         pairs = [pair for pair in pairs if pair[0].kind in options.kind]
     if options.number is not None and options.number < len(pairs):

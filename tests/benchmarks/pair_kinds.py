@@ -227,7 +227,8 @@ KINDS: dict[str, tuple[Callable[[Rng], PairSpecification], int]] = {
 }
 
 
-def _pairs(first_seed: int) -> list[tuple[PairSpecification, int]]:
+def pairs_from(first_seed: int) -> list[tuple[PairSpecification, int]]:
+    """Return specifications and seeds of pairs of every kind, with seeds from the first on."""
     pairs = []
     for place, (kind, (draw, count)) in enumerate(KINDS.items()):
         for number in range(count):
@@ -240,9 +241,9 @@ def _pairs(first_seed: int) -> list[tuple[PairSpecification, int]]:
 
 def tuning_pairs() -> list[tuple[PairSpecification, int]]:
     """Return specifications and seeds to choose methods and constants with."""
-    return [pair for seed in FIRST_TUNING_SEEDS for pair in _pairs(seed)]
+    return [pair for seed in FIRST_TUNING_SEEDS for pair in pairs_from(seed)]
 
 
 def reporting_pairs() -> list[tuple[PairSpecification, int]]:
     """Return specifications and seeds to report with; nothing is chosen by them."""
-    return _pairs(FIRST_REPORTING_SEED)
+    return pairs_from(FIRST_REPORTING_SEED)

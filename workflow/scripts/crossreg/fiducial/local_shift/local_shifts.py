@@ -26,7 +26,8 @@ from crossreg.fiducial.field.consensus import agreeing_blocks
 from crossreg.fiducial.field.sampled_field import Field
 from crossreg.fiducial.field.smooth_field import Domain, SmoothField
 from crossreg.fiducial.local_shift.held_out import held_out_residual
-from crossreg.fiducial.local_shift.sub_blocks import Measurements, SubBlockMatcher, domain_of
+from crossreg.fiducial.local_shift.levels import domain_of
+from crossreg.fiducial.local_shift.sub_blocks import Measurements, SubBlockMatcher
 from crossreg.fiducial.local_shift.wide_search import WideShifts, wide_shifts
 from crossreg.fiducial.quality import block_qualities, preprocessing
 from crossreg.fiducial.reference import Reference

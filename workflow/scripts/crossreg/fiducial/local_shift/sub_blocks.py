@@ -1,16 +1,16 @@
 """The shifts of all sub-blocks of a cycle, and the smooth field through them."""
 
-import itertools
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
 
-from crossreg.fiducial.blocks import Block, centre_yx, widened
+from crossreg.fiducial.blocks import Block, widened
 from crossreg.fiducial.correlation.binned import in_bins
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.smooth_field import Domain, SmoothField
 from crossreg.fiducial.local_shift.confidence import block_confidences, confidence_threshold
+from crossreg.fiducial.local_shift.levels import depth_cuts
 from crossreg.fiducial.local_shift.pooling import pooled
 from crossreg.fiducial.local_shift.sub_block_map import (
     SubBlockMaps,
@@ -42,12 +42,6 @@ FEW_PLANES = 3
 FEW_PLANES_MARGIN = 6
 """Margin (px) by which sub-blocks of so few planes overlap: what one of them cuts, another one
 holds."""
-SUB_BLOCK_PLANES = 10
-"""Planes that levels of sub-blocks come nearest to."""
-TALL = 30
-"""Planes from which on a stack is tall enough for levels."""
-PLANES_SHARED = 2
-"""Planes by which neighbouring levels overlap at each end: about what the tapers take."""
 DEPTHS_OF_LEVEL = 3
 """Depths in each level at which the field is averaged over a block."""
 LEAST_SHARE = 0.1
@@ -77,7 +71,7 @@ class SubBlockShifts:
     def useful(self) -> np.ndarray:
         """Return which sub-blocks (m,) say something about the field."""
         placed = np.isfinite(self.position_zyx).all(axis=1)
-        return placed & (self.sigma_zyx.max(axis=1) < USEFUL_SIGMA)
+        return np.asarray(placed & (self.sigma_zyx.max(axis=1) < USEFUL_SIGMA))
 
 
 @dataclass(frozen=True)
@@ -86,6 +80,7 @@ class Measurements:
 
     `sub_blocks_of_block` are the numbers of the sub-blocks of each of n blocks, `confidence` (n,)
     how sure it is that they match, and `null` (k,) the confidences of blocks that cannot match.
+    A block's shift is the mean over the planes `depths` (d,), where the structure lies.
     """
 
     sub_blocks: SubBlockShifts
@@ -141,38 +136,23 @@ class SubBlockMatcher:
         """Take the binned (reference, cycle), the blocks and domain of the image, its motion."""
         self.stacks, self.domain, self.pool, self.motion = stacks, domain, pool, motion
         margin = FEW_PLANES_MARGIN if min(map(len, stacks)) < FEW_PLANES else 0
-        sub_blocks = [
-            [
-                widened(where, margin, size)
-                for where, size in zip(sub_block, domain.image_shape, strict=True)
-            ]
-            for block in blocks
-            for sub_block in block.sub_blocks()
+        height, width = domain.image_shape
+        columns = [
+            (number, widened(rows, margin, height), widened(across, margin, width))
+            for number, block in enumerate(blocks)
+            for rows, across in block.sub_blocks()
         ]
-        ends = np.cumsum([len(block.sub_blocks()) for block in blocks])
-        self.sub_blocks_of_block = np.split(np.arange(len(sub_blocks)), ends[:-1])
-        self.block_of_sub_block = np.repeat(np.arange(len(blocks)), np.diff(ends, prepend=0))
         cuts = depth_cuts(*map(len, stacks))
-        levels = np.arange(len(cuts))
-        self.sub_blocks_of_block = [
-            (mine[:, None] * len(cuts) + levels).ravel() for mine in self.sub_blocks_of_block
-        ]
-        self.block_of_sub_block = np.repeat(self.block_of_sub_block, len(cuts))
-        self.column_of_sub_block = np.repeat(np.arange(len(sub_blocks)), len(cuts))
-        self.column_of_sub_block += len(blocks)
+        pieces = [(cut, rows, across) for _, rows, across in columns for cut in cuts]
+        self.block_of_sub_block = np.repeat([number for number, *_ in columns], len(cuts))
+        self.column_of_sub_block = len(blocks) + np.repeat(np.arange(len(columns)), len(cuts))
+        ends = np.flatnonzero(np.diff(self.block_of_sub_block)) + 1
+        self.sub_blocks_of_block = np.split(np.arange(len(pieces)), ends)
         self.centres = np.array(
-            [
-                [(depth.start + depth.stop - 1) / 2, *centre_yx(*sub_block)]
-                for sub_block in sub_blocks
-                for depth in cuts
-            ]
+            [[(part.start + part.stop - 1) / 2 for part in piece] for piece in pieces]
         )
         bins = np.array(
-            [
-                [(depth.start, depth.stop), *map(_ends_in_bins, sub_block)]
-                for sub_block in sub_blocks
-                for depth in cuts
-            ]
+            [[(cut.start, cut.stop), *map(_ends_in_bins, plane)] for cut, *plane in pieces]
         )
         self.first, self.last = bins[..., 0], bins[..., 1]
 
@@ -266,35 +246,14 @@ class SubBlockMatcher:
         filled = np.flatnonzero(amount >= LEAST_SHARE * amount.mean())
         edges = np.linspace(-0.5, self.domain.planes - 0.5, self.domain.levels + 1)
         parts = (np.arange(DEPTHS_OF_LEVEL) + 0.5) / DEPTHS_OF_LEVEL
-        return (edges[filled, None] + np.diff(edges)[0] * parts).ravel()
+        return np.asarray(edges[filled, None] + np.diff(edges)[0] * parts).ravel()
 
     def _may_be_cut(self, positions: np.ndarray, shifts: np.ndarray) -> np.ndarray:
         """Return (m, 2) whether positions lie near the border of what both show in y and x."""
         last = np.array(self.domain.image_shape) - 1
         moved, place = shifts[:, 1:], positions[:, 1:]
         near = np.minimum(place - np.maximum(moved, 0), np.minimum(last, last + moved) - place)
-        return near < BORDER
-
-
-def domain_of(image_shape: tuple[int, int], reference_planes: int, cycle_planes: int) -> Domain:
-    """Return the domain of the field of two stacks."""
-    cuts = depth_cuts(reference_planes, cycle_planes)
-    repeats = sum(cut.stop - cut.start for cut in cuts) / reference_planes
-    return Domain(image_shape, reference_planes, len(cuts), repeats)
-
-
-def depth_cuts(reference_planes: int, cycle_planes: int) -> list[slice]:
-    """Return the planes of the reference that each level of sub-blocks covers."""
-    planes = min(reference_planes, cycle_planes)
-    count = planes // SUB_BLOCK_PLANES if planes >= TALL else 1
-    edges = np.linspace(0, reference_planes, count + 1).round().astype(int)
-    whole = slice(0, reference_planes)
-    cuts = [slice(int(a), int(b)) for a, b in itertools.pairwise(edges)]
-    return [_with_ends(cut, PLANES_SHARED, whole) for cut in cuts] if count > 1 else [whole]
-
-
-def _with_ends(where: slice, margin: int, limits: slice) -> slice:
-    return slice(max(where.start - margin, limits.start), min(where.stop + margin, limits.stop))
+        return np.asarray(near < BORDER)
 
 
 def _ends_in_bins(where: slice) -> tuple[int, int]:
