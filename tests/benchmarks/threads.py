@@ -10,6 +10,7 @@ One small pair is planted and laid out as tiles: the arithmetic is that of a lar
 
 import argparse
 import json
+import multiprocessing
 import os
 import platform
 import subprocess
@@ -105,7 +106,12 @@ def main() -> int:
     best: dict[int, dict[str, dict[str, float]]] = {threads: {} for threads in options.threads}
     tables = set()
     with tempfile.TemporaryDirectory() as name:
-        plant(Path(name))
+        # In a process of its own: the peak of memory of a job counts that of its parent.
+        planting = multiprocessing.get_context("spawn").Process(target=plant, args=(Path(name),))
+        planting.start()
+        planting.join()
+        if planting.exitcode:
+            raise SystemExit("the stacks could not be planted")
         for _ in range(options.rounds):
             for threads in options.threads:
                 found, table = measure(threads, Path(name))
