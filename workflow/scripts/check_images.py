@@ -1,24 +1,24 @@
-"""Read the headers of all stacks and report every problem at once.
+"""Read the headers of all stacks, tabulate what they are, and report every problem at once.
 
-In: the sheet of samples. Out: a report, one line a problem. The exit status is 1 if there is one.
+In: the sheet of samples. Out: a table (.tsv) with a line a stack: format, shape, channels, the
+fiducial that would be taken, pixel size, z step, problems. The exit status is 1 if there is one.
 """
 
 import argparse
+import csv
+import io
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-from crossreg.fiducial.experiment.parameters import add_options
-from crossreg.fiducial.experiment.sample import Sample
-from crossreg.io.errors import UserError
-from crossreg.io.sheet import read_sheet
-from crossreg.io.stacks import (
-    StackHeader,
-    check_block_fits,
-    check_same_pixel_size,
-    check_same_size,
-    read_header,
+from crossreg.fiducial.experiment.image_checks import (
+    COLUMNS,
+    CheckedStack,
+    checked_stacks,
+    kinds_in_words,
 )
+from crossreg.fiducial.experiment.parameters import add_options
+from crossreg.io.files import write_text
+from crossreg.io.sheet import ALL_COLUMNS, read_sheet
 from crossreg.io.words import counted
 from crossreg.workflow_support.command import log, new_parser, run
 
@@ -30,41 +30,45 @@ def parser() -> argparse.ArgumentParser:
     parser = new_parser(__doc__)
     parser.add_argument("--samples", type=Path, required=True, help="sheet of all samples (.tsv)")
     parser.add_argument("--reference", required=True, help="name of the reference cycle")
+    parser.add_argument("--output", type=Path, help="table to write (.tsv)")
+    for axes, name in (("xy", "size of a pixel"), ("z", "distance of two planes")):
+        parser.add_argument(
+            f"--pixel-size-{axes}",
+            type=float,
+            help=f"{name} that the user gave, in micrometres (default: what the files say)",
+        )
     add_options(parser, PARAMETERS)
     return parser
 
 
 def main(options: argparse.Namespace) -> int:
-    """Check all stacks and say how many are sound."""
-    samples = read_sheet(options.samples)
-    faults = list(problems(samples, options))
-    for fault in faults:
-        log.error("%s", fault)
-    print(f"{counted(len(samples), 'stack')} checked, {counted(len(faults), 'problem')}.")
-    return 1 if faults else 0
+    """Check all stacks, write the table, and say what kinds of stacks and problems there are."""
+    samples = read_sheet(options.samples, ALL_COLUMNS)
+    given = {"pixelSizeXY": options.pixel_size_xy, "pixelSizeZ": options.pixel_size_z}
+    checked = checked_stacks(samples, options.reference, vars(options) | given)
+    if options.output:
+        write_text(options.output, table_text(checked))
+    for line in kinds_in_words(checked):
+        print(line)
+    problems = 0
+    for one in checked:
+        for problem in one.problems:
+            place = f"ROI {one.sample.roi}, cycle {one.sample.cycle}: "
+            log.error("%s%s", "" if problem.startswith(one.sample.path) else place, problem)
+            problems += 1
+        for remark in one.remarks:
+            log.info("ROI %s, cycle %s: %s", one.sample.roi, one.sample.cycle, remark)
+    print(f"{counted(len(samples), 'stack')} checked, {counted(problems, 'problem')}.")
+    return 1 if problems else 0
 
 
-def problems(samples: list[Sample], options: argparse.Namespace) -> Iterator[str]:
-    """Yield a sentence for every stack that cannot be read or does not fit its reference."""
-    headers: dict[tuple[str, str], StackHeader] = {}
-    for sample in samples:
-        try:
-            header = read_header(sample.path)
-            check_block_fits(header, options.blockSizeXY, "blockSizeXY", sample.path)
-            if options.alignByBlock:
-                check_block_fits(header, options.blockSize, "blockSize", sample.path)
-            headers[sample.roi, sample.cycle] = header
-        except UserError as error:
-            yield str(error)
-    for sample in samples:
-        reference = headers.get((sample.roi, options.reference))
-        header = headers.get((sample.roi, sample.cycle))
-        if reference and header:
-            try:
-                check_same_size(reference, header, sample.path)
-                check_same_pixel_size(reference, header, sample.path)
-            except UserError as error:
-                yield str(error)
+def table_text(checked: list[CheckedStack]) -> str:
+    """Return the table as text, separated by tabs."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, delimiter="\t", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(one.row() for one in checked)
+    return text.getvalue()
 
 
 if __name__ == "__main__":

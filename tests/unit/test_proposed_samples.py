@@ -1,0 +1,60 @@
+"""A folder of images suggests a sheet, which reads as it was meant."""
+
+import numpy as np
+import pytest
+
+from crossreg.fiducial.experiment.sample import Sample
+from crossreg.io.errors import UserError
+from crossreg.io.sheet import read_sheet
+from image_formats import write_ome_tiff, write_plain_tiff
+from propose_samples import main, parser
+
+
+def planted(times=1, channels=1):
+    return np.ones((times, channels, 2, 16, 16), "uint16")
+
+
+def proposed(tmp_path, *options):
+    output = tmp_path / "sheet" / "samples.tsv"
+    main(parser().parse_args([str(tmp_path / "images"), "--output", str(output), *options]))
+    return read_sheet(output)
+
+
+@pytest.fixture
+def images(tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    return folder
+
+
+def test_names_say_roi_and_cycle(tmp_path, images):
+    for roi in ("pos1", "pos2"):
+        for cycle in ("round1", "round2"):
+            write_plain_tiff(images / f"Exp_{roi}_{cycle}.tif", planted(), [])
+    assert proposed(tmp_path) == [
+        Sample(roi, cycle, f"../images/Exp_pos{roi}_round{cycle}.tif")
+        for roi in "12"
+        for cycle in "12"
+    ]
+
+
+def test_times_of_a_file_are_cycles_and_beads_the_fiducial(tmp_path, images, capsys):
+    write_ome_tiff(images / "all.ome.tif", planted(3, 2), ["DAPI", "beads 647"])
+    samples = proposed(tmp_path)
+    assert [(one.cycle, one.time, one.channel) for one in samples] == [
+        (f"all_T{time}", str(time), "beads 647") for time in range(3)
+    ]
+    assert "times are cycles" in capsys.readouterr().out
+
+
+def test_a_sheet_that_is_there_is_kept(tmp_path, images):
+    write_plain_tiff(images / "a_1.tif", planted(), [])
+    proposed(tmp_path)
+    with pytest.raises(UserError, match=r"samples\.tsv: it exists already"):
+        proposed(tmp_path)
+
+
+def test_a_folder_without_a_readable_image_is_refused(tmp_path, images, caplog):
+    (images / "a_1.tif").write_text("no image")
+    with pytest.raises(UserError, match="no image there can be registered"):
+        proposed(tmp_path)

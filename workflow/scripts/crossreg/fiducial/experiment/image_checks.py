@@ -1,0 +1,196 @@
+"""What the headers of all stacks of an experiment say, and what of it does not fit together."""
+
+import filecmp
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from crossreg.fiducial.experiment.sample import Sample
+from crossreg.io.errors import UserError
+from crossreg.io.images.choice import choice_of
+from crossreg.io.stacks import StackHeader, check_block_fits, check_same_size, read_header
+from crossreg.io.words import counted
+
+SAME_SIZE = 0.01
+"""Pixel sizes that differ by less are one size, written with other digits."""
+PROBE_BYTES = 65536
+"""Of each file so many bytes of its middle are read, to find copies: noise differs there."""
+COLUMNS = (
+    "roi",
+    "cycle",
+    "path",
+    "format",
+    "planes",
+    "rows",
+    "columns",
+    "type",
+    "channels",
+    "fiducial",
+    "pixel_size_um",
+    "z_step_um",
+    "problems",
+    "remarks",
+)
+
+
+@dataclass
+class CheckedStack:
+    """A stack with its header (None: it cannot be read), its problems, and what else to know."""
+
+    sample: Sample
+    header: StackHeader | None
+    problems: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def kind(self) -> str:
+        """Return in words what the stack is: its format, size, pixel size and fiducial."""
+        if self.header is None:
+            return "not readable"
+        header = self.header
+        z, y, x = header.pixel_size_um
+        size = "pixel size unknown" if y is None or x is None else f"{y:g} x {x:g} um"
+        step = "z step unknown" if z is None else f"z step {z:g} um"
+        shape = " x ".join(map(str, header.shape_zyx))
+        count = counted(len(header.channels), "channel")
+        taken = f"{count}, fiducial: {self.fiducial}" if len(header.channels) > 1 else count
+        return f"{header.format}, {shape} {header.dtype}, {size}, {step}, {taken}"
+
+    @property
+    def fiducial(self) -> str:
+        """Return the channel that is taken: its name, or what the user or the file's name says."""
+        named = self.header.channel if self.header else ""
+        return named or self.sample.channel or self.sample.named_channel or "the only one"
+
+    def row(self) -> dict[str, str]:
+        """Return the stack's line of the table, by column."""
+        sample, header = self.sample, self.header
+        row = dict.fromkeys(COLUMNS, "")
+        row |= {"roi": sample.roi, "cycle": sample.cycle, "path": sample.path}
+        row |= {"problems": " ".join(self.problems), "remarks": " ".join(self.remarks)}
+        if header is None:
+            return row
+        planes, rows, columns = header.shape_zyx
+        z, y, x = header.pixel_size_um
+        names = [name or str(index) for index, name in enumerate(header.channels)]
+        return row | {
+            "format": header.format,
+            "planes": str(planes),
+            "rows": str(rows),
+            "columns": str(columns),
+            "type": str(header.dtype),
+            "channels": ", ".join(names),
+            "fiducial": self.fiducial,
+            "pixel_size_um": "" if y is None or x is None else f"{y:g} x {x:g}",
+            "z_step_um": "" if z is None else f"{z:g}",
+        }
+
+
+def checked_stacks(
+    samples: Sequence[Sample], reference: str, parameters: Mapping[str, Any]
+) -> list[CheckedStack]:
+    """Return all stacks with what is wrong with them; their headers alone are read.
+
+    `parameters` are those of pyHiM's names: blockSizeXY, blockSize, alignByBlock, pixelSizeXY and
+    pixelSizeZ (None: the files say it).
+    """
+    checked = [_checked(sample, parameters) for sample in samples]
+    references = {one.sample.roi: one for one in checked if one.sample.cycle == reference}
+    for one in checked:
+        first = references.get(one.sample.roi)
+        if first is not None and first is not one:
+            _compare(first, one)
+    for one in checked:
+        _compare_with_given(one, parameters)
+    for copy, original in _copies(checked):
+        copy.problems.append(
+            f"The file is a copy of that of ROI {original.sample.roi}, cycle"
+            f" {original.sample.cycle}; replace one of the two."
+        )
+    return checked
+
+
+def _checked(sample: Sample, parameters: Mapping[str, Any]) -> CheckedStack:
+    try:
+        header = read_header(sample.path, choice_of(sample.image))
+    except UserError as error:
+        return CheckedStack(sample, None, [str(error)])
+    one = CheckedStack(sample, header)
+    keys = ["blockSizeXY", *(["blockSize"] if parameters["alignByBlock"] else [])]
+    for key in keys:
+        try:
+            check_block_fits(header, parameters[key], key, sample.path)
+        except UserError as error:
+            one.problems.append(str(error))
+    if header.remark:
+        one.remarks.append(f"{header.remark[0].upper()}{header.remark[1:]}.")
+    return one
+
+
+def _compare(reference: CheckedStack, cycle: CheckedStack) -> None:
+    """Note how a cycle differs from its reference."""
+    if reference.header is None or cycle.header is None:
+        return
+    first, other = reference.header, cycle.header
+    try:
+        check_same_size(first, other, cycle.sample.path)
+    except UserError as error:
+        cycle.problems.append(str(error))
+    for name, axis in (("z step", 0), ("pixel size", 1)):
+        one, two = first.pixel_size_um[axis], other.pixel_size_um[axis]
+        if one is not None and two is not None and not same_size(one, two):
+            cycle.problems.append(f"The {name} is {two:g} um, that of the reference {one:g} um.")
+    if first.shape_zyx[0] != other.shape_zyx[0]:
+        cycle.remarks.append(
+            f"{counted(other.shape_zyx[0], 'plane')}, the reference has {first.shape_zyx[0]}."
+        )
+    if first.dtype != other.dtype:
+        cycle.remarks.append(f"Pixels are {other.dtype}, those of the reference {first.dtype}.")
+
+
+def _compare_with_given(one: CheckedStack, parameters: Mapping[str, Any]) -> None:
+    """Note where a file says another pixel size than the user."""
+    if one.header is None:
+        return
+    for name, key, axis in (("z step", "pixelSizeZ", 0), ("pixel size", "pixelSizeXY", 1)):
+        given, said = parameters.get(key), one.header.pixel_size_um[axis]
+        if given is not None and said is not None and not same_size(given, said):
+            one.problems.append(
+                f"The file says a {name} of {said:g} um, the parameters {given:g} um; correct one."
+            )
+
+
+def same_size(one: float, two: float) -> bool:
+    """Return whether two sizes are the same, but for rounding."""
+    return abs(one - two) <= SAME_SIZE * max(one, two)
+
+
+def _copies(checked: Iterable[CheckedStack]) -> Iterator[tuple[CheckedStack, CheckedStack]]:
+    """Yield (copy, original) of files with the same content."""
+    alike: dict[tuple[int, bytes], list[CheckedStack]] = defaultdict(list)
+    for one in checked:
+        path = one.sample.path
+        if one.header is not None and os.path.isfile(path):
+            alike[_probe(path)].append(one)
+    for original, *others in alike.values():
+        for other in others:
+            paths = original.sample.path, other.sample.path
+            if paths[0] != paths[1] and filecmp.cmp(*paths, shallow=False):
+                yield other, original
+
+
+def _probe(path: Path | str) -> tuple[int, bytes]:
+    """Return the size of a file and a few bytes of its middle."""
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        file.seek(max(0, size // 2 - PROBE_BYTES // 2))
+        return size, file.read(PROBE_BYTES)
+
+
+def kinds_in_words(checked: Iterable[CheckedStack]) -> list[str]:
+    """Return a line for each kind of stack, the most frequent first."""
+    counts = Counter(one.kind for one in checked)
+    return [f"{counted(count, 'stack')}: {kind}" for kind, count in counts.most_common()]

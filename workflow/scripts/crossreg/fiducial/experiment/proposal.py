@@ -1,0 +1,111 @@
+"""The sheet that a folder of images suggests, for a person to look at and correct."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from crossreg.fiducial.experiment.file_names import (
+    ONLY_ROI,
+    FileName,
+    names_by_template,
+    suggested_template,
+)
+from crossreg.fiducial.experiment.sample import Sample
+from crossreg.io.images.image_file import Series
+
+FIDUCIAL_NAMES = re.compile(r"fid|bead", re.IGNORECASE)
+UNSAFE = re.compile(r"[^\w|.+-]+")
+
+
+@dataclass
+class Proposal:
+    """The samples of a proposed sheet, and what was assumed, in sentences."""
+
+    samples: list[Sample]
+    assumed: list[str] = field(default_factory=list)
+
+
+def proposed_samples(
+    images: Mapping[str, Sequence[Series]], template: str | None = None
+) -> Proposal:
+    """Return the samples that images suggest: path -> what series each holds.
+
+    ROI and cycle come from the names, by `template` or by one that is guessed. Several series of a
+    file are taken for ROIs, several times for cycles. Where there are several channels, the one
+    that is named like fiducials or beads is taken, else the first.
+    """
+    proposal = Proposal([])
+    template = template or suggested_template([os.path.basename(path) for path in images])
+    names = names_by_template(template) if template else None
+    if template:
+        proposal.assumed.append(f'Names are read as "{template}" (option --file-names).')
+    else:
+        proposal.assumed.append("Names tell nothing of ROI and cycle: each file is a cycle.")
+    parsed = {path: names.parsed(path) if names else None for path in images}
+    channel = _named_fiducial([name for name in parsed.values() if name], proposal)
+    for path, series in images.items():
+        name = parsed[path] or FileName(ONLY_ROI, os.path.basename(path).split(".")[0])
+        if name.channel in (None, channel):
+            proposal.samples += _samples_of(path, name, series)
+    _tell(images, proposal)
+    return proposal
+
+
+def _samples_of(path: str, name: FileName, series: Sequence[Series]) -> Iterator[Sample]:
+    """Yield a sample for each usable series and time of a file."""
+    usable = [index for index, one in enumerate(series) if not one.fault]
+    for index in usable:
+        times, channels = series[index].shape_tczyx[:2]
+        for time in range(times):
+            roi = name.roi if len(usable) == 1 else f"{name.roi}_S{index}"
+            cycle = name.cycle if times == 1 else f"{name.cycle}_T{time}"
+            yield Sample(
+                UNSAFE.sub("_", roi),
+                UNSAFE.sub("_", cycle),
+                path,
+                channel=_fiducial_of(series[index].channels) if channels > 1 else "",
+                series=str(index) if len(series) > 1 else "",
+                time=str(time) if times > 1 else "",
+            )
+
+
+def _fiducial_of(channels: Sequence[str]) -> str:
+    """Return the channel that is named like fiducials; else the first, by its number."""
+    named = [name for name in channels if FIDUCIAL_NAMES.search(name)]
+    return named[0] if named else "0"
+
+
+def _named_fiducial(names: Sequence[FileName], proposal: Proposal) -> str | None:
+    """Return which of the channels in the names of files is taken for the fiducial."""
+    channels = sorted({name.channel for name in names if name.channel})
+    if not channels:
+        return None
+    taken = next((name for name in channels if FIDUCIAL_NAMES.search(name)), channels[0])
+    if len(channels) > 1:
+        proposal.assumed.append(
+            f"Of the channels {', '.join(channels)} in the names, {taken} is taken for the"
+            " fiducials; give another with the key 'channel' of the section 'fiducial' and"
+            " 'file_names' instead of this sheet."
+        )
+    return taken
+
+
+def _tell(images: Mapping[str, Sequence[Series]], proposal: Proposal) -> None:
+    """Say what was assumed of files that hold several images."""
+    kinds = {
+        "series are ROIs": any(len(series) > 1 for series in images.values()),
+        "times are cycles": any(
+            one.shape_tczyx[0] > 1 for series in images.values() for one in series
+        ),
+    }
+    proposal.assumed += [
+        f"Several {kind} here; change the sheet if they are something else."
+        for kind, holds in kinds.items()
+        if holds
+    ]
+    if any(sample.channel for sample in proposal.samples):
+        proposal.assumed.append(
+            "Files hold several channels: correct the column 'channel' where another one (name, or"
+            " number from 0) shows the fiducials."
+        )
