@@ -1,6 +1,6 @@
 """Prepare the reference stack of a ROI for the local step, once for all its cycles.
 
-In: the reference's TIFF stack. Out: what the correlation of its blocks needs, in one file. If
+In: the reference's stack. Out: what the correlation of its blocks needs, in one file. If
 asked for, also small images of the stack, from which pictures are drawn.
 """
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from crossreg.fiducial.experiment.parameters import LOCAL_PARAMETERS, add_options
 from crossreg.fiducial.reference import prepare_reference, save_reference
 from crossreg.io.arrays import made_with
+from crossreg.io.images.choice import add_image_option, choice_of
 from crossreg.io.stacks import check_block_fits, read_header, read_kept_planes
 from crossreg.pictures.previews import save_preview
 from crossreg.pictures.stack_previews import slab_of, stack_preview
@@ -20,7 +21,8 @@ from crossreg.workflow_support.command import new_parser, run
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command's options."""
     parser = new_parser(__doc__, outcome=True)
-    parser.add_argument("--reference", type=Path, required=True, help="TIFF stack of the reference")
+    parser.add_argument("--reference", type=Path, required=True, help="image file of the reference")
+    add_image_option(parser, "reference")
     parser.add_argument("--output", type=Path, required=True, help="prepared reference to write")
     parser.add_argument("--preview", type=Path, help="small images for pictures to write (.npz)")
     parser.add_argument("--threads", type=int, default=1, help="threads to use (default: 1)")
@@ -30,9 +32,10 @@ def parser() -> argparse.ArgumentParser:
 
 def main(options: argparse.Namespace) -> None:
     """Read, prepare, write."""
-    header = read_header(options.reference)
+    choice = choice_of(options.reference_image)
+    header = read_header(options.reference, choice)
     check_block_fits(header, options.blockSizeXY, "blockSizeXY", options.reference)
-    stack = read_kept_planes(options.reference, options.zBinning, options.threads)
+    stack = read_kept_planes(options.reference, options.zBinning, options.threads, choice)
     reference = prepare_reference(
         stack,
         block_size_xy=options.blockSizeXY,

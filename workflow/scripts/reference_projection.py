@@ -1,6 +1,6 @@
 """Project the reference stack of a ROI along z, once for all its cycles.
 
-In: the reference's TIFF stack. Out: its projection (Y, X), all planes unbinned, with
+In: the reference's stack. Out: its projection (Y, X), all planes unbinned, with
 what it was made with. If asked
 for, also a small image of it, from which pictures are drawn.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from crossreg.fiducial.experiment.parameters import add_options, projected_planes
 from crossreg.io.arrays import made_with, save_arrays
+from crossreg.io.images.choice import add_image_option, choice_of
 from crossreg.io.stacks import read_projection
 from crossreg.pictures.previews import save_preview
 from crossreg.pictures.stack_previews import projection_preview
@@ -22,7 +23,8 @@ PARAMETERS = ("mode", "zProjectOption", "zmin", "zmax")
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command's options."""
     parser = new_parser(__doc__, outcome=True)
-    parser.add_argument("--reference", type=Path, required=True, help="TIFF stack of the reference")
+    parser.add_argument("--reference", type=Path, required=True, help="image file of the reference")
+    add_image_option(parser, "reference")
     parser.add_argument("--output", type=Path, required=True, help="projection to write (.npy)")
     parser.add_argument("--preview", type=Path, help="small image for pictures to write (.npz)")
     add_options(parser, PARAMETERS)
@@ -32,7 +34,10 @@ def parser() -> argparse.ArgumentParser:
 def main(options: argparse.Namespace) -> None:
     """Read, project, write."""
     projection = read_projection(
-        options.reference, options.zProjectOption, projected_planes(vars(options))
+        options.reference,
+        options.zProjectOption,
+        projected_planes(vars(options)),
+        choice=choice_of(options.reference_image),
     )
     parameters = {key: vars(options)[key] for key in PARAMETERS}
     save_arrays(options.output, [projection], made_with(options.reference, parameters))

@@ -1,6 +1,6 @@
 """Measure the global XY shift of one cycle of one ROI against the reference.
 
-In: the cycle's and the reference's TIFF stacks and the reference's projection. Out: a table with
+In: the cycle's and the reference's stacks and the reference's projection. Out: a table with
 one row (ECSV): what is added to a position in the cycle to bring it to the reference, in px;
 shift_x along rows of the image, shift_y along columns.
 
@@ -20,6 +20,7 @@ from crossreg.fiducial.global_shift.shift_of_projections import GlobalShift, glo
 from crossreg.fiducial.verdict import REGISTERED, Evidence, Verdict, judged
 from crossreg.io.arrays import load_arrays, made_with
 from crossreg.io.ecsv import Table
+from crossreg.io.images.choice import add_image_option, choice_of
 from crossreg.io.stacks import (
     check_block_fits,
     check_same_pixel_size,
@@ -40,8 +41,10 @@ PARAMETERS = ("alignByBlock", "blockSize", *PROJECTION_PARAMETERS)
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command's options."""
     parser = new_parser(__doc__, outcome=True)
-    parser.add_argument("--reference", type=Path, required=True, help="TIFF stack of the reference")
-    parser.add_argument("--cycle", type=Path, required=True, help="TIFF stack of the cycle")
+    parser.add_argument("--reference", type=Path, required=True, help="image file of the reference")
+    add_image_option(parser, "reference")
+    parser.add_argument("--cycle", type=Path, required=True, help="image file of the cycle")
+    add_image_option(parser, "cycle")
     parser.add_argument("--roi", type=int, required=True, help="number of the ROI, for the table")
     parser.add_argument("--label", required=True, help="name of the cycle, for the table")
     parser.add_argument("--output", type=Path, required=True, help="table to write (.ecsv)")
@@ -64,7 +67,8 @@ def parser() -> argparse.ArgumentParser:
 def main(options: argparse.Namespace) -> None:
     """Check the two stacks, measure the shift, write the table."""
     refuse_missing(options.reference_projection)
-    reference, cycle = read_header(options.reference), read_header(options.cycle)
+    reference = read_header(options.reference, choice_of(options.reference_image))
+    cycle = read_header(options.cycle, choice_of(options.cycle_image))
     check_same_size(reference, cycle, options.cycle)
     check_same_pixel_size(reference, cycle, options.cycle)
     image = None
@@ -103,14 +107,19 @@ def from_projections(image: np.ndarray, options: argparse.Namespace) -> GlobalSh
 
 def cycle_projection(options: argparse.Namespace) -> np.ndarray:
     """Return the projection of the cycle that the parameters describe."""
-    return read_projection(options.cycle, options.zProjectOption, projected_planes(vars(options)))
+    return read_projection(
+        options.cycle,
+        options.zProjectOption,
+        projected_planes(vars(options)),
+        choice=choice_of(options.cycle_image),
+    )
 
 
 def from_z_projections(options: argparse.Namespace) -> GlobalShift:
     """Return the shift of a cycle that a given table lacks: one correlation of the two sums."""
     return global_shift(
-        read_projection(options.reference, "sum"),
-        read_projection(options.cycle, "sum"),
+        read_projection(options.reference, "sum", choice=choice_of(options.reference_image)),
+        read_projection(options.cycle, "sum", choice=choice_of(options.cycle_image)),
         align_by_block=False,
         threads=options.threads,
     )

@@ -1,6 +1,6 @@
 """Measure the local 3D shift of every block of one cycle of one ROI.
 
-In: the cycle's TIFF stack, the prepared reference and the cycle's global shift. Out: a table with
+In: the cycle's stack, the prepared reference and the cycle's global shift. Out: a table with
 one row a block (ECSV): the residual after the global shift, to be added to a position in the
 cycle; shift_z in kept planes, shift_x along rows and shift_y along columns of the image in px.
 If asked for, also the field that gives the shift at any position, for what applies it, and small
@@ -25,6 +25,7 @@ from crossreg.fiducial.reference import Reference, load_reference
 from crossreg.fiducial.verdict import REGISTERED
 from crossreg.io.arrays import made_with
 from crossreg.io.ecsv import Table
+from crossreg.io.images.choice import add_image_option, choice_of
 from crossreg.io.stacks import read_kept_planes
 from crossreg.io.tables import (
     LOCAL_COLUMNS,
@@ -49,7 +50,8 @@ def parser() -> argparse.ArgumentParser:
         type=Path,
         help="stack of the reference: what was prepared is refused where the stack has changed",
     )
-    parser.add_argument("--cycle", type=Path, required=True, help="TIFF stack of the cycle")
+    parser.add_argument("--cycle", type=Path, required=True, help="image file of the cycle")
+    add_image_option(parser, "cycle")
     parser.add_argument(
         "--global-shift", type=Path, required=True, help="table of the cycle's global shift (.ecsv)"
     )
@@ -80,7 +82,8 @@ def main(options: argparse.Namespace) -> None:
     """Read, measure, write."""
     refuse_missing(options.reference_blocks, options.global_shift, options.reference_preview)
     row = read_global_row(options.global_shift)
-    stack = read_kept_planes(options.cycle, options.zBinning, options.threads)
+    choice = choice_of(options.cycle_image)
+    stack = read_kept_planes(options.cycle, options.zBinning, options.threads, choice)
     shift_yx = (float(row["shift_x"]), float(row["shift_y"]))
     reference = load_reference(options.reference_blocks, expected_of_reference(options, row))
     shifts = local_shifts(

@@ -28,7 +28,7 @@ from crossreg.fiducial.field.field_file import load_field
 from crossreg.fiducial.field.sampled_field import constant_field
 from crossreg.io.errors import UserError
 from crossreg.io.files import write_text
-from crossreg.io.images.choice import choice_of
+from crossreg.io.images.choice import add_image_option, choice_of
 from crossreg.io.stacks import StackHeader, check_same_size, open_stack, read_header
 from crossreg.workflow_support.command import log, new_parser, run
 from crossreg.workflow_support.missing import refuse_missing
@@ -41,9 +41,9 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command's options."""
     parser = new_parser(__doc__, outcome=True)
     parser.add_argument("--reference", type=Path, required=True, help="stack of the reference")
-    parser.add_argument("--reference-image", default="", help="which stack of that file")
+    add_image_option(parser, "reference")
     parser.add_argument("--cycle", type=Path, required=True, help="stack of the cycle's fiducial")
-    parser.add_argument("--cycle-image", default="", help="which stack of that file")
+    add_image_option(parser, "cycle")
     parser.add_argument("--field", type=Path, help="field of the cycle (.npz); none: not moved")
     parser.add_argument("--name", required=True, help="name of the image")
     parser.add_argument(

@@ -1,5 +1,6 @@
 """Which stack of an image file a user means: its series, time and channel, by name or number."""
 
+import argparse
 import re
 from dataclasses import dataclass
 
@@ -49,3 +50,14 @@ def choice_of(text: str) -> Choice:
 
 ONLY_ONE = Choice()
 """For files that hold one stack."""
+
+
+def add_image_option(parser: argparse.ArgumentParser, of: str) -> None:
+    """Add the option `--OF-image` beside `--OF`: which stack of that file is meant."""
+    parser.add_argument(
+        f"--{of}-image",
+        default="",
+        metavar="WORD",
+        help=f"which stack of the file of the {of} is meant, as series=0,channel=DAPI,time=3"
+        " (default: the only one)",
+    )
