@@ -46,8 +46,9 @@ def write_ome_zarr(path: Path, images: np.ndarray, channels: list[str], version:
     import zarr
 
     group = zarr.open_group(path, mode="w", zarr_format=version)
-    shards = {"shards": (1, 1, 4, 64, 64)} if version == 3 else {}
-    chunks = (1, 1, 2, 32, 32)
+    edge = 256 if images.shape[-1] > 256 else 32
+    shards = {"shards": (1, 1, 4, 2 * edge, 2 * edge)} if version == 3 else {}
+    chunks = (1, 1, 2, edge, edge)
     array = group.create_array("0", shape=images.shape, chunks=chunks, dtype=images.dtype, **shards)
     array[:] = images
     axes = [{"name": "t", "type": "time"}, {"name": "c", "type": "channel"}]
