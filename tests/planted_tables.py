@@ -51,6 +51,7 @@ def global_table(roi: str, cycle: str) -> Table:
         "source": "computed",
         "verdict": "registered",
         "reason": "",
+        "ROI name": roi,
     }
     return new_table(GLOBAL_COLUMNS, values)
 

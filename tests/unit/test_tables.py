@@ -41,6 +41,7 @@ def global_row(label, shift, roi=5):
             "source": "computed",
             "verdict": "registered",
             "reason": "",
+            "ROI name": f"{roi:03d}",
         },
         note="of one cycle",
     )
@@ -219,7 +220,7 @@ def test_a_faulty_table_of_given_shifts_is_refused(tmp_path, columns, sentence):
     ("content", "sentence"),
     [
         ([], "is expected"),
-        ({"5": {"RT1": [1, 2]}, "ROI:x": {}}, "'ROI:x' is no ROI"),
+        ({"5": {"RT1": [1, 2]}, "ROI:../x": {}}, "'ROI:../x' is no ROI"),
         ({"ROI:005": {"RT1": [1]}}, "ROI 005, cycle RT1 needs two numbers"),
         ({"ROI:005": {"RT1": [1, "2"]}}, "ROI 005, cycle RT1 has the shift '2'"),
         ({"ROI:005": {"RT1": [1, True]}}, "has the shift True"),

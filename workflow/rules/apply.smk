@@ -57,6 +57,7 @@ rule registered_stack:
     params:
         code=code("register_stacks.py"),
         stamps=fiducial.stamps,
+        images=fiducial.images,
         options=applications.stack_options,
         field=lambda wildcards, input: ["--field", *input.field] if input.field else [],
         image=applications.stack_output,
@@ -64,7 +65,7 @@ rule registered_stack:
         "write the registered stacks of ROI {wildcards.roi}, cycle {wildcards.cycle}"
     shell:
         command("register_stacks.py")
-        + " --reference {input.reference:q} --cycle {input.cycle:q} {params.field:q}"
+        + " --reference {input.reference:q} --cycle {input.cycle:q} {params.images:q} {params.field:q}"
         " --name 'ROI {wildcards.roi} {wildcards.cycle}' {params.options:q} --threads {threads}"
         " --note-missing --output {params.image:q} --receipt {output.receipt:q} --log {log:q}"
 

@@ -26,13 +26,14 @@ rule reference_projection:
     params:
         code=code("reference_projection.py"),
         stamps=fiducial.stamps,
+        image=fiducial.reference_image,
         options=fiducial.options("mode", "zProjectOption", "zmin", "zmax"),
         preview=lambda wildcards, output: ["--preview", *output.preview] if output.preview else [],
     message:
         "reference_projection of ROI {wildcards.roi}"
     shell:
         command("reference_projection.py")
-        + " --reference {input.reference:q} {params.options:q} {params.preview:q} --note-missing"
+        + " --reference {input.reference:q} {params.image:q} {params.options:q} {params.preview:q} --note-missing"
         " --output {output.projection:q} --log {log:q}"
 
 
@@ -54,12 +55,13 @@ rule reference_blocks:
     params:
         code=code("reference_blocks.py"),
         stamps=fiducial.stamps,
+        image=fiducial.reference_image,
         options=fiducial.options(*LOCAL_PARAMETERS),
     message:
         "reference_blocks of ROI {wildcards.roi}"
     shell:
         command("reference_blocks.py")
-        + " --reference {input.reference:q} {params.options:q} --threads {threads} --note-missing"
+        + " --reference {input.reference:q} {params.image:q} {params.options:q} --threads {threads} --note-missing"
         " --output {output.blocks:q} --preview {output.preview:q} --log {log:q}"
 
 
@@ -83,6 +85,8 @@ rule register_global:
     params:
         code=code("register_global.py"),
         stamps=fiducial.stamps,
+        images=fiducial.images,
+        roi=fiducial.roi_options,
         options=fiducial.options(
             "alignByBlock", "blockSize", "mode", "zProjectOption", "zmin", "zmax"
         ),
@@ -93,8 +97,8 @@ rule register_global:
         "register_global of ROI {wildcards.roi}, cycle {wildcards.cycle}"
     shell:
         command("register_global.py")
-        + " --reference {input.reference:q} --cycle {input.cycle:q} {params.source:q}"
-        " --roi {wildcards.roi:q} --label {wildcards.cycle:q} {params.options:q} --note-missing"
+        + " --reference {input.reference:q} --cycle {input.cycle:q} {params.images:q} {params.source:q}"
+        " {params.roi:q} --label {wildcards.cycle:q} {params.options:q} --note-missing"
         " --threads {threads} --output {output.table:q} {params.preview:q} --log {log:q}"
 
 
@@ -122,15 +126,18 @@ rule register_local:
     params:
         code=code("register_local.py"),
         stamps=fiducial.stamps,
+        images=fiducial.images,
         borrow=[] if CONFIGURATION["borrow"] else ["--no-borrow"],
+        motion=CONFIGURATION["motion"],
         options=fiducial.options(*LOCAL_PARAMETERS),
     message:
         "register_local of ROI {wildcards.roi}, cycle {wildcards.cycle}"
     shell:
         command("register_local.py")
         + " --reference-blocks {input.reference:q} --reference {input.reference_stack:q}"
-        " --cycle {input.cycle:q}"
+        " --cycle {input.cycle:q} {params.images:q}"
         " --global-shift {input.global_shift:q} {params.options:q} {params.borrow:q} --note-missing"
+        " --motion {params.motion}"
         " --threads {threads} --output {output.table:q} --field {output.field:q}"
         " --preview {output.preview:q} --reference-preview {input.reference_preview:q} --log {log:q}"
 

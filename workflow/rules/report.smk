@@ -19,7 +19,7 @@ rule report:
             if not WITH_FIDUCIALS
             else []
         ),
-        parameters=CONFIGURATION["parameters"] if WITH_FIDUCIALS else sections.parameters,
+        parameters=CONFIGURATION.get("parameters", []) if WITH_FIDUCIALS else sections.parameters,
         template=templates(),
     output:
         places("report"),
@@ -35,6 +35,9 @@ rule report:
             if WITH_FIDUCIALS
             else [f"--registration={sections.name}"]
         ),
+        parameters=lambda wildcards, input: (
+            ["--parameters", input.parameters] if input.parameters else []
+        ),
         configuration=configuration_text(CONFIGURATION),
         # In a chain of its own these are inputs, whose stamps Snakemake itself compares.
         sections=(lambda wildcards: stamps_of_sections(RESULTS)) if WITH_FIDUCIALS else [],
@@ -42,5 +45,5 @@ rule report:
         "make the page that shows the run"
     shell:
         command("make_report.py") + " --results {params.results:q} {params.chain:q}"
-        " --parameters {input.parameters:q} --configuration {params.configuration:q}"
+        " {params.parameters:q} --configuration {params.configuration:q}"
         " --output {output:q} --log {log:q}"

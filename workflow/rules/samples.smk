@@ -43,12 +43,15 @@ rule check_images:
         code=code("check_images.py"),
         reference=fiducial.reference,
         options=fiducial.options("blockSize", "blockSizeXY", "alignByBlock"),
+        given=fiducial.given_pixel_size,
+        # Not an output: this rule runs whenever it is asked for.
+        table=lambda wildcards, input: input.samples.replace("samples.tsv", "check_images.tsv"),
     message:
         "check the headers of all stacks"
     shell:
         command("check_images.py")
         + " --samples {input.samples:q} --reference {params.reference:q}"
-        " {params.options:q} --log {log:q}"
+        " {params.options:q} {params.given:q} --output {params.table:q} --log {log:q}"
 
 
 rule prune:

@@ -47,7 +47,9 @@ def parser() -> argparse.ArgumentParser:
     parser = new_parser(__doc__)
     parser.add_argument("--results", type=Path, required=True, help="folder of results")
     parser.add_argument(
-        "--parameters", type=Path, required=True, help="parameter file (JSON) of the chain"
+        "--parameters",
+        type=Path,
+        help="parameter file (JSON) of the chain (default: the configuration says it all)",
     )
     parser.add_argument(
         "--configuration", type=json.loads, default={}, help="configuration of the run as JSON"
@@ -90,11 +92,7 @@ def main(options: argparse.Namespace) -> None:
             }
             for path, text in tables
         ],
-        parameters=report.dotted(
-            read_parameters(options.parameters).values
-            if options.reference
-            else read_json(options.parameters)
-        ),
+        parameters=report.dotted(parameters_of(options)),
         configuration=report.dotted(options.configuration),
         versions=report.versions(),
         embedded=embedded,
@@ -102,6 +100,16 @@ def main(options: argparse.Namespace) -> None:
     write_text(options.output, page)
     place = "inside it" if embedded else "beside it"
     log.info("%s: %d pictures, %s", options.output, len(pictures), place)
+
+
+def parameters_of(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the parameters that the page lists; none where the configuration holds them."""
+    if options.parameters is None:
+        return {}
+    if options.reference:
+        return read_parameters(options.parameters).values
+    values: dict[str, Any] = read_json(options.parameters)
+    return values
 
 
 def about_cycles(options: argparse.Namespace, summaries: list[CycleSummary]) -> dict[str, Any]:

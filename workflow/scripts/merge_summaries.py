@@ -8,6 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from crossreg.fiducial.experiment.rois import numbers_of_rois
 from crossreg.fiducial.summary import read_summaries, write_summaries
 from crossreg.io.files import write_text
 from crossreg.workflow_support.closing import summary_text
@@ -27,7 +28,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(options: argparse.Namespace) -> None:
     """Read in the order of ROIs, write; a ROI with a reference only has no summary."""
-    paths = sorted(options.summaries, key=lambda path: (int(path.stem), path.stem))
+    numbers = numbers_of_rois(path.stem for path in options.summaries)
+    paths = sorted(options.summaries, key=lambda path: numbers[path.stem])
     summaries = [one for path in paths for one in read_summaries(path)]
     write_summaries(options.output, summaries)
     if options.text:

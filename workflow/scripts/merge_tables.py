@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from crossreg.fiducial.experiment.rois import numbers_of_rois
 from crossreg.io.errors import UserError
 from crossreg.io.sheet import read_sheet
 from crossreg.io.tables import (
@@ -61,8 +62,9 @@ def main(options: argparse.Namespace) -> None:
     """Read the tables in the order of ROI and cycle, merge, write."""
     columns = GLOBAL_COLUMNS if options.kind == "global" else LOCAL_COLUMNS
     samples = read_sheet(options.samples)
+    numbers = numbers_of_rois(sample.roi for sample in samples)
     cycles = sorted(
-        (int(sample.roi), sample.cycle, sample.roi)
+        (numbers[sample.roi], sample.cycle, sample.roi)
         for sample in samples
         if sample.cycle != options.reference
     )
@@ -75,8 +77,7 @@ def main(options: argparse.Namespace) -> None:
     there = [path for key, path in tables.items() if key not in missing]
     meta = {"missing": entries} if entries else {}
     if options.kind == "global":
-        roi_names = {int(sample.roi): sample.roi for sample in samples}
-        rows = write_global(options, there, roi_names, meta)
+        rows = write_global(options, there, numbers, meta)
     else:
         rows = write_merged(options.output, there, columns, **meta)
     log.info("%d rows of %d cycles", rows, len(there))
@@ -87,7 +88,7 @@ def main(options: argparse.Namespace) -> None:
 
 
 def write_global(
-    options: argparse.Namespace, tables: list[Path], roi_names: dict[int, str], meta: dict[str, Any]
+    options: argparse.Namespace, tables: list[Path], numbers: dict[str, int], meta: dict[str, Any]
 ) -> int:
     """Write the merged table of global shifts with the last word on each cycle; return its rows.
 
@@ -99,11 +100,11 @@ def write_global(
         # A local table that cannot be read is missed where local tables are merged.
         with contextlib.suppress(UserError):
             found = read_local_table(local).meta
-            verdicts[int(path.parent.name), path.stem] = found["verdict"], found["reason"]
+            verdicts[numbers[path.parent.name], path.stem] = found["verdict"], found["reason"]
     table = with_verdicts(read_merged(tables, GLOBAL_COLUMNS, **meta), verdicts)
     write_table(options.output, table)
     if options.json:
-        write_global_json(options.json, table, roi_names)
+        write_global_json(options.json, table, {number: roi for roi, number in numbers.items()})
     return len(table)
 
 

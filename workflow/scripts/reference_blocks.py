@@ -45,7 +45,8 @@ def main(options: argparse.Namespace) -> None:
         threads=options.threads,
     )
     parameters = {key: vars(options)[key] for key in LOCAL_PARAMETERS}
-    save_reference(options.output, reference, made_with(options.reference, parameters))
+    origin = made_with(options.reference, parameters, options.reference_image)
+    save_reference(options.output, reference, origin)
     if options.preview:
         slab = slab_of(stack.max(axis=0), options.blockSizeXY)
         save_preview(options.preview, stack_preview(stack, slab, full=True))

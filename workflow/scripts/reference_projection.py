@@ -40,7 +40,8 @@ def main(options: argparse.Namespace) -> None:
         choice=choice_of(options.reference_image),
     )
     parameters = {key: vars(options)[key] for key in PARAMETERS}
-    save_arrays(options.output, [projection], made_with(options.reference, parameters))
+    origin = made_with(options.reference, parameters, options.reference_image)
+    save_arrays(options.output, [projection], origin)
     if options.preview:
         save_preview(options.preview, projection_preview(projection))
 

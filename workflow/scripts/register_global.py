@@ -46,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--cycle", type=Path, required=True, help="image file of the cycle")
     add_image_option(parser, "cycle")
     parser.add_argument("--roi", type=int, required=True, help="number of the ROI, for the table")
+    parser.add_argument("--roi-name", help="name of the ROI, for the table (default: its number)")
     parser.add_argument("--label", required=True, help="name of the cycle, for the table")
     parser.add_argument("--output", type=Path, required=True, help="table to write (.ecsv)")
     parser.add_argument("--threads", type=int, default=1, help="threads to use (default: 1)")
@@ -94,7 +95,7 @@ def main(options: argparse.Namespace) -> None:
 def from_projections(image: np.ndarray, options: argparse.Namespace) -> GlobalShift:
     """Return the shift of the cycle's projection; raise UserError if the reference's is another."""
     parameters = {key: vars(options)[key] for key in PROJECTION_PARAMETERS}
-    expected = made_with(options.reference, parameters)
+    expected = made_with(options.reference, parameters, options.reference_image)
     (projection,) = load_arrays(options.reference_projection, 1, expected)
     return global_shift(
         projection,
@@ -140,6 +141,7 @@ def as_table(shift: GlobalShift, source: str, options: argparse.Namespace) -> Ta
         "diffphase": shift.diffphase,
         "ROI #": options.roi,
         "label": options.label,
+        "ROI name": options.roi_name or str(options.roi),
         "source": source,
         "verdict": verdict.name,
         "reason": verdict.reason,

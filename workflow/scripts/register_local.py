@@ -50,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
         type=Path,
         help="stack of the reference: what was prepared is refused where the stack has changed",
     )
+    add_image_option(parser, "reference")
     parser.add_argument("--cycle", type=Path, required=True, help="image file of the cycle")
     add_image_option(parser, "cycle")
     parser.add_argument(
@@ -115,7 +116,7 @@ def expected_of_reference(options: argparse.Namespace, row: Mapping[str, Any]) -
     """
     parameters = {key: vars(options)[key] for key in LOCAL_PARAMETERS}
     if options.reference:
-        return made_with(options.reference, parameters)
+        return made_with(options.reference, parameters, options.reference_image)
     return {"image": str(row["reference file"]), **parameters}
 
 

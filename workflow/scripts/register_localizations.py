@@ -32,6 +32,7 @@ from crossreg.fiducial.apply.spot_columns import (
 )
 from crossreg.fiducial.apply.spot_tables import Chunk, open_spots
 from crossreg.fiducial.apply.spots import FRAMES, STATUSES, Cycle, registered_spots
+from crossreg.fiducial.experiment.rois import numbers_of_rois
 from crossreg.fiducial.field.field_file import load_field
 from crossreg.io.errors import UserError
 from crossreg.io.files import whole
@@ -101,9 +102,11 @@ class CyclesOfSpots:
     def __init__(self, samples: Path, reference: str, fields: Path) -> None:
         """Read which cycles there are."""
         self.reference, self.fields = reference, fields
+        listed = read_sheet(samples, ALL_COLUMNS)
+        self.numbers = numbers_of_rois(sample.roi for sample in listed)
         self.paths = {
-            (int(sample.roi), sample.cycle): fields / sample.roi / f"{sample.cycle}.npz"
-            for sample in read_sheet(samples, ALL_COLUMNS)
+            (self.numbers[sample.roi], sample.cycle): fields / sample.roi / f"{sample.cycle}.npz"
+            for sample in listed
         }
         self.rois = sorted({roi for roi, _ in self.paths})
         self.unknown: set[tuple[str, str]] = set()

@@ -6,7 +6,6 @@ with other parameters, or of another image.
 
 import contextlib
 import json
-import os
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from crossreg.io.errors import DamagedResultError
-from crossreg.io.files import whole
+from crossreg.io.files import stamp_of, whole
 
 FORMAT = "crossreg-arrays/1"
 """Counts up when the meaning of arrays in files changes."""
@@ -34,14 +33,14 @@ def told_if_damaged(path: Path | str) -> Iterator[None]:
         raise DamagedResultError(f"{path}: the file is damaged; remove it and run again.") from None
 
 
-def made_with(image: Path | str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def made_with(image: Path | str, parameters: Mapping[str, Any], stack: str = "") -> dict[str, Any]:
     """Return what arrays are made with: an image, by name, size and time stamp, and parameters.
 
-    The folder of the image does not count, so that files may move together.
+    `stack` says which stack of the file is meant, where it holds several. The folder of the image
+    does not count, so that files may move together.
     """
-    status = os.stat(image)
-    stamp = f"{status.st_size} {status.st_mtime_ns}"
-    return {"image": Path(image).name, "size and time of the image": stamp, **parameters}
+    described = {"image": Path(image).name, "size and time of the image": stamp_of(image)}
+    return described | ({"stack of the image": stack} if stack else {}) | dict(parameters)
 
 
 def save_arrays(

@@ -2,10 +2,12 @@
 
 import contextlib
 import errno
+import hashlib
 import json
 import math
 import os
 import re
+import stat
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +18,33 @@ from crossreg.io.errors import UserError
 TEMPORARY_PREFIX = ".unfinished-"
 # Half of a pair of escapes that together stand for one sign; alone it is no text.
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def stamp_of(path: Path | str) -> str:
+    """Return size and time stamp of a file, by which also an older replacement is seen.
+
+    Of an image store, which is a folder, that is a hash over all its files. Raises OSError if the
+    path is not there.
+    """
+    status = os.stat(path)
+    if not stat.S_ISDIR(status.st_mode):
+        return f"{status.st_size} {status.st_mtime_ns}"
+    digest = hashlib.sha256()
+    for line in sorted(_stamps_below(os.fspath(path), "")):
+        digest.update(line.encode(errors="surrogateescape"))
+    return digest.hexdigest()[:32]
+
+
+def _stamps_below(folder: str, place: str) -> Iterator[str]:
+    """Yield place, size and time stamp of every file below a folder."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = f"{place}/{entry.name}"
+            if entry.is_dir():
+                yield from _stamps_below(entry.path, name)
+            else:
+                status = entry.stat()
+                yield f"{name} {status.st_size} {status.st_mtime_ns}\n"
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ COLUMNS = ("aligned file", "shift_x", "shift_y")
 """Without these a table gives no shifts."""
 NAMELESS = (".tif", ".tiff", "")
 """What stands in pyHiM's table of a run in one go instead of the names of files."""
-NUMBER_OF_ROI = re.compile("[0-9]{1,18}")
+NAME_OF_ROI = re.compile(r"\w[\w|.+-]*")
 FIRST_LINE = re.compile(r"# %ECSV \d")
 
 
@@ -34,7 +34,7 @@ class GivenShifts:
         """Read the shifts; raise UserError if the file is malformed."""
         self.path = path
         self._by_file: dict[str, tuple[float, float, str]] = {}
-        self._by_cycle: dict[tuple[int, str], tuple[float, float]] = {}
+        self._by_cycle: dict[tuple[str, str], tuple[float, float]] = {}
         self._used: set[Any] = set()
         if str(path).lower().endswith(".json"):
             self._read_json()
@@ -58,7 +58,7 @@ class GivenShifts:
                 )
             self._used.add(name)
             return row, column
-        key = (int(roi), cycle)
+        key = (roi.lstrip("0"), cycle)
         if key in self._by_cycle:
             self._used.add(key)
             return self._by_cycle[key]
@@ -96,7 +96,7 @@ class GivenShifts:
             raise UserError(f'{self.path}: {{"ROI:005": {{"RT26": [row, column]}}}} is expected.')
         for roi, cycles in content.items():
             number = roi.removeprefix("ROI:")
-            if not NUMBER_OF_ROI.fullmatch(number) or not isinstance(cycles, dict):
+            if not NAME_OF_ROI.fullmatch(number) or not isinstance(cycles, dict):
                 raise UserError(f"{self.path}: '{roi}' is no ROI with cycles; write \"ROI:005\".")
             for cycle, shift in cycles.items():
                 if not isinstance(shift, list) or len(shift) != 2:
@@ -105,7 +105,7 @@ class GivenShifts:
                     )
                 place = f"ROI {number}, cycle {cycle}"
                 x, y = (self._number(value, place) for value in shift)
-                self._by_cycle[int(number), cycle] = (x, y)
+                self._by_cycle[number.lstrip("0"), cycle] = (x, y)
 
     def _number(self, value: Any, place: str) -> float:
         is_number = isinstance(value, int | float)

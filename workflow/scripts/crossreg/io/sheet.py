@@ -13,7 +13,7 @@ from crossreg.io.schema import nearest
 REQUIRED = ("roi", "cycle", "path")
 COLUMNS = (*REQUIRED, "channel", "series", "time")
 # What the workflow's own sheet carries beside.
-ALL_COLUMNS = (*COLUMNS, "named_channel", "run", "given_x", "given_y")
+ALL_COLUMNS = (*COLUMNS, "named_channel", "run", "given_x", "given_y", "pixel_xy", "pixel_z")
 SEPARATORS = {"\t": "tabs", ";": "semicolons", ",": "commas"}
 
 

@@ -30,6 +30,7 @@ GLOBAL_COLUMNS = {
     "source": str,
     "verdict": str,
     "reason": str,
+    "ROI name": str,
 }
 LOCAL_COLUMNS = {
     "reference file": str,
@@ -55,6 +56,7 @@ LOCAL_COLUMNS = {
     "sigma_x": np.float32,
     "sigma_y": np.float32,
     "status": str,
+    "ROI name": str,
 }
 # As in names of files; longer ones are no numbers of ROIs, and int64 holds these.
 NUMBER_OF_ROI = re.compile("[0-9]{1,18}")

@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from crossreg.fiducial.experiment.fiducial_section import completed_section
+from crossreg.fiducial.experiment.file_names import names_by_template
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_json, read_text
 from crossreg.io.schema import checked
@@ -54,7 +56,7 @@ def read_configuration(
 
 def has_fiducials(configuration: Mapping[str, Any]) -> bool:
     """Return whether a configuration, as given or complete, has the fiducial chain."""
-    return any(key in configuration for key in ("images", "samples", "parameters"))
+    return any(key in configuration for key in ("images", "samples", "parameters", "fiducial"))
 
 
 def has_sections(configuration: Mapping[str, Any]) -> bool:
@@ -81,18 +83,37 @@ def absolute(path: str, base: Path | str) -> str:
     return os.path.abspath(os.path.join(base, os.path.expanduser(path)))
 
 
-def _check_chains(values: Mapping[str, Any], source: str) -> None:
-    """Raise UserError if a chain lacks a key, has one too many, or there is none."""
+def _check_chains(values: dict[str, Any], source: str) -> None:
+    """Raise UserError if a chain lacks a key, has one too many, or there is none.
+
+    The section `fiducial` gets its defaults.
+    """
     if has_fiducials(values):
         if "images" in values and "samples" in values:
             raise UserError(f"{source}: 'images' and 'samples' are both given; keep one of them.")
         if "images" not in values and "samples" not in values:
             raise UserError(f"{source}: the key 'images' or 'samples' is missing; add one of them.")
-        if "parameters" not in values:
-            raise UserError(f"{source}: the key 'parameters' is missing; add it.")
+        if "parameters" in values and "fiducial" in values:
+            raise UserError(
+                f"{source}: 'parameters' and 'fiducial' are both given; keep one of them."
+            )
+        if "fiducial" in values:
+            values["fiducial"] = completed_section(
+                values["fiducial"], f"{source}, section 'fiducial'"
+            )
+        elif "parameters" not in values:
+            raise UserError(
+                f"{source}: the section 'fiducial' (or the key 'parameters', pyHiM's file) is"
+                " missing; add it."
+            )
+        if "file_names" in values:
+            if "images" not in values:
+                raise UserError(f"{source}: 'file_names' needs 'images'; a sheet says it all.")
+            names_by_template(values["file_names"])
     elif not has_sections(values):
         raise UserError(
-            f"{source}: nothing to do: give 'images' (or 'samples') and 'parameters', or 'trakem2'."
+            f"{source}: nothing to do: give 'images' (or 'samples') and 'fiducial' (or"
+            " 'parameters'), or 'trakem2'."
         )
 
 

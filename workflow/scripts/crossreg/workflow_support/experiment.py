@@ -8,6 +8,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from crossreg.fiducial.experiment.fiducial_section import parameters_of_section
+from crossreg.fiducial.experiment.file_names import (
+    FileNames,
+    names_by_expression,
+    names_by_template,
+)
 from crossreg.fiducial.experiment.parameters import Parameters, channel_key, read_parameters
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.errors import UserError, one_line
@@ -19,17 +25,23 @@ from crossreg.workflow_support.configuration import absolute
 from crossreg.workflow_support.gaps import gaps, gaps_words
 from crossreg.workflow_support.missing import Gap
 
+GIVE_PIXEL_SIZE = "give it with pixel_size_um: {xy: , z: } in the section 'fiducial'."
+SIZE_OF_ONE_PLANE = 1.0
+"""Distance of planes, in um, that stands where there is one plane and so no distance."""
+
 
 @dataclass
 class Experiment:
     """The stacks of a run and their parameters, and what to say about them.
 
+    `given_pixel_um` is the pixel size (xy, z) that the user gave in the section `fiducial`.
     `ignored` are lines about the files that are no fiducial stacks.
     """
 
     parameters: Parameters
     samples: list[Sample]
     gaps: list[Gap] = field(default_factory=list)
+    given_pixel_um: Mapping[str, float | None] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -39,6 +51,20 @@ class Experiment:
         """Return the name of the cycle that all others are registered to."""
         name: str = self.parameters["referenceFiducial"]
         return name
+
+    def take_pixel_size(self, xy: str | None, z: str | None) -> bool:
+        """Take a pixel size (um, as text) where the parameters say none; return if all is known.
+
+        The samples carry it to the jobs.
+        """
+        values = self.parameters.values
+        for key, text in (("pixelSizeXY", xy), ("pixelSizeZ", z)):
+            if values[key] is None and text:
+                values[key] = float(text)
+        self.samples = [
+            dataclasses.replace(one, pixel_xy=xy or "", pixel_z=z or "") for one in self.samples
+        ]
+        return values["pixelSizeXY"] is not None and values["pixelSizeZ"] is not None
 
     @property
     def sheet(self) -> str:
@@ -59,24 +85,39 @@ def experiment_of_run(
 
 def _known_experiment(configuration: Mapping[str, Any], sheet: Path | str) -> Experiment | None:
     """Return the experiment that was written to `sheet`; None without it, or if it was moved."""
-    parameters = read_parameters(configuration["parameters"])
+    parameters = _parameters(configuration)
     try:
         samples = read_sheet(sheet, ALL_COLUMNS)
     except UserError:
         return None
-    return Experiment(parameters, samples) if os.path.exists(samples[0].path) else None
+    if not os.path.exists(samples[0].path):
+        return None
+    known = Experiment(parameters, samples)
+    known.take_pixel_size(samples[0].pixel_xy, samples[0].pixel_z)
+    return known
+
+
+def _parameters(configuration: Mapping[str, Any]) -> Parameters:
+    """Return the parameters of either way to write them."""
+    if "fiducial" in configuration:
+        return parameters_of_section(configuration["fiducial"], "The section 'fiducial'")
+    return read_parameters(configuration["parameters"])
 
 
 def find_experiment(configuration: Mapping[str, Any], is_demo: bool = False) -> Experiment:
     """Return the experiment that the configuration describes, complete and checked.
 
     The stacks of the demo need not be there yet. Raises UserError for whatever names, folders and
-    tables show to be wrong. No image is opened.
+    tables show to be wrong. No image is opened, but for a reference where nobody says the size of
+    its pixels.
     """
-    parameters = read_parameters(configuration["parameters"])
+    parameters = _parameters(configuration)
     experiment = Experiment(parameters, [], warnings=list(parameters.warnings))
+    if "fiducial" in configuration:
+        given = {"xy": parameters["pixelSizeXY"], "z": parameters["pixelSizeZ"]}
+        experiment.given_pixel_um = given
     if "samples" in configuration:
-        experiment.samples = _listed(configuration["samples"], must_exist=not is_demo)
+        experiment.samples = _listed(configuration["samples"], parameters, must_exist=not is_demo)
         seen = set()
     else:
         seen = _find_in_folder(experiment, configuration)
@@ -90,16 +131,55 @@ def find_experiment(configuration: Mapping[str, Any], is_demo: bool = False) -> 
         experiment.warnings.append(gaps_words(experiment.gaps))
     if configuration["register_global"]:
         _add_given_shifts(experiment, configuration["register_global"])
+    if parameters["pixelSizeXY"] is None or parameters["pixelSizeZ"] is None:
+        _find_pixel_size(experiment)
     return experiment
 
 
-def _listed(sheet: str, must_exist: bool) -> list[Sample]:
-    """Return the samples of the user's sheet; raise UserError if files are missing."""
+def _find_pixel_size(experiment: Experiment) -> None:
+    """Take the pixel size from the first reference whose file says it; raise UserError if none."""
+    try:
+        # Only here: a dry run of a large experiment needs no library of images.
+        from crossreg.io.images.choice import choice_of
+        from crossreg.io.stacks import read_header
+    except ImportError:
+        raise UserError(f"No image can be read where Snakemake runs; {GIVE_PIXEL_SIZE}") from None
+    references = [one for one in experiment.samples if one.cycle == experiment.reference]
+    fault = ""
+    for sample in references:
+        try:
+            header = read_header(sample.path, choice_of(sample.image))
+        except UserError as error:
+            fault = fault or str(error)
+            continue
+        z, _, x = header.pixel_size_um
+        z = SIZE_OF_ONE_PLANE if header.shape_zyx[0] == 1 else z
+        texts = [None if size is None else decimals(float(f"{size:.6g}")) for size in (x, z)]
+        if experiment.take_pixel_size(*texts):
+            experiment.remarks.append(
+                f"Pixel size of {sample.path}: {experiment.parameters['pixelSizeXY']:g} um,"
+                f" planes every {experiment.parameters['pixelSizeZ']:g} um."
+            )
+            return
+        fault = f"{sample.path}: the file does not say its pixel size; {GIVE_PIXEL_SIZE}"
+    raise UserError(fault)
+
+
+def _listed(sheet: str, parameters: Parameters, must_exist: bool) -> list[Sample]:
+    """Return the samples of the user's sheet; raise UserError if files are missing.
+
+    The channel is that of the sheet; else the fiducial's of the section `fiducial`, if any.
+    """
+    channel = str(parameters.values.get("channel", ""))
     samples = [
-        dataclasses.replace(sample, path=absolute(sample.path, os.path.dirname(sheet)))
+        dataclasses.replace(
+            sample,
+            path=absolute(sample.path, os.path.dirname(sheet)),
+            channel=sample.channel or channel,
+        )
         for sample in read_sheet(sheet)
     ]
-    missing = [sample for sample in samples if not os.path.isfile(sample.path)]
+    missing = [sample for sample in samples if not os.path.exists(sample.path)]
     if missing and must_exist:
         raise UserError(
             f"{missing[0].place}: there is no such file ({len(missing)} of {len(samples)} in the"
@@ -114,12 +194,13 @@ def _find_in_folder(
     """Add the fiducial stacks below the folder `images`; return all (ROI, cycle) seen there."""
     folder = configuration["images"]
     files = discovery.find_files(folder, without=[configuration["results"]])
-    found = discovery.select_fiducials(files, experiment.parameters)
-    discovery.check_found(found, folder)
+    names = file_names(configuration, experiment.parameters)
+    found = discovery.select_fiducials(files, experiment.parameters, names)
+    discovery.check_found(found, folder, names)
     ignored = {
         "of another channel": found.other_channels,
-        "not matched by fileNameRegExp": found.unmatched,
-        "not TIFF": found.no_images,
+        f"not matched by {names.key}": found.unmatched,
+        "no image": found.no_images,
     }
     counts = ", ".join(f"{len(paths)} {kind}" for kind, paths in ignored.items() if paths)
     experiment.samples = found.samples
@@ -132,8 +213,17 @@ def _find_in_folder(
     return found.seen_cycles
 
 
+def file_names(configuration: Mapping[str, Any], parameters: Parameters) -> FileNames:
+    """Return how the files are named: by the user's template, else by pyHiM's expression."""
+    if "file_names" in configuration:
+        return names_by_template(configuration["file_names"])
+    return names_by_expression(parameters["fileNameRegExp"])
+
+
 def _tell_cycles_of_unknown_kind(experiment: Experiment) -> None:
     """Remark which cycles are neither RT, mask nor DAPI: they use fiducialBarcode_channel."""
+    if "channel" in experiment.parameters.values:
+        return
     names = sorted({sample.cycle for sample in experiment.samples if not sample.listed_in})
     others = [name for name in names if channel_key(name) is None]
     if others:

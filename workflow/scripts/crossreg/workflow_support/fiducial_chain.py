@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from crossreg.fiducial.experiment.parameters import as_options
+from crossreg.fiducial.experiment.rois import numbers_of_rois
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.workflow_support.experiment import Experiment, by_cycle
 from crossreg.workflow_support.missing import gaps_text
@@ -78,7 +79,7 @@ class FiducialChain:
     def content(self) -> str:
         """Return a hash of which stacks and gaps there are; their folder does not count."""
         listed = [
-            (one.roi, one.cycle, os.path.basename(one.path), one.channel, one.given_x, one.given_y)
+            (one.roi, one.cycle, os.path.basename(one.path), one.image, one.given_x, one.given_y)
             for one in self.experiment.samples
         ]
         text = repr(listed) + gaps_text(self.experiment.gaps)
@@ -102,6 +103,35 @@ class FiducialChain:
     def cycle_stack(self, wildcards: Wildcards) -> str:
         """Return the stack of the cycle."""
         return self.samples[wildcards.roi, wildcards.cycle].path
+
+    def reference_image(self, wildcards: Wildcards) -> list[str]:
+        """Return the option that says which stack of its file the ROI's reference is, if needed."""
+        word = self.samples[wildcards.roi, self.reference].image
+        return [f"--reference-image={word}"] if word else []
+
+    def cycle_image(self, wildcards: Wildcards) -> list[str]:
+        """Return the option that says which stack of its file the cycle is, if needed."""
+        word = self.samples[wildcards.roi, wildcards.cycle].image
+        return [f"--cycle-image={word}"] if word else []
+
+    def images(self, wildcards: Wildcards) -> list[str]:
+        """Return the options of both."""
+        return self.reference_image(wildcards) + self.cycle_image(wildcards)
+
+    @property
+    def given_pixel_size(self) -> list[str]:
+        """Return the options that say the pixel size which the user gave in plain words."""
+        given = self.experiment.given_pixel_um
+        return [f"--pixel-size-{axes}={size}" for axes, size in given.items() if size is not None]
+
+    @cached_property
+    def roi_numbers(self) -> dict[str, int]:
+        """Return the number of each ROI, which tables carry beside its name."""
+        return numbers_of_rois(sample.roi for sample in self.experiment.samples)
+
+    def roi_options(self, wildcards: Wildcards) -> list[str]:
+        """Return the options that say number and name of a ROI."""
+        return [f"--roi={self.roi_numbers[wildcards.roi]}", f"--roi-name={wildcards.roi}"]
 
     def all_stacks(self, wildcards: Wildcards) -> list[str]:
         """Return all stacks."""

@@ -1,18 +1,18 @@
-"""What shows that a file is another than before."""
+"""What shows that a file or an image store is another than before."""
 
-import os
 from functools import cache
 from pathlib import Path
+
+from crossreg.io.files import stamp_of
 
 
 @cache
 def stamp(path: Path | str) -> str:
-    """Return size and time stamp of a file, by which also an older replacement is seen.
+    """Return size and time stamp of a file, or a hash of those in a store; "missing" without one.
 
     It is looked at once a run. The folder does not count, so that files may move together.
     """
     try:
-        status = os.stat(path)
+        return stamp_of(path)
     except OSError:
         return "missing"
-    return f"{status.st_size} {status.st_mtime_ns}"

@@ -17,6 +17,13 @@ SCHEMA_FILE = Path(__file__).resolve().parents[2] / "schemas" / "fiducial.json"
 PROJECTIONS = {"maximum": "MIP", "sum": "sum"}
 
 
+def completed_section(section: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Return a section `fiducial` with all defaults; raise UserError as `parameters_of_section`."""
+    parameters_of_section(section, source)
+    completed: dict[str, Any] = checked(dict(section), read_json(SCHEMA_FILE), source)
+    return completed
+
+
 def parameters_of_section(section: Mapping[str, Any], source: str) -> Parameters:
     """Return the parameters of a section `fiducial`, with defaults; raise UserError if faulty.
 

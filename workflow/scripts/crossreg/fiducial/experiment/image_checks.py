@@ -11,11 +11,16 @@ from typing import Any
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.errors import UserError
 from crossreg.io.images.choice import choice_of
-from crossreg.io.stacks import StackHeader, check_block_fits, check_same_size, read_header
+from crossreg.io.stacks import (
+    SAME_SIZE,
+    StackHeader,
+    check_block_fits,
+    check_same_pixel_size,
+    check_same_size,
+    read_header,
+)
 from crossreg.io.words import counted
 
-SAME_SIZE = 0.01
-"""Pixel sizes that differ by less are one size, written with other digits."""
 PROBE_BYTES = 65536
 """Of each file so many bytes of its middle are read, to find copies: noise differs there."""
 COLUMNS = (
@@ -135,14 +140,11 @@ def _compare(reference: CheckedStack, cycle: CheckedStack) -> None:
     if reference.header is None or cycle.header is None:
         return
     first, other = reference.header, cycle.header
-    try:
-        check_same_size(first, other, cycle.sample.path)
-    except UserError as error:
-        cycle.problems.append(str(error))
-    for name, axis in (("z step", 0), ("pixel size", 1)):
-        one, two = first.pixel_size_um[axis], other.pixel_size_um[axis]
-        if one is not None and two is not None and not same_size(one, two):
-            cycle.problems.append(f"The {name} is {two:g} um, that of the reference {one:g} um.")
+    for check in (check_same_size, check_same_pixel_size):
+        try:
+            check(first, other, cycle.sample.path)
+        except UserError as error:
+            cycle.problems.append(str(error))
     if first.shape_zyx[0] != other.shape_zyx[0]:
         cycle.remarks.append(
             f"{counted(other.shape_zyx[0], 'plane')}, the reference has {first.shape_zyx[0]}."
@@ -157,15 +159,10 @@ def _compare_with_given(one: CheckedStack, parameters: Mapping[str, Any]) -> Non
         return
     for name, key, axis in (("z step", "pixelSizeZ", 0), ("pixel size", "pixelSizeXY", 1)):
         given, said = parameters.get(key), one.header.pixel_size_um[axis]
-        if given is not None and said is not None and not same_size(given, said):
+        if given is not None and said is not None and abs(said / given - 1) > SAME_SIZE:
             one.problems.append(
                 f"The file says a {name} of {said:g} um, the parameters {given:g} um; correct one."
             )
-
-
-def same_size(one: float, two: float) -> bool:
-    """Return whether two sizes are the same, but for rounding."""
-    return abs(one - two) <= SAME_SIZE * max(one, two)
 
 
 def _copies(checked: Iterable[CheckedStack]) -> Iterator[tuple[CheckedStack, CheckedStack]]:

@@ -21,6 +21,8 @@ class Sample:
         Channel and run number that stand in the file's name; empty if none does.
     given_x, given_y : str
         Global shift (rows, columns; px) that the user gave.
+    pixel_xy, pixel_z : str
+        Size of a pixel and distance of planes (um) that a file said; empty if the user gave them.
     listed_in : str
         The line of the sheet that lists it, if one does.
 
@@ -36,6 +38,8 @@ class Sample:
     run: str = ""
     given_x: str = ""
     given_y: str = ""
+    pixel_xy: str = ""
+    pixel_z: str = ""
     listed_in: str = field(default="", compare=False)
 
     @property
