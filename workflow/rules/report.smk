@@ -38,7 +38,8 @@ rule report:
         parameters=lambda wildcards, input: (
             ["--parameters", input.parameters] if input.parameters else []
         ),
-        configuration=configuration_text(CONFIGURATION),
+        # As a function: the braces of file_names are no wildcards.
+        configuration=lambda wildcards: configuration_text(CONFIGURATION),
         # In a chain of its own these are inputs, whose stamps Snakemake itself compares.
         sections=(lambda wildcards: stamps_of_sections(RESULTS)) if WITH_FIDUCIALS else [],
     message:

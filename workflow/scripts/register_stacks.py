@@ -23,6 +23,11 @@ from crossreg.fiducial.apply.image_pyramids import (
     write_ome_zarr,
 )
 from crossreg.fiducial.apply.resampling import Resampling
+from crossreg.fiducial.experiment.file_names import (
+    FileNames,
+    names_by_expression,
+    names_by_template,
+)
 from crossreg.fiducial.experiment.parameters import add_options
 from crossreg.fiducial.field.field_file import load_field
 from crossreg.fiducial.field.sampled_field import constant_field
@@ -58,8 +63,18 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, required=True, help="image to write")
     parser.add_argument("--receipt", type=Path, help="text to write at the end: what was done")
     parser.add_argument("--threads", type=int, default=1, help="threads to use (default: 1)")
+    parser.add_argument(
+        "--file-names", help="template of the files' names, instead of fileNameRegExp"
+    )
     add_options(parser, PARAMETERS)
     return parser
+
+
+def names_of(options: argparse.Namespace) -> FileNames:
+    """Return how the files are named."""
+    if options.file_names:
+        return names_by_template(options.file_names)
+    return names_by_expression(options.fileNameRegExp)
 
 
 def main(options: argparse.Namespace) -> None:
@@ -69,7 +84,7 @@ def main(options: argparse.Namespace) -> None:
     cycle = read_header(options.cycle, choice_of(options.cycle_image))
     check_same_size(reference, cycle, options.cycle)
     stacks = channel_stacks(
-        options.cycle, choice_of(options.cycle_image), options.fileNameRegExp, options.channel
+        options.cycle, choice_of(options.cycle_image), names_of(options), options.channel
     )
     resampling = _resampling(options, reference, cycle)
     about = Description(

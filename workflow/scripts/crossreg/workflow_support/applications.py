@@ -152,6 +152,8 @@ class Applications:
         if channels != "all":
             names = [channels] if isinstance(channels, str) else channels
             options += [f"--channel={name}" for name in names]
+        if "file_names" in self.configuration:
+            options.append(f"--file-names={self.configuration['file_names']}")
         return options + self.fiducial.options(
             "zBinning", "pixelSizeXY", "pixelSizeZ", "fileNameRegExp"
         )

@@ -1,10 +1,10 @@
 """Which stacks hold the channels of a cycle: in one file, or in files beside one another."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from crossreg.fiducial.experiment.file_names import FileNames
 from crossreg.io.errors import UserError
 from crossreg.io.images.choice import Choice
 from crossreg.io.stacks import read_header
@@ -20,14 +20,13 @@ class ChannelStack:
 
 
 def channel_stacks(
-    path: Path, choice: Choice, file_names: str, wanted: Sequence[str] = ()
+    path: Path, choice: Choice, names: FileNames, wanted: Sequence[str] = ()
 ) -> list[ChannelStack]:
     """Return the channels of the cycle whose fiducial stack is `choice` of the file `path`.
 
     They are the channels of that file; and, where it has only one, the files of its folder whose
-    names match the regular expression `file_names` with the same ROI and cycle, too. `wanted` are
-    names of channels, all if empty. Raises UserError if one of them is not there, or if the
-    stacks differ in size.
+    `names` say the same ROI and cycle, too. `wanted` are names of channels, all if empty. Raises
+    UserError if one of them is not there, or if the stacks differ in size.
     """
     header = read_header(path, choice)
     if len(header.channels) > 1:
@@ -36,15 +35,15 @@ def channel_stacks(
             for number, name in enumerate(header.channels)
         ]
     else:
-        found = _beside(path, choice, file_names) or [
+        found = _beside(path, choice, names) or [
             ChannelStack(header.channel or "ch00", path, choice)
         ]
-    names = [stack.name for stack in found]
-    missing = [name for name in wanted if name not in names]
+    there = [stack.name for stack in found]
+    missing = [name for name in wanted if name not in there]
     if missing:
         raise UserError(
             f"{path}: there is no channel '{missing[0]}' of this cycle; there are:"
-            f" {', '.join(names)}; correct register_stacks.channels."
+            f" {', '.join(there)}; correct register_stacks.channels."
         )
     found = [stack for stack in found if not wanted or stack.name in wanted]
     for stack in found:
@@ -58,16 +57,16 @@ def channel_stacks(
     return found
 
 
-def _beside(path: Path, choice: Choice, file_names: str) -> list[ChannelStack]:
+def _beside(path: Path, choice: Choice, names: FileNames) -> list[ChannelStack]:
     """Return the files of the cycle by channel, that of the fiducial among them; [] if unnamed."""
-    pattern = re.compile(file_names)
-    own = pattern.search(path.name)
-    if own is None:
+    own = names.parsed(str(path))
+    if own is None or own.channel is None:
         return []
-    found = {own["channel"]: ChannelStack(own["channel"], path, choice)}
+    found = {own.channel: ChannelStack(own.channel, path, choice)}
     for other in sorted(path.parent.iterdir()):
-        match = pattern.search(other.name)
-        same = match is not None and (match["roi"], match["cycle"]) == (own["roi"], own["cycle"])
-        if match is not None and same and not other.name.startswith("."):
-            found.setdefault(match["channel"], ChannelStack(match["channel"], other, Choice()))
+        said = names.parsed(str(other))
+        if said is None or said.channel is None or other.name.startswith("."):
+            continue
+        if (said.roi, said.cycle) == (own.roi, own.cycle):
+            found.setdefault(said.channel, ChannelStack(said.channel, other, Choice()))
     return [found[name] for name in sorted(found)]
