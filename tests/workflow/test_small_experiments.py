@@ -53,7 +53,7 @@ def total_errors(folder):
 
 
 KINDS = (
-    {"imagej": True},
+    {"imagej": True, "metadata": {"axes": "ZYX"}},
     {"ome": True, "metadata": {"axes": "ZYX"}},
     {"bigtiff": True, "compression": "zlib", "metadata": None},
 )

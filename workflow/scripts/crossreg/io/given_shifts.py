@@ -20,7 +20,7 @@ COLUMNS = ("aligned file", "shift_x", "shift_y")
 """Without these a table gives no shifts."""
 NAMELESS = (".tif", ".tiff", "")
 """What stands in pyHiM's table of a run in one go instead of the names of files."""
-NAME_OF_ROI = re.compile(r"\w[\w|.+-]*")
+NAME_OF_ROI = re.compile(r"\w[\w|.+-]{0,99}")
 FIRST_LINE = re.compile(r"# %ECSV \d")
 
 
@@ -96,7 +96,8 @@ class GivenShifts:
             raise UserError(f'{self.path}: {{"ROI:005": {{"RT26": [row, column]}}}} is expected.')
         for roi, cycles in content.items():
             number = roi.removeprefix("ROI:")
-            if not NAME_OF_ROI.fullmatch(number) or not isinstance(cycles, dict):
+            is_roi = roi.startswith("ROI:") or number.isdecimal()
+            if not (is_roi and NAME_OF_ROI.fullmatch(number) and isinstance(cycles, dict)):
                 raise UserError(f"{self.path}: '{roi}' is no ROI with cycles; write \"ROI:005\".")
             for cycle, shift in cycles.items():
                 if not isinstance(shift, list) or len(shift) != 2:
