@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from crossreg.crossmodal import affine
@@ -114,8 +115,14 @@ class RegisteredTile:
     """Largest distance of a corner from where it was frozen, px."""
 
     def corners(self) -> Points:
-        """Return the registered corners in the frame of the project, (4, 2) in px."""
-        return placed_corners(self.patch, self.matrix, self.added, self.box)
+        """Return the registered corners in the frame of the project, (4, 2) in px; read-only."""
+        return self._corners
+
+    @cached_property
+    def _corners(self) -> Points:
+        placed = placed_corners(self.patch, self.matrix, self.added, self.box)
+        placed.flags.writeable = False
+        return placed
 
     @property
     def total_motion(self) -> Affine:
@@ -157,8 +164,12 @@ def registered_tile(
     Raises ValueError if an added transform sends the tile to infinity.
     """
     before, after = patch_corners(patch), placed_corners(patch, matrix, added, box)
+    after.flags.writeable = False
     moved = largest_distance(before, after)
-    return RegisteredTile(patch, matrix, added, box, affine.fit(before, after), moved)
+    tile = RegisteredTile(patch, matrix, added, box, affine.fit(before, after), moved)
+    # What `corners` would compute again.
+    tile.__dict__["_corners"] = after
+    return tile
 
 
 def placed_corners(patch: Patch, matrix: Affine, added: tuple[Transform, ...], box: Box) -> Points:

@@ -6,6 +6,7 @@ the frame of the stack.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,14 @@ class Patch:
     file_path: str
     start: Affine = affine.IDENTITY
     """Motion that `matrix` contains: of a section that started from another registration."""
+
+    @cached_property
+    def corners(self) -> Points:
+        """Corners in the frame of the project, (4, 2) in px: a check asks for them many times."""
+        corners = image_corners(self.o_width, self.o_height)
+        placed = project_points(self.matrix, self.transforms, self.box, corners)
+        placed.flags.writeable = False
+        return placed
 
     def to_record(self) -> dict[str, Any]:
         """Return the patch as JSON has it in a frozen section."""
@@ -158,9 +167,8 @@ def project_points(
 
 
 def patch_corners(patch: Patch) -> Points:
-    """Return the corners of a patch in the frame of the project, (4, 2) in px."""
-    corners = image_corners(patch.o_width, patch.o_height)
-    return project_points(patch.matrix, patch.transforms, patch.box, corners)
+    """Return the corners of a patch in the frame of the project, (4, 2) in px; read-only."""
+    return patch.corners
 
 
 def overhang(patch: Patch, width: float, height: float) -> float:
