@@ -102,7 +102,8 @@ def test_files_of_the_sheet_that_are_not_there(experiment):
     (experiment / "samples.tsv").write_text("roi\tcycle\tpath\n1\tRT27\tnowhere.tif\n")
     path = write_configuration(experiment, samples="samples.tsv")
     line = only(refused(experiment, path))
-    assert "samples.tsv, line 2: nowhere.tif: there is no such file (1 of 1 in the sheet" in line
+    missing = experiment / "nowhere.tif"
+    assert f"samples.tsv, line 2: {missing}: there is no such file (1 of 1 in the sheet" in line
 
 
 def test_two_lines_of_the_sheet_for_one_cycle(experiment):
@@ -111,4 +112,5 @@ def test_two_lines_of_the_sheet_for_one_cycle(experiment):
         f"roi\tcycle\tpath\n1\tRT27\t{stack}\n\n1\tRT27\t{stack}\n"
     )
     line = only(refused(experiment, write_configuration(experiment, samples="samples.tsv")))
-    assert f"samples.tsv, line 4: {stack}: ROI 1, cycle RT27 is also in samples.tsv, line 2" in line
+    other = experiment / "samples.tsv"
+    assert f"samples.tsv, line 4: {stack}: ROI 1, cycle RT27 is also in {other}, line 2" in line

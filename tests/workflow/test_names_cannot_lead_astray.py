@@ -39,6 +39,8 @@ def files_outside_of(results, folder):
         for path in folder.rglob("*")
         if not path.is_relative_to(results)
         and not path.is_relative_to(folder / "experiment" / ".snakemake")
+        # Snakemake makes its working folder before it knows whether there is work.
+        and not (path == folder / "experiment" / "out" and not any(path.iterdir()))
     }
 
 

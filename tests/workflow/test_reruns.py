@@ -10,6 +10,7 @@ import pytest
 from experiment import copied_repository, write_stack
 
 KINDS = ("before_after", "details", "shifts", "quality", "preprocessing")
+# The merged global table holds the verdict of the local step.
 MERGES = {"register_global", "register_local_block3D"}
 
 
@@ -104,7 +105,7 @@ def test_changed_reference_reruns_its_roi_only(again):
 def test_parameter_of_the_local_step_reruns_no_global_step(again):
     again.change_parameter("alignImages", "3D_lower_threshold", 0.8)
     references = {"reference/001", "reference/002"}  # prepared for the local step with it
-    assert again.pending() == all_jobs(LOCAL) | references | {"register_local_block3D"}
+    assert again.pending() == all_jobs(LOCAL) | references | MERGES
 
 
 def test_parameter_of_pictures_reruns_pictures_only(again):
@@ -135,7 +136,7 @@ def test_code_of_a_module_reruns_the_rules_that_use_it(edited):
     experiment, scripts = edited
     module = scripts / "crossreg" / "fiducial" / "local_shift" / "local_shifts.py"
     module.write_text(module.read_text() + "\nUNUSED = 1\n")
-    assert experiment.pending() == all_jobs(LOCAL) | {"register_local_block3D"}
+    assert experiment.pending() == all_jobs(LOCAL) | MERGES
 
 
 def test_code_of_a_script_reruns_its_rule_and_is_told_before_the_first_job(edited):
@@ -145,7 +146,7 @@ def test_code_of_a_script_reruns_its_rule_and_is_told_before_the_first_job(edite
     assert experiment.pending() == MERGES
     printed = experiment.succeed()
     assert "made by another version of merge_tables.py" in printed
-    assert printed.index("another version") < printed.index(" steps (")
+    assert printed.index("another version") < printed.index("merge the global shifts of all cycles")
     assert "another version" not in experiment.succeed()
 
 

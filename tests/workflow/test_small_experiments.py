@@ -92,7 +92,10 @@ def test_given_shifts_are_used_and_a_missing_cycle_falls_back_to_z_projections(t
     (tmp_path / "given.json").write_text(json.dumps({"ROI:007": {"RT1": [2.5, -4], "RT9": [0, 0]}}))
     printed = run_through(tmp_path, parameters={"blockSizeXY": 64}, register_global="given.json")
     assert "entries that match no stack: 1, such as 'ROI 7 RT9'" in printed
-    assert "cycle DAPI is not in given.json: its global shift comes from the z-proj" in printed
+    assert (
+        f"cycle DAPI is not in {tmp_path}/given.json: its global shift comes from the z-proj"
+        in printed
+    )
     shifts = read_table(tmp_path / "out" / "register_global.ecsv", GLOBAL_COLUMNS)
     assert list(shifts["source"]) == ["z-projection", "given"]
     assert (shifts["shift_x"][1], shifts["shift_y"][1]) == (2.5, -4)

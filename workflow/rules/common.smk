@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import logging
 import os
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ REPOSITORY = Path(workflow.snakefile).resolve().parents[2]
 if not (REPOSITORY / "workflow" / "scripts" / "crossreg").is_dir():
     sys.exit(f"ERROR: {workflow.snakefile}: its scripts are not beside it; give a local copy.")
 sys.path.insert(0, str(REPOSITORY / "workflow" / "scripts"))
+# A line that a plain locale cannot spell, as with the name of a folder, is no reason for a traceback.
+logging.raiseExceptions = False
 # Snakemake keeps every job until it ends: looking for garbage among them every few hundred objects
 # takes a fifth of the time of a large dry run and frees nothing.
 gc.set_threshold(100_000, 50, 1000)
@@ -52,7 +55,7 @@ prefer_this_python(os.environ)
 if not IS_IMPORTED:
 
     # Snakemake's records lie with the results, wherever a run is started.
-    workdir: RESULTS
+    workdir: os.path.relpath(RESULTS)
 
 
 ENVIRONMENT = str(REPOSITORY / "envs" / "crossreg.yaml")

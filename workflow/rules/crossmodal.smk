@@ -21,15 +21,17 @@ rule trakem2_freeze:
         runtime=runtime_of_sections,
     params:
         code=code("trakem2_freeze.py"),
-        stacks=sections.stacks + sections.starting,
+        # With `output` as an argument nothing is recorded: folders may be moved.
+        stacks=lambda wildcards, output: sections.stacks,
+        start=sections.starting,
         name=sections.name,
-        registration=sections.registration,
+        registration=lambda wildcards, output: sections.registration,
         lost=sections.lost_frozen,
     message:
         "freeze what shapes the projects"
     shell:
         command("trakem2_freeze.py")
-        + " --parameters {input.parameters:q} {params.stacks:q} --name {params.name:q}"
+        + " --parameters {input.parameters:q} {params.stacks:q} {params.start:q} --name {params.name:q}"
         " --registration {params.registration:q} --output {output:q} --log {log:q}"
 
 
@@ -47,7 +49,7 @@ rule trakem2_projects:
         runtime=runtime_of_sections,
     params:
         code=code("trakem2_projects.py"),
-        registration=sections.registration,
+        registration=lambda wildcards, output: sections.registration,
         lost=sections.lost_projects,
     message:
         "create the projects that are not there"

@@ -21,8 +21,8 @@ rule trakem2_check_sections:
         runtime=runtime_of_sections,
     params:
         code=code("trakem2_check.py"),
-        stacks=sections.stacks,
-        registration=sections.registration,
+        stacks=lambda wildcards, output: sections.stacks,
+        registration=lambda wildcards, output: sections.registration,
         projects=sections.stamp_of_projects,
         policy=sections.policy,
     message:
@@ -69,8 +69,8 @@ rule trakem2_write_stack:
         runtime=runtime_of_sections,
     params:
         code=code("trakem2_import.py"),
-        stacks=sections.stacks,
-        registration=sections.registration,
+        stacks=lambda wildcards, output: sections.stacks,
+        registration=lambda wildcards, output: sections.registration,
         projects=sections.stamp_of_projects,
         lost=sections.lost_output_stack,
         policy=sections.policy,

@@ -24,7 +24,7 @@ rule trakem2_pictures:
         runtime=runtime_of_sections,
     params:
         code=code("picture_sections.py"),
-        registration=sections.registration,
+        registration=lambda wildcards, output: sections.registration,
         projects=sections.stamp_of_projects,
         policy=sections.policy,
     message:

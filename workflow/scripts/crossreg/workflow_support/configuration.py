@@ -15,7 +15,7 @@ from crossreg.io.schema import checked
 from crossreg.workflow_support.discovery import check_path
 
 SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.json"
-PATHS = ("images", "samples", "parameters", "register_global", "results")
+PATHS = ("images", "samples", "parameters", "register_global")
 """Keys whose value is a path."""
 PATHS_OF_SECTIONS = ("parameters", "registered", "folder")
 """Keys whose value is a path in the sections of the cross-modal chain and their `stacks`."""
@@ -37,6 +37,8 @@ def read_configuration(
         check_keys_stand_once(file)
     values: dict[str, Any] = checked(dict(given), read_json(SCHEMA), source)
     _check_chains(values, source)
+    values["results"] = absolute(values["results"], base)
+    base = _spelt(base, values["results"])
     for key in PATHS:
         if values.get(key) is not None:
             values[key] = absolute(values[key], base)
@@ -80,7 +82,16 @@ def tolerance_words(configuration: Mapping[str, Any]) -> list[str]:
 def absolute(path: str, base: Path | str) -> str:
     """Return the absolute path that a path of the configuration stands for."""
     check_path(path)
-    return os.path.abspath(os.path.join(base, os.path.expanduser(path)))
+    return os.path.normpath(os.path.join(base, os.path.expanduser(path)))
+
+
+def _spelt(base: Path | str, results: str) -> Path | str:
+    """Return a folder as it is, or as seen from the results if a plain locale cannot spell it."""
+    try:
+        str(base).encode()
+    except UnicodeEncodeError:
+        return os.path.relpath(base, results)
+    return base
 
 
 def _check_chains(values: dict[str, Any], source: str) -> None:
@@ -129,10 +140,7 @@ def _check_results(values: Mapping[str, Any], source: str) -> None:
     if not there.is_dir():
         raise UserError(f"{results}: no folder can be made there; correct the key 'results'.")
     if not os.access(there, os.W_OK):
-        raise UserError(
-            f"{results}: no permission; make it accessible or choose another place with the key"
-            " 'results'."
-        )
+        raise UserError(f"{results}: no permission; make it accessible or choose another place.")
 
 
 def _locate_in_section(section: dict[str, Any], base: Path | str) -> None:
