@@ -5,6 +5,8 @@ from numpy.typing import NDArray
 
 SAMPLED = 2
 """Every so many bins along y and x are looked at for skewness."""
+SAMPLED_PLANES = 4
+"""Every so many planes are looked at for it."""
 SAMPLED_FOR_MEDIAN = 8
 """Every so many pixels along y and x are looked at for the median."""
 SKEWED = 0.3
@@ -30,7 +32,9 @@ def is_saturated(stack: NDArray[np.number]) -> bool:
 
 def is_inverted(reference: Stack, cycle: Stack) -> bool:
     """Return whether structure is bright in the one of two binned stacks and dark in the other."""
-    one, two = (_skewness(stack[:, ::SAMPLED, ::SAMPLED]) for stack in (reference, cycle))
+    one, two = (
+        _skewness(stack[::SAMPLED_PLANES, ::SAMPLED, ::SAMPLED]) for stack in (reference, cycle)
+    )
     return min(one, two) < -SKEWED and max(one, two) > SKEWED
 
 

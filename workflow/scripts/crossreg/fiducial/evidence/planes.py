@@ -59,9 +59,10 @@ def plane_similarities(
     reference, cycle = stacks
     products = np.zeros((len(reference), len(cycle)))
     one, two = np.zeros(len(reference)), np.zeros(len(cycle))
-    for rows, columns in itertools.product(*map(_parts, reference.shape[1:])):
-        middle = [BIN * (part.start + part.stop) / 2 for part in (rows, columns)]
-        offset = np.rint(shifts_at(np.array([middle]))[0] / BIN).astype(int)
+    parts = list(itertools.product(*map(_parts, reference.shape[1:])))
+    middles = [[BIN * (part.start + part.stop) / 2 for part in both] for both in parts]
+    offsets = np.rint(shifts_at(np.array(middles)) / BIN).astype(int)
+    for (rows, columns), offset in zip(parts, offsets, strict=True):
         fixed = reference[:, rows, columns].reshape(len(reference), -1).astype(np.float32)
         moved = moved_part(cycle, rows, columns, (int(offset[0]), int(offset[1])))
         moved = moved.reshape(len(cycle), -1)

@@ -1,0 +1,60 @@
+"""Two views of one large field, far apart or turned: the shift of every pixel is known."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import expm
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+SIZE = 256
+BACKGROUND, NOISE = 100.0, 3.0
+PIXELS_A_SPOT = 700
+
+
+@dataclass(frozen=True)
+class Views:
+    """Two images (Y, X), and how the second one lies to the first."""
+
+    reference: NDArray[np.float64]
+    cycle: NDArray[np.float64]
+    shift_yx: NDArray[np.float64]
+    matrix: NDArray[np.float64]
+
+    def right_at(self, places_yx: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the shift (n, 2) of what lies at positions (n, 2) of the reference."""
+        middle = (SIZE - 1) / 2
+        there = np.linalg.solve(self.matrix, (places_yx - middle - self.shift_yx).T).T + middle
+        return np.asarray(places_yx - there)
+
+
+def two_views(seed: int, share: float = 0.1, degrees: float = 0.0) -> Views:
+    """Return two views, apart by a `share` of the image along one axis, and turned by `degrees`."""
+    random = np.random.default_rng(seed)
+    field = _field(random, random.choice(["spots", "texture"]))
+    shift_yx = random.uniform(-0.1, 0.1, 2) * SIZE
+    shift_yx[random.integers(2)] = share * SIZE * random.choice([-1, 1])
+    turn = np.deg2rad(degrees) * random.choice([-1, 1])
+    matrix = expm(turn * np.array([[0.0, -1.0], [1.0, 0.0]]))
+    middle = (SIZE - 1) / 2
+    places = np.indices((SIZE, SIZE)).reshape(2, -1) - middle
+    seen = (matrix @ places + middle + shift_yx[:, None] + SIZE).reshape(2, SIZE, SIZE)
+    images = [field[SIZE : 2 * SIZE, SIZE : 2 * SIZE], map_coordinates(field, seen, order=3)]
+    noisy = [
+        random.poisson(np.maximum(image, 0)) + random.normal(0, NOISE, image.shape)
+        for image in images
+    ]
+    return Views(noisy[0], noisy[1], shift_yx, matrix)
+
+
+def _field(random: np.random.Generator, content: str) -> NDArray[np.float64]:
+    """Return a field (Y, X) of spots or of a texture, three images wide and high."""
+    size = 3 * SIZE
+    if content == "spots":
+        field = np.zeros((size, size))
+        places = random.integers(0, size, (2, size**2 // PIXELS_A_SPOT))
+        field[tuple(places)] = 3000 * random.lognormal(0, 0.5, places.shape[1])
+        return gaussian_filter(field, 1.4) + BACKGROUND
+    fine, coarse = (gaussian_filter(random.normal(size=(size, size)), scale) for scale in (3, 8))
+    texture = fine / fine.std() + coarse / coarse.std()
+    return np.asarray(np.maximum(texture, 0) * 150 + BACKGROUND)
