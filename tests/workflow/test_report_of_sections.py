@@ -29,7 +29,7 @@ def test_it_names_faulty_and_unsaved_sections_and_shows_the_saved_ones(browser, 
         made.save(z, motion)
     made.project(4.0).write_bytes(made.project(4.0).read_bytes()[:-40])
     before = snapshot(made.folder)
-    assert "report: out/report.html" in succeed(made, "report")
+    assert f"report: {tmp_path}/out/report.html" in succeed(made, "report")
     assert snapshot(made.folder) == before
     assert "Nothing to be done" in succeed(made, "report", "--dry-run")
 

@@ -100,6 +100,7 @@ def main(options: argparse.Namespace) -> None:
     write_text(options.output, page)
     place = "inside it" if embedded else "beside it"
     log.info("%s: %d pictures, %s", options.output, len(pictures), place)
+    print(f"report: {options.output.absolute()}", flush=True)
 
 
 def parameters_of(options: argparse.Namespace) -> dict[str, Any]:
