@@ -26,7 +26,11 @@ from crossreg.crossmodal.render.folder_store import FolderStore
 from crossreg.crossmodal.render.render_service import RenderService
 from snakemake_runs import REPOSITORY, copy_of_the_repository, snakemake
 
-MOTIONS = {1.0: pp.turn(1, 5, 6), 2.0: pp.turn(-1, 4, -6, 1.01), 3.0: pp.turn(0.5, 3, 7)}
+MOTIONS = {
+    1.0: pp.turn(1, 5, 6, 1.002),
+    2.0: pp.turn(-1, 4, -6, 1.01),
+    3.0: pp.turn(0.5, 3, 7, 1.004),
+}
 
 
 def configured(root, store, **keys) -> Registration:
