@@ -60,7 +60,12 @@ class CrossmodalChain:
     @property
     def policy(self) -> list[str]:
         """Return the keys that decide on saved projects, as options."""
-        keys = ("common_motion", "new_transforms", "unreadable_projects", "saved_copies")
+        keys: tuple[str, ...] = (
+            "common_motion",
+            "new_transforms",
+            "unreadable_projects",
+            "saved_copies",
+        )
         keys += ("landmark_model", "landmark_units")
         confirmed = [str(z) for z in self.section["confirmed_sections"]]
         return self.options(*keys) + (["--confirmed-sections", *confirmed] if confirmed else [])
