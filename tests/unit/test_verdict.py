@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from crossreg.fiducial.evidence.deformation import turn_and_shear
 from crossreg.fiducial.global_shift.shift_of_projections import global_shift
@@ -43,6 +44,22 @@ def test_few_beads_of_the_same_specimen_are_registered() -> None:
         assert found.verdict.name == "registered", seed
         sure = (found.status == "measured").ravel()
         assert np.abs(total_yx[sure] - shift_yx).max() < 1, seed
+
+
+@pytest.mark.parametrize("planes", [1, 5, 8, 12, 28])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_stage_that_did_not_drift_is_registered_at_rest(planes: int, seed: int) -> None:
+    random = np.random.default_rng((planes, seed))
+    spots = np.zeros((planes, 256, 256))
+    count = 60 * max(1, planes // 4)
+    where = (random.integers(0, size, count) for size in spots.shape)
+    spots[tuple(where)] = random.uniform(500, 3000, count)
+    shown = gaussian_filter(spots, (1.2 if planes > 1 else 0, 1.0, 1.0))
+    shown *= 400 / np.percentile(shown[shown > 0.05 * shown.max()], 90)
+    reference, cycle = (random.poisson(100 + shown).astype(np.uint16) for _ in range(2))
+    found = local_shifts(prepare_reference(reference, block_size_xy=64), cycle, (0.0, 0.0))
+    assert found.verdict.name == "registered", found.verdict.reason
+    assert np.abs(found.shift_zyx[..., 1:]).max() < 0.3
 
 
 def test_a_failed_cycle_has_no_shift_and_says_why() -> None:
