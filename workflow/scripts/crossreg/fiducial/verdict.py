@@ -4,10 +4,11 @@ import math
 from dataclasses import dataclass
 
 REGISTERED, DOUBTFUL, FAILED = VERDICTS = ("registered", "doubtful", "failed")
-CERTAIN = -4.4
-"""Logarithm of the odds of a coincidence up to which a cycle counts as registered. Of 480 planted
+CERTAIN = -5.0
+"""Logarithm of the odds of a coincidence up to which a cycle counts as registered. Of 320 planted
 wrong pairs of few beads (another field, mirrored, turned by 180 degrees, transposed) the best
-reached -4.3; matching pairs of textures or dense spots reach -30 and less."""
+reached -4.3, so that this leaves a margin; matching pairs of textures or dense spots reach -30 and
+less."""
 POSSIBLE = -2.8
 """The same, beyond which a cycle has failed: of 75 pairs that match in two beads or more, none was
 beyond."""
