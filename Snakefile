@@ -4,7 +4,7 @@
 from snakemake.utils import min_version
 
 # Parameters that depend on inputs and outputs are no part of its records since then.
-min_version("9.3.0")
+min_version("9.20.0")
 
 
 include: "workflow/rules/common.smk"
