@@ -26,6 +26,7 @@ from crossreg.fiducial.apply.pyhim_files import (
     rows_of_blocks,
 )
 from crossreg.fiducial.apply.spot_tables import ECSV_START
+from crossreg.fiducial.experiment.file_names import names_by
 from crossreg.fiducial.experiment.parameters import add_options, projected_planes
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io import ecsv
@@ -58,6 +59,9 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--spots", type=Path, nargs="*", default=[], help="registered tables")
     parser.add_argument("--output", type=Path, required=True, help="README.txt of the folder")
+    parser.add_argument(
+        "--file-names", help="template of the files' names, instead of fileNameRegExp"
+    )
     add_options(parser, PARAMETERS)
     return parser
 
@@ -170,7 +174,8 @@ class Export:
         """Link the stacks of a cycle's channels, and write their projections, before and after."""
         choice = choice_of(sample.image)
         path = Path(sample.path)
-        for stack in channel_stacks(path, choice, self.options.fileNameRegExp):
+        named = names_by(self.options.file_names, self.options.fileNameRegExp)
+        for stack in channel_stacks(path, choice, named):
             link = self.place(stack.path.name)
             with suppress(FileNotFoundError):
                 link.unlink()

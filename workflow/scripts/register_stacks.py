@@ -23,11 +23,7 @@ from crossreg.fiducial.apply.image_pyramids import (
     write_ome_zarr,
 )
 from crossreg.fiducial.apply.resampling import Resampling
-from crossreg.fiducial.experiment.file_names import (
-    FileNames,
-    names_by_expression,
-    names_by_template,
-)
+from crossreg.fiducial.experiment.file_names import names_by
 from crossreg.fiducial.experiment.parameters import add_options
 from crossreg.fiducial.field.field_file import load_field
 from crossreg.fiducial.field.sampled_field import constant_field
@@ -70,13 +66,6 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
-def names_of(options: argparse.Namespace) -> FileNames:
-    """Return how the files are named."""
-    if options.file_names:
-        return names_by_template(options.file_names)
-    return names_by_expression(options.fileNameRegExp)
-
-
 def main(options: argparse.Namespace) -> None:
     """Check, resample and write."""
     refuse_missing(options.field)
@@ -84,7 +73,10 @@ def main(options: argparse.Namespace) -> None:
     cycle = read_header(options.cycle, choice_of(options.cycle_image))
     check_same_size(reference, cycle, options.cycle)
     stacks = channel_stacks(
-        options.cycle, choice_of(options.cycle_image), names_of(options), options.channel
+        options.cycle,
+        choice_of(options.cycle_image),
+        names_by(options.file_names, options.fileNameRegExp),
+        options.channel,
     )
     resampling = _resampling(options, reference, cycle)
     about = Description(

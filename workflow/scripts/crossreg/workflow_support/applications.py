@@ -152,11 +152,14 @@ class Applications:
         if channels != "all":
             names = [channels] if isinstance(channels, str) else channels
             options += [f"--channel={name}" for name in names]
-        if "file_names" in self.configuration:
-            options.append(f"--file-names={self.configuration['file_names']}")
-        return options + self.fiducial.options(
-            "zBinning", "pixelSizeXY", "pixelSizeZ", "fileNameRegExp"
-        )
+        keys = ("zBinning", "pixelSizeXY", "pixelSizeZ", "fileNameRegExp")
+        return options + self._names_of_files + self.fiducial.options(*keys)
+
+    @property
+    def _names_of_files(self) -> list[str]:
+        """Return the option that says how files are named, where a template does."""
+        template = self.configuration.get("file_names")
+        return [f"--file-names={template}"] if template else []
 
     def stack_output(self, wildcards: Wildcards, output: Any) -> str:
         """Return the path of the image beside a receipt."""
@@ -194,7 +197,7 @@ class Applications:
     def export_options(self) -> list[str]:
         """Return the options of the script that exports to pyHiM."""
         keys = ("mode", "zProjectOption", "zmin", "zmax", "fileNameRegExp")
-        return self.fiducial.options(*keys)
+        return self._names_of_files + self.fiducial.options(*keys)
 
 
 def _same(wanted: str, name: str) -> bool:

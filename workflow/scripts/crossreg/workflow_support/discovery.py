@@ -107,8 +107,9 @@ def select_fiducials(
 ) -> Discovered:
     """Return which of the `files` are fiducial stacks, judged by their names.
 
-    Where names speak of channels, the fiducial's is taken, or the only one there is; else the
-    fiducial's is one of the channels in each file. `names` default to pyHiM's expression.
+    Where names speak of channels, the fiducial's is taken, or, where nobody says which that is, the
+    only one there is; else the fiducial's is one of the channels in each file. `names` default to
+    pyHiM's expression.
     """
     names = names or names_by_expression(parameters["fileNameRegExp"])
     discovered = Discovered()
@@ -120,7 +121,8 @@ def select_fiducials(
             discovered.unmatched.append(path)
         else:
             _sort_in(discovered, path, parsed, fiducial_channel(parsed.cycle, parameters))
-    _take_only_channel(discovered)
+    if not any(fiducial_channel(cycle, parameters) for cycle, _ in discovered.seen):
+        _take_only_channel(discovered)
     return discovered
 
 
@@ -142,7 +144,7 @@ def _sort_in(discovered: Discovered, path: str, parsed: FileName, fiducial: str)
 
 
 def _take_only_channel(discovered: Discovered) -> None:
-    """Take the files of the only channel there is, where nobody says which one is the fiducial."""
+    """Take the files of the only channel there is."""
     channels = {channel for _, channel in discovered.seen}
     if not discovered.samples and len(channels) == 1:
         discovered.samples, discovered.others = discovered.others, []
