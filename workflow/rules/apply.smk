@@ -108,7 +108,11 @@ rule register_localizations:
     input:
         REGISTERED_TABLES,
         places("demo_spots") if IS_DEMO else [],
+    log:
+        places.log("register_localizations"),
     localrule: True
+    conda:
+        ENVIRONMENT
     params:
         hindrance=applications.hindrance_of_spots,
     message:
@@ -121,7 +125,11 @@ rule register_stacks:
     input:
         REGISTERED_STACKS,
         places("all_cycles_registered") if REGISTERED_STACKS else [],
+    log:
+        places.log("register_stacks"),
     localrule: True
+    conda:
+        ENVIRONMENT
     params:
         hindrance=applications.hindrance,
     message:
@@ -133,7 +141,11 @@ rule register_stacks:
 rule export_pyhim:
     input:
         applications.exports,
+    log:
+        places.log("export_pyhim"),
     localrule: True
+    conda:
+        ENVIRONMENT
     params:
         hindrance=applications.hindrance_of_export,
     message:

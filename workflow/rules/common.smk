@@ -62,3 +62,8 @@ ENVIRONMENT = str(REPOSITORY / "envs" / "crossreg.yaml")
 commands = Commands(REPOSITORY / "workflow" / "scripts", with_hashes=not IS_JOB)
 command, code = commands.command, commands.code
 places = Places.seen_from(Path.cwd(), RESULTS)
+
+
+def caption(name):
+    """Return the path of the text that says how to read a kind of picture."""
+    return str(TEMPLATES / f"{name}.rst")

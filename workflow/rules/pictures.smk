@@ -7,11 +7,6 @@ from crossreg.workflow_support.configuration import tolerance_words
 TOLERANCE = tolerance_words(CONFIGURATION)
 
 
-def caption(name):
-    """Return the path of the text that says how to read a kind of picture."""
-    return str(TEMPLATES / f"{name}.rst")
-
-
 rule picture_cycle:
     input:
         reference_preview=places("reference_preview"),

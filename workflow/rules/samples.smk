@@ -17,7 +17,11 @@ rule samples:
     output:
         samples=places("samples"),
         gaps=places("gaps"),
+    log:
+        places.log("samples"),
     localrule: True
+    conda:
+        ENVIRONMENT
     params:
         content=fiducial.content,
         # With `output` as an argument nothing is recorded: so the folder of the images does not count.
