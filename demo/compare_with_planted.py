@@ -13,6 +13,7 @@ import numpy as np
 from astropy.table import Table
 
 import find_crossreg  # noqa: F401
+from crossreg.fiducial.experiment.parameters import add_options
 from crossreg.io.files import read_text, write_text
 from crossreg.io.tables import LOCAL_COLUMNS, read_table
 from crossreg.workflow_support.command import new_parser, run
@@ -28,6 +29,7 @@ def parser() -> argparse.ArgumentParser:
         "--planted", type=Path, nargs="+", required=True, help="tables of planted shifts"
     )
     parser.add_argument("--output", type=Path, required=True, help="text to write")
+    add_options(parser, ("zBinning", "pixelSizeZ", "pixelSizeXY"))
     return parser
 
 
@@ -38,12 +40,19 @@ def main(options: argparse.Namespace) -> None:
         for row in csv.DictReader(io.StringIO(read_text(path)), delimiter="\t"):
             key = (int(row["roi"]), row["cycle"], int(row["block_i"]), int(row["block_j"]))
             planted[key] = [float(row[f"shift_{axis}"]) for axis in AXES]
-    text = comparison(read_table(options.table, LOCAL_COLUMNS), planted)
+    plane, pixel = 1000 * options.pixelSizeZ * options.zBinning, 1000 * options.pixelSizeXY
+    nm = np.array((plane, pixel, pixel))
+    text = comparison(read_table(options.table, LOCAL_COLUMNS), planted, nm)
     write_text(options.output, text)
 
 
-def comparison(table: Table, planted: dict[tuple[int, str, int, int], list[float]]) -> str:
-    """Return lines with the rms and the largest error on each axis, by status of the blocks."""
+def comparison(
+    table: Table, planted: dict[tuple[int, str, int, int], list[float]], nm_zxy: np.ndarray
+) -> str:
+    """Return lines with the rms and the largest error on each axis, by status of the blocks.
+
+    `nm_zxy` are the nm of a kept plane and of a px along rows and columns.
+    """
     keys = zip(table["ROI #"], table["label"], table["block_i"], table["block_j"], strict=True)
     truth = np.array([planted[int(roi), str(c), int(i), int(j)] for roi, c, i, j in keys])
     total = np.stack(
@@ -55,16 +64,23 @@ def comparison(table: Table, planted: dict[tuple[int, str, int, int], list[float
     ).T
     errors = total - truth
     header = [f"{kind} {axis}" for kind in ("rms", "worst") for axis in AXES]
+    header += [f"{axis} [nm]" for axis in AXES]
     lines = [
-        "Registered against planted shifts (z in kept planes, x and y in px):",
+        "Registered against planted shifts (z in kept planes; x along rows, y along columns in px;"
+        " rms in nm):",
         f"{'blocks':<14}" + "".join(f"{word:>10}" for word in header),
     ]
     for name in ("measured", "borrowed", "failed", "all"):
         chosen = errors[(np.array(table["status"]) == name) | (name == "all")]
         if len(chosen):
-            figures = (*np.sqrt((chosen**2).mean(axis=0)), *np.abs(chosen).max(axis=0))
+            rms = np.sqrt((chosen**2).mean(axis=0))
+            figures = (*rms, *np.abs(chosen).max(axis=0))
             label = f"{len(chosen)} {name}"
-            lines.append(f"{label:<14}" + "".join(f"{figure:>10.3f}" for figure in figures))
+            lines.append(
+                f"{label:<14}"
+                + "".join(f"{figure:>10.3f}" for figure in figures)
+                + "".join(f"{figure:>10.1f}" for figure in rms * nm_zxy)
+            )
     return "\n".join(lines) + "\n"
 
 

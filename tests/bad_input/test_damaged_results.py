@@ -157,6 +157,7 @@ def test_a_reference_prepared_with_other_parameters_is_refused_by_the_command(
     assert "blocks.npz: it was made with zBinning 1, but 2 is asked for here; remove it" in sentence
 
 
+NM = {"z": 500.0, "x": 100.0, "y": 100.0}
 TABLES = {
     "global.ecsv": (GLOBAL_COLUMNS, lambda: global_table("001", "RT1"), read_global_row),
     "local.ecsv": (LOCAL_COLUMNS, lambda: local_table("001", "RT1"), read_local_table),
@@ -169,12 +170,12 @@ def test_damaged_tables_are_not_merged(name, damage, tmp_path):
     columns, table, read = TABLES[name]
     path, merged = tmp_path / name, tmp_path / "merged.ecsv"
     write_table(path, table())
-    write_merged(merged, [path], columns)
+    write_merged(merged, [path], columns, NM)
     merged.unlink()
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
     told = rf"{name}: .*; remove it and run again\."
     with pytest.raises(UserError, match=told):
-        write_merged(merged, [path], columns)
+        write_merged(merged, [path], columns, NM)
     assert not merged.exists()
     with pytest.raises(UserError, match=told):
         read(path)
@@ -187,7 +188,7 @@ def test_a_table_that_ends_after_a_row_is_not_merged(tmp_path):
     with pytest.raises(
         UserError, match=r"local\.ecsv: the table is cut off or was changed; remove it"
     ):
-        write_merged(tmp_path / "merged.ecsv", [path], LOCAL_COLUMNS)
+        write_merged(tmp_path / "merged.ecsv", [path], LOCAL_COLUMNS, NM)
     with pytest.raises(
         UserError, match=r"local\.ecsv: the table is cut off or was changed; remove it"
     ):
@@ -228,7 +229,7 @@ def test_a_table_with_a_damaged_row_is_not_merged(tmp_path, kind):
     path.write_text(lines_changed(ROWS[kind])(sound))
     assert path.read_text() != sound
     with pytest.raises(UserError, match=r"001/RT1\.ecsv: the table is cut off or was changed"):
-        write_merged(tmp_path / "merged.ecsv", [path], LOCAL_COLUMNS)
+        write_merged(tmp_path / "merged.ecsv", [path], LOCAL_COLUMNS, NM)
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "1e400", '""', "1,0"])

@@ -10,7 +10,7 @@ from crossreg.workflow_support import closing
 def test_the_closing_table_names_the_planted_block_and_cycle() -> None:
     rows = closing.summary_text(planted_tables.summaries(4, 10)).splitlines()[1:]
     assert [row.split()[0] for row in rows] == ["001", "002", "003", "004"]
-    assert "(2, 1) of RT4: sigma 0.60, usually 0.03" in rows[1]
+    assert "(2, 1) of RT4: sigma 60 nm, usually 3" in rows[1]
     assert rows[2].endswith("RT7")
     assert all(row.endswith("none") for row in (rows[0], rows[1], rows[3]))
 

@@ -9,7 +9,7 @@ import yaml
 
 import crossreg
 from crossreg.fiducial.summary import CycleSummary
-from crossreg.io.tables import GLOBAL_COLUMNS, LOCAL_COLUMNS
+from crossreg.io.tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, columns_in_nm
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LIBRARY = REPOSITORY / "workflow" / "scripts" / "crossreg"
@@ -91,5 +91,6 @@ def test_the_readme_is_short():
 def test_every_column_of_the_tables_is_explained():
     text = (REPOSITORY / "docs" / "outputs.md").read_text()
     summary = [field.name for field in dataclasses.fields(CycleSummary)]
-    for column in [*GLOBAL_COLUMNS, *LOCAL_COLUMNS, *summary]:
+    in_nm = columns_in_nm(GLOBAL_COLUMNS | LOCAL_COLUMNS)
+    for column in [*GLOBAL_COLUMNS, *LOCAL_COLUMNS, *in_nm, *summary]:
         assert f"`{column}`" in text, column

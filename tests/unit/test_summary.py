@@ -44,6 +44,8 @@ def test_the_planted_faults_and_no_others_are_found(summaries) -> None:
     assert faulty[1].worst_block == "2, 1"
     assert faulty[1].worst_sigma == pytest.approx(planted_tables.WEAK_SIGMA)
     assert faulty[1].usual_sigma < 0.05
+    assert faulty[1].worst_sigma_nm == pytest.approx(planted_tables.WEAK_SIGMA * SCALE.pixel_nm)
+    assert faulty[1].usual_sigma_nm < 5
 
 
 def test_a_block_that_is_empty_in_every_cycle_is_nothing_unusual(summaries) -> None:
@@ -62,6 +64,11 @@ def test_the_worst_block_is_the_one_that_is_less_certain_than_usual() -> None:
     assert worst.worst_block == "1, 2"
     assert worst.worst_sigma == pytest.approx(0.2)
     assert worst.usual_sigma < 0.05
+    # In nm it is of the same axis, in kept planes of 500 nm.
+    assert worst.worst_sigma_nm == pytest.approx(100)
+    assert 10 < worst.usual_sigma_nm < 20
+    assert worst.drift_z_nm == pytest.approx(500 * worst.drift_z)
+    assert worst.drift_y_nm == pytest.approx(100 * worst.drift_y)
     # Where there is no other cycle, the most uncertain block is the worst.
     (alone,) = summaries_of_roi("001", rows[2:3], SCALE)
     assert alone.worst_block == ", ".join(map(str, planted_tables.EMPTY_BLOCK))

@@ -7,23 +7,28 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
+from crossreg.io import ecsv
 from crossreg.io.ecsv import as_text, meta_of, parts, values_of
 from crossreg.io.errors import UserError
 from crossreg.io.given_shifts import GivenShifts
 from crossreg.io.tables import (
     GLOBAL_COLUMNS,
     LOCAL_COLUMNS,
+    columns_in_nm,
     global_json,
     new_table,
     read_merged,
     read_table,
+    with_nm,
     with_verdicts,
     write_merged,
     write_table,
 )
+from planted_tables import local_table
 
 REAL_GLOBAL = "register_global.table"
 REAL_LOCAL = "register_global_block3D.dat"
+NM = {"z": 500.0, "x": 108.3, "y": 108.3}
 
 
 def global_row(label, shift, roi=5):
@@ -65,7 +70,7 @@ def merged(folder, *tables, columns=GLOBAL_COLUMNS, **meta):
     sources = [folder / f"{index}.ecsv" for index in range(len(tables))]
     for source, table in zip(sources, tables, strict=True):
         write_table(source, table)
-    assert write_merged(folder / "merged.ecsv", sources, columns, **meta) == len(tables)
+    assert write_merged(folder / "merged.ecsv", sources, columns, NM, **meta) == len(tables)
     return folder / "merged.ecsv"
 
 
@@ -82,8 +87,30 @@ def test_a_merged_table_has_the_rows_and_not_the_notes_of_its_parts(tmp_path):
     whole = new_table(
         GLOBAL_COLUMNS, {name: [row[name][0] for row in rows] for name in GLOBAL_COLUMNS}
     )
-    write_table(tmp_path / "whole.ecsv", whole)
+    write_table(tmp_path / "whole.ecsv", with_nm(whole, NM))
     assert path.read_bytes() == (tmp_path / "whole.ecsv").read_bytes()
+
+
+def test_lengths_follow_in_nm_after_all_other_columns(tmp_path):
+    table = local_table("001", "RT1")
+    write_table(tmp_path / "one.ecsv", table)
+    write_merged(tmp_path / "merged.ecsv", [tmp_path / "one.ecsv"], LOCAL_COLUMNS, NM)
+    found = read_table(tmp_path / "merged.ecsv")
+    in_nm = [name for name in found.colnames if name.endswith("_nm")]
+    assert found.colnames == [*LOCAL_COLUMNS, *in_nm]
+    lengths = ("shift_z", "global_y", "measured_x", "sigma_z", "sigma_x", "sigma_y")
+    assert {f"{name}_nm" for name in lengths} <= set(in_nm)
+    for name in in_nm:
+        expected = np.asarray(table[name[:-3]], float) * NM[name[-4]]
+        np.testing.assert_allclose(found[name], expected, atol=0.006)
+    write_table(tmp_path / "whole.ecsv", with_nm(ecsv.Table(table.columns), NM))
+    assert (tmp_path / "whole.ecsv").read_bytes() == (tmp_path / "merged.ecsv").read_bytes()
+
+
+def test_a_cycle_without_a_shift_has_none_in_nm(tmp_path):
+    failed = with_verdicts(global_row("RT1", (1.5, 2)), {(5, "RT1"): ("failed", "it differs")})
+    assert np.isnan(with_nm(failed, NM)["shift_x_nm"]).all()
+    assert list(with_nm(global_row("RT1", (1.5, 2)), NM)["shift_y_nm"]) == [216.6]
 
 
 def test_a_merged_table_says_what_is_missing(tmp_path):
@@ -94,7 +121,7 @@ def test_a_merged_table_says_what_is_missing(tmp_path):
 def test_tables_of_other_columns_are_not_merged(tmp_path):
     write_table(tmp_path / "old.ecsv", new_table({"shift_x": float}, {"shift_x": 1.0}))
     with pytest.raises(UserError, match=r"old\.ecsv: .* remove it"):
-        write_merged(tmp_path / "merged.ecsv", [tmp_path / "old.ecsv"], GLOBAL_COLUMNS)
+        write_merged(tmp_path / "merged.ecsv", [tmp_path / "old.ecsv"], GLOBAL_COLUMNS, NM)
     assert not (tmp_path / "merged.ecsv").exists()
 
 
@@ -137,7 +164,7 @@ def test_what_a_table_says_of_itself_is_read_by_astropy_and_by_us(tmp_path):
 
 def test_merging_nothing_gives_all_columns_and_no_row(tmp_path):
     table = read_table(merged(tmp_path, columns=LOCAL_COLUMNS))
-    assert table.colnames == list(LOCAL_COLUMNS)
+    assert table.colnames == [*LOCAL_COLUMNS, *columns_in_nm(LOCAL_COLUMNS)]
     assert len(table) == 0
 
 

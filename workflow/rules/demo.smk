@@ -45,11 +45,13 @@ rule compare_with_planted:
         ENVIRONMENT
     params:
         code=code(f"{DEMO}/compare_with_planted.py"),
+        options=fiducial.options("zBinning", "pixelSizeZ", "pixelSizeXY"),
     message:
         "compare with the planted shifts"
     shell:
         command(f"{DEMO}/compare_with_planted.py")
-        + " --table {input.table:q} --planted {input.planted:q} --output {output:q} --log {log:q}"
+        + " --table {input.table:q} --planted {input.planted:q} {params.options:q}"
+        " --output {output:q} --log {log:q}"
 
 
 rule compare_spots_with_planted:

@@ -164,12 +164,13 @@ rule merge_register_global:
         reference=fiducial.reference,
         tables=fiducial.folder_beside("samples", "global_table"),
         local=fiducial.option_of_local_tables("--local-tables"),
+        options=fiducial.options("pixelSizeXY", "pixelSizeZ", "zBinning"),
     message:
         "merge the global shifts of all cycles"
     shell:
         command("merge_tables.py")
         + " global --samples {input.samples:q} --gaps {input.gaps:q} {params.local:q}"
-        " --reference {params.reference:q} --tables {params.tables:q} --output {output.table:q}"
+        " --reference {params.reference:q} --tables {params.tables:q} {params.options:q} --output {output.table:q}"
         " --json {output.json:q} --log {log:q}"
 
 
@@ -191,11 +192,13 @@ rule merge_register_local:
         code=code("merge_tables.py"),
         reference=fiducial.reference,
         tables=fiducial.folder_beside("samples", "local_table"),
+        options=fiducial.options("pixelSizeXY", "pixelSizeZ", "zBinning"),
     message:
         "merge the local shifts of all cycles"
     shell:
         command("merge_tables.py") + " local --samples {input.samples:q} --gaps {input.gaps:q}"
-        " --reference {params.reference:q} --tables {params.tables:q} --output {output:q} --log {log:q}"
+        " --reference {params.reference:q} --tables {params.tables:q} {params.options:q}"
+        " --output {output:q} --log {log:q}"
 
 
 # The last rule of the chain: stacks that could not be registered end a run with an error, once all

@@ -2,7 +2,8 @@
 
 In: the sheet of samples and the folder with one table a cycle (ROI/CYCLE.ecsv). Out: the merged
 table (ECSV) and, for global shifts, the same as JSON. Rows are sorted by ROI, cycle (in the order
-of their names), block_i and block_j.
+of their names), block_i and block_j. What is in px or kept planes follows in nm, in columns with
+_nm after their names.
 
 The merged table of global shifts holds the verdict on each cycle: of its local step where there is
 one. A cycle that has failed has no shift in it, and no entry in the JSON.
@@ -17,6 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from crossreg.fiducial.experiment.parameters import add_options
 from crossreg.fiducial.experiment.rois import numbers_of_rois
 from crossreg.io.errors import UserError
 from crossreg.io.sheet import read_sheet
@@ -26,6 +28,7 @@ from crossreg.io.tables import (
     read_local_table,
     read_merged,
     read_rows,
+    with_nm,
     with_verdicts,
     write_global_json,
     write_merged,
@@ -55,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
         help="folder with the tables of local shifts ROI/CYCLE.ecsv, which hold the verdicts",
     )
     parser.add_argument("--json", type=Path, help="global shifts as JSON, as pyHiM reads them")
+    add_options(parser, ("pixelSizeXY", "pixelSizeZ", "zBinning"))
     return parser
 
 
@@ -79,12 +83,18 @@ def main(options: argparse.Namespace) -> None:
     if options.kind == "global":
         rows = write_global(options, there, numbers, meta)
     else:
-        rows = write_merged(options.output, there, columns, **meta)
+        rows = write_merged(options.output, there, columns, nm_of(options), **meta)
     log.info("%d rows of %d cycles", rows, len(there))
     if missing:
         names = ", ".join(f"ROI {roi} {cycle}" for roi, cycle in sorted(missing)[:10])
         lacking = counted(len(missing), "cycle")
         log.warning("%s lacks %s (%s); it says why.", options.output, lacking, names)
+
+
+def nm_of(options: argparse.Namespace) -> dict[str, float]:
+    """Return how many nm a kept plane, a row and a column are."""
+    pixel = 1000 * options.pixelSizeXY
+    return {"z": 1000 * options.pixelSizeZ * options.zBinning, "x": pixel, "y": pixel}
 
 
 def write_global(
@@ -102,7 +112,7 @@ def write_global(
             found = read_local_table(local).meta
             verdicts[numbers[path.parent.name], path.stem] = found["verdict"], found["reason"]
     table = with_verdicts(read_merged(tables, GLOBAL_COLUMNS, **meta), verdicts)
-    write_table(options.output, table)
+    write_table(options.output, with_nm(table, nm_of(options)))
     if options.json:
         write_global_json(options.json, table, {number: roi for roi, number in numbers.items()})
     return len(table)

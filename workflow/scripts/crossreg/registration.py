@@ -168,7 +168,10 @@ class Registration:
         return Table(columns | {"status": self.cycle_field.status.ravel()})
 
     def plot(self) -> "matplotlib.figure.Figure":
-        """Return a figure with the shift of each block along z, rows and columns."""
+        """Return a figure with the shift of each block along z, rows and columns.
+
+        In nm if the pixel size is known, else in planes and px.
+        """
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(11, 3.4), layout="constrained")
@@ -176,10 +179,12 @@ class Registration:
         shift, sigma = self.cycle_field.field.at(centres)
         grid = self.cycle_field.status.shape
         axes = figure.subplots(1, 3)
-        for axis, (panel, unit) in enumerate(zip(axes, ("planes", "px", "px"), strict=True)):
-            image = panel.imshow(shift[:, axis].reshape(grid))
-            name = ("z", "rows", "columns")[axis]
-            panel.set_title(f"shift along {name} ({unit}), sigma {np.median(sigma[:, axis]):.3f}")
+        scale = 1000 * np.array(self.pixel_size_um) if self.pixel_size_um else np.ones(3)
+        units = 3 * ("nm",) if self.pixel_size_um else ("planes", "px", "px")
+        for axis, (panel, unit) in enumerate(zip(axes, units, strict=True)):
+            image = panel.imshow((shift * scale)[:, axis].reshape(grid))
+            name, usual = ("z", "rows", "columns")[axis], np.median((sigma * scale)[:, axis])
+            panel.set_title(f"shift along {name} ({unit}), sigma {usual:.3g}")
             panel.set(xlabel="block_j (columns)", ylabel="block_i (rows)")
             figure.colorbar(image, ax=panel)
         return figure

@@ -45,6 +45,10 @@ class Scale:
     plane_nm: float
     tolerance_nm: tuple[float, float] | None = None
 
+    def nm(self, axis: str) -> float:
+        """Return how many nm a kept plane (axis z) or a px (x, y) is."""
+        return self.plane_nm if axis == "z" else self.pixel_nm
+
 
 def precision_of(table: Table, scale: Scale) -> Precision:
     """Return the precision of a cycle from its table of local shifts."""

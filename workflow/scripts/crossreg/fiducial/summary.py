@@ -43,14 +43,15 @@ class Finding(NamedTuple):
 class CycleSummary:
     """A cycle of a ROI in one line; `drift` is the median total shift of its blocks.
 
-    z in kept planes, x along rows and y along columns in px. `low` and `high` are the SPREAD of
-    the blocks. `unusual` counts blocks that are not measured here, but in most cycles of the
-    ROI. `worst_block` ("i, j") is the one of them, or else of all measured and borrowed blocks,
-    whose shift is most uncertain beyond what is usual for this block in the ROI; `worst_sigma`
-    and `usual_sigma` are the largest of its three standard errors here and in the middle of the
-    ROI's cycles (px; z: kept planes). `quality` is the median NRMSE in xy, `jump` the XY distance
-    (px) to the drift of the nearer neighbouring cycle, 0 where it is as usual. `verdict` is one of
-    `verdict.VERDICTS`, with its `reason`. `missing` says why a cycle could not be registered.
+    z in kept planes, x along rows and y along columns in px; the same in nm where a name ends in
+    `_nm`. `low` and `high` are the SPREAD of the blocks. `unusual` counts blocks that are not
+    measured here, but in most cycles of the ROI. `worst_block` ("i, j") is the one of them, or else
+    of all measured and borrowed blocks, whose shift is most uncertain beyond what is usual for this
+    block in the ROI; `worst_sigma` and `usual_sigma` are the largest of its three standard errors
+    here and in the middle of the ROI's cycles (px; z: kept planes; in nm both are of the axis of
+    the former). `quality` is the median NRMSE in xy, `jump` the XY distance (px) to the drift of
+    the nearer neighbouring cycle, 0 where it is as usual. `verdict` is one of `verdict.VERDICTS`,
+    with its `reason`. `missing` says why a cycle could not be registered.
     From `xy_nm` to `within_tolerance` stand what `precision.Precision` says of the cycle.
     Values that there are not are NaN, 0 or empty.
     """
@@ -76,6 +77,12 @@ class CycleSummary:
     usual_sigma: float
     quality: float
     jump: float
+    drift_z_nm: float
+    drift_x_nm: float
+    drift_y_nm: float
+    worst_sigma_nm: float
+    usual_sigma_nm: float
+    jump_nm: float
     xy_nm: float
     xy_95_nm: float
     z_nm: float
@@ -126,7 +133,8 @@ class CycleSummary:
             )
             found.append(Finding("unusual", text))
         if self.jump:
-            found.append(Finding("jump", f"drifts {self.jump:.1f} px away from its neighbours"))
+            text = f"drifts {self.jump:.1f} px ({self.jump_nm:.0f} nm) away from its neighbours"
+            found.append(Finding("jump", text))
         if self.within_tolerance < GOOD_ENOUGH:
             text = f"only {100 * self.within_tolerance:.0f} % of its area within the tolerance"
             found.append(Finding("tolerance", text))
@@ -169,12 +177,14 @@ def summaries_of_roi(
     """
     usual = _usual_blocks([table for *_, table in cycles if table])
     values = [
-        _from_blocks(row, table, usual, scale) if table and usual else _from_global_shift(row)
+        _from_blocks(row, table, usual, scale)
+        if table and usual
+        else _from_global_shift(row, scale)
         for _, row, table in cycles
     ]
     jumps = jumps_of([(part["drift_x"], part["drift_y"]) for part in values])
     return [
-        CycleSummary(roi=roi, cycle=name, jump=float(jump), **part)
+        CycleSummary(roi, name, jump=float(jump), jump_nm=float(jump) * scale.pixel_nm, **part)
         for (name, *_), part, jump in zip(cycles, values, jumps, strict=True)
     ]
 
@@ -183,7 +193,8 @@ def missing_cycle(roi: str, cycle: str, reason: str) -> CycleSummary:
     """Return the summary of a cycle that could not be registered, and why."""
     empty: dict[type, Any] = {str: "", int: 0, float: float("nan")}
     values = {name: empty[kind] for name, kind in get_type_hints(CycleSummary).items()}
-    return CycleSummary(**values | {"roi": roi, "cycle": cycle, "jump": 0.0, "missing": reason})
+    named = {"roi": roi, "cycle": cycle, "jump": 0.0, "jump_nm": 0.0, "missing": reason}
+    return CycleSummary(**values | named)
 
 
 def jumps_of(drifts_xy: Sequence[tuple[float, float]]) -> np.ndarray:
@@ -247,17 +258,27 @@ def read_summaries(path: Path | str) -> list[CycleSummary]:
         ) from None
 
 
-def _from_global_shift(row: Mapping[str, Any]) -> dict[str, Any]:
+def _from_global_shift(row: Mapping[str, Any], scale: Scale) -> dict[str, Any]:
     """Return the values of a cycle without a local step."""
     has_failed = str(row["verdict"]) == FAILED
     x, y = (np.nan if has_failed else float(row[name]) for name in ("shift_x", "shift_y"))
     drift = {f"{kind}_x": x for kind in ("drift", "low", "high")}
     drift |= {f"{kind}_y": y for kind in ("drift", "low", "high")}
     drift |= {f"{kind}_z": float("nan") for kind in ("drift", "low", "high")}
+    drift |= _drift_nm(drift, scale)
     counts = dict.fromkeys(("blocks", "measured", "borrowed", "failed", "unusual"), 0)
-    nothing = dict.fromkeys(("worst_sigma", "usual_sigma", "quality"), float("nan"))
-    parts = drift | counts | nothing | Precision().values() | _verdict(row)
-    return parts | {"worst_block": ""}
+    parts = drift | counts | _NO_BLOCK | Precision().values() | _verdict(row)
+    return parts | {"quality": float("nan")}
+
+
+_NO_BLOCK = {"worst_block": ""} | dict.fromkeys(
+    ("worst_sigma", "usual_sigma", "worst_sigma_nm", "usual_sigma_nm"), float("nan")
+)
+
+
+def _drift_nm(drift: Mapping[str, float], scale: Scale) -> dict[str, float]:
+    """Return the drift along each axis in nm."""
+    return {f"drift_{axis}_nm": drift[f"drift_{axis}"] * scale.nm(axis) for axis in "zxy"}
 
 
 def _verdict(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -267,11 +288,15 @@ def _verdict(values: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Usual:
-    """Of each block of a ROI: how many of its `cycles` measure it, and its usual largest sigma."""
+    """Of each block of a ROI: how many of its `cycles` measure it, and its usual errors.
+
+    `sigma` (n,) is the usual largest one, `sigma_zxy` (n, 3) that along each axis.
+    """
 
     cycles: int
     measured: np.ndarray
     sigma: np.ndarray
+    sigma_zxy: np.ndarray
 
 
 def _usual_blocks(tables: Sequence[Table]) -> _Usual | None:
@@ -280,15 +305,20 @@ def _usual_blocks(tables: Sequence[Table]) -> _Usual | None:
     if not tables:
         return None
     measured = [np.asarray(table["status"]) == "measured" for table in matched or tables]
-    sigma = np.median([_largest_sigma(table) for table in matched or tables], axis=0)
-    return _Usual(len(measured), np.sum(measured, axis=0), sigma)
+    sigmas = [_sigma_zxy(table) for table in matched or tables]
+    sigma = np.median([_largest(one) for one in sigmas], axis=0)
+    return _Usual(len(measured), np.sum(measured, axis=0), sigma, np.median(sigmas, axis=0))
 
 
-def _largest_sigma(table: Table) -> np.ndarray:
+def _sigma_zxy(table: Table) -> np.ndarray:
+    """Return the standard errors (n, 3) of all blocks: kept planes, px, px."""
+    return np.column_stack([np.asarray(table[f"sigma_{axis}"], dtype=float) for axis in "zxy"])
+
+
+def _largest(sigma_zxy: np.ndarray) -> np.ndarray:
     """Return the largest of each block's three standard errors."""
-    sigmas = [np.asarray(table[f"sigma_{axis}"], dtype=float) for axis in "zxy"]
     # Of stacks without depth the one along z is not known.
-    largest: np.ndarray = np.fmax.reduce(sigmas)
+    largest: np.ndarray = np.fmax.reduce(sigma_zxy, axis=1)
     return largest
 
 
@@ -305,6 +335,7 @@ def _from_blocks(
         drift[f"drift_{axis}"] = float(np.median(total))
         low, high = np.percentile(total, SPREAD) if np.isfinite(total).all() else (np.nan, np.nan)
         drift |= {f"low_{axis}": float(low), f"high_{axis}": float(high)}
+    drift |= _drift_nm(drift, scale)
     others = max(usual.cycles - int((status == "measured").any()), 1)
     unusual = (usual.measured > USUAL * others) & (status == "borrowed")
     return (
@@ -312,7 +343,7 @@ def _from_blocks(
         | counts
         | _verdict(table.meta)
         | precision_of(table, scale).values()
-        | _worst_block(table, usual, unusual if unusual.any() else status != "failed")
+        | _worst_block(table, usual, unusual if unusual.any() else status != "failed", scale)
         | {
             "blocks": len(status),
             "unusual": int(unusual.sum()),
@@ -321,16 +352,21 @@ def _from_blocks(
     )
 
 
-def _worst_block(table: Table, usual: _Usual, among: np.ndarray) -> dict[str, Any]:
+def _worst_block(table: Table, usual: _Usual, among: np.ndarray, scale: Scale) -> dict[str, Any]:
     """Return the block whose standard error is most above what is usual for it, and both."""
     if not among.any():
-        return {"worst_block": "", "worst_sigma": float("nan"), "usual_sigma": float("nan")}
-    sigma = _largest_sigma(table)
+        return _NO_BLOCK
+    sigma_zxy = _sigma_zxy(table)
+    sigma = _largest(sigma_zxy)
     # A ROI with one cycle has nothing else that is usual: then the largest error counts.
     places = np.flatnonzero(among)
     worst = places[np.lexsort((sigma[places], (sigma - usual.sigma)[places]))[-1]]
+    axis = int(np.nan_to_num(sigma_zxy[worst]).argmax())
+    nm = scale.nm("zxy"[axis])
     return {
         "worst_block": f"{table['block_i'][worst]}, {table['block_j'][worst]}",
         "worst_sigma": float(sigma[worst]),
         "usual_sigma": float(usual.sigma[worst]),
+        "worst_sigma_nm": float(sigma_zxy[worst, axis]) * nm,
+        "usual_sigma_nm": float(usual.sigma_zxy[worst, axis]) * nm,
     }

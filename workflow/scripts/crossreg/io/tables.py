@@ -58,6 +58,9 @@ LOCAL_COLUMNS = {
     "status": str,
     "ROI name": str,
 }
+LENGTH = re.compile("(?:shift|global|measured|sigma)_([zxy])")
+"""Columns in px, those that end in z in kept planes."""
+NM_DECIMALS = 2
 # As in names of files; longer ones are no numbers of ROIs, and int64 holds these.
 NUMBER_OF_ROI = re.compile("[0-9]{1,18}")
 SOURCES = ("given", "computed", "z-projection")
@@ -72,22 +75,53 @@ def new_table(columns: dict[str, type], values: Mapping[str, Any], **meta: Any) 
     return Table(data, meta)
 
 
+def columns_in_nm(columns: Iterable[str]) -> dict[str, type]:
+    """Return the columns that follow in a merged table: each length of `columns` in nm."""
+    return {f"{name}_nm": np.float64 for name in columns if LENGTH.fullmatch(name)}
+
+
+def in_nm(values: Mapping[str, np.ndarray], nm: Mapping[str, float]) -> dict[str, np.ndarray]:
+    """Return the columns of `columns_in_nm` for a table's columns `values`.
+
+    `nm` is how many nm a kept plane ("z"), a row ("x") and a column ("y") are.
+    """
+    matches = (LENGTH.fullmatch(name) for name in values)
+    return {
+        f"{match[0]}_nm": np.round(np.asarray(values[match[0]], float) * nm[match[1]], NM_DECIMALS)
+        for match in matches
+        if match
+    }
+
+
 def write_merged(
-    path: Path | str, sources: Iterable[Path | str], columns: dict[str, type], **meta: Any
+    path: Path | str,
+    sources: Iterable[Path | str],
+    columns: dict[str, type],
+    nm: Mapping[str, float],
+    **meta: Any,
 ) -> int:
     """Write all rows of the tables in `sources`, in their order, as one ECSV; return their number.
 
-    The rows are copied as text, so that no digit changes, with one cycle in memory at a time; half
-    a million of them take ten seconds. Raises UserError as `read_rows`.
+    The rows are copied as text, so that no digit changes, with one cycle in memory at a time; their
+    lengths in nm follow, see `in_nm`. Half a million rows take fifteen seconds. Raises UserError as
+    `read_rows`.
     """
     count = 0
     with whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        file.write(ecsv.header(columns, meta))
+        file.write(ecsv.header(columns | columns_in_nm(columns), meta))
         for source in sources:
-            rows = read_rows(source, columns)
-            file.writelines(rows)
+            rows, table = _read(source, columns)
+            lengths = in_nm(table.columns, nm).values()
+            more = zip(*(map(str, values.tolist()) for values in lengths), strict=True)
+            for row, cells in zip(rows, more, strict=True):
+                file.write(f"{row[:-1]} {' '.join(cells)}\n")
             count += len(rows)
     return count
+
+
+def with_nm(table: Table, nm: Mapping[str, float]) -> Table:
+    """Return a table with its lengths in nm as further columns, see `in_nm`."""
+    return Table(table.columns | in_nm(table.columns, nm), table.meta)
 
 
 def read_merged(sources: Iterable[Path | str], columns: dict[str, type], **meta: Any) -> Table:

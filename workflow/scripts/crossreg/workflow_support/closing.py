@@ -56,6 +56,6 @@ def worst_block_text(cycles: Sequence[CycleSummary]) -> str:
         return "-"
     worst = max(matched, key=lambda cycle: (bool(cycle.unusual), cycle.excess, cycle.worst_sigma))
     return (
-        f"({worst.worst_block}) of {worst.cycle}: sigma {worst.worst_sigma:.2f},"
-        f" usually {worst.usual_sigma:.2f}"
+        f"({worst.worst_block}) of {worst.cycle}: sigma {worst.worst_sigma_nm:.0f} nm,"
+        f" usually {worst.usual_sigma_nm:.0f}"
     )
