@@ -82,3 +82,10 @@ def test_what_killed_jobs_left_is_old(tmp_path: Path) -> None:
     old = write(tmp_path, ["register_local/001/.unfinished-RT1.ecsv"])
     write(tmp_path, ["register_local/001/.unfinished-RT1.dat"])
     assert set(old_files(tmp_path, SAMPLES, REFERENCE)) == old
+
+
+def test_the_mark_that_a_result_is_to_be_made_again_goes_with_its_cycle(tmp_path: Path) -> None:
+    write(tmp_path, ["register_local/001/.again-RT1.ecsv"])
+    mark = "register_local/001/.again-RT9.ecsv"
+    old = write(tmp_path, [mark, "logs/register_global/001/RT9.log"])
+    assert set(old_files(tmp_path, SAMPLES, REFERENCE)) == old

@@ -56,6 +56,7 @@ rule registered_stack:
         runtime=fiducial.resources.runtime(),
     params:
         code=code("register_stacks.py"),
+        again=fiducial.again("registered_stack"),
         stamps=fiducial.stamps,
         images=fiducial.images,
         options=applications.stack_options,

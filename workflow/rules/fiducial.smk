@@ -25,6 +25,7 @@ rule reference_projection:
         runtime=fiducial.resources.runtime(),
     params:
         code=code("reference_projection.py"),
+        again=fiducial.again("projection", "reference_preview"),
         stamps=fiducial.stamps,
         image=fiducial.reference_image,
         options=fiducial.options("mode", "zProjectOption", "zmin", "zmax"),
@@ -54,6 +55,7 @@ rule reference_blocks:
         runtime=fiducial.resources.runtime(),
     params:
         code=code("reference_blocks.py"),
+        again=fiducial.again("blocks", "reference_preview"),
         stamps=fiducial.stamps,
         image=fiducial.reference_image,
         options=fiducial.options(*LOCAL_PARAMETERS),
@@ -84,6 +86,7 @@ rule register_global:
         runtime=fiducial.resources.runtime(),
     params:
         code=code("register_global.py"),
+        again=fiducial.again("global_table", "cycle_preview"),
         stamps=fiducial.stamps,
         images=fiducial.images,
         roi=fiducial.roi_options,
@@ -125,6 +128,7 @@ rule register_local:
         runtime=fiducial.resources.runtime(),
     params:
         code=code("register_local.py"),
+        again=fiducial.again("local_table", "field", "cycle_preview"),
         stamps=fiducial.stamps,
         images=fiducial.images,
         borrow=[] if CONFIGURATION["borrow"] else ["--no-borrow"],

@@ -62,6 +62,7 @@ rule summary_of_roi:
         ENVIRONMENT
     params:
         code=code("summarize.py"),
+        again=fiducial.again("summary_of_roi"),
         reference=fiducial.reference,
         options=fiducial.options("fileNameRegExp", "pixelSizeXY", "pixelSizeZ", "zBinning"),
         tolerance=TOLERANCE,
@@ -88,6 +89,7 @@ rule summary:
         ENVIRONMENT
     params:
         code=code("merge_summaries.py"),
+        again=fiducial.again("summary"),
         rois=fiducial.rois,
     message:
         "put the summaries of all ROIs together"

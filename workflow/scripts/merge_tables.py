@@ -35,6 +35,7 @@ from crossreg.io.tables import (
     write_table,
 )
 from crossreg.io.words import counted
+from crossreg.workflow_support.again import ask_if_damaged
 from crossreg.workflow_support.command import log, new_parser, run
 from crossreg.workflow_support.missing import read_gaps, reasons, refuse_missing
 
@@ -128,6 +129,7 @@ def unreadable(
             refuse_missing(path)
             read_rows(path, columns)
         except UserError as error:
+            ask_if_damaged(error)
             faults[key] = str(error)
     return faults
 

@@ -24,6 +24,7 @@ from crossreg.io.ecsv import Table
 from crossreg.io.errors import UserError
 from crossreg.io.sheet import read_sheet
 from crossreg.io.tables import read_global_row, read_local_table
+from crossreg.workflow_support.again import ask_if_damaged
 from crossreg.workflow_support.command import add_tolerance_option, new_parser, run
 from crossreg.workflow_support.missing import read_gaps, refuse_missing
 
@@ -66,6 +67,7 @@ def main(options: argparse.Namespace) -> None:
         try:
             cycles.append((name, *tables_of_cycle(options, name)))
         except UserError as error:
+            ask_if_damaged(error)
             missing[name] = str(error)
     scale = Scale(
         1000 * options.pixelSizeXY,

@@ -253,9 +253,7 @@ def read_summaries(path: Path | str) -> list[CycleSummary]:
             raise ValueError("cut off, or of other columns")
         return [CycleSummary(**{name: types[name](row[name]) for name in types}) for row in rows]
     except (TypeError, ValueError):
-        raise DamagedResultError(
-            f"{path}: the summary is damaged; remove it and run again."
-        ) from None
+        raise DamagedResultError(path, "the summary is damaged") from None
 
 
 def _from_global_shift(row: Mapping[str, Any], scale: Scale) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def told_if_damaged(path: Path | str) -> Iterator[None]:
     try:
         yield
     except (ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error):
-        raise DamagedResultError(f"{path}: the file is damaged; remove it and run again.") from None
+        raise DamagedResultError(path, "the file is damaged") from None
 
 
 def made_with(image: Path | str, parameters: Mapping[str, Any], stack: str = "") -> dict[str, Any]:
@@ -65,9 +65,7 @@ def load_arrays(path: Path | str, count: int, expected: Mapping[str, Any]) -> li
     with told_if_damaged(path), Path(path).open("rb") as file:
         first = np.load(file)
         if first.dtype.kind != "U" or first.shape:
-            raise DamagedResultError(
-                f"{path}: it was made by another version; remove it and run again."
-            )
+            raise DamagedResultError(path, "it was made by another version")
         found = json.loads(str(first))
         _check_made_with(path, found, {"format": FORMAT, **expected})
         return [np.load(file) for _ in range(count)]
@@ -78,6 +76,5 @@ def _check_made_with(path: Path | str, found: Mapping[str, Any], wanted: Mapping
         if found.get(key) != value:
             there = "something else" if key not in found else repr(found[key])
             raise DamagedResultError(
-                f"{path}: it was made with {key} {there}, but {value!r} is asked for here;"
-                " remove it and run again."
+                path, f"it was made with {key} {there}, but {value!r} is asked for here"
             )

@@ -1,5 +1,7 @@
 """The one exception that stands for a user's mistake."""
 
+from pathlib import Path
+
 # Names, values and texts of files end up in sentences; beyond this they are shortened.
 LONGEST_SENTENCE = 2000
 
@@ -22,6 +24,11 @@ class UserError(Exception):
 
 class DamagedResultError(UserError):
     """A file that an earlier job made is damaged: remove it, and it is made again."""
+
+    def __init__(self, path: Path | str, fault: str) -> None:
+        """`fault` says what is wrong with the file `path`."""
+        super().__init__(f"{path}: {fault}; remove it and run again.")
+        self.path = path
 
 
 def one_line(text: str) -> str:

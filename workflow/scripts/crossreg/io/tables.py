@@ -170,18 +170,14 @@ def _read(path: Path | str, columns: dict[str, type]) -> tuple[list[str], Table]
     described, rows = ecsv.parts(text)
     expected = ecsv.parts(ecsv.header(columns, {}))[0]
     if not expected.startswith(described):
-        raise DamagedResultError(
-            f"{path}: this is not a table of this version; remove it and run again."
-        )
+        raise DamagedResultError(path, "this is not a table of this version")
     try:
         if described != expected or not rows or not rows[-1].endswith("\n") or "\0" in text:
             raise ValueError("cut off")
         table = Table(ecsv.values_of(rows, columns), ecsv.meta_of(text))
         _check_cycle(table, Path(path))
     except (ValueError, csv.Error):
-        raise DamagedResultError(
-            f"{path}: the table is cut off or was changed; remove it and run again."
-        ) from None
+        raise DamagedResultError(path, "the table is cut off or was changed") from None
     return rows, table
 
 

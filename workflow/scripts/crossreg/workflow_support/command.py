@@ -10,6 +10,7 @@ from pathlib import Path
 
 from crossreg import __version__
 from crossreg.io.errors import DamagedResultError, UserError
+from crossreg.workflow_support.again import ask_again, ask_if_damaged
 from crossreg.workflow_support.locks import share_results
 from crossreg.workflow_support.missing import note_missing
 
@@ -111,13 +112,16 @@ def _main_or_note(
 ) -> int:
     try:
         return main(options) or 0
-    except DamagedResultError:
-        # Of an earlier job: a note would keep it from being made again.
+    except DamagedResultError as error:
+        # Of an earlier job, which shall make it again: this is no outcome.
+        ask_if_damaged(error)
         raise
     except UserError as error:
         if outputs is None or not options.note_missing:
             raise
-        note_missing((path for path in outputs(options) if path), str(error))
+        for path in filter(None, outputs(options)):
+            note_missing(path, str(error))
+            ask_again(path, str(error))
         log.warning("%s", error)
         return 0
 

@@ -9,6 +9,7 @@ from typing import Any
 from crossreg.fiducial.experiment.parameters import as_options
 from crossreg.fiducial.experiment.rois import numbers_of_rois
 from crossreg.fiducial.experiment.sample import Sample
+from crossreg.workflow_support.again import asked
 from crossreg.workflow_support.experiment import Experiment, by_cycle
 from crossreg.workflow_support.missing import gaps_text
 from crossreg.workflow_support.places import PICTURES_OF_CYCLE, PLACES, Places
@@ -74,6 +75,15 @@ class FiducialChain:
         """Return the stamps of the stacks that a job depends on."""
         own = [wildcards.cycle] if hasattr(wildcards, "cycle") else []
         return [self._stamp(self.samples[wildcards.roi, name]) for name in (self.reference, *own)]
+
+    def again(self, *names: str) -> InputFunction:
+        """Return the function that says when and why jobs asked to make these results again."""
+
+        def reasons(wildcards: Wildcards) -> list[str]:
+            paths = (self.places(name, **dict(wildcards.items())) for name in names)
+            return [reason for path in paths if (reason := asked(path))]
+
+        return reasons
 
     @property
     def content(self) -> str:

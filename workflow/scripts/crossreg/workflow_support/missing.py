@@ -17,10 +17,9 @@ MARK = "This result is missing:"
 """The beginning of every note; no table, array or picture begins like this."""
 
 
-def note_missing(paths: Iterable[Path | str], reason: str) -> None:
-    """Write a note with the reason in place of each result."""
-    for path in paths:
-        write_text(path, f"{MARK} {one_line(reason)}\n")
+def note_missing(path: Path | str, reason: str) -> None:
+    """Write a note with the reason in place of a result."""
+    write_text(path, f"{MARK} {one_line(reason)}\n")
 
 
 def missing_reason(path: Path | str) -> str | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.files import TEMPORARY_PREFIX
+from crossreg.workflow_support.again import MARK_PREFIX
 from crossreg.workflow_support.discovery import SAFE_NAME
 from crossreg.workflow_support.places import OF_REFERENCES, PICTURES_OF_CYCLE, PLACES, pattern
 
@@ -47,14 +48,14 @@ def old_files(results: Path | str, samples: Iterable[Sample], reference: str) ->
 
 
 def _is_old(path: Path, results: Path, cycles: dict[str, set[str]]) -> bool:
-    name = path.name.removeprefix(TEMPORARY_PREFIX)
+    name = path.name.removeprefix(TEMPORARY_PREFIX).removeprefix(MARK_PREFIX)
     place = path.relative_to(results).with_name(name).as_posix()
     for kind, expression in PATTERNS.items():
         match = expression.fullmatch(place)
         if match:
             values = match.groupdict()
             roi, cycle = values["roi"], values.get("cycle")
-            return name != path.name or (
+            return path.name.startswith(TEMPORARY_PREFIX) or (
                 _was_registered(results, roi, cycle) and not _is_needed(kind, roi, cycle, cycles)
             )
     return False
