@@ -28,6 +28,9 @@ BINARY_ONLY = (
 ELSEWHERE = (
     '<TiffData FirstZ="0" IFD="0"><UUID FileName="../secret.ome.tif">urn:uuid:1</UUID></TiffData>'
 )
+ELSEWHERE_TOO = (
+    '<TiffData FirstZ="1" IFD="1"><UUID FileName="stack.ome.tif">urn:uuid:2</UUID></TiffData>'
+)
 
 
 def grey(dtype="uint16"):
@@ -146,13 +149,22 @@ BAD_IMAGES = {
         image(grey(), description=OME[:200]),
         "OME metadata are cut off",
     ),
-    "OME metadata elsewhere": (image(grey(), description=BINARY_ONLY), "lie in another file"),
+    "OME metadata elsewhere": (
+        image(grey(), description=BINARY_ONLY),
+        "lie in the file 'image.companion.ome', which is not beside it",
+    ),
     "other file of another folder": (
-        image(grey(), description=OME.replace("<TiffData/>", ELSEWHERE).format(planes=5)),
+        image(
+            grey(),
+            description=OME.replace("<TiffData/>", ELSEWHERE + ELSEWHERE_TOO).format(planes=5),
+        ),
         "name a file of another folder",
     ),
     "images of two sizes": (two_series, "holds 2 images of different sizes"),
-    "planes in a missing file": (in_a_missing_file, "another file of the image is not beside"),
+    "planes in a missing file": (
+        in_a_missing_file,
+        "its planes continue in the file .* which is not beside it",
+    ),
     "complex numbers": (image(grey("complex64")), "type complex64 are not supported"),
     "truth values": (image(grey() > 100), "type bool are not supported"),
     "NaN": (with_one(np.nan), "values that are not finite"),
@@ -165,6 +177,10 @@ BAD_IMAGES = {
     "huge width": (claiming("ImageWidth", 0xFFFFFFF0), "header claims [0-9]{13} bytes"),
     "huge height": (claiming("ImageLength", 0xFFFFFFF0), "damaged or cut off"),
     "huge compressed": (claiming("ImageWidth", 2**20, compression="zlib"), "header claims"),
+    "impossible depth": (
+        image(grey(), description=OME.format(planes=10**15)),
+        "OME metadata are cut off or do not fit",
+    ),
     "huge depth": (image(grey(), description=OME.format(planes=400_000)), "planes are missing"),
     "huge shape": (
         image(grey(), description='{"shape": [1000000, 32, 32]}'),

@@ -22,6 +22,12 @@ from crossreg.io.images.image_file import (
     Series,
     in_um,
 )
+from crossreg.io.images.tiff_ome import (
+    OME_NAMESPACE,
+    Metadata,
+    series_metadata,
+    text_of_file,
+)
 
 # A TiffPageSeries: in tifffile's types, all that it holds may be None.
 Pages = Any
@@ -31,7 +37,6 @@ MOST_COMPRESSED = 10_000
 IN_ONE_FILE = ("shaped", "imagej", "uniform", "generic", "stk")
 # Names tifffile gives to axes of which a file does not say what they are.
 UNNAMED_AXES = ("I", "Q")
-OME_NAMESPACE = "www.openmicroscopy.org/Schemas/OME"
 NAMES = {"shaped": "TIFF", "imagej": "ImageJ TIFF", "ome": "OME-TIFF", "lsm": "LSM", "stk": "STK"}
 
 
@@ -45,12 +50,11 @@ class TiffImages:
         logger.addHandler(self._faults)
         self._propagated, logger.propagate = logger.propagate, False
         try:
-            self._file = tifffile.TiffFile(path)
+            self._file = _opened(path)
         except BaseException:
             self._stop_listening()
             raise
         try:
-            _check_ome_text(_description(self._file), path)
             self._pages = [series for series in self._file.series if not _is_thumbnail(series)]
             self._check()
             self.series = tuple(self._described())
@@ -177,26 +181,27 @@ def _file_open(page: Any) -> Iterator[None]:
         handle.close()
 
 
+def _opened(path: Path) -> tifffile.TiffFile:
+    """Return an open TIFF; of a set of OME-TIFF files, one that stands for what lies in it."""
+    file = tifffile.TiffFile(path)
+    text = _description(file)
+    if OME_NAMESPACE not in text:
+        return file
+    try:
+        of_file = text_of_file(text, path, len(file.pages))
+    except BaseException:
+        file.close()
+        raise
+    if of_file is text and not file.is_mmstack:
+        return file
+    file.close()
+    # Micro-Manager's own description of the planes, beside that of OME, says less.
+    return tifffile.TiffFile(path, omexml=of_file, is_ome=True, is_mmstack=False)
+
+
 def _description(file: tifffile.TiffFile) -> str:
     """Return the text of the first page, where OME metadata stand."""
     return (file.pages.first.description or "") if len(file.pages) else ""
-
-
-def _check_ome_text(text: str, path: Path) -> None:
-    """Raise UserError where OME metadata say that a part of the image is elsewhere."""
-    if OME_NAMESPACE not in text:
-        return
-    if "BinaryOnly" in text:
-        raise UserError(
-            f"{path}: its OME metadata lie in another file (a companion), which is not read; save"
-            " it as one OME-TIFF or OME-Zarr with its metadata."
-        )
-    names = [part.split('"')[0] for part in text.split('FileName="')[1:]]
-    if any(sign in name for name in names for sign in "/\\"):
-        raise UserError(
-            f"{path}: its OME metadata name a file of another folder; put all files of the image"
-            " into one folder and save it again."
-        )
 
 
 def _is_thumbnail(series: Pages) -> bool:
@@ -306,15 +311,11 @@ def _check_end(end: int, file_size: int, path: Path) -> None:
         )
 
 
-Metadata = tuple[str, tuple[str, ...], PixelSize]
-"""Name, names of channels, pixel size of a series."""
-
-
 def _metadata(file: tifffile.TiffFile, count: int) -> list[Metadata]:
     """Return what a file says of its `count` series beside their pixels."""
     nothing: list[Metadata] = [("", (), UNKNOWN_SIZE)] * count
     if file.is_ome:
-        found = _ome_metadata(file.ome_metadata or "")
+        found = series_metadata(file.ome_metadata or "")
         return found if len(found) == count else nothing
     if file.is_lsm:
         return [_lsm_metadata(file.lsm_metadata)] * count
@@ -323,25 +324,6 @@ def _metadata(file: tifffile.TiffFile, count: int) -> list[Metadata]:
     if file.is_stk:
         return [("", (), _stk_pixel_size(file.stk_metadata))] * count
     return nothing
-
-
-def _ome_metadata(text: str) -> list[Metadata]:
-    from lxml import etree  # only few files need it
-
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True)
-    root = etree.fromstring(text.encode(), parser)
-    found: list[Metadata] = []
-    for image in root.iterfind("{*}Image"):
-        pixels = image.find("{*}Pixels")
-        if pixels is None:
-            continue
-        sizes = [
-            in_um(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm"))
-            for axis in "ZYX"
-        ]
-        channels = tuple(part.get("Name", "") for part in pixels.iterfind("{*}Channel"))
-        found.append((image.get("Name", ""), channels, (sizes[0], sizes[1], sizes[2])))
-    return found
 
 
 def _imagej_pixel_size(file: tifffile.TiffFile) -> PixelSize:
