@@ -5,6 +5,7 @@ what their readers document.
 """
 
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,8 +137,16 @@ ND2_NAME_BYTES = 4072
 """Room for the name of a chunk of pixels, so that its data begins at a whole page."""
 
 
-def write_nd2(path: Path, images: np.ndarray, channels: list[str]) -> None:
-    """Write an ND2 file of version 2.1: named chunks, described in XML, and a map of them."""
+def write_nd2(
+    path: Path,
+    images: np.ndarray,
+    channels: list[str],
+    packed: Callable[[bytes], bytes] | None = None,
+) -> None:
+    """Write an ND2 file of version 2.1: named chunks, described in XML, and a map of them.
+
+    Frames are as they are, or what `packed` makes of their bytes.
+    """
     times, count, planes, rows, columns = images.shape
     z_um, _, x_um = PIXEL_SIZE_UM
     frames = images.transpose(0, 2, 3, 4, 1).reshape(-1, rows, columns, count)
@@ -149,7 +158,7 @@ def write_nd2(path: Path, images: np.ndarray, channels: list[str]) -> None:
         "uiBpcSignificant": 16,
         "uiComp": count,
         "uiSequenceCount": len(frames),
-        "eCompression": 2,
+        "eCompression": 0 if packed else 2,
     }
     named = {
         f"a{index}": {
@@ -171,16 +180,21 @@ def write_nd2(path: Path, images: np.ndarray, channels: list[str]) -> None:
         "uLoopPars": {"uiCount": times, "dStart": 0.0, "dPeriod": 1.0, "dDuration": 1.0},
         "ppNextLevelEx": {"i0000000000": z_loop},
     }
+    stored = packed or bytes
     chunks = {
         "ImageAttributes!": _nd2_xml(attributes),
         "ImageMetadataSeq|0!": _nd2_xml(metadata),
         "ImageMetadata!": _nd2_xml(loops if times > 1 else z_loop),
     }
     chunks |= {
-        f"ImageDataSeq|{index}!": struct.pack("<d", 0.0) + frame.tobytes()
+        f"ImageDataSeq|{index}!": struct.pack("<d", 0.0) + stored(frame.tobytes())
         for index, frame in enumerate(frames)
     }
     path.write_bytes(_nd2_file(chunks))
+
+
+def write_packed_nd2(path: Path, images: np.ndarray, channels: list[str]) -> None:
+    write_nd2(path, images, channels, packed=zlib.compress)
 
 
 def _nd2_file(chunks: dict[str, bytes]) -> bytes:
@@ -240,6 +254,7 @@ MANY: dict[str, tuple[str, Writer]] = {
     "CZI": (".czi", write_czi),
     "LIF": (".lif", write_lif),
     "ND2": (".nd2", write_nd2),
+    "packed ND2": (".nd2", write_packed_nd2),
 }
 """Formats that hold times and channels: the ending of their names, and the writer."""
 ONE: dict[str, tuple[str, Writer]] = {

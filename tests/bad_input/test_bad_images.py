@@ -158,7 +158,7 @@ BAD_IMAGES = {
             grey(),
             description=OME.replace("<TiffData/>", ELSEWHERE + ELSEWHERE_TOO).format(planes=5),
         ),
-        "name a file of another folder",
+        r"continue in the file 'secret\.ome\.tif', which is not beside it",
     ),
     "images of two sizes": (two_series, "holds 2 images of different sizes"),
     "planes in a missing file": (
@@ -204,9 +204,12 @@ BAD_IMAGES = {
     ),
     "deflate, called JPEG": (
         claiming("Compression", 7, "<H", compression="zlib"),
-        "damaged or of an unsupported kind",
+        "packed pixels are no image",
     ),
-    "unknown compression": (claiming("Compression", 9999, "<H"), "9999 is not a known"),
+    "unknown compression": (
+        claiming("Compression", 9999, "<H"),
+        "packed with the method 9999, which is not read",
+    ),
     "rows of a strip are 0": (
         claiming("RowsPerStrip", 0, compression="zlib"),
         "damaged or of an unsupported kind",

@@ -23,8 +23,11 @@ def planted():
     return np.random.default_rng(4).integers(1, 60000, shape).astype("uint16")
 
 
-def write_set(folder, images, file_of, holder="every file", order="ZCT", position=""):
-    """Write images (T, C, Z, Y, X); plane (t, c, z) lies in the file that `file_of` names."""
+def write_set(folder, images, file_of, holder="every file", order="ZCT", position="", on=""):
+    """Write images (T, C, Z, Y, X); plane (t, c, z) lies in the file that `file_of` names.
+
+    `on` is the folder of the microscope's computer that the description names.
+    """
     sizes = dict(zip("TCZYX", images.shape, strict=True))
     by_axis = [range(sizes[axis]) for axis in reversed(order)]
     pages: dict[str, list[np.ndarray]] = {}
@@ -36,7 +39,7 @@ def write_set(folder, images, file_of, holder="every file", order="ZCT", positio
         place = "".join(f' First{axis}="{value}"' for axis, value in index.items())
         parts.append(
             f'<TiffData{place} IFD="{len(held)}" PlaneCount="1">'
-            f'<UUID FileName="{name}">{identity(name)}</UUID></TiffData>'
+            f'<UUID FileName="{on}{name}">{identity(name)}</UUID></TiffData>'
         )
         held.append(images[index["T"], index["C"], index["Z"]])
     described = "".join(f' Size{axis}="{size}"' for axis, size in sizes.items())
@@ -49,11 +52,11 @@ def write_set(folder, images, file_of, holder="every file", order="ZCT", positio
         f' DimensionOrder="XY{order}"{described} PhysicalSizeZ="0.5" PhysicalSizeX="0.1"'
         f' PhysicalSizeY="0.1">{named}{"".join(parts)}</Pixels></Image>'
     )
-    write_pages(folder, pages, [image], holder)
+    write_pages(folder, pages, [image], holder, on)
     return pages, image
 
 
-def write_pages(folder, pages, images, holder):
+def write_pages(folder, pages, images, holder, on=""):
     """Write files of pages; the description of all images stands where `holder` says."""
     whole = "".join(images)
     first = next(iter(pages))
@@ -61,7 +64,7 @@ def write_pages(folder, pages, images, holder):
     for name, planes in pages.items():
         content = whole
         if holding and holding != name:
-            content = f'<BinaryOnly MetadataFile="{holding}" UUID="{identity(holding)}"/>'
+            content = f'<BinaryOnly MetadataFile="{on}{holding}" UUID="{identity(holding)}"/>'
         text = f'<OME {OME} UUID="{identity(name)}">{content}</OME>'
         tifffile.imwrite(
             folder / name,
@@ -106,6 +109,18 @@ def test_a_file_with_a_time_is_that_time(tmp_path, holder):
         np.testing.assert_array_equal(stack, images[time, 1])
         with pytest.raises(UserError, match="holds 2 channels"):
             read_kept_planes(path)
+
+
+@pytest.mark.parametrize("on", ["/data/run 1/", "C:\\Users\\me\\"])
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_folders_of_another_computer_do_not_matter(tmp_path, holder, on):
+    images = planted()
+    write_set(tmp_path, images, one_of_channel, holder, on=on)
+    stack = read_kept_planes(tmp_path / "C1.ome.tif", choice=Choice(time="2"))
+    np.testing.assert_array_equal(stack, images[2, 1])
+    write_set(tmp_path, images, lambda t, c, z: f"Z{z}.ome.tif", holder, on=on)
+    stack = read_kept_planes(tmp_path / "Z1.ome.tif", choice=Choice("", "1", "2"))
+    np.testing.assert_array_equal(stack, images[2, 1])
 
 
 @pytest.mark.parametrize("holder", HOLDERS)

@@ -30,9 +30,28 @@ KINDS = {
     "deflate": {"compression": "zlib", "metadata": None},
     "LZW in tiles": {"compression": "lzw", "tile": (16, 16), "metadata": None},
     "big-endian": {"byteorder": ">"},
+    "zstd, differences": {"compression": "zstd", "predictor": True, "metadata": None},
+    "LZMA": {"compression": "lzma", "metadata": None},
+    "PackBits": {"compression": "packbits", "metadata": None},
+    "big-endian LZW": {"compression": "lzw", "predictor": True, "byteorder": ">"},
+    "a strip of a few rows": {"compression": "zlib", "rowsperstrip": 3},
+    "tiles with a depth": {"tile": (2, 16, 16), "volumetric": True},
+    "packed tiles with a depth": {
+        "tile": (4, 16, 16),
+        "volumetric": True,
+        "compression": "zlib",
+        "predictor": True,
+    },
+    "tiles as deep as the stack": {"tile": (16, 16, 32), "volumetric": True, "byteorder": ">"},
+    "planes in one page": {"volumetric": True, "compression": "zlib", "metadata": None},
+    "a pyramid": {"ome": True, "metadata": {"axes": "ZYX"}, "subifds": 1, "tile": (16, 16)},
     "a leading axis of length 1": {"ome": True, "metadata": {"axes": "TCZYX"}},
     "planes as time": {"imagej": True, "metadata": {"axes": "TYX"}},
 }
+
+
+OF_FILE = {"imagej", "ome", "bigtiff", "byteorder"}
+"""Options of a whole file, not of an image in it."""
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -41,7 +60,13 @@ def test_every_kind_of_tiff_gives_the_same_planes(tmp_path, kind, dtype):
     stack = planted_stack(dtype)
     path = tmp_path / "stack.tif"
     leading = (None, None) if kind == "a leading axis of length 1" else ()
-    tifffile.imwrite(path, stack[leading] if leading else stack, **KINDS[kind])
+    with tifffile.TiffWriter(
+        path, **{key: KINDS[kind][key] for key in OF_FILE & KINDS[kind].keys()}
+    ) as file:
+        options = {key: value for key, value in KINDS[kind].items() if key not in OF_FILE}
+        file.write(stack[leading] if leading else stack, photometric="minisblack", **options)
+        if kind == "a pyramid":
+            file.write(stack[:, ::2, ::2], photometric="minisblack", tile=(16, 16))
     header = read_header(path)
     assert header.shape_zyx == SHAPE
     assert header.dtype == dtype

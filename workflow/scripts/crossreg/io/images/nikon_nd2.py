@@ -7,9 +7,14 @@ from typing import Any
 
 import nd2
 import numpy as np
+from numpy.typing import NDArray
 
 from crossreg.io.errors import UserError
 from crossreg.io.images.image_file import UNKNOWN_SIZE, PixelSize, Plane, Series, size_or_none
+from crossreg.io.images.packed import check_image_size, check_inflated_size
+
+TIME_STAMP_BYTES = 8
+"""They stand in front of the pixels of a frame."""
 
 
 class Nd2Images:
@@ -43,14 +48,31 @@ class Nd2Images:
                     f"{self._path}: plane {index} is not in the file, whose acquisition was"
                     " stopped; leave it out, or save the part that is whole."
                 )
-            values = self._file.read_frame(frame).reshape(shape[1], *shape[3:])
-            # The package hands out zeros, which no camera sees, for what lies beyond the end.
-            if not values.any():
-                raise UserError(
-                    f"{self._path}: plane {index} is missing in the file, which is cut off; copy it"
-                    " again."
-                )
+            values = self._frame(frame, index).reshape(shape[1], *shape[3:])
             yield np.ascontiguousarray(values[channel])
+
+    def _frame(self, frame: int, plane: int) -> NDArray[np.generic]:
+        """Return a frame with all its channels; raise UserError if it is not in the file."""
+        # The package hands out zeros for what is not there; it knows where each frame should be.
+        reader: Any = self._file._rdr
+        attributes = self._file.attributes
+        if self._file.is_legacy:
+            channels = attributes.channelCount or 1
+            for channel in range(frame * channels, (frame + 1) * channels):
+                most = attributes.heightPx * (attributes.widthPx or 0)
+                check_image_size(reader._load_chunk(b"LUNK", channel), most)
+            return self._file.read_frame(frame)
+        name = f"ImageDataSeq|{frame}!".encode()
+        offset, size = reader.chunkmap.get(name, (0, 0))
+        if not offset or offset + size > self._path.stat().st_size:
+            raise UserError(
+                f"{self._path}: plane {plane} is missing in the file, which is cut off; copy it"
+                " again."
+            )
+        if attributes.compressionType == "lossless":
+            packed = reader._load_chunk(name)[TIME_STAMP_BYTES:]
+            check_inflated_size(packed, attributes.heightPx * (attributes.widthBytes or 0))
+        return self._file.read_frame(frame)
 
     def close(self) -> None:
         """Close the file."""

@@ -18,7 +18,7 @@ class NpyFile:
         try:
             # Pickled objects would run code of the file.
             self._array = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (ValueError, EOFError):
+        except (ValueError, EOFError, OverflowError):
             raise UserError(
                 f"{path}: this is no whole NumPy array of numbers; save or copy it again."
             ) from None

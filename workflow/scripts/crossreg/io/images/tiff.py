@@ -4,12 +4,10 @@ Channels are never taken for planes. Planes that a program stored as times, one 
 taken as planes, which the series' remark says.
 """
 
-import contextlib
 import logging
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tifffile
@@ -22,19 +20,17 @@ from crossreg.io.images.image_file import (
     Series,
     in_um,
 )
+from crossreg.io.images.tiff_checks import check_series
 from crossreg.io.images.tiff_ome import (
     OME_NAMESPACE,
     Metadata,
     series_metadata,
     text_of_file,
 )
+from crossreg.io.images.tiff_planes import Pages, decoded_planes, raw_planes
 
-# A TiffPageSeries: in tifffile's types, all that it holds may be None.
-Pages = Any
-# Deflate makes constant data at most 1030 times smaller, LZW 1400 times; images stay far below.
-MOST_COMPRESSED = 10_000
-# Series that tifffile never puts together from several files.
-IN_ONE_FILE = ("shaped", "imagej", "uniform", "generic", "stk")
+POSITION = "R"
+"""Axis of the positions of the stage: each is a series."""
 # Names tifffile gives to axes of which a file does not say what they are.
 UNNAMED_AXES = ("I", "Q")
 NAMES = {"shaped": "TIFF", "imagej": "ImageJ TIFF", "ome": "OME-TIFF", "lsm": "LSM", "stk": "STK"}
@@ -57,6 +53,8 @@ class TiffImages:
         try:
             self._pages = [series for series in self._file.series if not _is_thumbnail(series)]
             self._check()
+            # Each series is of one position: its pages, and which position of them.
+            self._places: list[tuple[Pages, int]] = []
             self.series = tuple(self._described())
         except BaseException:
             self.close()
@@ -71,49 +69,22 @@ class TiffImages:
         self, series: int, time: int, channel: int, indices: Sequence[int], threads: int = 1
     ) -> Iterator[Plane]:
         """Yield planes (Y, X) of a series, in the order of `indices`."""
-        pages, shape = self._pages[series], self.series[series].shape_tczyx
-        order = _order(pages, self.series[series])
-        numbers = [
-            _plane_number(order, {"T": time, "C": channel, "Z": index}, shape) for index in indices
-        ]
+        (pages, position), described = self._places[series], self.series[series]
+        shape_yx = described.shape_tczyx[3:]
+        order = _order(pages, described)
+        index = {"T": time, "C": channel, POSITION: position}
+        numbers = [_plane_number(order, index | {"Z": z}) for z in indices]
         if pages.dataoffset is None:
-            yield from self._decoded(pages, shape, numbers, threads)
+            in_page = math.prod(size for _, size in order) // len(pages.pages)
+            yield from decoded_planes(pages, in_page, numbers, threads)
         else:
-            yield from self._raw(pages, shape, numbers)
+            yield from raw_planes(pages, shape_yx, numbers)
         self._faults.tell()
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
         self._stop_listening()
-
-    def _decoded(
-        self,
-        pages: Pages,
-        shape: tuple[int, ...],
-        numbers: Sequence[int],
-        threads: int,
-    ) -> Iterator[Plane]:
-        """Yield planes of pages that have to be decoded; a page may hold several planes."""
-        in_page = math.prod(shape[:3]) // len(pages.pages)
-        last, planes = -1, np.empty(0)
-        for number in numbers:
-            page, inside = divmod(number, in_page)
-            if page != last:
-                with _file_open(pages.pages[page]):
-                    decoded = pages.pages[page].asarray(maxworkers=threads)
-                planes, last = decoded.reshape(in_page, *shape[3:]), page
-            yield planes[inside]
-
-    def _raw(self, pages: Pages, shape: tuple[int, ...], numbers: Sequence[int]) -> Iterator[Plane]:
-        """Yield planes that lie in the file as they are, one behind the other."""
-        file = pages.parent
-        for number in numbers:
-            plane = np.empty(shape[3:], pages.dtype.newbyteorder(file.byteorder))
-            file.filehandle.seek(pages.dataoffset + number * plane.nbytes)
-            if file.filehandle.readinto(plane) != plane.nbytes:
-                raise tifffile.TiffFileError(f"plane {number} is cut off")
-            yield plane.astype(plane.dtype.newbyteorder("="), copy=False)
 
     def _check(self) -> None:
         """Raise UserError if a part of the file, or of what it says of itself, is missing."""
@@ -128,15 +99,16 @@ class TiffImages:
                 " channels and planes cannot be told apart; copy or save it again."
             )
         for series in self._pages:
-            _check_pages(series, self._file, self._path)
-            _check_whole(series, self._path)
-            _check_claim(series, self._path)
+            check_series(series, self._file, self._path)
         self._faults.tell()
 
     def _described(self) -> Iterator[Series]:
         metadata = _metadata(self._file, len(self._pages))
         for pages, (name, channels, pixel_size) in zip(self._pages, metadata, strict=True):
-            yield _series(pages, name or pages.name or "", channels, pixel_size)
+            sizes = dict(zip(pages.axes, pages.shape, strict=True))
+            for position in range(sizes.get(POSITION, 1)):
+                self._places.append((pages, position))
+                yield _series(pages, name or pages.name or "", channels, pixel_size)
 
     def _stop_listening(self) -> None:
         logger = logging.getLogger("tifffile")
@@ -165,20 +137,6 @@ class _FirstFault(logging.Handler):
         """Raise what was logged, if the library went on all the same."""
         if self._error:
             raise self._error
-
-
-@contextlib.contextmanager
-def _file_open(page: Any) -> Iterator[None]:
-    """Open the file of a page while the block reads it: other files of an OME-TIFF are closed."""
-    handle = page.parent.filehandle
-    if not handle.closed:
-        yield
-        return
-    handle.open()
-    try:
-        yield
-    finally:
-        handle.close()
 
 
 def _opened(path: Path) -> tifffile.TiffFile:
@@ -217,6 +175,8 @@ def _series(pages: Pages, name: str, channels: tuple[str, ...], pixel_size: Pixe
         fault = f"pixels of type {dtype} are not supported; save grey values"
         return Series(name, (1, 1, 1, 1, 1), np.dtype("uint8"), fault=fault)
     for axis, size in zip(pages.axes, pages.shape, strict=True):
+        if axis == POSITION:
+            continue
         if axis in UNNAMED_AXES and "Z" not in pages.axes and sizes["Z"] == 1:
             sizes["Z"] = size
         elif axis in sizes and sizes[axis] == 1:
@@ -245,70 +205,12 @@ def _order(pages: Pages, series: Series) -> list[tuple[str, int]]:
     return order
 
 
-def _plane_number(
-    order: list[tuple[str, int]], index: dict[str, int], shape: tuple[int, ...]
-) -> int:
+def _plane_number(order: list[tuple[str, int]], index: dict[str, int]) -> int:
     """Return which of all planes of a series, in its order, has these indices."""
     number = 0
     for axis, size in order:
         number = number * size + (index[axis] if size > 1 else 0)
     return number
-
-
-def _check_pages(series: Pages, file: tifffile.TiffFile, path: Path) -> None:
-    """Raise UserError if planes are missing.
-
-    To look at every page takes longer than to read them: where they can only be in this file, the
-    chain of pages is followed, no more. tifffile logs its faults.
-    """
-    if series.dataoffset is not None and series.kind in IN_ONE_FILE:
-        len(file.pages)
-        return
-    if any(page is None for page in series.pages):
-        raise UserError(
-            f"{path}: planes are missing in the file, or another file of the image is not beside"
-            " it; copy it again with all its files."
-        )
-
-
-def _check_claim(series: Pages, path: Path) -> None:
-    """Raise UserError if the header claims more pixels than the file can hold.
-
-    The memory for the stack would be taken before its data turns out to be missing.
-    """
-    if series.dataoffset:
-        return
-    claimed = math.prod(series.shape) * series.keyframe.bitspersample // 8
-    pages = [page for page in series.pages if page.databytecounts]
-    held = sum(sum(page.databytecounts) for page in pages)
-    if any(0 in (*page.dataoffsets, *page.databytecounts) for page in pages):
-        raise UserError(f"{path}: parts of the image are missing in the file; copy it again.")
-    compressed = series.keyframe.compression != tifffile.COMPRESSION.NONE
-    if claimed > held * (MOST_COMPRESSED if compressed else 1):
-        raise UserError(
-            f"{path}: the header claims {claimed} bytes of pixels, but the file holds {held};"
-            " it is damaged, copy or save it again."
-        )
-
-
-def _check_whole(series: Pages, path: Path) -> None:
-    """Raise UserError if pixels of the series lie beyond the end of their file."""
-    if series.dataoffset is not None:
-        end = series.dataoffset + math.prod(series.shape) * series.dtype.itemsize
-        _check_end(end, series.parent.filehandle.size, path)
-        return
-    for page in series.pages:
-        segments = zip(page.dataoffsets, page.databytecounts, strict=True)
-        end = max((offset + count for offset, count in segments), default=0)
-        _check_end(end, page.parent.filehandle.size, path)
-
-
-def _check_end(end: int, file_size: int, path: Path) -> None:
-    if end > file_size:
-        raise UserError(
-            f"{path}: the file is cut off: it should have at least {end} bytes and has"
-            f" {file_size}; copy it again."
-        )
 
 
 def _metadata(file: tifffile.TiffFile, count: int) -> list[Metadata]:

@@ -46,7 +46,7 @@ class TiffFileOfSet:
         uuid = part.find("{*}UUID")
         if uuid is None or self.is_only:
             return None
-        name: str = uuid.get("FileName", "")
+        name = _base_name(uuid.get("FileName", ""))
         is_own = name == self.path.name or (uuid.text or "").strip() == self.uuid
         return None if is_own else name
 
@@ -122,11 +122,14 @@ def _companion(reference: Element, path: Path) -> str:
 
 
 def _beside(name: str, path: Path) -> Path | None:
-    """Return a file that metadata name; None unless it is in the folder of `path`."""
-    if not name or name in (".", "..") or any(sign in name for sign in "/\\\0"):
-        return None
-    beside = path.parent / name
-    return beside if beside.is_file() else None
+    """Return the file of this name in the folder of `path`; None if there is none."""
+    beside = path.parent / _base_name(name)
+    return beside if "\0" not in name and beside.is_file() else None
+
+
+def _base_name(name: str) -> str:
+    """Return a file's name without folders, which are those of the microscope's computer."""
+    return name.replace("\\", "/").rpartition("/")[2]
 
 
 def _leave_out_others(root: Element, file: TiffFileOfSet) -> None:
@@ -147,6 +150,8 @@ def _leave_out_others(root: Element, file: TiffFileOfSet) -> None:
             planes.keep(pages)
         else:
             _check_beside(others, file.path)
+            for uuid in pixels.iterfind("{*}TiffData/{*}UUID"):
+                uuid.set("FileName", _base_name(uuid.get("FileName", "")))
 
 
 def _drop_names(parts: list[Element]) -> None:
@@ -166,11 +171,6 @@ def _sizes(pixels: Element) -> dict[str, int]:
 
 def _check_beside(names: set[str], path: Path) -> None:
     """Raise UserError unless these files are in the folder of `path`."""
-    if any(sign in name for name in names for sign in "/\\"):
-        raise UserError(
-            f"{path}: its OME metadata name a file of another folder; put all files of the image"
-            " into one folder and save it again."
-        )
     missing = sorted(name for name in names if _beside(name, path) is None)
     if missing:
         raise UserError(

@@ -1,5 +1,6 @@
 """CZI files of Zeiss microscopes, through the package pylibCZIrw; scenes are series."""
 
+import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,12 +38,45 @@ class CziImages:
     ) -> Iterator[Plane]:
         """Yield planes (Y, X) in the order of `indices`."""
         scene = list(self._scenes)[series]
-        first_z, _ = self._file.total_bounding_box.get("Z", (0, 1))
+        box = self._file.total_bounding_box
+        first = {axis: box[axis][0] if axis in box else 0 for axis in "TCZ"}
         for index in indices:
-            plane = self._file.read(
-                plane={"T": time, "C": channel, "Z": first_z + index}, scene=scene
+            here = {"T": time, "C": channel, "Z": index}
+            place = {axis: first[axis] + here[axis] for axis in here}
+            if (scene, *place.values()) not in self._held:
+                raise UserError(
+                    f"{self._path}: plane {index} is not in the file: its acquisition was stopped,"
+                    " or this series has fewer planes than others; save the part that is whole."
+                )
+            yield self._file.read(plane=place, scene=scene)[..., 0]
+
+    @functools.cached_property
+    def _held(self) -> set[tuple[int | None, int, int, int]]:
+        """Return the planes (scene, time, channel, z) of which the file holds pixels.
+
+        Others would be read as black. Raises UserError if a part of a plane claims to be larger
+        than its place: all that it claims would be unpacked.
+        """
+        held: set[tuple[int | None, int, int, int]] = set()
+        swollen: list[int] = []
+
+        def note(number: int, part: Any) -> bool:
+            size, place = part.physicalSize, part.logicalRect
+            if size.w * size.h > place.w * place.h:
+                swollen.append(number)
+            elif (size.w, size.h) == (place.w, place.h):  # no reduced copy
+                index = part.coordinate.to_dict()
+                scene = index.get("S", 0) if None not in self._scenes else None
+                held.add((scene, *(index.get(axis, 0) for axis in "TCZ")))
+            return not swollen
+
+        self._file.enumerate_subblocks(note)
+        if swollen:
+            raise UserError(
+                f"{self._path}: part {swollen[0]} of its pixels is larger than its place; the file"
+                " is damaged, copy it again."
             )
-            yield plane[..., 0]
+        return held
 
     def close(self) -> None:
         """Close the file."""
