@@ -6,6 +6,7 @@ standard normal prior, so that everything is Bayesian linear regression.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ class Features:
     whitening: NDArray[np.float64]
 
     @classmethod
+    @lru_cache(maxsize=16)
     def over(cls, image_shape: tuple[int, int], length: float) -> "Features":
         """Return the features over an image (Y, X), and half a correlation length around it."""
         axes = []

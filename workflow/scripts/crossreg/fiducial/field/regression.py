@@ -7,6 +7,7 @@ averaged over all likely choices.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,39 @@ FREE_SLOPE = 1.0
 """Standard deviation (px per px) of a gradient of which nothing is assumed."""
 PROBED_FIELDS, PROBED_PRIORS = 4, 10
 """Best choices of the one with which all choices of the other are compared first."""
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """Features (n, q) of a random field of variance 1, weighed by n measurements' variances.
+
+    `normal` (q, q) is their weighted normal matrix.
+    """
+
+    features: Floats
+    variances: Floats
+    normal: Floats
+
+    @classmethod
+    def by(cls, features: Floats, variances: Floats) -> "Weighed":
+        """Return features (n, q) weighed by variances (n,) (px squared)."""
+        scaled = features / np.sqrt(variances)[:, None]
+        return cls(features, variances, scaled.T @ scaled)
+
+    def anew(self, variances: Floats) -> "Weighed":
+        """Return the same features weighed by other variances: fast where few of them differ."""
+        changed = np.flatnonzero(variances != self.variances)
+        if 2 * len(changed) > len(variances):
+            return self.by(self.features, variances)
+        part = self.features[changed]
+        more = 1 / variances[changed] - 1 / self.variances[changed]
+        return Weighed(self.features, variances, self.normal + part.T @ (part * more[:, None]))
+
+    @cached_property
+    def eigen(self) -> tuple[Floats, Floats]:
+        """Return the eigenvalues (q,) and eigenvectors (q, q) of the normal matrix."""
+        eigenvalues, vectors = np.linalg.eigh(self.normal)
+        return np.maximum(eigenvalues, 0), vectors
 
 
 @dataclass(frozen=True)
@@ -52,10 +86,9 @@ class Likelihood:
 
 
 def likelihood(
-    features: Floats,
+    weighed: Weighed,
     terms: Floats,
     values: Floats,
-    variances: Floats,
     amplitudes: Floats,
     noises: Floats,
     noise_prior: tuple[float, float],
@@ -65,12 +98,12 @@ def likelihood(
 
     Parameters
     ----------
-    features : (n, q)
-        Those of a random field of variance 1.
+    weighed : Weighed
+        The features of a random field of variance 1, and the squares of the measurements' sigmas.
     terms : (n, p)
         The explicit functions.
-    values, variances : (n,)
-        The measurements (px) and the squares of their sigmas.
+    values : (n,)
+        The measurements (px).
     amplitudes, noises : (a,), (b,)
         Choices of the standard deviation of the random field (px), and of the factor on the
         measurements' sigmas; h = a b.
@@ -80,22 +113,23 @@ def likelihood(
         How often the measurements count the same light: that many are worth one.
 
     """
-    counted = variances * repeats
-    weighted = features / counted[:, None]
-    eigenvalues, vectors = np.linalg.eigh(weighted.T @ features)
-    eigenvalues = np.maximum(eigenvalues, 0)
-    along_terms, along_values = (vectors.T @ (weighted.T @ part) for part in (terms, values))
+    counted = weighed.variances * repeats
+    eigenvalues, vectors = weighed.eigen
+    eigenvalues = eigenvalues / repeats
+    both = np.column_stack([terms, values]) / counted[:, None]
+    along = vectors.T @ (weighed.features.T @ both)
+    along_terms, along_values = along[:, :-1], along[:, -1]
     a, s = (part.ravel() for part in np.meshgrid(amplitudes, noises, indexing="ij"))
     a2, s2 = a[:, None] ** 2, s[:, None] ** 2
     total = s2 + a2 * eigenvalues
     share = a2 / (s2 * total)
-    weighted_terms = terms / counted[:, None]
+    weighted_terms = both[:, :-1]
     outer = (along_terms[:, :, None] * along_terms[:, None]).reshape(len(eigenvalues), -1)
     p = terms.shape[1]
     precision = (weighted_terms.T @ terms) / s2[..., None] - (share @ outer).reshape(-1, p, p)
     pull = (values @ weighted_terms) / s2 - (share * along_values) @ along_terms
     squares = values @ (values / counted) / s2[:, 0] - share @ along_values**2
-    spread = len(values) * np.log(2 * np.pi * s**2) + np.log(variances).sum()
+    spread = len(values) * np.log(2 * np.pi * s**2) + np.log(weighed.variances).sum()
     log = -0.5 * (squares + spread / repeats + np.log(total / s2).sum(axis=1))
     log -= 0.5 * (np.log(s / noise_prior[0]) / noise_prior[1]) ** 2
     return Likelihood(a, s, log, precision, pull, vectors, eigenvalues, along_terms, along_values)
@@ -126,19 +160,33 @@ class Mixture:
 
     def predict(self, terms: Floats, features: dict[int, Floats]) -> tuple[Floats, Floats]:
         """Return (mean, sigma), both (n,), for terms (n, p) and features (n, q) by length."""
-        along = {n: features[n] @ self.likelihoods[n].vectors for n in set(self.length.tolist())}
-        squares = {n: part**2 for n, part in along.items()}
         means, variances = np.empty((2, len(self.weight), len(terms)))
-        for k, (length, choice) in enumerate(zip(self.length, self.choice, strict=True)):
-            found = self.likelihoods[length]
-            a2, s2 = found.amplitude[choice] ** 2, found.noise[choice] ** 2
-            known = a2 / (s2 + a2 * found.eigenvalues)
-            rest = terms - along[length] @ (known[:, None] * found.along_terms)
-            means[k] = along[length] @ (known * found.along_values) + rest @ self.mean[k]
-            variances[k] = squares[length] @ (s2 * known)
-            variances[k] += ((rest @ self.covariance[k]) * rest).sum(axis=1)
+        for length in sorted(set(self.length.tolist())):
+            chosen = self.length == length
+            means[chosen], variances[chosen] = self._predict(
+                terms, features[length], self.likelihoods[length], chosen
+            )
         mean = self.weight @ means
         return mean, np.sqrt(self.weight @ (variances + (means - mean) ** 2))
+
+    def _predict(
+        self, terms: Floats, features: Floats, found: Likelihood, chosen: NDArray[np.bool_]
+    ) -> tuple[Floats, Floats]:
+        """Return (means, variances), both (c, n), of the c choices of one correlation length."""
+        a2, s2 = (part[self.choice[chosen]] ** 2 for part in (found.amplitude, found.noise))
+        known = a2[:, None] / (s2[:, None] + a2[:, None] * found.eigenvalues)
+        mean, covariance = self.mean[chosen], self.covariance[chosen]
+        count, p = mean.shape
+        rest_of_values = found.along_values - mean @ found.along_terms.T
+        means = terms @ mean.T + features @ (found.vectors @ (known * rest_of_values).T)
+        # Of what is seen of the terms, all choices in one product.
+        shown = (known[:, :, None] * found.along_terms).swapaxes(0, 1).reshape(-1, count * p)
+        rest = (features @ (found.vectors @ shown)).reshape(-1, count, p)
+        rest = (terms[:, None] - rest).swapaxes(0, 1)
+        # A sum of squares needs no more than single precision, which takes half the time.
+        squares = np.square(features.astype(np.float32) @ found.vectors.astype(np.float32))
+        variances = (s2[:, None] * known).astype(np.float32) @ squares.T
+        return means.T, variances + ((rest @ covariance) * rest).sum(axis=2)
 
     def weights_of_mean(self) -> tuple[Floats, dict[int, Floats]]:
         """Return weights (p,) of terms and (q,) of features by length, whose sum is the mean.

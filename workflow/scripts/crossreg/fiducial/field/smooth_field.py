@@ -14,7 +14,14 @@ import numpy as np
 from crossreg.fiducial.field import motion_terms
 from crossreg.fiducial.field.motion_terms import X_TERM, Y_TERM, Priors, Slope
 from crossreg.fiducial.field.random_field import Features, correlation_lengths
-from crossreg.fiducial.field.regression import Floats, Likelihood, Mixture, likelihood, mixture
+from crossreg.fiducial.field.regression import (
+    Floats,
+    Likelihood,
+    Mixture,
+    Weighed,
+    likelihood,
+    mixture,
+)
 
 MOTIONS = ("smooth", "rigid")
 """What a cycle may do: deform smoothly, or move as a whole."""
@@ -192,17 +199,16 @@ class _Measured:
 
     def likelihoods(self, priors: Priors, values: Floats, sigmas: Floats) -> tuple[Likelihood, ...]:
         """Return what the values (n,) of one component say, outliers weighed down, by length."""
-        variances = sigmas**2 + FLOOR**2
-        inflation = np.ones(len(values))
-        few = priors.spread(FEW_PRIORS)
+        plain = Weighed.by(self.middle, sigmas**2 + FLOOR**2)
+        used, few = plain, priors.spread(FEW_PRIORS)
         for _ in range(ROUGH_FITS):
-            used = variances * inflation
-            found = self._likelihood(self.middle, values, used, self.amplitudes[::2], NOISES[::2])
-            inflation = self._outliers(mixture((found,), few), values, variances)
-        used = variances * inflation
-        return tuple(
-            self._likelihood(part, values, used, self.amplitudes, NOISES) for part in self.features
+            found = self._likelihood(used, values, self.amplitudes[::2], NOISES[::2])
+            used = self._weighed_down(mixture((found,), few), values, plain)
+        parts = (
+            used if part is self.middle else Weighed.by(part, used.variances)
+            for part in self.features
         )
+        return tuple(self._likelihood(part, values, self.amplitudes, NOISES) for part in parts)
 
     @property
     def middle(self) -> Floats:
@@ -210,37 +216,32 @@ class _Measured:
         return self.features[len(self.features) // 2]
 
     def _likelihood(
-        self,
-        features: Floats,
-        values: Floats,
-        variances: Floats,
-        amplitudes: Floats,
-        noises: Floats,
+        self, weighed: Weighed, values: Floats, amplitudes: Floats, noises: Floats
     ) -> Likelihood:
         return likelihood(
-            features, self.terms, values, variances, amplitudes, noises, NOISE_PRIOR, self.repeats
+            weighed, self.terms, values, amplitudes, noises, NOISE_PRIOR, self.repeats
         )
 
-    def _outliers(self, found: Mixture, values: Floats, variances: Floats) -> Floats:
-        """Return factors (n,) on the variances that weigh down what contradicts its surroundings.
+    def _weighed_down(self, found: Mixture, values: Floats, plain: Weighed) -> Weighed:
+        """Return the features with larger variances for what contradicts its surroundings.
 
         Each measurement is compared with its prediction from all others, with the parameters that
         `found` thinks likeliest; repeated, because one outlier can hide another.
         """
         amplitude, noise, priors = found.likeliest()
-        inflation = np.ones(len(values))
+        used = plain
         for _ in range(ROUNDS):
-            used, before = variances * inflation, inflation
-            alone = self._likelihood(self.middle, values, used, amplitude, noise)
+            alone = self._likelihood(used, values, amplitude, noise)
             mean, sigma = mixture((alone,), priors).predict(self.terms, {0: self.middle})
-            left_out = np.maximum(1 - sigma**2 / (used * noise**2), 1e-6)
-            spread = sigma**2 / left_out + variances * noise**2
+            left_out = np.maximum(1 - sigma**2 / (used.variances * noise**2), 1e-6)
+            spread = sigma**2 / left_out + plain.variances * noise**2
             residual = np.abs(values - mean) / left_out / np.sqrt(spread)
             inflation = np.maximum(1.0, (residual / OUTLIER) ** 2)
             inflation[residual > HOPELESS] = IGNORED
-            if np.abs(np.log(inflation / before)).max() < SETTLED:
+            before, used = used, plain.anew(plain.variances * inflation)
+            if np.abs(np.log(used.variances / before.variances)).max() < SETTLED:
                 break
-        return inflation
+        return used
 
 
 def _averaged_terms(domain: Domain, positions: Floats, depth_spread: Floats | None) -> Floats:
