@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from crossreg.fiducial.local_shift.sub_block_map import SubBlockMaps, along_axis
+from crossreg.fiducial.local_shift.sub_block_map import SubBlockMaps
 
 Float = TypeVar("Float", np.float32, np.float64)
 
@@ -55,7 +55,7 @@ def pooled(
     label = np.arange(len(block))
     for coarser in (column, block):
         groups = _groups(label, around)
-        weak = (_heights(_added(around, groups)) < STRONG)[groups.group]
+        weak = (_heights(around, groups) < STRONG)[groups.group]
         label = np.where(weak, len(block) + coarser, label)
     groups = _groups(label, around)
     return _added(around, groups), groups
@@ -66,15 +66,17 @@ def _recentred(maps: SubBlockMaps, steps: NDArray[np.int64]) -> SubBlockMaps:
 
     0 where nothing is known.
     """
-    values, overlap = maps.values, maps.overlap
-    for axis, size in enumerate(values.shape[1:]):
-        source = np.arange(size) + steps[:, axis, None]
-        inside = along_axis((source >= 0) & (source < size), axis)
-        index = along_axis(np.clip(source, 0, size - 1), axis)
-        values, overlap = (
-            np.where(inside, np.take_along_axis(part, index, axis=axis + 1), 0)
-            for part in (values, overlap)
-        )
+    values, overlap = np.zeros_like(maps.values), np.zeros_like(maps.overlap)
+    sizes = maps.values.shape[1:]
+    whole = np.clip(steps, -np.array(sizes), sizes)
+    for step in np.unique(whole, axis=0):
+        alike = np.flatnonzero((whole == step).all(axis=1))
+        both = [
+            (slice(max(-by, 0), size - max(by, 0)), slice(max(by, 0), size + min(by, 0)))
+            for by, size in zip(step.tolist(), sizes, strict=True)
+        ]
+        into, source = ((alike, *where) for where in zip(*both, strict=True))
+        values[into], overlap[into] = maps.values[source], maps.overlap[source]
     middle = maps.middle_zyx + steps
     return replace(maps, middle_zyx=middle, values=values, overlap=overlap)
 
@@ -120,11 +122,13 @@ def _sums(values: NDArray[Float], group: NDArray[np.int64]) -> NDArray[Float]:
     return total
 
 
-def _heights(maps: SubBlockMaps) -> NDArray[np.float64]:
-    """Return the heights (m,) of the peaks next to the middle, over the noise."""
+def _heights(maps: SubBlockMaps, groups: Groups) -> NDArray[np.float64]:
+    """Return the heights (g,) of the peaks of groups next to the middle, over the noise."""
     inner = tuple(
         slice(max(size // 2 - 2, 0), size // 2 + 3) if size > 1 else slice(None)
         for size in maps.values.shape[1:]
     )
-    top = maps.values[(slice(None), *inner)].max(axis=(1, 2, 3))
-    return np.where(maps.known, top / np.where(maps.known, maps.noise, 1), 0.0)
+    near = maps.values[(slice(None), *inner)].reshape(len(maps.energy), -1)
+    top = _sums(near * maps.energy[:, None].astype(np.float32), groups.group).max(axis=1)
+    noise = np.sqrt(np.bincount(groups.group, (maps.energy * maps.noise) ** 2))
+    return np.where(noise > 0, top / np.where(noise > 0, noise, 1), 0.0)
