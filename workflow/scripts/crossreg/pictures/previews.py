@@ -71,9 +71,12 @@ def cut_details(
 
 
 def save_preview(path: Path | str, preview: Preview) -> None:
-    """Write a preview to `path` (.npz), whole or not at all."""
+    """Write a preview to `path` (.npz), whole or not at all.
+
+    Not compressed: noise hardly shrinks, and to try takes longer than all pictures.
+    """
     with whole(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **{f.name: getattr(preview, f.name) for f in fields(Preview)})
+        np.savez(file, **{f.name: getattr(preview, f.name) for f in fields(Preview)})
 
 
 def load_preview(path: Path | str) -> Preview:

@@ -19,6 +19,10 @@ NOISE_SPREADS = 12.0
 """White is at least so many noise spreads above the median: with few spots, noise stays dark."""
 BACKGROUND_BOX = 64
 """Edge in px of the boxes whose medians are the uneven background, which is subtracted."""
+MEDIAN_STEPS = (2, 4)
+"""Every so many rows and columns of a box are looked at for its median."""
+ENOUGH = 2**18
+"""Pixels of an image that are looked at for its contrast, at least, where it has as many."""
 DETAILS = 4
 """Blocks of a cycle that are shown in detail."""
 
@@ -60,7 +64,7 @@ def stack_preview(
         for name, both in parts.items()
         for axis, part, along in zip(("zx", "zy"), both, (1, 2), strict=True)
     }
-    seen = {"seen_xy": _seen(stack.sum(axis=0, dtype=np.float32))} | {
+    seen = {"seen_xy": _seen(stack.sum(axis=0, dtype=np.float32), factor)} | {
         f"seen_{axis}": _seen_from_the_side(part.sum(axis=along, dtype=np.float32))
         for axis, part, along in zip(("zx", "zy"), parts["moved_"], (1, 2), strict=True)
     }
@@ -107,19 +111,30 @@ def blocks_to_detail(blocks: list[Block], confidence: np.ndarray) -> list[Block]
 def max_pooled(image: np.ndarray, factor: int | tuple[int, int]) -> np.ndarray:
     """Return an image (Y, X) down-sampled by the largest of `factor` px an axis: spots survive."""
     factors = (factor, factor) if isinstance(factor, int) else factor
+    return _reduced(image, factors, np.maximum)
+
+
+def mean_binned(image: np.ndarray, factor: int) -> np.ndarray:
+    """Return an image (Y, X) float32 down-sampled by the mean of `factor` px an axis."""
+    return _reduced(image, (factor, factor), np.add) * np.float32(1 / factor**2)
+
+
+def _reduced(image: np.ndarray, factors: tuple[int, int], together: np.ufunc) -> np.ndarray:
+    """Return an image whose pixels put those of rectangles of `factors` px together."""
     padding = [(0, -size % step) for size, step in zip(image.shape, factors, strict=True)]
     image = np.pad(image, padding, mode="edge") if any(map(sum, padding)) else image
     for axis, step in enumerate(factors):
         parts = [image[(slice(None),) * axis + (slice(i, None, step),)] for i in range(step)]
-        image = functools.reduce(np.maximum, parts)
+        image = functools.reduce(together, parts)
     return image
 
 
 def contrast(image: np.ndarray) -> tuple[float, float]:
     """Return the values of an image that become black and white."""
-    low, middle, high = np.quantile(image, (DARKEST, 0.5, BRIGHTEST))
+    step = max(1, int(np.sqrt(image.size / ENOUGH)))
+    low, middle, high = np.quantile(image[::step, ::step], (DARKEST, 0.5, BRIGHTEST))
     # The median difference of neighbours is 0.954 noise spreads (0.6745 times the root of 2).
-    noise = np.median(np.abs(np.diff(image.astype(np.float32), axis=-1))) / 0.954
+    noise = np.median(np.abs(np.diff(image[:: step**2].astype(np.float32), axis=-1))) / 0.954
     return float(low), float(max(high, middle + NOISE_SPREADS * noise, low + 1e-6))
 
 
@@ -132,9 +147,10 @@ def flattened(image: np.ndarray) -> np.ndarray:
         np.array_split(np.arange(size), max(1, round(size / BACKGROUND_BOX)))
         for size in image.shape
     ]
+    down, across = MEDIAN_STEPS
     medians = [
         [
-            np.median(image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1 : 2])
+            np.median(image[rows[0] : rows[-1] + 1 : down, columns[0] : columns[-1] + 1 : across])
             for columns in boxes[1]
         ]
         for rows in boxes[0]
@@ -177,12 +193,16 @@ def _slabs(
     return stack[:, ranges[0]], stack[:, :, ranges[1]]
 
 
-def _seen(projection: np.ndarray) -> np.ndarray:
+def _seen(projection: np.ndarray, factor: int) -> np.ndarray:
     """Return a sum (Y, X) along z as the correlation sees it: band-passed, before the taper.
 
-    Sums commute with the band-pass, so this is the sum of the band-passed planes.
+    Sums commute with the band-pass, so this is the sum of the band-passed planes. The background is
+    smooth: it is taken from the sum binned by `factor`.
     """
-    background = scipy.ndimage.gaussian_filter(projection, BACKGROUND_SIGMA, truncate=3)
+    binned = mean_binned(projection, factor)
+    background = scipy.ndimage.gaussian_filter(binned, BACKGROUND_SIGMA / factor, truncate=3)
+    rows, columns = projection.shape
+    background = background.repeat(factor, axis=0)[:rows].repeat(factor, axis=1)[:, :columns]
     return scipy.ndimage.gaussian_filter(projection - background, SPOT_SIGMA, truncate=3)
 
 
