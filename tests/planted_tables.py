@@ -46,6 +46,7 @@ def global_table(roi: str, cycle: str) -> Table:
         "shift_y": -0.5 * step,
         "error": 0.3,
         "diffphase": 0.0,
+        "turn": 0.0,
         "ROI #": int(roi),
         "label": cycle,
         "source": "computed",

@@ -9,7 +9,8 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 
 SIZE = 256
 BACKGROUND, NOISE = 100.0, 3.0
-PIXELS_A_SPOT = 700
+PIXELS_A_SPOT, PIXELS_A_BEAD = 700, 5000
+CONTENTS = ("spots", "beads", "texture", "filaments")
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,16 @@ class Views:
         return np.asarray(places_yx - there)
 
 
-def two_views(seed: int, share: float = 0.1, degrees: float = 0.0) -> Views:
-    """Return two views, apart by a `share` of the image along one axis, and turned by `degrees`."""
+def two_views(
+    seed: int, share: float = 0.1, degrees: float = 0.0, content: str | None = None
+) -> Views:
+    """Return two views, apart by a `share` of the image along one axis, and turned by `degrees`.
+
+    `content` is one of CONTENTS; spots or a texture if not given.
+    """
     random = np.random.default_rng(seed)
-    field = _field(random, random.choice(["spots", "texture"]))
+    drawn = str(random.choice(["spots", "texture"]))
+    field = _field(random, content or drawn)
     shift_yx = random.uniform(-0.1, 0.1, 2) * SIZE
     shift_yx[random.integers(2)] = share * SIZE * random.choice([-1, 1])
     turn = np.deg2rad(degrees) * random.choice([-1, 1])
@@ -48,13 +55,19 @@ def two_views(seed: int, share: float = 0.1, degrees: float = 0.0) -> Views:
 
 
 def _field(random: np.random.Generator, content: str) -> NDArray[np.float64]:
-    """Return a field (Y, X) of spots or of a texture, three images wide and high."""
+    """Return a field (Y, X) of a content, three images wide and high."""
     size = 3 * SIZE
-    if content == "spots":
+    if content in ("spots", "beads"):
         field = np.zeros((size, size))
-        places = random.integers(0, size, (2, size**2 // PIXELS_A_SPOT))
-        field[tuple(places)] = 3000 * random.lognormal(0, 0.5, places.shape[1])
+        each = PIXELS_A_SPOT if content == "spots" else PIXELS_A_BEAD
+        places = random.integers(0, size, (2, size**2 // each))
+        heights = random.lognormal(0, 0.5, places.shape[1]) if content == "spots" else 2.0
+        field[tuple(places)] = 3000 * heights
         return gaussian_filter(field, 1.4) + BACKGROUND
+    if content == "filaments":
+        sheets = [gaussian_filter(random.normal(size=(size, size)), 9) for _ in range(2)]
+        lines = sum(np.exp(-0.5 * (sheet / sheet.std() / 0.12) ** 2) for sheet in sheets)
+        return np.asarray(gaussian_filter(lines, 1.0) * 250 + BACKGROUND)
     fine, coarse = (gaussian_filter(random.normal(size=(size, size)), scale) for scale in (3, 8))
     texture = fine / fine.std() + coarse / coarse.std()
     return np.asarray(np.maximum(texture, 0) * 150 + BACKGROUND)

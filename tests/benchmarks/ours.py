@@ -46,5 +46,5 @@ def register(
         block_size=GLOBAL_BLOCKS * block_size_xy,
     )
     prepared = prepare_reference(reference, block_size_xy=block_size_xy, threads=threads)
-    local = local_shifts(prepared, cycle, found.shift_yx, threads=threads)
+    local = local_shifts(prepared, cycle, found.shift_yx, turn=found.turn, threads=threads)
     return Registration(np.asarray(found.shift_yx, dtype=float), local)

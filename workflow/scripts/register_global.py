@@ -145,6 +145,7 @@ def as_table(shift: GlobalShift, source: str, options: argparse.Namespace) -> Ta
         "source": source,
         "verdict": verdict.name,
         "reason": verdict.reason,
+        "turn": shift.turn,
     }
     return new_table(GLOBAL_COLUMNS, values)
 

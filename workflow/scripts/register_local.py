@@ -91,6 +91,7 @@ def main(options: argparse.Namespace) -> None:
         reference,
         stack,
         shift_yx,
+        turn=float(row["turn"]),
         lower_threshold=vars(options)["3D_lower_threshold"],
         higher_threshold=vars(options)["3D_higher_threshold"],
         background_sigma=options.background_sigma,

@@ -266,9 +266,9 @@ def register(
     checked_pair(stacks[0].shape, stacks[1].shape)
     edge = _checked_block(block_size, stacks[0].shape)
     projections = [stack.max(axis=0) for stack in stacks]
-    shift_yx = global_shift(*projections, block_size=edge, threads=threads).shift_yx
+    start = global_shift(*projections, block_size=edge, threads=threads)
     prepared = prepare_reference(stacks[0], block_size_xy=edge, threads=threads)
-    shifts = local_shifts(prepared, stacks[1], shift_yx, threads=threads)
+    shifts = local_shifts(prepared, stacks[1], start.shift_yx, turn=start.turn, threads=threads)
     shape = stacks[0].shape
     nothing = (np.nan, np.nan, np.nan)
     field = CycleField(
@@ -283,7 +283,7 @@ def register(
         shape_zyx=shape,
         block_size_xy=edge,
         z_binning=1,
-        global_shift_yx=shift_yx,
+        global_shift_yx=start.shift_yx,
         verdict=shifts.verdict.name,
         reason=shifts.verdict.reason,
     )

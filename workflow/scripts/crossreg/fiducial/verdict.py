@@ -13,8 +13,8 @@ POSSIBLE = -2.8
 """The same, beyond which a cycle has failed: of 75 pairs that match in two beads or more, none was
 beyond."""
 LARGEST_TURN = 5.5
-"""Turn (degrees) up to which cycles were registered without fault; of those turned by 6 to 8
-degrees half are not found, and one in twenty that are was wrong in places."""
+"""Turn (degrees) left once a cycle is turned back, up to which blocks match without fault: of
+cycles turned by 6 to 8 degrees that were not turned back, one in twenty was wrong in places."""
 LARGEST_SHEAR = 0.035
 """Shear (px per px) that no stage and no tissue was seen to have; wrong fields have it."""
 STILL, MOVED = 0.5, 2.0
@@ -36,7 +36,8 @@ class Evidence:
     `log10_odds` is the logarithm of the odds that the match is a coincidence; `shift_yx` (px) is
     the shift in the middle of the image, `global_shift_yx` that of the projections. `z_ratio` is
     how many planes of the cycle follow each other for one of the reference, `turn` (degrees) and
-    `shear` (px per px) how the field turns and shears the image. `is_pattern`: what both
+    `shear` (px per px) how the field turns and shears the image, beyond the turn by which the cycle
+    was turned back before it was compared. `is_pattern`: what both
     share at no shift is narrower than optics allow; `is_inverted`: structure is bright in the one
     and dark in the other; `is_copy`: both stacks are equal; `is_saturated`: half of the pixels of
     the cycle have its highest value.

@@ -31,6 +31,7 @@ GLOBAL_COLUMNS = {
     "verdict": str,
     "reason": str,
     "ROI name": str,
+    "turn": np.float32,
 }
 LOCAL_COLUMNS = {
     "reference file": str,

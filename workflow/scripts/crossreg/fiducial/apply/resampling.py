@@ -27,8 +27,9 @@ SAME_SHIFT = 0.02
 """Difference (px, raw planes) up to which neighbouring planes share a shift."""
 FINENESS = 512
 """Positions within a pixel that are told apart: the nearest is at most 0.001 px away."""
-ROUNDS = 6
-"""Rounds of solving for a place in the reference: enough for gradients below 0.1."""
+ROUNDS = 12
+"""Rounds of solving for a place in the reference: enough for gradients below 0.3, a turn of 16
+degrees."""
 AHEAD = 2
 """Pixels after the one before a position that the kernel needs; one before it is needed, too."""
 

@@ -5,7 +5,8 @@ shifts of an unrelated pair that sum is a random number: many faint contribution
 a few bright ones (beads) make it jump. A compound Poisson law describes both. Its two numbers, how
 many contributions meet and how large they are, are measured from wrong pairings of the same two
 images: the cycle mirrored, and turned by 180 degrees. The odds of a shift are the probability of
-the sum that is seen there, times the number of shifts as near as this one that could be tried.
+the sum that is seen there, times the number of shifts and turns as near as this one that could be
+tried.
 """
 
 import numpy as np
@@ -63,11 +64,16 @@ def moved(image: Image, shifts_yx: NDArray[np.floating]) -> Image:
 
 
 def log10_odds(
-    reference: Image, cycle: Image, aligned: Image, shift_yx: NDArray[np.floating]
+    reference: Image,
+    cycle: Image,
+    aligned: Image,
+    shift_yx: NDArray[np.floating],
+    turn: float = 0.0,
 ) -> float:
     """Return the logarithm of the odds that the match of two prepared images is a coincidence.
 
-    `aligned` is the cycle moved onto the reference, `shift_yx` (px) how far that is on the whole.
+    `aligned` is the cycle moved onto the reference, `shift_yx` (bins) how far that is on the whole,
+    `turn` (degrees) by how much the cycle was turned before.
     0 or more: as unrelated images match; -10: a coincidence can be ruled out.
     """
     in_common = float(np.vdot(reference, aligned))
@@ -77,6 +83,9 @@ def log10_odds(
     for overlap, shift in zip(_overlaps(reference.shape), shift_yx, strict=True):
         rate *= max(float(overlap[len(overlap) // 2 + round(float(shift))]), SMALLEST_OVERLAP)
     tried = max(np.pi * max(float(np.hypot(*shift_yx)), NEAREST) ** 2 / PEAK_AREA, 1.0)
+    # On average, a turn moves the places of an image by this many bins.
+    reach = np.deg2rad(abs(turn)) * np.hypot(*reference.shape) / np.sqrt(12)
+    tried *= max(2 * float(reach) / np.sqrt(PEAK_AREA), 1.0)
     return float(_log_tail(rate, in_common / unit + rate) / np.log(10) + np.log10(tried))
 
 

@@ -19,23 +19,25 @@ def odds_of_images(
     images: tuple[NDArray[np.number], NDArray[np.number]],
     shifts_at: ShiftsAt,
     noise: float | None = None,
+    turn: float = 0.0,
 ) -> float:
     """Return the logarithm of the odds that two binned images (y, x) match by coincidence.
 
     `shifts_at` gives the shifts (n, 2) px at positions (n, 2) px in the reference, which is the
-    first image. `noise` is the standard deviation of the noise, estimated if not given.
+    first image. `noise` is the standard deviation of the noise, estimated if not given. The cycle
+    has been turned back by `turn` degrees beforehand.
     """
     reference, cycle = (prepared(image, noise) for image in images)
     shifts = _in_bins(shifts_at, reference.shape)
-    return log10_odds(reference, cycle, moved(cycle, shifts), shifts.mean(axis=(0, 1)))
+    return log10_odds(reference, cycle, moved(cycle, shifts), shifts.mean(axis=(0, 1)), turn)
 
 
 def odds_of_stacks(
-    stacks: tuple[NDArray[np.int16], NDArray[np.int16]], shifts_at: ShiftsAt
+    stacks: tuple[NDArray[np.int16], NDArray[np.int16]], shifts_at: ShiftsAt, turn: float = 0.0
 ) -> float:
     """Return the same for two binned stacks (Z, y, x): their maxima along z are compared."""
     reference, cycle = (stack.max(axis=0) for stack in stacks)
-    return odds_of_images((reference, cycle), shifts_at, STEPS)
+    return odds_of_images((reference, cycle), shifts_at, STEPS, turn)
 
 
 def _in_bins(shifts_at: ShiftsAt, shape: tuple[int, ...]) -> Image:

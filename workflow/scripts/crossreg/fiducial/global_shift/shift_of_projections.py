@@ -2,7 +2,7 @@
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -15,11 +15,15 @@ from crossreg.fiducial.blocks import Block, block_grid, centre_yx, seen_by_both
 from crossreg.fiducial.correlation.band_pass import band_pass, window
 from crossreg.fiducial.correlation.binned import binned_plane
 from crossreg.fiducial.correlation.peak import sub_pixel_peak
+from crossreg.fiducial.evidence.deformation import turn_and_shear
 from crossreg.fiducial.evidence.odds import odds_of_images
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.consensus import agreeing_blocks
 from crossreg.fiducial.field.smooth_field import Domain, SmoothField
 from crossreg.fiducial.global_shift.probes import probed_shift
+from crossreg.fiducial.global_shift.turn_search import searched_turn
+from crossreg.fiducial.turn import Turn
+from crossreg.fiducial.verdict import CERTAIN
 
 FLATTENED = 33
 """Edge (px) of the box whose mean is taken off every pixel: ten spots wide."""
@@ -57,10 +61,18 @@ PEAK_WIDTH = 1.5
 """Width (px) of a peak: over its height (standard deviations) it is the peak's uncertainty."""
 VOTER_FLOOR = 0.05
 """Uncertainty (px) that a voter's shift has at least: its structure is rarely in its middle."""
-SAMPLE_POINTS = 8
-"""Points along each axis over which the field through the voters' shifts is averaged."""
+SAMPLE_POINTS = 24
+"""Points along each axis of the image over which the field through the voters' shifts is averaged,
+where the cycle shows them."""
 PROBE_REACH = 2.0
 """How far (px) a peak may lie from where the probes or a field expect it."""
+TURNED = 3.5
+"""Turn (degrees) from which on a cycle is turned back before blocks are compared: a sub-block of 40
+px turned by so much is off by 1 px at its edges."""
+TURNED_UNSEEN = 1.5
+"""The same where no blocks agree, so that nothing else tells of a turn."""
+MOST_TURNS, SETTLED = 3, 0.3
+"""Times that a cycle is turned back at most, and the turn (degrees) that may be left."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +84,8 @@ class GlobalShift:
     there, 0 for images without negative contrast: both as in
     `skimage.registration.phase_cross_correlation`. `height` is that of the whole image's peak in
     standard deviations of the correlation, `log10_odds` the logarithm of the odds that the match is
-    a coincidence.
+    a coincidence. `turn` (degrees) is by how much the cycle has to be turned back before its blocks
+    can be compared; 0 where it is turned so little that they can.
     """
 
     shift_yx: tuple[float, float]
@@ -80,6 +93,7 @@ class GlobalShift:
     diffphase: float
     height: float = float("nan")
     log10_odds: float = float("nan")
+    turn: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -155,19 +169,84 @@ def global_shift(
     it is the shift of the whole images.
     """
     with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, user_api="blas"):
-        reference, cycle = (_flattened(image) for image in (reference, cycle))
-        start = probed_shift(reference, cycle, pool)
-        correlation = _correlated(reference, cycle)
-        whole = correlation.peak(start)
-        shift = correlation.unwrapped(whole, start)
-        field = None
-        if align_by_block:
-            field = _vote(reference, cycle, shift, correlation.pattern, block_size, pool)
-        odds = _odds(reference, cycle, shift, field)
-        if field is not None:
-            shift = _mean_over_overlap(field, shift)
-    error = float(np.sqrt(max(0.0, 1 - correlation.similarity(whole.index) ** 2)))
-    return GlobalShift((float(shift[0]), float(shift[1])), error, 0.0, whole.height, odds)
+        images = _flattened(reference), _flattened(cycle)
+        voting = block_size if align_by_block else 0
+        found = _match(images, Turn(0.0, reference.shape), voting, pool)
+        turn, least = found.turn_left, TURNED
+        if found.log10_odds > CERTAIN or (voting and found.field is None):
+            turn, least = searched_turn(*images, pool), TURNED_UNSEEN
+        for _ in range(MOST_TURNS if abs(turn) > least else 0):
+            turned = _match(images, Turn(turn, reference.shape), voting, pool)
+            if turned.log10_odds >= max(found.log10_odds, CERTAIN):
+                break
+            found, turn = turned, turn + turned.turn_left
+            if abs(found.turn_left) < SETTLED:
+                break
+    return found.global_shift()
+
+
+@dataclass(frozen=True)
+class _Match:
+    """How two flattened images match, the cycle turned back beforehand.
+
+    `shift_yx` (px) is that of the cycle turned back at its middle, `field` goes through the blocks
+    that voted, if there are enough. `similarity` is the cosine between the images there, `height`
+    that of the peak.
+    """
+
+    turn: Turn
+    shift_yx: np.ndarray
+    field: SmoothField | None
+    similarity: float
+    height: float
+    log10_odds: float
+
+    @property
+    def turn_left(self) -> float:
+        """Return by how many degrees the field turns what has been turned back."""
+        return turn_and_shear(self.shifts_at, self.turn.image_shape)[0] if self.field else 0.0
+
+    def shifts_at(self, places_yx: np.ndarray) -> np.ndarray:
+        """Return the shifts (n, 2) of the cycle turned back at places (n, 2) of the reference."""
+        if self.field is None:
+            return np.broadcast_to(self.shift_yx, places_yx.shape)
+        return self.field.shift_at(_in_the_plane(places_yx))[:, 1:]
+
+    def global_shift(self) -> GlobalShift:
+        """Return the mean shift over what both images show."""
+        shift = self.shift_yx
+        if self.field is not None or self.turn:
+            last = np.array(self.turn.image_shape) - 1
+            whole = Block(0, 0, *(slice(0, size) for size in self.turn.image_shape))
+            points = whole.sample_points_yx(SAMPLE_POINTS)
+            shifts = self.turn.total(points, self.shifts_at(points))
+            seen = np.all((points - shifts >= 0) & (points - shifts <= last), axis=1)
+            shift = shifts[seen].mean(axis=0) if seen.any() else shift
+        error = float(np.sqrt(max(0.0, 1 - self.similarity**2)))
+        return GlobalShift(
+            (float(shift[0]), float(shift[1])),
+            error, 0.0, self.height, self.log10_odds, self.turn.degrees,
+        )  # fmt: skip
+
+
+def _match(
+    images: tuple[np.ndarray, np.ndarray], turn: Turn, voting: int, pool: ThreadPoolExecutor
+) -> _Match:
+    """Return how two flattened images match once the cycle is turned back.
+
+    `voting` is the largest edge (px) of the blocks that vote; 0 if none shall.
+    """
+    reference, cycle = images[0], turn.turned_back(images[1])
+    start = probed_shift(reference, cycle, pool)
+    correlation = _correlated(reference, cycle)
+    whole = correlation.peak(start)
+    shift = correlation.unwrapped(whole, start)
+    field = _vote(reference, cycle, shift, correlation.pattern, voting, pool) if voting else None
+    found = _Match(turn, shift, field, correlation.similarity(whole.index), whole.height, 0.0)
+    odds = odds_of_images(
+        (binned_plane(reference), binned_plane(cycle)), found.shifts_at, turn=turn.degrees
+    )
+    return replace(found, log10_odds=odds)
 
 
 def _highest(correlation: np.ndarray) -> tuple[np.ndarray, float]:
@@ -252,32 +331,6 @@ def _pattern_power(cross: np.ndarray, shape: tuple[int, int], phase: np.ndarray)
     weights = _squared_band_pass(shape)
     shared = np.sum((cross[beyond] * np.conj(phase[beyond])).real) / np.sum(weights[beyond])
     return max(float(shared), 0.0)
-
-
-def _odds(
-    reference: np.ndarray, cycle: np.ndarray, shift_yx: np.ndarray, field: SmoothField | None
-) -> float:
-    """Return the logarithm of the odds that two images match by coincidence.
-
-    They are compared under the field, or, where there is none, under one shift.
-    """
-
-    def shifts_at(places_yx: np.ndarray) -> np.ndarray:
-        if field is None:
-            return np.broadcast_to(shift_yx, places_yx.shape)
-        return field.shift_at(_in_the_plane(places_yx))[:, 1:]
-
-    return odds_of_images((binned_plane(reference), binned_plane(cycle)), shifts_at)
-
-
-def _mean_over_overlap(field: SmoothField, shift_yx: np.ndarray) -> np.ndarray:
-    """Return the mean (2,) of a field over what both images show, moved by about `shift_yx`."""
-    overlap = [
-        seen_by_both(slice(0, size), size, size, round(shift))[0]
-        for size, shift in zip(field.domain.image_shape, shift_yx, strict=True)
-    ]
-    points = _in_the_plane(Block(0, 0, *overlap).sample_points_yx(SAMPLE_POINTS))
-    return field.mean_over(points[None])[0][0, 1:]
 
 
 def _vote(

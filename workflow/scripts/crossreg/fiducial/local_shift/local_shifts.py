@@ -31,6 +31,7 @@ from crossreg.fiducial.local_shift.sub_blocks import Measurements, SubBlockMatch
 from crossreg.fiducial.local_shift.wide_search import WideShifts, wide_shifts
 from crossreg.fiducial.quality import block_qualities, preprocessing
 from crossreg.fiducial.reference import Reference
+from crossreg.fiducial.turn import Turn, TurnedField
 from crossreg.fiducial.verdict import FAILED, Evidence, Verdict, judged
 
 STATUSES = ("measured", "borrowed", "failed")
@@ -135,6 +136,7 @@ def local_shifts(
     cycle: np.ndarray,
     global_shift_yx: tuple[float, float],
     *,
+    turn: float = 0.0,
     lower_threshold: float = 0.9,
     higher_threshold: float = 0.9999,
     background_sigma: float = 3.0,
@@ -144,18 +146,22 @@ def local_shifts(
 ) -> LocalShifts:
     """Return the residual shifts of all blocks of a cycle's kept planes (Z, Y, X).
 
-    `global_shift_yx` (px) is where the search starts and what the shifts are relative to. With
+    `global_shift_yx` (px) is where the search starts and what the shifts are relative to. A cycle
+    that is turned by `turn` degrees is turned back before it is compared. With
     `borrow` every block gets the shift of the smooth field, otherwise its own. `motion` is smooth
     or rigid (one shift a cycle, for a stage that drifts without deformation). The thresholds
     and `background_sigma` act on the quality only. The result does not depend on `threads`.
     """
     blocks = block_grid(reference.image_shape, reference.block_size_xy)
+    turned = Turn(turn, reference.image_shape)
+    start_yx = turned.start(global_shift_yx)
     with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, user_api="blas"):
+        cycle = turned.stack_turned_back(cycle, pool)
         binned = reference.binned, binned_stack(cycle, pool)
-        stacks, depth = _stacks_to_match(binned, global_shift_yx)
-        wide = wide_shifts(*stacks, blocks, global_shift_yx, pool)
+        stacks, depth = _stacks_to_match(binned, start_yx)
+        wide = wide_shifts(*stacks, blocks, start_yx, pool)
         found = _measured(stacks, reference.image_shape, blocks, wide, motion, pool)
-        evidence = _evidence(stacks, cycle, found, global_shift_yx)
+        evidence = _evidence(stacks, cycle, found, turned, global_shift_yx)
         if judged(evidence).name == FAILED:
             return _failed(reference, found, evidence)
         total, sigma = found.field.mean_over(_sample_points(blocks, found.depths))
@@ -166,9 +172,16 @@ def local_shifts(
         held_out[0] = held_out[0] if depth.is_searched else np.nan
         prepared = preprocessing(cycle, lower_threshold, higher_threshold, background_sigma)
         quality = block_qualities(reference.projections, prepared, blocks, applied, pool)
+    centres = np.array([centre_yx(block.rows, block.columns) for block in blocks])
+    applied, own = (
+        np.column_stack([shifts[:, 0], turned.total(centres, shifts[:, 1:])])
+        for shifts in (applied, own)
+    )
+    sigma[:, 1:] = turned.sigmas(sigma[:, 1:])
     start = np.array([0.0, *global_shift_yx])
     status = np.where(found.matching, "measured", "borrowed")
-    field = found.field if depth.is_searched else ShallowField(found.field, depth)
+    field: Field = found.field if depth.is_searched else ShallowField(found.field, depth)
+    field = TurnedField(field, turned) if turned else field
     grids = applied - start, own - start, sigma
     return _as_grids(reference, *grids, found, status, quality, evidence, held_out, field)
 
@@ -216,23 +229,27 @@ def _evidence(
     stacks: tuple[np.ndarray, np.ndarray],
     cycle: np.ndarray,
     found: Measurements,
+    turn: Turn,
     global_shift_yx: tuple[float, float],
 ) -> Evidence:
-    """Return the evidence from two binned stacks, the raw cycle, and what its sub-blocks say."""
+    """Return the evidence from two binned stacks, the raw cycle, and what its sub-blocks say.
+
+    The cycle has been turned back by `turn` beforehand, and its field is that of what was left.
+    """
     field = found.field
 
     def shifts_at(places_yx: np.ndarray) -> np.ndarray:
         depth = np.full(len(places_yx), field.domain.middle_plane)
         return field.shift_at(np.column_stack([depth, places_yx]))[:, 1:]
 
-    middle_yx = shifts_at((np.array([field.domain.image_shape]) - 1) / 2)[0]
-    turn, shear = turn_and_shear(shifts_at, field.domain.image_shape)
+    middle_yx = turn.total(turn.middle_yx[None], shifts_at(turn.middle_yx[None]))[0]
+    turn_left, shear = turn_and_shear(shifts_at, field.domain.image_shape)
     return Evidence(
-        log10_odds=odds_of_stacks(stacks, shifts_at),
+        log10_odds=odds_of_stacks(stacks, shifts_at, turn.degrees),
         shift_yx=(float(middle_yx[0]), float(middle_yx[1])),
         global_shift_yx=global_shift_yx,
         z_ratio=ratio_of_z_steps(plane_similarities(stacks, shifts_at)),
-        turn=turn,
+        turn=turn_left,
         shear=shear,
         is_pattern=is_pattern(*stacks),
         is_inverted=is_inverted(*stacks),
