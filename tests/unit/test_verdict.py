@@ -96,6 +96,7 @@ def test_the_turn_and_shear_of_a_field_are_measured() -> None:
     ("evidence", "said"),
     [
         (Evidence(-50, turn=7.0), "turned by 7.0 degrees"),
+        (Evidence(-50, is_turn_open=True), "too few blocks match to say exactly by how much"),
         (Evidence(-50, shear=0.05), "neither a turn nor swelling"),
         (Evidence(-50, z_ratio=-1.0), "the other way along z"),
         (Evidence(-50, (0.1, 0.0), (4.0, 3.0)), "moved by (4.0, 3.0) px"),

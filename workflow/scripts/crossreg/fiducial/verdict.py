@@ -37,7 +37,8 @@ class Evidence:
     the shift in the middle of the image, `global_shift_yx` that of the projections. `z_ratio` is
     how many planes of the cycle follow each other for one of the reference, `turn` (degrees) and
     `shear` (px per px) how the field turns and shears the image, beyond the turn by which the cycle
-    was turned back before it was compared. `is_pattern`: what both
+    was turned back before it was compared; `is_turn_open`: that turn is known roughly only, and too
+    few blocks match to make it exact. `is_pattern`: what both
     share at no shift is narrower than optics allow; `is_inverted`: structure is bright in the one
     and dark in the other; `is_copy`: both stacks are equal; `is_saturated`: half of the pixels of
     the cycle have its highest value.
@@ -49,6 +50,7 @@ class Evidence:
     z_ratio: float = 1.0
     turn: float = 0.0
     shear: float = 0.0
+    is_turn_open: bool = False
     is_pattern: bool = False
     is_inverted: bool = False
     is_copy: bool = False
@@ -100,6 +102,8 @@ def _why_doubtful(evidence: Evidence) -> str:
         )
     if abs(evidence.turn) > LARGEST_TURN:
         return f"the cycle is turned by {evidence.turn:.1f} degrees, more than is followed safely"
+    if evidence.is_turn_open:
+        return "the cycle is turned, and too few blocks match to say exactly by how much"
     if evidence.shear > LARGEST_SHEAR:
         return "the shift changes over the image as neither a turn nor swelling tissue would do it"
     if evidence.log10_odds > CERTAIN:

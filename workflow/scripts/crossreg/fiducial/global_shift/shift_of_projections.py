@@ -177,7 +177,7 @@ def global_shift(
             turn, least = searched_turn(*images, pool), TURNED_UNSEEN
         for _ in range(MOST_TURNS if abs(turn) > least else 0):
             turned = _match(images, Turn(turn, reference.shape), voting, pool)
-            if turned.log10_odds >= max(found.log10_odds, CERTAIN):
+            if turned.log10_odds > CERTAIN:
                 break
             found, turn = turned, turn + turned.turn_left
             if abs(found.turn_left) < SETTLED:

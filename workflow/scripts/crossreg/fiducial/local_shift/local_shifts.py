@@ -161,7 +161,7 @@ def local_shifts(
         stacks, depth = _stacks_to_match(binned, start_yx)
         wide = wide_shifts(*stacks, blocks, start_yx, pool)
         found = _measured(stacks, reference.image_shape, blocks, wide, motion, pool)
-        evidence = _evidence(stacks, cycle, found, turned, global_shift_yx)
+        evidence = _evidence(stacks, cycle, found, turned, global_shift_yx, motion == "rigid")
         if judged(evidence).name == FAILED:
             return _failed(reference, found, evidence)
         total, sigma = found.field.mean_over(_sample_points(blocks, found.depths))
@@ -231,10 +231,12 @@ def _evidence(
     found: Measurements,
     turn: Turn,
     global_shift_yx: tuple[float, float],
+    is_rigid: bool,
 ) -> Evidence:
     """Return the evidence from two binned stacks, the raw cycle, and what its sub-blocks say.
 
-    The cycle has been turned back by `turn` beforehand, and its field is that of what was left.
+    The cycle has been turned back by `turn` beforehand, and its field is that of what was left,
+    which is but one shift where the motion `is_rigid`.
     """
     field = found.field
 
@@ -251,6 +253,7 @@ def _evidence(
         z_ratio=ratio_of_z_steps(plane_similarities(stacks, shifts_at)),
         turn=turn_left,
         shear=shear,
+        is_turn_open=bool(turn) and (is_rigid or found.matching.sum() < FEWEST_MEASURED),
         is_pattern=is_pattern(*stacks),
         is_inverted=is_inverted(*stacks),
         is_copy=is_copy(*stacks),
