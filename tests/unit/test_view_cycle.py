@@ -2,14 +2,17 @@
 
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tifffile
 
 import crossreg
+import planted_tables
 import view_cycle as command
 from crossreg.fiducial.field.field_file import save_field
+from crossreg.io.tables import PIXEL_NM, PLANE_NM, write_table
 from crossreg.workflow_support.command import run
 from fiducial_images import drawn, spot_positions
 
@@ -21,6 +24,7 @@ class RecordingViewer:
 
     def __init__(self):
         self.images = {}
+        self.dims, self.scale_bar = SimpleNamespace(), SimpleNamespace()
 
     def add_image(self, data, name, **looks):
         self.images[name] = (data, looks)
@@ -39,25 +43,35 @@ def results(tmp_path_factory):
     save_field(folder / "results" / "fields" / "001" / "RT1.npz", kept)
     lines = [f"001\t{cycle}\t{folder / cycle}.tif" for cycle in ("RT0", "RT1")]
     (folder / "results" / "samples.tsv").write_text("\n".join(["roi\tcycle\tpath", *lines, ""]))
+    row = planted_tables.global_table("001", "RT1")
+    meta = {PLANE_NM: 250.0, PIXEL_NM: 200.0}
+    write_table(folder / "results" / "register_global.ecsv", replace(row, meta=meta))
     return folder / "results"
 
 
 def options(results, cycle="RT1"):
-    words = ["--results", results, "--roi", "1", "--cycle", cycle, "--pixelSizeXY", "0.2"]
+    words = ["--results", results, "--roi", "1", "--cycle", cycle]
     return command.parser().parse_args([str(word) for word in words])
 
 
 def test_reference_and_registered_cycle_lie_on_each_other_in_micrometres(results):
     viewer = RecordingViewer()
     command.show(viewer, options(results))
-    (reference, looks), (cycle, _), (sigma, _) = viewer.images.values()
+    (reference, looks), (cycle, seen), (sigma, flat) = viewer.images.values()
+    assert flat["scale"] == (0.2, 0.2)
+    # Background is dark and spots are bright, whatever the empty margin of the moved cycle.
+    low, high = seen["contrast_limits"]
+    assert 480 < low < 520 < 600 < high <= cycle.max()
     assert looks["scale"] == (0.25, 0.2, 0.2)
     inner = (slice(1, -1), slice(10, -10), slice(10, -10))
     assert np.corrcoef(reference[inner].ravel(), cycle[inner].ravel())[0, 1] > 0.8
-    assert sigma.shape == (1, *SHAPE[1:])
-    # One value a block: 2 rows and 3 columns of blocks, the last one narrower.
+    # No planes: napari shows it in every one. One value a block, the last ones narrower.
+    assert sigma.shape == SHAPE[1:]
     assert len(np.unique(sigma)) == 6
-    assert (sigma[0, :64, :64] == sigma[0, 0, 0]).all()
+    assert (sigma[:64, :64] == sigma[0, 0]).all()
+    assert "sigma of the blocks (nm)" in viewer.images
+    found = crossreg.load_registration(results, 1, "RT1")
+    assert sigma[0, 0] == pytest.approx(200 * found.table()["sigma_row"][0], rel=0.5)
 
 
 def test_a_cycle_that_is_not_there_and_a_missing_napari_are_told(results, monkeypatch, capsys):

@@ -25,22 +25,26 @@ from crossreg.fiducial.apply.pyhim_files import (
     note,
     rows_of_blocks,
 )
-from crossreg.fiducial.apply.spot_tables import ECSV_START
+from crossreg.fiducial.apply.spots_for_pyhim import copy_rows_of_pyhim, is_of_pyhim
 from crossreg.fiducial.experiment.file_names import names_by
 from crossreg.fiducial.experiment.parameters import add_options, projected_planes
+from crossreg.fiducial.experiment.rois import numbers_of_rois
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io import ecsv
-from crossreg.io.errors import UserError
 from crossreg.io.files import read_json, read_text, whole, write_json, write_text
 from crossreg.io.images.choice import choice_of
 from crossreg.io.sheet import ALL_COLUMNS, read_sheet
 from crossreg.io.stacks import read_projection
 from crossreg.io.tables import LOCAL_COLUMNS, new_table, read_global_row, read_local_table
+from crossreg.io.words import counted
+from crossreg.workflow_support.applications import check_outside
 from crossreg.workflow_support.command import log, new_parser, run
 from crossreg.workflow_support.missing import missing_reason, read_gaps
 
 PARAMETERS = ("mode", "zProjectOption", "zmin", "zmax", "fileNameRegExp")
 OWN_FILES = ".exported_by_crossreg"
+TIFF_SUFFIXES = (".tif", ".tiff")
+"""What pyHiM reads, a file a channel."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -70,21 +74,26 @@ def main(options: argparse.Namespace) -> None:
     """Sort out which cycles have a shift, write, and say what was done."""
     folder: Path = options.output.parent
     parameters = read_json(options.parameters)
-    samples = [s for s in read_sheet(options.samples, ALL_COLUMNS) if s.roi == options.roi]
-    check_outside(folder, samples)
+    listed = read_sheet(options.samples, ALL_COLUMNS)
+    samples = [sample for sample in listed if sample.roi == options.roi]
+    check_outside(folder, [sample.path for sample in samples])
     cycles, left_out = sorted_out(samples, options)
     gaps = [gap for gap in read_gaps(options.gaps) if gap.roi == options.roi]
     left_out |= {gap.cycle: gap.reason for gap in gaps if gap.cycle not in cycles}
     export = Export(folder, parameters, options)
-    write_json(export.place("parameters.json"), exported_parameters(parameters, options.reference))
-    export.write_shifts(cycles, left_out)
-    for sample in samples:
-        if sample.cycle not in left_out:
-            shift_yx = cycles[sample.cycle].shift_yx if sample.cycle in cycles else (0.0, 0.0)
-            export.write_images(sample, shift_yx)
-    spots = export.write_spots(options.spots)
+    if cycles:
+        content = exported_parameters(parameters, options.reference)
+        write_json(export.place("parameters.json"), content)
+        export.write_shifts(cycles, left_out)
+        for sample in samples:
+            if sample.cycle not in left_out:
+                shift_yx = cycles[sample.cycle].shift_yx if sample.cycle in cycles else (0.0, 0.0)
+                export.write_images(sample, shift_yx)
+        number = numbers_of_rois(sample.roi for sample in listed)[options.roi]
+        export.write_spots(options.spots, number)
     export.remove_old_files()
-    write_text(options.output, note(options.roi, options.reference, cycles, left_out, spots))
+    said = (cycles, left_out, export.spots, export.not_linked)
+    write_text(options.output, note(options.roi, options.reference, *said))
     log.info("ROI %s: %d cycles in %s", options.roi, len(cycles), folder)
     for cycle, reason in left_out.items():
         log.warning("ROI %s, cycle %s is left out: %s", options.roi, cycle, reason)
@@ -96,18 +105,6 @@ class Cycle:
 
     shift_yx: tuple[float, float]
     blocks: ecsv.Table
-
-
-def check_outside(folder: Path, samples: list[Sample]) -> None:
-    """Raise UserError if the folder lies beside the stacks: pyHiM would find its files, too."""
-    for sample in samples:
-        stacks = Path(os.path.realpath(sample.path)).parent
-        if Path(os.path.realpath(folder)).is_relative_to(stacks):
-            raise UserError(
-                f"{folder}: this is inside the folder of the stacks, {stacks}, where pyHiM, which"
-                " searches all sub-folders, would take these files for its own; set the key"
-                " 'results' to another folder."
-            )
 
 
 def sorted_out(
@@ -131,11 +128,6 @@ def sorted_out(
             left_out[sample.cycle] = str(blocks.meta.get("reason", "it does not match"))
             continue
         cycles[sample.cycle] = Cycle((float(row["shift_x"]), float(row["shift_y"])), blocks)
-    if not cycles:
-        raise UserError(
-            f"ROI {options.roi}: no cycle has a shift, so there is nothing to export; leave the ROI"
-            " out with the key 'rois'."
-        )
     return cycles, left_out
 
 
@@ -149,6 +141,8 @@ class Export:
         self.segment = names(parameters, "segmentedObjects")
         self.project = names(parameters, "zProject")
         self.written: set[str] = set()
+        self.spots: list[str] = []
+        self.not_linked: list[str] = []
 
     def place(self, *parts: str) -> Path:
         """Return the path of a file of ours, in folders that are there."""
@@ -171,11 +165,20 @@ class Export:
         write_text(place, ecsv.as_text(table))
 
     def write_images(self, sample: Sample, shift_yx: tuple[float, float]) -> None:
-        """Link the stacks of a cycle's channels, and write their projections, before and after."""
+        """Link the stacks of a cycle's channels, and write their projections, before and after.
+
+        Files that pyHiM cannot read are noted instead.
+        """
         choice = choice_of(sample.image)
         path = Path(sample.path)
         named = names_by(self.options.file_names, self.options.fileNameRegExp)
-        for stack in channel_stacks(path, choice, named):
+        stacks = channel_stacks(path, choice, named)
+        if path.suffix.lower() not in TIFF_SUFFIXES or len({one.path for one in stacks}) < len(
+            stacks
+        ):
+            self.not_linked.append(path.name)
+            return
+        for stack in stacks:
             link = self.place(stack.path.name)
             with suppress(FileNotFoundError):
                 link.unlink()
@@ -189,17 +192,21 @@ class Export:
             place = (self.align["register_global_folder"], "data")
             save(self.place(*place, f"{stack.path.stem}_2d_registered.npy"), moved)
 
-    def write_spots(self, tables: list[Path]) -> list[str]:
-        """Copy registered tables in pyHiM's columns to where it looks; return their places."""
-        chosen = [path for path in tables if read_text(path).startswith(ECSV_START)]
-        places = []
+    def write_spots(self, tables: list[Path], roi: int) -> None:
+        """Write what registered tables in pyHiM's columns say of the ROI to where it looks.
+
+        Only spots that have a place in the reference: it would take the others for registered.
+        """
+        chosen = [path for path in tables if is_of_pyhim(path)]
         for number, path in enumerate(chosen):
             suffix = "" if len(chosen) == 1 else f"_{number + 1}"
             name = f"{self.segment['outputFile']}_3D{suffix}_barcode.dat"
             place = self.place(self.segment["localize_3d_folder"], "data", name)
-            write_text(place, read_text(path))
-            places.append(f"{place.relative_to(self.folder)} from {path.name}")
-        return places
+            kept, left = copy_rows_of_pyhim(path, place, roi)
+            text = f"{place.relative_to(self.folder)} from {path.name}: {counted(kept, 'spot')}"
+            if left:
+                text += f"; {left} of cycles that failed or are missing are left out"
+            self.spots.append(text)
 
     def remove_old_files(self) -> None:
         """Remove what an earlier export wrote and this one did not; note what is ours now."""

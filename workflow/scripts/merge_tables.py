@@ -25,6 +25,8 @@ from crossreg.io.sheet import read_sheet
 from crossreg.io.tables import (
     GLOBAL_COLUMNS,
     LOCAL_COLUMNS,
+    PIXEL_NM,
+    PLANE_NM,
     read_local_table,
     read_merged,
     read_rows,
@@ -80,11 +82,12 @@ def main(options: argparse.Namespace) -> None:
         for (roi, cycle), reason in sorted(missing.items())
     ]
     there = [path for key, path in tables.items() if key not in missing]
-    meta = {"missing": entries} if entries else {}
+    nm = nm_of(options)
+    meta = {PLANE_NM: nm["z"], PIXEL_NM: nm["x"]} | ({"missing": entries} if entries else {})
     if options.kind == "global":
         rows = write_global(options, there, numbers, meta)
     else:
-        rows = write_merged(options.output, there, columns, nm_of(options), **meta)
+        rows = write_merged(options.output, there, columns, nm, **meta)
     log.info("%d rows of %d cycles", rows, len(there))
     if missing:
         names = ", ".join(f"ROI {roi} {cycle}" for roi, cycle in sorted(missing)[:10])
@@ -94,8 +97,10 @@ def main(options: argparse.Namespace) -> None:
 
 def nm_of(options: argparse.Namespace) -> dict[str, float]:
     """Return how many nm a kept plane, a row and a column are."""
-    pixel = 1000 * options.pixelSizeXY
-    return {"z": 1000 * options.pixelSizeZ * options.zBinning, "x": pixel, "y": pixel}
+    um = {"z": options.pixelSizeZ * options.zBinning, "x": options.pixelSizeXY}
+    # Twelve digits, so that no 249.99999999999997 is written.
+    nm = {name: float(f"{1000 * size:.12g}") for name, size in um.items()}
+    return nm | {"y": nm["x"]}
 
 
 def write_global(

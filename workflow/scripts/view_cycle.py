@@ -1,8 +1,9 @@
 """Show a cycle on the reference in napari, with the blocks coloured by the error of their shift.
 
 In: the results folder, a ROI and a cycle. Reference (green) and registered cycle (magenta) appear
-in the grid of the reference, in micrometres; a block is bright where its shift is uncertain. Needs
-napari, which is not installed with crossreg: pip install "napari[all]".
+in the grid of the reference, in micrometres, and are white where they agree; a block is the
+brighter the more uncertain its shift is. Needs napari, which is not installed with crossreg:
+pip install "napari[all]".
 """
 
 import argparse
@@ -13,13 +14,17 @@ from typing import Any
 import numpy as np
 
 from crossreg import load_registration
-from crossreg.fiducial.experiment.parameters import add_options
 from crossreg.io.errors import UserError
 from crossreg.io.images.choice import choice_of
 from crossreg.io.sheet import ALL_COLUMNS, read_sheet
 from crossreg.io.stacks import read_kept_planes
 from crossreg.registration import Registration
 from crossreg.workflow_support.command import new_parser, run
+
+DARKEST, BRIGHTEST = 50, 99.9
+"""Percentiles of the grey values that are shown black and in full colour."""
+MOST_VALUES = 1_000_000
+"""Grey values that the percentiles are taken of."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,7 +34,6 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--roi", required=True, help="name of the ROI")
     parser.add_argument("--cycle", required=True, help="name of the cycle")
     parser.add_argument("--threads", type=int, default=2, help="threads to use (default: 2)")
-    add_options(parser, ("pixelSizeXY", "pixelSizeZ"))
     return parser
 
 
@@ -60,23 +64,56 @@ def show(viewer: Any, options: argparse.Namespace) -> None:
         sample = samples[name]
         choice = choice_of(sample.image)
         stacks.append(read_kept_planes(sample.path, field.z_binning, choice=choice))
-    scale = (options.pixelSizeZ * field.z_binning, options.pixelSizeXY, options.pixelSizeXY)
-    looks: dict[str, Any] = {"scale": scale, "blending": "additive"}
-    viewer.add_image(stacks[0], name="reference", colormap="green", **looks)
-    registered = found.warp(stacks[1], options.threads)
-    viewer.add_image(registered, name=f"{options.cycle}, registered", colormap="magenta", **looks)
+    shown = {"reference": stacks[0]}
+    shown[f"{options.cycle}, registered"] = found.warp(stacks[1], options.threads)
+    # Without a size of pixels, planes and px count alike.
+    size = found.pixel_size_um or (1.0, 1.0, 1.0)
+    unit = "um" if found.pixel_size_um else "pixel"
+    viewer.dims.axis_labels = ("z", "row", "column")
+    for (name, stack), colour in zip(shown.items(), ("green", "magenta"), strict=True):
+        viewer.add_image(
+            stack,
+            name=name,
+            colormap=colour,
+            blending="additive",
+            scale=size,
+            units=3 * (unit,),
+            contrast_limits=contrast(stack),
+        )
+    sigma, sigma_unit = sigma_map(found)
     viewer.add_image(
-        sigma_map(found), name="sigma of the blocks (px)", colormap="inferno", opacity=0.4, **looks
+        sigma,
+        name=f"sigma of the blocks ({sigma_unit})",
+        colormap="inferno",
+        blending="additive",
+        opacity=0.25,
+        scale=size[1:],
+        units=2 * (unit,),
     )
+    viewer.scale_bar.visible = True
 
 
-def sigma_map(found: Registration) -> np.ndarray:
-    """Return an image (1, Y, X) with the larger standard error in the plane (px) of each block."""
+def contrast(stack: np.ndarray) -> tuple[float, float]:
+    """Return the grey values of a stack that are shown black and in full colour.
+
+    What the cycle does not show is 0, and counts for neither.
+    """
+    values = stack.ravel()[:: max(1, stack.size // MOST_VALUES)]
+    low, high = np.percentile(values[values > 0], (DARKEST, BRIGHTEST))
+    return float(low), float(max(high, low + 1))
+
+
+def sigma_map(found: Registration) -> tuple[np.ndarray, str]:
+    """Return an image (Y, X) with the larger standard error in the plane of each block, its unit.
+
+    It has no planes, so that a viewer shows it in all of them.
+    """
     table = found.table()
+    suffix, unit = ("_nm", "nm") if found.pixel_size_um else ("", "px")
     edge, (_, rows, columns) = found.cycle_field.block_size_xy, found.cycle_field.shape_zyx
-    sigma = np.maximum(table["sigma_row"], table["sigma_column"])
+    sigma = np.maximum(table[f"sigma_row{suffix}"], table[f"sigma_column{suffix}"])
     grid = np.asarray(sigma, np.float32).reshape(found.cycle_field.status.shape)
-    return np.kron(grid, np.ones((edge, edge), np.float32))[None, :rows, :columns]
+    return np.kron(grid, np.ones((edge, edge), np.float32))[:rows, :columns], unit
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from crossreg.fiducial.reference import prepare_reference
 from crossreg.io.array_checks import checked_pair, checked_positions, checked_stack
 from crossreg.io.errors import UserError
 from crossreg.io.stacks import read_kept_planes
+from crossreg.io.tables import size_nm_of
 
 if TYPE_CHECKING:
     import astropy.table
@@ -306,7 +307,8 @@ def load_registration(
     roi, cycle : str
         Names as in the results; a ROI may be given as its number.
     pixel_size_um : sequence of three floats, optional
-        Micrometres of a kept plane, a row and a column; for results in nm.
+        Micrometres of a kept plane, a row and a column; default: as in the run, which its merged
+        table says.
 
     Returns
     -------
@@ -331,7 +333,8 @@ def load_registration(
             f"{folder}: there is no field of ROI {roi}, cycle {cycle}; there are:"
             f" {', '.join(there[:20]) or 'none, so run the workflow first'}."
         )
-    return Registration(load_field(paths[0]), _checked_size(pixel_size_um))
+    size = _checked_size(pixel_size_um) or _size_of_run(Path(results))
+    return Registration(load_field(paths[0]), size)
 
 
 def read_stack(path: Path | str, z_binning: int = 1) -> NDArray[Any]:
@@ -340,6 +343,12 @@ def read_stack(path: Path | str, z_binning: int = 1) -> NDArray[Any]:
     Raises UserError if the file is missing, damaged, or holds anything but one stack.
     """
     return read_kept_planes(path, z_binning)
+
+
+def _size_of_run(results: Path) -> tuple[float, float, float] | None:
+    """Return the size (z, y, x; um) of kept planes and px in a run; None if nothing says it."""
+    nm = size_nm_of(results / "register_global.ecsv")
+    return (nm[0] / 1000, nm[1] / 1000, nm[1] / 1000) if nm else None
 
 
 def _same_roi(name: str, roi: str | int) -> bool:

@@ -62,6 +62,8 @@ LOCAL_COLUMNS = {
 LENGTH = re.compile("(?:shift|global|measured|sigma)_([zxy])")
 """Columns in px, those that end in z in kept planes."""
 NM_DECIMALS = 2
+PLANE_NM, PIXEL_NM = "plane_nm", "pixel_nm"
+"""What a merged table says of itself: nm of a kept plane and of a px."""
 # As in names of files; longer ones are no numbers of ROIs, and int64 holds these.
 NUMBER_OF_ROI = re.compile("[0-9]{1,18}")
 SOURCES = ("given", "computed", "z-projection")
@@ -118,6 +120,15 @@ def write_merged(
                 file.write(f"{row[:-1]} {' '.join(cells)}\n")
             count += len(rows)
     return count
+
+
+def size_nm_of(path: Path | str) -> tuple[float, float] | None:
+    """Return how many nm a kept plane and a px of a merged table are; None if it does not say."""
+    try:
+        meta = ecsv.meta_of(read_text(path))
+        return float(meta[PLANE_NM]), float(meta[PIXEL_NM])
+    except (UserError, ValueError, KeyError):
+        return None
 
 
 def with_nm(table: Table, nm: Mapping[str, float]) -> Table:

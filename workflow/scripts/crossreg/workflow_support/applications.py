@@ -2,8 +2,9 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from crossreg.io.errors import UserError
@@ -170,8 +171,14 @@ class Applications:
     @property
     def hindrance_of_export(self) -> str:
         """Return in one sentence why there is nothing to export; empty if there is."""
-        missing = "export_pyhim needs pyHiM's parameters.json; give it with the key 'parameters'."
-        return self.hindrance or ("" if self.configuration.get("parameters") else missing)
+        if not self.configuration.get("parameters"):
+            return "export_pyhim needs pyHiM's parameters.json; give it with the key 'parameters'."
+        try:
+            folder = os.path.join(self.configuration["results"], "pyhim")
+            check_outside(folder, self.fiducial.stacks)
+        except UserError as error:
+            return str(error)
+        return self.hindrance
 
     @property
     def exports(self) -> list[str]:
@@ -198,6 +205,22 @@ class Applications:
         """Return the options of the script that exports to pyHiM."""
         keys = ("mode", "zProjectOption", "zmin", "zmax", "fileNameRegExp")
         return self._names_of_files + self.fiducial.options(*keys)
+
+
+def check_outside(folder: Path | str, stacks: Iterable[str]) -> None:
+    """Raise UserError if a folder for pyHiM lies beside or below stacks: it would find its files.
+
+    pyHiM takes whatever has a known name in any sub-folder for its own.
+    """
+    below = Path(os.path.realpath(folder))
+    for place in dict.fromkeys(map(os.path.dirname, stacks)):
+        if below.is_relative_to(os.path.realpath(place)):
+            raise UserError(
+                f"{folder}: this is inside the folder of the stacks, {place}, where pyHiM, which"
+                " searches all sub-folders, would take the exported files for its own; move the"
+                " folder of the results to another place and give that with the key 'results'"
+                " (nothing is registered again)."
+            )
 
 
 def _same(wanted: str, name: str) -> bool:

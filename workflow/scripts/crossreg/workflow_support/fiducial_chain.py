@@ -143,9 +143,14 @@ class FiducialChain:
         """Return the options that say number and name of a ROI."""
         return [f"--roi={self.roi_numbers[wildcards.roi]}", f"--roi-name={wildcards.roi}"]
 
+    @property
+    def stacks(self) -> list[str]:
+        """Return the paths of all stacks."""
+        return [sample.path for sample in self.experiment.samples]
+
     def all_stacks(self, wildcards: Wildcards) -> list[str]:
         """Return all stacks."""
-        return [sample.path for sample in self.experiment.samples]
+        return self.stacks
 
     def projection_needed(self, wildcards: Wildcards) -> list[str]:
         """Return the reference's projection, unless the user gave the global shifts."""

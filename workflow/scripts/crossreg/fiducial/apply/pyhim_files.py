@@ -6,7 +6,7 @@ of a cycle whose rows are NaN: so cycles that could not be registered get rows o
 """
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -79,26 +79,26 @@ def rows_of_blocks(
 
 
 def note(
-    roi: str, reference: str, cycles: Iterable[str], left_out: Mapping[str, str], spots: list[str]
+    roi: str,
+    reference: str,
+    cycles: Collection[str],
+    left_out: Mapping[str, str],
+    spots: Sequence[str],
+    not_linked: Sequence[str],
 ) -> str:
-    """Return the text that goes with the files: what is there, what was left out, what is safe."""
-    lines = [
-        f"ROI {roi}, registered to {reference}: {', '.join(cycles) or 'no cycle'}.",
-        "",
-        "Run pyHiM's later steps in this folder, one command after another:",
-        "",
-        f"    pyhim -F . -C {','.join(SAFE[1:] if spots else SAFE)}",
-        "",
-        f"Never run {', '.join(UNSAFE)}, pyhim without -C,",
-        "or -C 2D or 3D here: they compute the shifts again and overwrite the exported ones.",
-        "In parameters.json here, toleranceDrift is so large that no localization is deleted for",
-        "its shift.",
-        "",
-    ]
+    """Return the text that goes with the files: what is there, what was left out, what is safe.
+
+    `spots` are lines about tables of spots, `not_linked` the images that pyHiM cannot read.
+    """
+    lines = [f"ROI {roi}, registered to {reference}: {', '.join(cycles) or 'no cycle'}.", ""]
+    if cycles:
+        lines += _what_to_run(bool(spots))
+    else:
+        lines += ["There is nothing here for pyHiM: no cycle of this ROI has a shift.", ""]
     if spots:
         lines += [
             "Registered already, and marked so that pyHiM does not correct them again:",
-            *(f"    {name}" for name in spots),
+            *(f"    {text}" for text in spots),
             "The command localize_3d would write new tables over them.",
             "",
         ]
@@ -109,8 +109,32 @@ def note(
             *(f"    {cycle}: {reason}" for cycle, reason in left_out.items()),
             "",
         ]
+    if not_linked:
+        lines += [
+            "Not linked, as pyHiM reads TIFF stacks only, a file a channel; so there are no",
+            "projections of them either:",
+            *(f"    {name}" for name in not_linked),
+            "",
+        ]
     lines += [
         "shift_x belongs to the row (numpy y), shift_y to the column (numpy x), shift_z is in",
-        "planes that zBinning keeps: times zBinning for planes of the raw stack.",
+        "planes that zBinning keeps: times zBinning for planes of the raw stack. A spot at row",
+        "100, column 200 with a total shift_x of 3.4 and shift_y of -1.9 belongs to row 103.4,",
+        "column 198.1 of the reference.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _what_to_run(has_spots: bool) -> list[str]:
+    """Return the lines about commands of pyHiM."""
+    return [
+        "Run pyHiM's later steps in this folder, one command after another:",
+        "",
+        f"    pyhim -F . -C {','.join(SAFE[1:] if has_spots else SAFE)}",
+        "",
+        f"Never run {', '.join(UNSAFE)}, pyhim without -C,",
+        "or -C 2D or 3D here: they compute the shifts again and overwrite the exported ones.",
+        "In parameters.json here, toleranceDrift is so large that no localization is deleted for",
+        "its shift.",
+        "",
+    ]

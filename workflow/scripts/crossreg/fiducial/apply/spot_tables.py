@@ -120,7 +120,7 @@ class TextTable(SpotTable):
         lines = self._header_lines()
         self.ecsv = self._ecsv(lines) if lines[0].startswith(ECSV_START) else None
         self.separator = (
-            _likely_separator(lines[-1]) if self.ecsv is None else _ecsv_separator(lines)
+            _likely_separator(lines[-1]) if self.ecsv is None else ecsv_separator(lines)
         )
         self.names = next(csv.reader(lines[-1:], delimiter=self.separator), [])
         if len(set(self.names)) < len(self.names) or not all(self.names):
@@ -211,7 +211,7 @@ class TextWriter:
             plain = line.count(separator) == len(row) - 1 and '"' not in line and "\n" not in line
             # An empty cell between blanks would be lost.
             if not plain or "\r" in line or (separator == " " and "" in row):
-                line = separator.join(_quoted(cell, separator) for cell in row)
+                line = separator.join(quoted(cell, separator) for cell in row)
             lines.append(line + "\n")
         self.file.writelines(lines)
 
@@ -232,7 +232,7 @@ def _likely_separator(line: str) -> str:
     return max("\t;,", key=line.count)
 
 
-def _ecsv_separator(lines: list[str]) -> str:
+def ecsv_separator(lines: list[str]) -> str:
     """Return which sign separates the cells of an ECSV table: a comma if the header says so."""
     return "," if any(ECSV_DELIMITER.match(line) for line in lines) else " "
 
@@ -252,7 +252,8 @@ def _as_texts(values: np.ndarray, decimals: int) -> list[str]:
     return [form % value for value in values.tolist()]
 
 
-def _quoted(cell: str, separator: str) -> str:
+def quoted(cell: str, separator: str) -> str:
+    """Return a cell as it stands in a table: in quotes where it must be."""
     if cell and not any(sign in cell for sign in (separator, '"', "\n", "\r")):
         return cell
     return '"' + cell.replace('"', '""') + '"'
