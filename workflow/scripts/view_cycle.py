@@ -21,8 +21,9 @@ from crossreg.io.stacks import read_kept_planes
 from crossreg.registration import Registration
 from crossreg.workflow_support.command import new_parser, run
 
-DARKEST, BRIGHTEST = 50, 99.9
-"""Percentiles of the grey values that are shown black and in full colour."""
+DARKEST, BRIGHTEST = 90, 99.95
+"""Percentiles of the grey values that are shown black and in full colour: background is uneven,
+and spots are few."""
 MOST_VALUES = 1_000_000
 """Grey values that the percentiles are taken of."""
 
@@ -69,7 +70,6 @@ def show(viewer: Any, options: argparse.Namespace) -> None:
     # Without a size of pixels, planes and px count alike.
     size = found.pixel_size_um or (1.0, 1.0, 1.0)
     unit = "um" if found.pixel_size_um else "pixel"
-    viewer.dims.axis_labels = ("z", "row", "column")
     for (name, stack), colour in zip(shown.items(), ("green", "magenta"), strict=True):
         viewer.add_image(
             stack,
@@ -90,6 +90,7 @@ def show(viewer: Any, options: argparse.Namespace) -> None:
         scale=size[1:],
         units=2 * (unit,),
     )
+    viewer.dims.axis_labels = ("z", "row", "column")
     viewer.scale_bar.visible = True
 
 
