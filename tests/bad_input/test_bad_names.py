@@ -41,13 +41,13 @@ FINE_PATHS = ("a b/ü '\"$;`*?[x]%s\\.tif", "../a.tif", "a\xa0b.tif", "a/-rf/b.t
 
 @pytest.mark.parametrize("cycle", CYCLES)
 def test_a_cycle_is_no_path_and_no_command(sentence_of, cycle):
-    told = sentence_of(check_samples, [Sample("1", cycle, "a.tif")], "RT27")
+    told = sentence_of(check_samples, [Sample("1", cycle, "a.tif")], "RT27", "fiducial.reference")
     assert "a.tif: the cycle is named '" in told
 
 
 @pytest.mark.parametrize("roi", ROIS)
 def test_a_roi_is_no_path_and_no_command(sentence_of, roi):
-    told = sentence_of(check_samples, [Sample(roi, "RT27", "a.tif")], "RT27")
+    told = sentence_of(check_samples, [Sample(roi, "RT27", "a.tif")], "RT27", "fiducial.reference")
     assert "a.tif: the ROI is named '" in told
 
 

@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from crossreg.fiducial.experiment.file_names import names_by_expression
 from crossreg.fiducial.experiment.parameters import read_parameters
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.errors import UserError
@@ -69,12 +70,16 @@ def test_files_are_found_in_sub_folders_through_links_but_not_in_results(tmp_pat
     ]
 
 
+def names_of(parameters):
+    return names_by_expression(parameters["fileNameRegExp"])
+
+
 def test_channels_seen_are_named_where_none_is_a_fiducial(parameters):
     found = select_fiducials(
         [name("RT1", channel="ch07"), name("DAPI", channel="ch05")], parameters
     )
     with pytest.raises(UserError, match="none of the 2 images is a fiducial.*DAPI ch05, RT1 ch07"):
-        check_found(found, "images")
+        check_found(found, "images", names_of(parameters), parameters)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +92,8 @@ def test_channels_seen_are_named_where_none_is_a_fiducial(parameters):
 )
 def test_a_folder_without_matching_images_is_refused(parameters, files, sentence):
     with pytest.raises(UserError, match=sentence):
-        check_found(select_fiducials(files, parameters), "images")
+        found = select_fiducials(files, parameters)
+        check_found(found, "images", names_of(parameters), parameters)
 
 
 SAMPLES = [
@@ -126,7 +132,7 @@ def test_rois_and_cycles_restrict_but_the_reference_stays():
 )
 def test_samples_that_cannot_be_registered_are_refused(samples, sentence):
     with pytest.raises(UserError, match=sentence):
-        check_samples(samples, "RT27")
+        check_samples(samples, "RT27", "fiducial.reference")
 
 
 def test_a_sheet_comes_back_as_it_was_written(tmp_path):

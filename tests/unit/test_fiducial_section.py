@@ -4,14 +4,21 @@ import json
 
 import pytest
 
-from crossreg.fiducial.experiment.fiducial_section import SCHEMA_FILE, parameters_of_section
-from crossreg.fiducial.experiment.parameters import fiducial_channel, read_parameters
+from crossreg.fiducial.experiment.fiducial_section import parameters_of_section
+from crossreg.fiducial.experiment.parameters import (
+    PLAIN_SCHEMA_FILE,
+    default_parameters,
+    fiducial_channel,
+    read_parameters,
+    spelt,
+    spelt_planes,
+)
 from crossreg.io.errors import UserError
 
 PLAIN = {
     "reference": "R1",
     "channel": "Cy3",
-    "pixel_size_um": {"xy": 0.13, "z": 0.4},
+    "pixel_size_um": {"xy": 0.13, "z": 0.4, "files_are_wrong": True},
     "block_size": 64,
     "z_binning": 3,
     "local": False,
@@ -44,11 +51,12 @@ def test_both_ways_of_writing_parameters_mean_the_same(tmp_path):
     path.write_text(json.dumps({"common": PYHIM}))
     plain = parameters_of_section(PLAIN, "my.yaml: fiducial")
     assert plain.values.pop("channel") == "Cy3"
+    assert plain.values.pop("files_are_wrong") is True
     assert plain.values == read_parameters(path).values
 
 
 def test_the_test_above_sets_every_key_there_is():
-    assert PLAIN.keys() == json.loads(SCHEMA_FILE.read_text())["properties"].keys()
+    assert PLAIN.keys() == json.loads(PLAIN_SCHEMA_FILE.read_text())["properties"].keys()
 
 
 def test_the_reference_is_enough():
@@ -62,6 +70,28 @@ def test_the_reference_is_enough():
 def test_one_channel_is_the_fiducial_of_all_cycles():
     parameters = parameters_of_section({"reference": "R1", "channel": 0}, "my.yaml: fiducial")
     assert [fiducial_channel(cycle, parameters) for cycle in ("DAPI", "RT1")] == ["0", "0"]
+
+
+@pytest.mark.parametrize(
+    ("key", "pyhim", "plain"),
+    [
+        ("blockSizeXY", "alignImages.blockSizeXY", "fiducial.block_size"),
+        ("blockSize", "alignImages.blockSize", "fiducial.global_block_size"),
+        ("referenceFiducial", "alignImages.referenceFiducial", "fiducial.reference"),
+        ("zmin", "zProject.zmin", "fiducial.projection_planes"),
+    ],
+)
+def test_a_parameter_is_called_as_the_user_writes_it(tmp_path, key, pyhim, plain):
+    path = tmp_path / "parameters.json"
+    path.write_text('{"common": {}}')
+    assert read_parameters(path).spelt(key) == pyhim
+    assert parameters_of_section({"reference": "R1"}, "my.yaml").spelt(key) == plain
+
+
+def test_the_planes_to_project_are_two_keys_or_one():
+    assert spelt_planes("pyhim") == "zProject.zmin and zProject.zmax"
+    assert spelt_planes("fiducial") == "fiducial.projection_planes"
+    assert all(spelt(key, "pyhim").endswith(key) for key in default_parameters())
 
 
 @pytest.mark.parametrize(
@@ -80,6 +110,10 @@ def test_one_channel_is_the_fiducial_of_all_cycles():
             "'quality_lower_threshold' is 1; it must be below",
         ),
         ({"reference": "R1", "pixel_size_um": {"xy": 0}}, "'pixel_size_um.xy' has the value 0"),
+        (
+            {"reference": "R1", "pixel_size_um": {"xy": 0.1, "files_are_wrong": True}},
+            "files_are_wrong' is true; give xy and z",
+        ),
     ],
 )
 def test_a_faulty_section_is_refused(section, sentence):

@@ -201,4 +201,5 @@ def test_options_carry_every_value_to_a_script(write):
     parser = argparse.ArgumentParser()
     add_options(parser, keys)
     parsed = vars(parser.parse_args(as_options(parameters, keys)))
+    assert parsed.pop("written_in") == "pyhim"
     assert parsed == {key: parameters[key] for key in keys}

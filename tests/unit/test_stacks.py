@@ -144,15 +144,16 @@ def test_sizes_that_do_not_fit_are_refused(tmp_path):
     headers = [read_header(path) for path in paths]
     with pytest.raises(UserError, match=r"cycle\.tif: .* 20 x 25 px.* 20 x 30 px"):
         check_same_size(*headers, paths[1])
-    with pytest.raises(UserError, match="blockSizeXY is 64 px"):
-        check_block_fits(headers[0], 64, "blockSizeXY", paths[0])
+    with pytest.raises(UserError, match=r"fiducial\.block_size is 64 px, .* choose a smaller one"):
+        check_block_fits(headers[0], 64, "fiducial.block_size", paths[0])
 
 
 def test_planes_outside_of_the_stack_cannot_be_projected(tmp_path):
     path = tmp_path / "stack.tif"
     tifffile.imwrite(path, planted_stack())
-    with pytest.raises(UserError, match="7 planes, none of them in 10 <= z < 20"):
-        read_projection(path, "MIP", slice(10, 20))
+    told = "7 planes, none of them in 10 <= z < 20; correct fiducial.projection_planes"
+    with pytest.raises(UserError, match=told):
+        read_projection(path, "MIP", slice(10, 20), key="fiducial.projection_planes")
 
 
 def test_a_file_that_is_still_being_written_is_refused(tmp_path, monkeypatch):

@@ -94,6 +94,7 @@ rule register_global:
             "alignByBlock", "blockSize", "mode", "zProjectOption", "zmin", "zmax"
         ),
         given=fiducial.given_shift,
+        sizes=fiducial.given_pixel_size,
         source=fiducial.global_source,
         preview=lambda wildcards, output: ["--preview", *output.preview] if output.preview else [],
     message:
@@ -101,7 +102,7 @@ rule register_global:
     shell:
         command("register_global.py")
         + " --reference {input.reference:q} --cycle {input.cycle:q} {params.images:q} {params.source:q}"
-        " {params.roi:q} --label {wildcards.cycle:q} {params.options:q} --note-missing"
+        " {params.roi:q} --label {wildcards.cycle:q} {params.sizes:q} {params.options:q} --note-missing"
         " --threads {threads} --output {output.table:q} {params.preview:q} --log {log:q}"
 
 

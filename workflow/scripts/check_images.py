@@ -16,7 +16,7 @@ from crossreg.fiducial.experiment.image_checks import (
     checked_stacks,
     kinds_in_words,
 )
-from crossreg.fiducial.experiment.parameters import add_options
+from crossreg.fiducial.experiment.parameters import add_options, add_pixel_size_options
 from crossreg.io.files import write_text
 from crossreg.io.sheet import ALL_COLUMNS, read_sheet
 from crossreg.io.words import counted
@@ -31,12 +31,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--samples", type=Path, required=True, help="sheet of all samples (.tsv)")
     parser.add_argument("--reference", required=True, help="name of the reference cycle")
     parser.add_argument("--output", type=Path, help="table to write (.tsv)")
-    for axes, name in (("xy", "size of a pixel"), ("z", "distance of two planes")):
-        parser.add_argument(
-            f"--pixel-size-{axes}",
-            type=float,
-            help=f"{name} that the user gave, in micrometres (default: what the files say)",
-        )
+    add_pixel_size_options(parser)
     add_options(parser, PARAMETERS)
     return parser
 
@@ -44,8 +39,7 @@ def parser() -> argparse.ArgumentParser:
 def main(options: argparse.Namespace) -> int:
     """Check all stacks, write the table, and say what kinds of stacks and problems there are."""
     samples = read_sheet(options.samples, ALL_COLUMNS)
-    given = {"pixelSizeXY": options.pixel_size_xy, "pixelSizeZ": options.pixel_size_z}
-    checked = checked_stacks(samples, options.reference, vars(options) | given)
+    checked = checked_stacks(samples, options.reference, vars(options))
     if options.output:
         write_text(options.output, table_text(checked))
     for line in kinds_in_words(checked):

@@ -27,7 +27,7 @@ from crossreg.fiducial.apply.pyhim_files import (
 )
 from crossreg.fiducial.apply.spots_for_pyhim import copy_rows_of_pyhim, is_of_pyhim
 from crossreg.fiducial.experiment.file_names import names_by
-from crossreg.fiducial.experiment.parameters import add_options, projected_planes
+from crossreg.fiducial.experiment.parameters import add_options, projected_planes, spelt_planes
 from crossreg.fiducial.experiment.rois import numbers_of_rois
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io import ecsv
@@ -185,7 +185,11 @@ class Export:
             link.symlink_to(os.path.abspath(stack.path))
             planes = projected_planes(vars(self.options))
             image = read_projection(
-                stack.path, self.options.zProjectOption, planes, choice=stack.choice
+                stack.path,
+                self.options.zProjectOption,
+                planes,
+                choice=stack.choice,
+                key=spelt_planes(self.options.written_in),
             )
             save(self.place(self.project["folder"], "data", f"{stack.path.stem}_2d.npy"), image)
             moved = ndimage.shift(image.astype(np.float32), shift_yx, order=3)

@@ -8,7 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from crossreg.fiducial.experiment.parameters import LOCAL_PARAMETERS, add_options
+from crossreg.fiducial.experiment.parameters import LOCAL_PARAMETERS, add_options, spelt
 from crossreg.fiducial.reference import prepare_reference, save_reference
 from crossreg.io.arrays import made_with
 from crossreg.io.images.choice import add_image_option, choice_of
@@ -34,7 +34,9 @@ def main(options: argparse.Namespace) -> None:
     """Read, prepare, write."""
     choice = choice_of(options.reference_image)
     header = read_header(options.reference, choice)
-    check_block_fits(header, options.blockSizeXY, "blockSizeXY", options.reference)
+    check_block_fits(
+        header, options.blockSizeXY, spelt("blockSizeXY", options.written_in), options.reference
+    )
     stack = read_kept_planes(options.reference, options.zBinning, options.threads, choice)
     reference = prepare_reference(
         stack,

@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from crossreg.fiducial.experiment.parameters import add_options, projected_planes
+from crossreg.fiducial.experiment.parameters import add_options, projected_planes, spelt_planes
 from crossreg.io.arrays import made_with, save_arrays
 from crossreg.io.images.choice import add_image_option, choice_of
 from crossreg.io.stacks import read_projection
@@ -38,6 +38,7 @@ def main(options: argparse.Namespace) -> None:
         options.zProjectOption,
         projected_planes(vars(options)),
         choice=choice_of(options.reference_image),
+        key=spelt_planes(options.written_in),
     )
     parameters = {key: vars(options)[key] for key in PARAMETERS}
     origin = made_with(options.reference, parameters, options.reference_image)

@@ -15,7 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from crossreg.fiducial.experiment.parameters import add_options, projected_planes
+from crossreg.fiducial.experiment.parameters import (
+    add_options,
+    add_pixel_size_options,
+    projected_planes,
+    spelt,
+    spelt_planes,
+)
 from crossreg.fiducial.global_shift.shift_of_projections import GlobalShift, global_shift
 from crossreg.fiducial.verdict import REGISTERED, Evidence, Verdict, judged
 from crossreg.io.arrays import load_arrays, made_with
@@ -23,6 +29,7 @@ from crossreg.io.ecsv import Table
 from crossreg.io.images.choice import add_image_option, choice_of
 from crossreg.io.stacks import (
     check_block_fits,
+    check_given_pixel_size,
     check_same_pixel_size,
     check_same_size,
     read_header,
@@ -61,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
     source.add_argument(
         "--given", type=float, nargs=2, metavar=("X", "Y"), help="take this shift (rows, columns)"
     )
+    add_pixel_size_options(parser)
     add_options(parser, PARAMETERS)
     return parser
 
@@ -71,7 +79,11 @@ def main(options: argparse.Namespace) -> None:
     reference = read_header(options.reference, choice_of(options.reference_image))
     cycle = read_header(options.cycle, choice_of(options.cycle_image))
     check_same_size(reference, cycle, options.cycle)
-    check_same_pixel_size(reference, cycle, options.cycle)
+    if not options.ignore_pixel_sizes:
+        size = options.pixel_size_xy, options.pixel_size_z
+        check_given_pixel_size(reference, *size, options.reference)
+        check_given_pixel_size(cycle, *size, options.cycle)
+        check_same_pixel_size(reference, cycle, options.cycle)
     image = None
     if options.given:
         # Nothing was measured, so there is no error, phase or height to tell.
@@ -82,7 +94,9 @@ def main(options: argparse.Namespace) -> None:
             "ROI %d, cycle %s: global shift from the z-projections", options.roi, options.label
         )
     else:
-        check_block_fits(cycle, options.blockSize, "blockSize", options.cycle)
+        check_block_fits(
+            cycle, options.blockSize, spelt("blockSize", options.written_in), options.cycle
+        )
         image = cycle_projection(options)
         source, shift = "computed", from_projections(image, options)
     log.info("shift (rows, columns): %.3f, %.3f px, %s", *shift.shift_yx, source)
@@ -113,6 +127,7 @@ def cycle_projection(options: argparse.Namespace) -> np.ndarray:
         options.zProjectOption,
         projected_planes(vars(options)),
         choice=choice_of(options.cycle_image),
+        key=spelt_planes(options.written_in),
     )
 
 

@@ -113,18 +113,20 @@ def read_projection(
     planes: slice = slice(None),
     threads: int = 1,
     choice: Choice = ONLY_ONE,
+    key: str = "the planes to project",
 ) -> NDArray[Any]:
     """Return the projection (Y, X) of a stack along z, one plane in memory at a time.
 
     `option` is MIP (maximum, in the type of the stack) or sum (float32); `planes` selects the
-    planes before binning. Raises UserError as `read_kept_planes`, or if no plane is selected.
+    planes before binning. Raises UserError as `read_kept_planes`, or if no plane is selected: it
+    says what the user calls the selection (`key`).
     """
     with open_stack(path, choice) as source:
         selected = range(source.shape_zyx[0])[planes]
         if not selected:
             raise UserError(
                 f"{path}: the stack has {source.shape_zyx[0]} planes, none of them in"
-                f" {planes.start} <= z < {planes.stop}; correct zProject.zmin and zmax."
+                f" {planes.start} <= z < {planes.stop}; correct {key}."
             )
         projection: NDArray[Any] | None = None
         for plane in source.planes(selected, threads):
@@ -170,12 +172,32 @@ def check_same_pixel_size(reference: StackHeader, cycle: StackHeader, path: Path
             )
 
 
+def check_given_pixel_size(
+    header: StackHeader, xy_um: float | None, z_um: float | None, path: Path | str
+) -> None:
+    """Raise UserError if a file says another pixel size than the user, who may say nothing."""
+    z_said, _, said = header.pixel_size_um
+    for name, axis, given, found in (
+        ("pixel size", "xy", xy_um, said),
+        ("z step", "z", z_um, z_said),
+    ):
+        if given and found and abs(found / given - 1) > SAME_SIZE:
+            raise UserError(
+                f"{path}: the file says a {name} of {found:g} um, fiducial.pixel_size_um.{axis}"
+                f" {given:g} um; correct it, or, if the file is wrong, write files_are_wrong: true"
+                " beside it."
+            )
+
+
 def check_block_fits(header: StackHeader, block_size: int, key: str, path: Path | str) -> None:
-    """Raise UserError if a block of `block_size` px is larger than the planes."""
+    """Raise UserError if a block of `block_size` px is larger than the planes.
+
+    `key` is what the user calls the parameter.
+    """
     if block_size > min(header.shape_zyx[1:]):
         raise UserError(
-            f"{path}: alignImages.{key} is {block_size} px, but the planes have only"
-            f" {_size(header)} px; choose a smaller {key}."
+            f"{path}: {key} is {block_size} px, but the planes have only {_size(header)} px; choose"
+            " a smaller one."
         )
 
 

@@ -14,7 +14,7 @@ from crossreg.fiducial.experiment.file_names import (
     names_by_expression,
     suggested_template,
 )
-from crossreg.fiducial.experiment.parameters import Parameters, fiducial_channel
+from crossreg.fiducial.experiment.parameters import PLAIN, Parameters, fiducial_channel
 from crossreg.fiducial.experiment.rois import numbers_of_rois
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.errors import UserError
@@ -158,21 +158,25 @@ def same_channel(wanted: str, named: str) -> bool:
     return number is not None and int(number[1]) == int(wanted)
 
 
-def check_found(discovered: Discovered, folder: Path | str, names: FileNames | None = None) -> None:
+def check_found(
+    discovered: Discovered, folder: Path | str, names: FileNames, parameters: Parameters
+) -> None:
     """Raise UserError if no fiducial was found, naming what was seen instead."""
     if discovered.samples:
         return
-    key = names.key if names else "fileNameRegExp"
     if discovered.other_channels:
         seen = ", ".join(f"{cycle} {channel}" for cycle, channel in sorted(discovered.seen)[:20])
+        keys = (
+            "fiducial.channel"
+            if parameters.written_in == PLAIN
+            else "fiducialBarcode_channel, fiducialMask_channel or fiducialDAPI_channel"
+        )
         raise UserError(
             f"{folder}: none of the {len(discovered.other_channels)} images is a fiducial; cycles"
-            f" and channels seen are {seen}; correct 'channel' in the section 'fiducial', or in"
-            " pyHiM's parameters fiducialBarcode_channel, fiducialMask_channel or"
-            " fiducialDAPI_channel."
+            f" and channels seen are {seen}; correct {keys}."
         )
     if discovered.unmatched:
-        raise UserError(_none_matches(discovered.unmatched, folder, key))
+        raise UserError(_none_matches(discovered.unmatched, folder, names.key))
     raise UserError(
         f"{folder}: there is no image in this folder (TIFF, OME-Zarr, ND2, CZI, LIF, DAX, .npy);"
         " correct the key 'images'."
@@ -237,9 +241,10 @@ def restrict_names(
     }
 
 
-def check_samples(samples: Iterable[Sample], reference: str) -> None:
+def check_samples(samples: Iterable[Sample], reference: str, key: str) -> None:
     """Raise UserError if names, paths or links are unusable, or files and references do not fit.
 
+    `key` is what the user calls the parameter that names the reference.
     No two files may be of one cycle, no stack of two, and every ROI needs its reference.
     """
     files: dict[tuple[str, str], Sample] = {}
@@ -273,7 +278,7 @@ def check_samples(samples: Iterable[Sample], reference: str) -> None:
         names = sorted(set().union(*cycles.values()))
         raise UserError(
             f"The reference cycle {reference} is missing in ROI {', '.join(without[:10])}; add its"
-            " file, leave the ROI out with the key 'rois', or name another referenceFiducial"
+            f" file, leave the ROI out with the key 'rois', or correct {key}"
             f" (cycles there are: {', '.join(names[:20])})."
         )
 

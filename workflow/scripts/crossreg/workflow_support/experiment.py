@@ -14,7 +14,13 @@ from crossreg.fiducial.experiment.file_names import (
     names_by_expression,
     names_by_template,
 )
-from crossreg.fiducial.experiment.parameters import Parameters, channel_key, read_parameters
+from crossreg.fiducial.experiment.parameters import (
+    PLAIN,
+    PYHIM,
+    Parameters,
+    channel_key,
+    read_parameters,
+)
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.errors import UserError, one_line
 from crossreg.io.given_shifts import GivenShifts
@@ -92,7 +98,7 @@ def _known_experiment(configuration: Mapping[str, Any], sheet: Path | str) -> Ex
         return None
     if not os.path.exists(samples[0].path):
         return None
-    known = Experiment(parameters, samples)
+    known = Experiment(parameters, samples, given_pixel_um=_given_pixel_um(parameters))
     known.take_pixel_size(samples[0].pixel_xy, samples[0].pixel_z)
     return known
 
@@ -113,9 +119,7 @@ def find_experiment(configuration: Mapping[str, Any], is_demo: bool = False) -> 
     """
     parameters = _parameters(configuration)
     experiment = Experiment(parameters, [], warnings=list(parameters.warnings))
-    if "fiducial" in configuration:
-        given = {"xy": parameters["pixelSizeXY"], "z": parameters["pixelSizeZ"]}
-        experiment.given_pixel_um = given
+    experiment.given_pixel_um = _given_pixel_um(parameters)
     if "samples" in configuration:
         experiment.samples = _listed(configuration["samples"], parameters, must_exist=not is_demo)
         seen = set()
@@ -124,7 +128,9 @@ def find_experiment(configuration: Mapping[str, Any], is_demo: bool = False) -> 
     wanted = (configuration["rois"], configuration["cycles"])
     _tell_cycles_of_unknown_kind(experiment)
     experiment.samples = discovery.restrict(experiment.samples, experiment.reference, *wanted)
-    discovery.check_samples(experiment.samples, experiment.reference)
+    discovery.check_samples(
+        experiment.samples, experiment.reference, parameters.spelt("referenceFiducial")
+    )
     seen = discovery.restrict_names(seen, experiment.reference, *wanted)
     experiment.gaps = gaps(experiment.samples, seen)
     if experiment.gaps:
@@ -134,6 +140,16 @@ def find_experiment(configuration: Mapping[str, Any], is_demo: bool = False) -> 
     if parameters["pixelSizeXY"] is None or parameters["pixelSizeZ"] is None:
         _find_pixel_size(experiment)
     return experiment
+
+
+def _given_pixel_um(parameters: Parameters) -> dict[str, float | None]:
+    """Return the pixel size that the user gave for the files to agree with.
+
+    That of pyHiM's file is for scale bars only, and often is its default.
+    """
+    if parameters.written_in == PYHIM:
+        return {}
+    return {"xy": parameters["pixelSizeXY"], "z": parameters["pixelSizeZ"]}
 
 
 def _find_pixel_size(experiment: Experiment) -> None:
@@ -196,7 +212,7 @@ def _find_in_folder(
     files = discovery.find_files(folder, without=[configuration["results"]])
     names = file_names(configuration, experiment.parameters)
     found = discovery.select_fiducials(files, experiment.parameters, names)
-    discovery.check_found(found, folder, names)
+    discovery.check_found(found, folder, names, experiment.parameters)
     ignored = {
         "of another channel": found.other_channels,
         f"not matched by {names.key}": found.unmatched,
@@ -222,7 +238,7 @@ def file_names(configuration: Mapping[str, Any], parameters: Parameters) -> File
 
 def _tell_cycles_of_unknown_kind(experiment: Experiment) -> None:
     """Remark which cycles are neither RT, mask nor DAPI: they use fiducialBarcode_channel."""
-    if "channel" in experiment.parameters.values:
+    if experiment.parameters.written_in == PLAIN:
         return
     names = sorted({sample.cycle for sample in experiment.samples if not sample.listed_in})
     others = [name for name in names if channel_key(name) is None]

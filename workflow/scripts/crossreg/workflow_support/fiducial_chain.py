@@ -131,6 +131,8 @@ class FiducialChain:
     @property
     def given_pixel_size(self) -> list[str]:
         """Return the options that say the pixel size which the user gave in plain words."""
+        if self.parameters.values.get("files_are_wrong"):
+            return ["--ignore-pixel-sizes"]
         given = self.experiment.given_pixel_um
         return [f"--pixel-size-{axes}={size}" for axes, size in given.items() if size is not None]
 

@@ -104,7 +104,7 @@ def spot_columns(
     if has_z and not z_units:
         raise UserError(
             f"{path}: say in localizations_columns whether z_units is plane (of the raw stack),"
-            " kept_plane (of those that zBinning keeps), um or nm."
+            " kept_plane (every n-th, as binning keeps them), um or nm."
         )
     return SpotColumns(
         roi=columns["roi"] if columns["roi"] in names else None,

@@ -5,22 +5,25 @@ that all that follows knows one set of names.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from crossreg.fiducial.experiment.parameters import Parameters, default_parameters
+from crossreg.fiducial.experiment.parameters import (
+    PLAIN,
+    PLAIN_SCHEMA_FILE,
+    Parameters,
+    default_parameters,
+)
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_json
 from crossreg.io.schema import checked
 
-SCHEMA_FILE = Path(__file__).resolve().parents[2] / "schemas" / "fiducial.json"
 PROJECTIONS = {"maximum": "MIP", "sum": "sum"}
 
 
 def completed_section(section: Mapping[str, Any], source: str) -> dict[str, Any]:
     """Return a section `fiducial` with all defaults; raise UserError as `parameters_of_section`."""
     parameters_of_section(section, source)
-    completed: dict[str, Any] = checked(dict(section), read_json(SCHEMA_FILE), source)
+    completed: dict[str, Any] = checked(dict(section), read_json(PLAIN_SCHEMA_FILE), source)
     return completed
 
 
@@ -29,11 +32,11 @@ def parameters_of_section(section: Mapping[str, Any], source: str) -> Parameters
 
     `source` is what errors call it. Pixel sizes that are not given are None: the files say them.
     """
-    schema = read_json(SCHEMA_FILE)
+    schema = read_json(PLAIN_SCHEMA_FILE)
     given = checked(dict(section), schema, source)
     values = default_parameters()
     for key, part in schema["properties"].items():
-        if "pyhim" in part:
+        if isinstance(part.get("pyhim"), str):
             values[part["pyhim"]] = given[key]
     values |= _of_other_form(given, source)
     if values["3D_lower_threshold"] >= values["3D_higher_threshold"]:
@@ -41,7 +44,7 @@ def parameters_of_section(section: Mapping[str, Any], source: str) -> Parameters
             f"{source}: 'quality_lower_threshold' is {values['3D_lower_threshold']}; it must be"
             f" below 'quality_upper_threshold' ({values['3D_higher_threshold']})."
         )
-    return Parameters(values, ())
+    return Parameters(values, (), PLAIN)
 
 
 def _of_other_form(given: Mapping[str, Any], source: str) -> dict[str, Any]:
@@ -53,7 +56,13 @@ def _of_other_form(given: Mapping[str, Any], source: str) -> dict[str, Any]:
         "zProjectOption": PROJECTIONS[given["projection"]],
         "pixelSizeXY": given["pixel_size_um"]["xy"],
         "pixelSizeZ": given["pixel_size_um"]["z"],
+        "files_are_wrong": given["pixel_size_um"]["files_are_wrong"],
     }
+    sizes = given["pixel_size_um"]
+    if sizes["files_are_wrong"] and None in (sizes["xy"], sizes["z"]):
+        raise UserError(
+            f"{source}: 'pixel_size_um.files_are_wrong' is true; give xy and z beside it."
+        )
     planes = given["projection_planes"]
     if planes is None:
         return values

@@ -3,18 +3,19 @@
 import filecmp
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from crossreg.fiducial.experiment.parameters import spelt
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.errors import UserError
 from crossreg.io.images.choice import choice_of
 from crossreg.io.stacks import (
-    SAME_SIZE,
     StackHeader,
     check_block_fits,
+    check_given_pixel_size,
     check_same_pixel_size,
     check_same_size,
     read_header,
@@ -49,6 +50,13 @@ class CheckedStack:
     header: StackHeader | None
     problems: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+
+    def note(self, check: Callable[..., None], *arguments: Any) -> None:
+        """Note as a problem what a check says."""
+        try:
+            check(*arguments)
+        except UserError as error:
+            self.problems.append(str(error))
 
     @property
     def kind(self) -> str:
@@ -95,21 +103,19 @@ class CheckedStack:
 
 
 def checked_stacks(
-    samples: Sequence[Sample], reference: str, parameters: Mapping[str, Any]
+    samples: Sequence[Sample], reference: str, options: Mapping[str, Any]
 ) -> list[CheckedStack]:
     """Return all stacks with what is wrong with them; their headers alone are read.
 
-    `parameters` are those of pyHiM's names: blockSizeXY, blockSize, alignByBlock, pixelSizeXY and
-    pixelSizeZ (None: the files say it).
+    `options` are those of `check_images.py`: blockSizeXY, blockSize, alignByBlock, written_in, and
+    pixel_size_xy, pixel_size_z (None: the files say it), ignore_pixel_sizes.
     """
-    checked = [_checked(sample, parameters) for sample in samples]
+    checked = [_checked(sample, options) for sample in samples]
     references = {one.sample.roi: one for one in checked if one.sample.cycle == reference}
     for one in checked:
         first = references.get(one.sample.roi)
         if first is not None and first is not one:
-            _compare(first, one)
-    for one in checked:
-        _compare_with_given(one, parameters)
+            _compare(first, one, options["ignore_pixel_sizes"])
     for copy, original in _copies(checked):
         copy.problems.append(
             f"The file is a copy of that of ROI {original.sample.roi}, cycle"
@@ -118,51 +124,37 @@ def checked_stacks(
     return checked
 
 
-def _checked(sample: Sample, parameters: Mapping[str, Any]) -> CheckedStack:
+def _checked(sample: Sample, options: Mapping[str, Any]) -> CheckedStack:
     try:
         header = read_header(sample.path, choice_of(sample.image))
     except UserError as error:
         return CheckedStack(sample, None, [str(error)])
     one = CheckedStack(sample, header)
-    keys = ["blockSizeXY", *(["blockSize"] if parameters["alignByBlock"] else [])]
-    for key in keys:
-        try:
-            check_block_fits(header, parameters[key], key, sample.path)
-        except UserError as error:
-            one.problems.append(str(error))
+    for key in ["blockSizeXY", *(["blockSize"] if options["alignByBlock"] else [])]:
+        called = spelt(key, options["written_in"])
+        one.note(check_block_fits, header, options[key], called, sample.path)
+    if not options["ignore_pixel_sizes"]:
+        size = options["pixel_size_xy"], options["pixel_size_z"]
+        one.note(check_given_pixel_size, header, *size, sample.path)
     if header.remark:
         one.remarks.append(f"{header.remark[0].upper()}{header.remark[1:]}.")
     return one
 
 
-def _compare(reference: CheckedStack, cycle: CheckedStack) -> None:
+def _compare(reference: CheckedStack, cycle: CheckedStack, ignore_pixel_sizes: bool) -> None:
     """Note how a cycle differs from its reference."""
     if reference.header is None or cycle.header is None:
         return
     first, other = reference.header, cycle.header
-    for check in (check_same_size, check_same_pixel_size):
-        try:
-            check(first, other, cycle.sample.path)
-        except UserError as error:
-            cycle.problems.append(str(error))
+    cycle.note(check_same_size, first, other, cycle.sample.path)
+    if not ignore_pixel_sizes:
+        cycle.note(check_same_pixel_size, first, other, cycle.sample.path)
     if first.shape_zyx[0] != other.shape_zyx[0]:
         cycle.remarks.append(
             f"{counted(other.shape_zyx[0], 'plane')}, the reference has {first.shape_zyx[0]}."
         )
     if first.dtype != other.dtype:
         cycle.remarks.append(f"Pixels are {other.dtype}, those of the reference {first.dtype}.")
-
-
-def _compare_with_given(one: CheckedStack, parameters: Mapping[str, Any]) -> None:
-    """Note where a file says another pixel size than the user."""
-    if one.header is None:
-        return
-    for name, key, axis in (("z step", "pixelSizeZ", 0), ("pixel size", "pixelSizeXY", 1)):
-        given, said = parameters.get(key), one.header.pixel_size_um[axis]
-        if given is not None and said is not None and abs(said / given - 1) > SAME_SIZE:
-            one.problems.append(
-                f"The file says a {name} of {said:g} um, the parameters {given:g} um; correct one."
-            )
 
 
 def _copies(checked: Iterable[CheckedStack]) -> Iterator[tuple[CheckedStack, CheckedStack]]:

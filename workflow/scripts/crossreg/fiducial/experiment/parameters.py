@@ -13,6 +13,7 @@ from crossreg.io.files import read_json
 from crossreg.io.schema import allowed, checked, nearest
 
 SCHEMA_FILE = Path(__file__).resolve().parents[2] / "schemas" / "parameters.json"
+PLAIN_SCHEMA_FILE = SCHEMA_FILE.with_name("fiducial.json")
 LABEL = "fiducial"
 
 # Accepted for pyHiM's sake: the method here has no use for them.
@@ -51,12 +52,24 @@ LOCAL_PARAMETERS = (
 REQUIRED_GROUPS = ("cycle", "roi", "channel")
 
 
+PYHIM, PLAIN = "pyhim", "fiducial"
+"""The two files in which users write parameters: pyHiM's, or the section `fiducial`."""
+
+
 @dataclass(frozen=True)
 class Parameters:
-    """Values by key of parameters.json, and sentences to warn the user with."""
+    """Values by key of parameters.json, and sentences to warn the user with.
+
+    `written_in` says in which of the two files the user wrote them.
+    """
 
     values: dict[str, Any]
     warnings: tuple[str, ...]
+    written_in: str = PYHIM
+
+    def spelt(self, key: str) -> str:
+        """Return a key as the user writes it."""
+        return spelt(key, self.written_in)
 
     def __getitem__(self, key: str) -> Any:
         """Return the value of a key, whatever its section."""
@@ -89,10 +102,34 @@ def default_parameters() -> dict[str, Any]:
     return {key: part["default"] for key, part in _by_key(read_json(SCHEMA_FILE)).items()}
 
 
+def spelt(key: str, written_in: str) -> str:
+    """Return a key as it stands in one of the two files, for messages."""
+    if written_in == PYHIM:
+        sections = read_json(SCHEMA_FILE)["properties"].items()
+        return next(f"{name}.{key}" for name, part in sections if key in part["properties"])
+    plain = read_json(PLAIN_SCHEMA_FILE)["properties"].items()
+    name = next(name for name, part in plain if key in _stands_for(part))
+    return f"{PLAIN}.{name}"
+
+
+def spelt_planes(written_in: str) -> str:
+    """Return what selects the planes to project, as it stands in one of the two files."""
+    return " and ".join(dict.fromkeys(spelt(key, written_in) for key in ("zmin", "zmax")))
+
+
 def add_options(parser: argparse.ArgumentParser, keys: Sequence[str]) -> None:
-    """Add an option `--KEY` to `parser` for each key, described as in the schema."""
+    """Add an option `--KEY` to `parser` for each key, described as in the schema.
+
+    The option `--written-in` says by which names messages call them.
+    """
     group = parser.add_argument_group("parameters, named as in pyHiM's parameters.json")
     known = _by_key(read_json(SCHEMA_FILE))
+    group.add_argument(
+        "--written-in",
+        choices=(PYHIM, PLAIN),
+        default=PYHIM,
+        help="which file the user wrote them in, whose names messages use (default: %(default)s)",
+    )
     for key in keys:
         part = known[key]
         group.add_argument(
@@ -106,9 +143,26 @@ def add_options(parser: argparse.ArgumentParser, keys: Sequence[str]) -> None:
         )
 
 
+def add_pixel_size_options(parser: argparse.ArgumentParser) -> None:
+    """Add options for the pixel size that the user gave, with which that of the files is compared.
+
+    They are `--pixel-size-xy`, `--pixel-size-z` and `--ignore-pixel-sizes`.
+    """
+    for axes, name in (("xy", "size of a pixel"), ("z", "distance of two planes")):
+        parser.add_argument(
+            f"--pixel-size-{axes}",
+            type=float,
+            help=f"{name} that the user gave, in micrometres (default: what the files say)",
+        )
+    parser.add_argument(
+        "--ignore-pixel-sizes", action="store_true", help="do not compare what the files say"
+    )
+
+
 def as_options(parameters: Parameters, keys: Sequence[str]) -> list[str]:
     """Return the command-line words that hand the keys' values to a script."""
-    return [f"--{key}={parameters[key]}" for key in keys]
+    spelling = [] if parameters.written_in == PYHIM else [f"--written-in={parameters.written_in}"]
+    return [f"--{key}={parameters[key]}" for key in keys] + spelling
 
 
 def projected_planes(values: dict[str, Any]) -> slice:
@@ -121,7 +175,7 @@ def fiducial_channel(cycle: str, parameters: Parameters) -> str:
 
     The section `fiducial` has one for all cycles; pyHiM's depends on the cycle's name.
     """
-    if "channel" in parameters.values:
+    if parameters.written_in == PLAIN:
         return str(parameters["channel"])
     return str(parameters[channel_key(cycle) or "fiducialBarcode_channel"])
 
@@ -136,6 +190,12 @@ def channel_key(cycle: str) -> str | None:
     if "mask" in cycle:
         return "fiducialMask_channel"
     return "fiducialDAPI_channel" if cycle == "DAPI" else None
+
+
+def _stands_for(part: Mapping[str, Any]) -> Sequence[str]:
+    """Return the keys of pyHiM that a key of the section `fiducial` stands for, by its schema."""
+    named = part.get("pyhim", ())
+    return (named,) if isinstance(named, str) else named
 
 
 def _by_key(schema: dict[str, Any]) -> dict[str, dict[str, Any]]:
