@@ -13,8 +13,10 @@ from typing import Any
 import find_crossreg  # noqa: F401
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.affine import Affine
-from crossreg.crossmodal.freeze.frozen import UNTOUCHED, project_status, read_frozen, read_section
+from crossreg.crossmodal.freeze.frozen import read_frozen, read_section
+from crossreg.crossmodal.freeze.records import Bounds
 from crossreg.crossmodal.trakem2.patches import Patch
+from crossreg.crossmodal.trakem2.project_files import UNTOUCHED, project_state
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_json, whole
 from crossreg.workflow_support.command import log, new_parser, run
@@ -49,14 +51,15 @@ def main(options: argparse.Namespace) -> None:
             f"{options.registration}: there are no projects; run the target trakem2_projects first."
         )
     planted = read_json(options.planted)["sections"]
-    for entry in frozen["sections"]:
-        path = options.registration / f"{entry['stem']}.xml"
-        if project_status(options.registration, entry) != UNTOUCHED or not path.is_file():
+    for entry in frozen.sections:
+        path = options.registration / f"{entry.stem}.xml"
+        state = project_state(options.registration, entry.stem, entry.draft_sha256)
+        if state != UNTOUCHED or not path.is_file():
             log.info("%s: not as created; left alone.", path)
             continue
-        patches = map(Patch.from_record, read_section(options.registration, entry)["patches"])
-        em = [patch for patch in patches if patch.stack == frozen["inputStack"]]
-        moved = moved_matrices(em, planted[entry["stem"]], frozen["bounds"])
+        section = read_section(options.registration, frozen, entry)
+        em = [patch for patch in section.patches if section.is_em(patch)]
+        moved = moved_matrices(em, planted[entry.stem], frozen.bounds)
         folder = str(path.absolute().parent)
         with whole(path) as temporary:
             temporary.write_bytes(saved_by_trakem2(path.read_bytes(), moved, folder))
@@ -64,7 +67,7 @@ def main(options: argparse.Namespace) -> None:
 
 
 def moved_matrices(
-    patches: list[Patch], planted: dict[str, Any], bounds: dict[str, int]
+    patches: list[Patch], planted: dict[str, Any], bounds: Bounds
 ) -> dict[int, Affine]:
     """Return oid -> matrix after a section's misalignment is undone, in the frame of projects."""
     undo = affine.invert(affine.affine(planted["misalignment"]))

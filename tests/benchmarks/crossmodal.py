@@ -33,7 +33,6 @@ from crossreg.crossmodal.render.folder_store import FolderStore  # noqa: E402
 from crossreg.crossmodal.render.stack_store import TILES, TRANSFORMS  # noqa: E402
 from crossreg.crossmodal.render.tile_specs import tile_corners  # noqa: E402
 from crossreg.crossmodal.render.transforms import AFFINE_CLASS  # noqa: E402
-from crossreg.crossmodal.trakem2.patches import Patch  # noqa: E402
 from planted_sections import LENS_ID, resolved  # noqa: E402
 from saved_by_trakem2 import saved_by_trakem2  # noqa: E402
 
@@ -135,18 +134,18 @@ def planted_motion(z: float) -> affine.Affine:
 def play_person(registration: Path) -> None:
     """Move the EM tiles of all sections, and save as TrakEM2 does."""
     frozen = read_frozen(registration)
-    for entry in frozen["sections"]:
-        patches = map(Patch.from_record, read_section(registration, entry)["patches"])
-        motion = planted_motion(entry["z"])
+    for entry in frozen.sections:
+        patches = read_section(registration, frozen, entry).patches
+        motion = planted_motion(entry.z)
         moved = {p.oid: affine.compose(motion, p.matrix) for p in patches if p.stack == "EM"}
-        path = registration / f"{entry['stem']}.xml"
+        path = registration / f"{entry.stem}.xml"
         path.write_bytes(saved_by_trakem2(path.read_bytes(), moved))
 
 
 def worst_corner(folder: Path, registration: Path) -> float:
     """Return the largest distance of a corner from where the person moved it, px."""
     store = FolderStore(folder / "stacks")
-    bounds = read_frozen(registration)["bounds"]
+    bounds = read_frozen(registration).bounds
     away = affine.translation(-bounds["minX"], -bounds["minY"])
     worst = 0.0
     for z in store.z_values("EM"):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossreg.crossmodal import affine
-from crossreg.crossmodal.check.sections import FrozenSection
+from crossreg.crossmodal.freeze.records import FrozenSection
 from crossreg.crossmodal.render.transforms import PREFIX
 from crossreg.crossmodal.trakem2.patches import Image, Patch, Place, patch_of_tile
 from crossreg.crossmodal.trakem2.project_xml import Layer, Project, project_xml

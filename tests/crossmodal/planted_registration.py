@@ -11,6 +11,7 @@ import numpy as np
 from crossmodal import planted_project as pp
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.freeze.frozen import read_frozen, read_section
+from crossreg.crossmodal.freeze.records import Frozen
 from crossreg.crossmodal.render.folder_store import FolderStore
 from crossreg.crossmodal.render.stack_store import TILES, StackStore
 from crossreg.crossmodal.render.tile_specs import tile_corners
@@ -67,15 +68,16 @@ class Registration:
         return self.root / "trakem2_registered" / "first"
 
     @property
-    def frozen(self) -> dict:
+    def frozen(self) -> Frozen:
         return read_frozen(self.folder)
 
     def project(self, z: float) -> Path:
         return self.folder / f"{z:05.0f}.xml"
 
     def patches(self, z: float) -> list[Patch]:
-        entry = next(one for one in self.frozen["sections"] if one["z"] == z)
-        return [Patch.from_record(one) for one in read_section(self.folder, entry)["patches"]]
+        frozen = self.frozen
+        entry = next(one for one in frozen.sections if one.z == z)
+        return list(read_section(self.folder, frozen, entry).patches)
 
     def save(self, z: float, motion: affine.Affine = affine.IDENTITY, stack: str = "EM") -> None:
         """Move all tiles of a stack by `motion` in the frame of the project, and save."""
@@ -113,7 +115,7 @@ class Registration:
 
     def in_stack(self, motion: affine.Affine) -> affine.Affine:
         """Return a motion of the frame of the projects in the frame of the stacks."""
-        bounds = self.frozen["bounds"]
+        bounds = self.frozen.bounds
         away = affine.translation(-bounds["minX"], -bounds["minY"])
         return affine.compose(affine.invert(away), motion, away)
 

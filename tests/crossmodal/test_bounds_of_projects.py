@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossreg.crossmodal.freeze.parameters import normalised
+from crossreg.crossmodal.freeze.records import LeftOut
 from crossreg.crossmodal.freeze.sections_and_box import (
     layer_size,
     layer_warning,
@@ -116,4 +117,4 @@ def test_sections_without_lm_are_an_error_or_left_out():
     with pytest.raises(UserError, match=r"0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 20 more:"):
         left_out_without_lm("error", list(range(30)))
     left = left_out_without_lm("skip", [2.0])
-    assert left == [{"z": 2.0, "reason": "no tile of an LM stack in the box"}]
+    assert left == [LeftOut(2.0, "no tile of an LM stack in the box")]

@@ -8,7 +8,6 @@ import pytest
 
 from crossmodal.stacks_on_disk import two_stacks, write_parameters
 from crossreg.crossmodal.check.check_project import check_project
-from crossreg.crossmodal.check.sections import FrozenSection
 from crossreg.crossmodal.freeze.frozen import read_frozen, read_section
 from crossreg.crossmodal.render.tile_specs import tile_corners
 from crossreg.io.files import read_json
@@ -115,20 +114,19 @@ def test_the_person_of_the_demo_puts_the_tiles_where_they_belong(demo):
     """The planted misalignment is undone; what is left is the rounding of numbers."""
     folder, planted = demo
     frozen = read_frozen(folder)
-    origin = frozen["bounds"]["minX"], frozen["bounds"]["minY"]
     before, after = [], []
-    for entry in frozen["sections"]:
-        record = read_section(folder, entry)
-        section = FrozenSection.from_records(entry["stem"], frozen["sha256"], frozen, record)
-        found = check_project((folder / f"{entry['stem']}.xml").read_bytes(), "saved", section)
+    for entry in frozen.sections:
+        section = read_section(folder, frozen, entry)
+        found = check_project((folder / f"{entry.stem}.xml").read_bytes(), "saved", section)
         assert found.findings == ()
-        tiles = record["resolvedTiles"]["EM"]
+        tiles = section.tiles["EM"]
         for tile in found.tiles:
             name, shared = tile.patch.tile_id, tiles["transformIdToSpecMap"]
             spec = tiles["tileIdToSpecMap"][name]
-            truth = np.array(planted[entry["stem"]]["corners"][name])
+            truth = np.array(planted[entry.stem]["corners"][name])
             before.append(np.abs(tile_corners(spec, shared, "") - truth).max())
-            after.append(np.abs(tile_corners(tile.spec(spec, origin), shared, "") - truth).max())
+            moved = tile.spec(spec, frozen.origin)
+            after.append(np.abs(tile_corners(moved, shared, "") - truth).max())
     assert len(after) == 12
     assert min(before) > 5
     assert max(after) < 1e-6

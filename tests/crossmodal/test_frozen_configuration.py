@@ -11,21 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from crossreg.crossmodal.freeze import frozen as frozen_module
 from crossreg.crossmodal.freeze.canonical import canonical_json, sha256
 from crossreg.crossmodal.freeze.frozen import (
     check_request,
-    create_once,
     fingerprint,
     freezing,
-    frozen_head,
-    project_files,
-    project_status,
     read_frozen,
     read_section,
     request_differences,
 )
 from crossreg.crossmodal.freeze.parameters import normalised
+from crossreg.crossmodal.freeze.records import Frozen, LeftOut
+from crossreg.crossmodal.trakem2 import project_files as project_files_module
+from crossreg.crossmodal.trakem2.project_files import create_once, project_files, project_state
+from crossreg.crossmodal.trakem2.project_xml import Layer
 from crossreg.io.errors import UserError
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
@@ -37,26 +36,31 @@ def parameters(**given):
 
 
 def head(**given):
-    return frozen_head(
-        "first_try",
-        parameters(**given),
+    asked = parameters(**given)
+    return Frozen(
+        name="first_try",
+        owner=asked.owner,
+        project=asked.project,
+        input_stack=asked.input_stack,
+        lm_stacks=asked.lm_stacks,
+        request=asked.request,
         bounds={"minX": -1, "minY": 0, "maxX": 9, "maxY": 20},
         layer={"width": 10, "height": 20},
-        layers=[{"index": 0, "stack": "LM", "oid": 5}, {"index": 1, "stack": "EM", "oid": 6}],
+        layers=(Layer(0, "LM", 5), Layer(1, "EM", 6)),
         intensity={"EM": None, "LM": [0.0, 5.0]},
         stacks={"EM": {"state": "COMPLETE"}},
-        left_out=[{"z": 3.0, "reason": "no tile"}],
+        left_out=(LeftOut(3.0, "no tile"),),
         info={"created": "2026-01-01", "crossreg": "1", "folder": "stacks"},
         project_form=2,
     )
 
 
 def record(z):
-    return {"z": z, "resolvedTiles": {"EM": {}}, "patches": [{"oid": 7}], "outside": []}
+    return {"z": z, "resolvedTiles": {"EM": {"z": z}}, "patches": [], "outside": ["far"]}
 
 
-def draft(frozen, entry, record):
-    return f"<{record['z']}/>".encode()
+def draft(frozen, entry, section):
+    return f"<{section.z}/>".encode()
 
 
 def freeze(folder, zs=(1.0, 2.5), **given):
@@ -77,12 +81,12 @@ def test_what_was_frozen_is_read_again(tmp_path):
     written = freeze(tmp_path)
     frozen = read_frozen(tmp_path)
     assert frozen == written
-    assert frozen["format"] == "crossreg-frozen/1"
-    assert [entry["stem"] for entry in frozen["sections"]] == ["00001", "00002.5"]
-    assert [read_section(tmp_path, entry) for entry in frozen["sections"]] == [
-        record(1.0),
-        record(2.5),
-    ]
+    assert frozen.to_record()["format"] == "crossreg-frozen/1"
+    assert [entry.stem for entry in frozen.sections] == ["00001", "00002.5"]
+    sections = [read_section(tmp_path, frozen, entry) for entry in frozen.sections]
+    assert [one.z for one in sections] == [1.0, 2.5]
+    assert [one.tiles for one in sections] == [record(z)["resolvedTiles"] for z in (1.0, 2.5)]
+    assert [one.outside for one in sections] == [("far",), ("far",)]
     assert sorted(path.name for path in (tmp_path / "frozen").rglob("*")) == [
         "00001.json",
         "00002.5.json",
@@ -98,8 +102,8 @@ KEYS = """
 
 
 def test_the_keys_are_those_of_the_format(tmp_path):
-    assert set(freeze(tmp_path)) == set(KEYS.split())
-    entry = read_frozen(tmp_path)["sections"][0]
+    assert set(freeze(tmp_path).to_record()) == set(KEYS.split())
+    entry = read_frozen(tmp_path).to_record()["sections"][0]
     assert set(entry) == {"z", "stem", "unuid", "sha256", "draftSha256", "tiles", "sticksOut"}
 
 
@@ -111,7 +115,7 @@ def test_the_same_request_has_the_same_bytes(tmp_path):
 
 
 def test_the_hash_is_of_everything_but_itself_and_info(tmp_path):
-    frozen = freeze(tmp_path)
+    frozen = freeze(tmp_path).to_record()
     assert fingerprint(frozen | {"info": {}, "sha256": ""}) == frozen["sha256"]
     for key in frozen.keys() - {"info", "sha256"}:
         changed = [{"changed": 1}] if key == "sections" else "changed"
@@ -121,11 +125,11 @@ def test_the_hash_is_of_everything_but_itself_and_info(tmp_path):
 def test_projects_carry_the_hash_and_their_own_hashes_are_kept(tmp_path):
     with freezing(tmp_path) as freezer:
         freezer.add_section(record(1.0), "u", {"EM": 3}, 0)
-        frozen = freezer.finish(head(), lambda frozen, *_: frozen["sha256"].encode())
+        frozen = freezer.finish(head(), lambda frozen, *_: frozen.sha256.encode())
     assert frozen == read_frozen(tmp_path)
-    (entry,) = frozen["sections"]
-    create_once(tmp_path / "00001.xml", frozen["sha256"].encode())
-    assert project_status(tmp_path, entry) == "untouched"
+    (entry,) = frozen.sections
+    create_once(tmp_path / "00001.xml", frozen.sha256.encode())
+    assert project_state(tmp_path, entry.stem, entry.draft_sha256) == "untouched"
 
 
 def test_there_is_none_before(tmp_path):
@@ -134,7 +138,7 @@ def test_there_is_none_before(tmp_path):
 
 @pytest.mark.parametrize("edit", [{"bounds": {"minX": 0}}, {"sha256": "0"}, {"extra": 1}])
 def test_a_changed_frozen_configuration_is_refused(tmp_path, edit):
-    frozen = freeze(tmp_path)
+    frozen = freeze(tmp_path).to_record()
     (tmp_path / "frozen" / "frozen.json").write_text(canonical_json(frozen | edit))
     with pytest.raises(UserError, match=r"frozen\.json: the file was changed after freezing"):
         read_frozen(tmp_path)
@@ -149,14 +153,15 @@ def test_another_format_is_refused(tmp_path, text):
 
 
 def test_a_changed_or_lost_section_is_refused(tmp_path):
-    entry = freeze(tmp_path)["sections"][0]
+    frozen = freeze(tmp_path)
+    entry = frozen.sections[0]
     path = tmp_path / "frozen" / "sections" / "00001.json"
     path.write_text(path.read_text() + " ")
     with pytest.raises(UserError, match=r"00001\.json: the file was changed"):
-        read_section(tmp_path, entry)
+        read_section(tmp_path, frozen, entry)
     path.unlink()
     with pytest.raises(UserError, match=r"00001\.json: the frozen section is gone"):
-        read_section(tmp_path, entry)
+        read_section(tmp_path, frozen, entry)
 
 
 def test_a_second_freezing_is_refused_and_changes_nothing(tmp_path):
@@ -172,8 +177,9 @@ def test_reading_changes_nothing(tmp_path):
     create_once(tmp_path / "00001.xml", b"<1.0/>")
     before = snapshot(tmp_path)
     read_frozen(tmp_path)
-    read_section(tmp_path, frozen["sections"][0])
-    project_status(tmp_path, frozen["sections"][0])
+    entry = frozen.sections[0]
+    read_section(tmp_path, frozen, entry)
+    project_state(tmp_path, entry.stem, entry.draft_sha256)
     check_request(tmp_path, frozen, parameters())
     assert not create_once(tmp_path / "00001.xml", b"other")
     assert snapshot(tmp_path) == before
@@ -254,14 +260,18 @@ def test_one_lm_stack_means_a_list_of_one(tmp_path):
 
 
 def test_a_project_is_untouched_saved_or_missing(tmp_path):
-    entry = freeze(tmp_path)["sections"][0]
-    assert project_status(tmp_path, entry) == "missing"
+    entry = freeze(tmp_path).sections[0]
+
+    def state():
+        return project_state(tmp_path, entry.stem, entry.draft_sha256)
+
+    assert state() == "missing"
     assert create_once(tmp_path / "00001.xml", b"<1.0/>")
-    assert project_status(tmp_path, entry) == "untouched"
+    assert state() == "untouched"
     (tmp_path / "00001.xml").write_bytes(b"<saved/>")
-    assert project_status(tmp_path, entry) == "saved"
+    assert state() == "saved"
     (tmp_path / "00001.xml").rename(tmp_path / "00001.xml.gz")
-    assert project_status(tmp_path, entry) == "saved"
+    assert state() == "saved"
     assert [path.name for path in project_files(tmp_path, "00001")] == ["00001.xml.gz"]
 
 
@@ -275,7 +285,7 @@ def test_a_file_is_created_once(tmp_path):
 
 def test_a_file_that_appears_meanwhile_is_left_alone(tmp_path, monkeypatch):
     path = tmp_path / "00001.xml"
-    monkeypatch.setattr(frozen_module.os.path, "lexists", lambda _: False)
+    monkeypatch.setattr(project_files_module.os.path, "lexists", lambda _: False)
     path.write_bytes(b"a person's")
     assert not create_once(path, b"ours")
     assert path.read_bytes() == b"a person's"
@@ -285,11 +295,11 @@ def test_without_hard_links_a_file_is_created_once_too(tmp_path, monkeypatch):
     def refuse(*_):
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr(frozen_module.os, "link", refuse)
+    monkeypatch.setattr(project_files_module.os, "link", refuse)
     path = tmp_path / "00001.xml"
     assert create_once(path, b"first")
     assert path.read_bytes() == b"first"
-    monkeypatch.setattr(frozen_module.os.path, "lexists", lambda _: False)
+    monkeypatch.setattr(project_files_module.os.path, "lexists", lambda _: False)
     assert not create_once(path, b"second")
     assert path.read_bytes() == b"first"
     assert [other.name for other in tmp_path.iterdir()] == ["00001.xml"]

@@ -15,8 +15,8 @@ from crossreg.io.errors import UserError
 
 
 def em_patches(folder, frozen):
-    records = read_section(folder / frozen["name"], frozen["sections"][0])["patches"]
-    return [record for record in records if record["stack"] == "EM"]
+    section = read_section(folder / frozen.name, frozen, frozen.sections[0])
+    return [patch for patch in section.patches if patch.stack == "EM"]
 
 
 def with_em_image(folder, url, **keys):
@@ -86,7 +86,7 @@ def test_paths_with_spaces_are_found(tmp_path, prefix):
     url = prefix + quote(str(path)) if prefix else str(path)
     frozen = frozen_from(with_em_image(tmp_path, url), checkTileImages=True)
     (patch,) = em_patches(tmp_path, frozen)
-    assert patch["file_path"] == str(path)
+    assert patch.file_path == str(path)
 
 
 def test_missing_images_and_those_that_are_no_local_files_are_listed(tmp_path):
@@ -112,9 +112,9 @@ def test_without_the_check_type_and_size_come_from_the_specs(tmp_path):
     ]
     frozen = frozen_from(two_stacks(tmp_path, em=em))
     patches = em_patches(tmp_path, frozen)
-    assert [patch["type"] for patch in patches] == [0, 1, 0]
-    assert [(patch["o_width"], patch["o_height"]) for patch in patches] == [(100, 80)] * 3
-    assert [patch["max"] for patch in patches] == [255.0, 4000.0, 200.0]
+    assert [patch.type for patch in patches] == [0, 1, 0]
+    assert [(patch.o_width, patch.o_height) for patch in patches] == [(100, 80)] * 3
+    assert [patch.max for patch in patches] == [255.0, 4000.0, 200.0]
 
 
 def test_an_image_of_another_size_is_refused(tmp_path):
@@ -132,7 +132,7 @@ def test_paths_are_rewritten_for_the_machine_of_the_person(tmp_path):
         {"from": f"{tmp_path}/nas/", "to": "Y:/"},
     ]
     frozen = frozen_from(tmp_path, checkTileImages=True, imagePaths=rules)
-    assert em_patches(tmp_path, frozen)[0]["file_path"] == "Z:/em.tif"
+    assert em_patches(tmp_path, frozen)[0].file_path == "Z:/em.tif"
     with pytest.raises(UserError, match="which TrakEM2 breaks on saving"):
         frozen_from(tmp_path, name="other", checkTileImages=True)
 
@@ -140,9 +140,9 @@ def test_paths_are_rewritten_for_the_machine_of_the_person(tmp_path):
 def test_the_own_range_of_tiles_is_kept(tmp_path):
     url = write_image(tmp_path / "em.tif")
     frozen = frozen_from(with_em_image(tmp_path, url), checkTileImages=True)
-    assert frozen["intensity"] == {"EM": None, "LM": None}
+    assert frozen.intensity == {"EM": None, "LM": None}
     (patch,) = em_patches(tmp_path, frozen)
-    assert (patch["min"], patch["max"]) == (3.0, 200.0)
+    assert (patch.min, patch.max) == (3.0, 200.0)
 
 
 @pytest.mark.parametrize("own", [{"minIntensity": 0.0, "maxIntensity": 65535.0}, {}])
@@ -153,23 +153,23 @@ def test_full_or_missing_ranges_become_percentiles(tmp_path, own):
         del spec["minIntensity"], spec["maxIntensity"]
     two_stacks(tmp_path, em=[spec], lm=[tile("lm", url=write_image(tmp_path / "lm.tif"))])
     frozen = frozen_from(tmp_path, checkTileImages=True)
-    low, high = frozen["intensity"]["EM"]
+    low, high = frozen.intensity["EM"]
     assert (low, high) == pytest.approx((1010, 2990), abs=1)
     (patch,) = em_patches(tmp_path, frozen)
-    assert (patch["type"], patch["min"], patch["max"]) == (1, low, high)
+    assert (patch.type, patch.min, patch.max) == (1, low, high)
 
 
 def test_given_ranges_count(tmp_path):
     frozen = frozen_from(two_stacks(tmp_path), intensity={"EM": [5, 50]})
-    assert frozen["intensity"] == {"EM": [5.0, 50.0], "LM": None}
+    assert frozen.intensity == {"EM": [5.0, 50.0], "LM": None}
     (patch,) = em_patches(tmp_path, frozen)
-    assert (patch["min"], patch["max"]) == (5.0, 50.0)
+    assert (patch.min, patch.max) == (5.0, 50.0)
 
 
 def test_a_range_is_measured_on_request_without_the_check_too(tmp_path):
     url = write_image(tmp_path / "em.tif", low=20, high=120)
     with_em_image(tmp_path, url)
-    low, high = frozen_from(tmp_path, intensity={"EM": "auto"})["intensity"]["EM"]
+    low, high = frozen_from(tmp_path, intensity={"EM": "auto"}).intensity["EM"]
     assert (low, high) == pytest.approx((20.5, 119.5), abs=1)
     fill(tmp_path / "stacks", "LM", {1.0: [tile("lm", url="file:/gone.tif")]})
     with pytest.raises(UserError, match=r"'intensity\.LM' is \"auto\", but none of the images"):
@@ -185,7 +185,7 @@ def test_one_range_for_all_sections_of_a_stack(tmp_path):
     fill(tmp_path / "stacks", "EM", sections)
     lm = write_image(tmp_path / "lm.tif")
     fill(tmp_path / "stacks", "LM", {z: [tile(f"l{z}", url=lm)] for z in sections})
-    low, high = frozen_from(tmp_path, checkTileImages=True)["intensity"]["EM"]
+    low, high = frozen_from(tmp_path, checkTileImages=True).intensity["EM"]
     assert low <= 20
     assert high >= 170
 

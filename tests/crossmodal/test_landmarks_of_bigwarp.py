@@ -6,7 +6,7 @@ import pytest
 from crossmodal import planted_project as pp
 from crossmodal.planted_registration import OUTPUT, Registration, planted_registration
 from crossreg.crossmodal import affine
-from crossreg.crossmodal.check.landmarks import landmark_rows, read_landmarks
+from crossreg.crossmodal.check.bigwarp_tables import landmark_rows, read_landmarks
 from crossreg.crossmodal.render.stack_store import TILES
 from crossreg.crossmodal.render.tile_specs import tile_corners
 from crossreg.crossmodal.render.transforms import apply, spline_transform
@@ -103,7 +103,12 @@ def test_a_landmark_in_the_wrong_place_is_named_with_its_errors(made):
             "all landmarks are at one point",
         ),
         ('"a","true","1","two","3","4"\n', "line 1: a point is no number"),
-        ('"a","true","1","2","3","4","5","6"\n', "line 1: 8 columns, but BigWarp writes 6"),
+        ('"a","true","1","2","3","4","5"\n', "line 1: 7 columns, but BigWarp writes 6"),
+        (
+            '"a","true","1","2","0","3","4","0"\n"b","true","1","2","1","3","4","0"\n',
+            "its points have several z, but a section is one plane",
+        ),
+        ("\x00\x01", "this is no text"),
     ],
 )
 def test_a_table_that_gives_no_motion_is_an_error_of_its_section(made, text, told):
@@ -124,9 +129,9 @@ def test_a_saved_project_beside_a_table_is_refused_and_nothing_is_chosen_silentl
 def test_what_is_exported_is_read_again(made):
     write(made, POINTS, affine.apply(MOTION, POINTS))
     path = made.folder / "00001.csv"
-    landmarks = read_landmarks(path, (0.25, 0.125))
+    landmarks = read_landmarks(path, (0.25, 0.125)).landmarks
     path.write_text("\n".join(landmark_rows(landmarks, (0.25, 0.125))))
-    assert read_landmarks(path, (0.25, 0.125)) == landmarks
+    assert read_landmarks(path, (0.25, 0.125)).landmarks == landmarks
 
 
 def test_the_result_is_exported_as_landmarks_that_give_the_same_motion(made, capsys):

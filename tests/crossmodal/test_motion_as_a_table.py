@@ -10,7 +10,7 @@ from crossmodal.planted_registration import Registration, planted_registration
 from crossmodal.test_round_trip_of_projects import with_added
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.check.motion_table import TileMap, contains
-from crossreg.crossmodal.check.saved_sections import saved_sections
+from crossreg.crossmodal.check.saved_sections import Registration as HandWork
 from crossreg.crossmodal.check.sections import Policy
 from crossreg.crossmodal.render.stack_store import TILES
 from crossreg.crossmodal.render.tile_specs import tile_corners
@@ -83,10 +83,10 @@ def test_a_motion_that_is_not_affine_is_mapped_exactly_and_back(made):
     path.write_bytes(with_added(path.read_bytes(), oid, "PolynomialTransform2D", pp.POLYNOMIAL))
     made.save(2.0, MOTION)
     policy = Policy(new_transforms="accept")
-    section = next(s for s in saved_sections(made.folder, made.frozen, policy) if s.z == 2.0)
-    bounds = made.frozen["bounds"]
-    tile = next(t for t in section.checked.tiles if t.patch.tile_id == "plain_2")
-    one = TileMap(tile, (bounds["minX"], bounds["minY"]))
+    sections = HandWork(made.folder, made.frozen, policy).sections()
+    section = next(section for _, section in sections if section.z == 2.0)
+    tile = next(t for t in section.tiles if t.patch.tile_id == "plain_2")
+    one = TileMap(tile, made.frozen.origin)
     stage, registered = one.outline(False), one.outline(True)
     np.testing.assert_allclose(one.forwards(stage), registered, atol=1e-9)
     assert np.abs(affine.apply(one.affine, stage) - registered).max() > 1e-3

@@ -9,12 +9,12 @@ from lxml import etree
 from crossmodal.planted_project import LENS, SHARED
 from crossmodal.stacks_on_disk import fill, frozen_from, leaf, tile, two_stacks
 from crossreg.crossmodal.check.check_project import check_project
-from crossreg.crossmodal.check.sections import FrozenSection
 from crossreg.crossmodal.freeze.canonical import sha256_of_bytes
 from crossreg.crossmodal.freeze.frozen import read_frozen, read_section
 from crossreg.crossmodal.freeze.frozen_summary import frozen_summary
+from crossreg.crossmodal.freeze.records import Frozen, LeftOut
 from crossreg.crossmodal.render.tile_specs import tile_corners
-from crossreg.crossmodal.trakem2.patches import Patch, patch_corners
+from crossreg.crossmodal.trakem2.patches import patch_corners
 from crossreg.crossmodal.trakem2.projects import create_missing, create_script, project_bytes
 from crossreg.io.errors import UserError
 
@@ -22,20 +22,20 @@ STRANGE_IDS = ["a&b<c>\"d'", "null_Null", "日本語", "é 12", "1000", "-7", "x
 
 
 def record_of(folder, frozen, index=0):
-    return read_section(folder / frozen["name"], frozen["sections"][index])
+    return read_section(folder / frozen.name, frozen, frozen.sections[index])
 
 
 def patches_of(folder, frozen, index=0):
-    return [Patch.from_record(record) for record in record_of(folder, frozen, index)["patches"]]
+    return list(record_of(folder, frozen, index).patches)
 
 
 def project_of(folder, frozen, index=0):
-    data = project_bytes(frozen, frozen["sections"][index], record_of(folder, frozen, index))
+    data = project_bytes(frozen, frozen.sections[index], record_of(folder, frozen, index))
     return data, etree.fromstring(data, etree.XMLParser(load_dtd=False, no_network=True))
 
 
 def warnings_of(folder, frozen):
-    return frozen_summary(folder / frozen["name"], frozen)[1]
+    return frozen_summary(folder / frozen.name, frozen)[1]
 
 
 def test_the_file_has_what_trakem2_needs_to_open_it(tmp_path):
@@ -49,7 +49,7 @@ def test_the_file_has_what_trakem2_needs_to_open_it(tmp_path):
     assert "<!ELEMENT anything EMPTY>" in lines
     project = root.find("project").attrib
     assert (project["mipmaps_regen"], project["storage_folder"]) == ("true", "")
-    assert project["crossreg_frozen"] == frozen["sha256"]
+    assert project["crossreg_frozen"] == frozen.sha256
     assert project["crossreg_section"] == "00001"
     layers = root.findall(".//t2_layer")
     assert [layer.get("title") for layer in layers] == ["LM", "LM_2", "EM"]
@@ -67,7 +67,7 @@ def test_the_file_has_what_trakem2_needs_to_open_it(tmp_path):
         assert re.fullmatch(r"\d+", patch.get("o_width") + patch.get("o_height"))
         assert np.isfinite([float(patch.get(key)) for key in ("min", "max")]).all()
         mark = patch.find("t2_prop").get("value")
-        assert mark == f"{frozen['sha256']} 00001 {patch.get('oid')}"
+        assert mark == f"{frozen.sha256} 00001 {patch.get('oid')}"
 
 
 def test_titles_survive_a_save_and_lead_back_to_their_tiles(tmp_path):
@@ -77,10 +77,7 @@ def test_titles_survive_a_save_and_lead_back_to_their_tiles(tmp_path):
     titles = [patch.get("title") for patch in root.iter("t2_patch")]
     assert not [t for t in titles if re.search(r"[&<>\"' ]|null", t, re.IGNORECASE)]
     "".join(titles).encode("iso-8859-1")
-    section = FrozenSection.from_records(
-        "00001", frozen["sha256"], frozen, record_of(tmp_path, frozen)
-    )
-    checked = check_project(data, "00001.xml", section)
+    checked = check_project(data, "00001.xml", record_of(tmp_path, frozen))
     assert sorted(found.patch.tile_id for found in checked.tiles) == sorted(STRANGE_IDS)
     assert not checked.faulty
 
@@ -94,12 +91,12 @@ def test_every_corner_is_where_the_stack_has_it(tmp_path):
     two_stacks(tmp_path, em=em, shared=SHARED)
     frozen = frozen_from(tmp_path, minX=-20.7, maxX=500, minY=-100, maxY=400)
     origin = [-21, -100]
-    assert [frozen["bounds"]["minX"], frozen["bounds"]["minY"]] == origin
+    assert list(frozen.origin) == origin
     patches = {patch.tile_id: patch for patch in patches_of(tmp_path, frozen)}
     for spec in em:
         expected = tile_corners(spec, SHARED, spec["tileId"]) - origin
         assert np.abs(patch_corners(patches[spec["tileId"]]) - expected).max() < 1e-6
-    assert record_of(tmp_path, frozen)["resolvedTiles"]["EM"]["transformIdToSpecMap"] == SHARED
+    assert record_of(tmp_path, frozen).tiles["EM"]["transformIdToSpecMap"] == SHARED
 
 
 def test_the_same_stacks_give_the_same_bytes_and_another_name_another_project(tmp_path):
@@ -108,7 +105,7 @@ def test_the_same_stacks_give_the_same_bytes_and_another_name_another_project(tm
     assert one == again
     assert project_of(tmp_path / "a", one)[0] == project_of(tmp_path / "b", again)[0]
     other = frozen_from(tmp_path, name="other")
-    unuids = [entry["unuid"] for entry in (*one["sections"], *other["sections"])]
+    unuids = [entry.unuid for entry in (*one.sections, *other.sections)]
     assert len(set(unuids)) == 4
 
 
@@ -123,9 +120,9 @@ def test_a_project_is_created_once_and_again_with_the_same_bytes(tmp_path):
     frozen = frozen_from(two_stacks(tmp_path, zs=(1.0, 2.5)))
     folder = tmp_path / "first"
     assert create_missing(folder, frozen) == ["00001", "00002.5"]
-    for entry in frozen["sections"]:
-        path = folder / f"{entry['stem']}.xml"
-        assert sha256_of_bytes(path.read_bytes()) == entry["draftSha256"]
+    for entry in frozen.sections:
+        path = folder / f"{entry.stem}.xml"
+        assert sha256_of_bytes(path.read_bytes()) == entry.draft_sha256
     (folder / "00001.xml").write_bytes(b"saved")
     (folder / "00002.5.xml").rename(folder / "00002.5.xml.gz")
     assert create_missing(folder, frozen) == []
@@ -151,9 +148,10 @@ def test_the_project_opens_on_the_em_and_without_the_message_of_a_crash(tmp_path
 
 def test_what_an_older_release_froze_gets_the_same_project_again(tmp_path):
     frozen = frozen_from(two_stacks(tmp_path))
-    entry = frozen["sections"][0]
-    record = read_section(tmp_path / "first", entry)
-    older = {key: value for key, value in frozen.items() if key != "projectForm"}
+    entry = frozen.sections[0]
+    record = read_section(tmp_path / "first", frozen, entry)
+    without = {key: value for key, value in frozen.to_record().items() if key != "projectForm"}
+    older = Frozen.from_record(without)
     assert b"t2_display" in project_bytes(frozen, entry, record)
     assert b"t2_display" not in project_bytes(older, entry, record)
     with pytest.raises(UserError, match="would create another project of section 00001"):
@@ -163,7 +161,7 @@ def test_what_an_older_release_froze_gets_the_same_project_again(tmp_path):
 
 def test_first_and_last_section_are_kept_to(tmp_path):
     frozen = frozen_from(two_stacks(tmp_path, zs=(1.0, 2.0, 3.0, 4.0)), minZ=2, maxZ=3)
-    assert [entry["stem"] for entry in frozen["sections"]] == ["00002", "00003"]
+    assert [entry.stem for entry in frozen.sections] == ["00002", "00003"]
 
 
 def test_a_section_without_lm_stops_or_is_left_out(tmp_path):
@@ -173,15 +171,15 @@ def test_a_section_without_lm_stops_or_is_left_out(tmp_path):
         frozen_from(tmp_path)
     assert not (tmp_path / "first" / "frozen").exists()
     frozen = frozen_from(tmp_path, sectionsWithoutLM="skip")
-    assert [entry["z"] for entry in frozen["sections"]] == [1.0]
-    assert [entry["z"] for entry in frozen["leftOut"]] == [2.0, 3.0]
+    assert [entry.z for entry in frozen.sections] == [1.0]
+    assert [one.z for one in frozen.left_out] == [2.0, 3.0]
 
 
 def test_one_of_several_lm_stacks_is_enough(tmp_path):
     two_stacks(tmp_path, zs=(1.0, 2.0))
     fill(tmp_path / "stacks", "LM_2", {1.0: [tile("l2")]})
     frozen = frozen_from(tmp_path, LMstacks=["LM_2", "LM"], LMstack=None)
-    assert frozen["sections"][1]["tiles"] == {"LM_2": 0, "LM": 1, "EM": 1}
+    assert frozen.sections[1].tiles == {"LM_2": 0, "LM": 1, "EM": 1}
 
 
 def test_a_section_without_em_in_the_box_is_left_out(tmp_path):
@@ -189,8 +187,8 @@ def test_a_section_without_em_in_the_box_is_left_out(tmp_path):
     fill(tmp_path / "stacks", "EM", em)
     fill(tmp_path / "stacks", "LM", {1.0: [tile("l1")], 2.0: [tile("l2")]})
     frozen = frozen_from(tmp_path, maxX=500)
-    assert [entry["z"] for entry in frozen["sections"]] == [1.0]
-    assert frozen["leftOut"] == [{"z": 2.0, "reason": "no tile of the EM stack in the box"}]
+    assert [entry.z for entry in frozen.sections] == [1.0]
+    assert frozen.left_out == (LeftOut(2.0, "no tile of the EM stack in the box"),)
     report = "\n".join(frozen_summary(tmp_path / "first", frozen)[0])
     assert "Section z = 2.0 is left out" in report
 
@@ -207,9 +205,9 @@ def test_tiles_in_the_box_are_taken_and_the_others_named(tmp_path):
     lm = [tile("lm_in"), tile("lm_out", 300.0)]
     frozen = frozen_from(two_stacks(tmp_path, em=em, lm=lm), minX=0, maxX=200, minY=0, maxY=80)
     record = record_of(tmp_path, frozen)
-    assert record["outside"] == ["out"]
-    assert set(record["resolvedTiles"]["EM"]["tileIdToSpecMap"]) == {"in", "edge", "out", "left"}
-    assert set(record["resolvedTiles"]["LM"]["tileIdToSpecMap"]) == {"lm_in"}
+    assert record.outside == ("out",)
+    assert set(record.tiles["EM"]["tileIdToSpecMap"]) == {"in", "edge", "out", "left"}
+    assert set(record.tiles["LM"]["tileIdToSpecMap"]) == {"lm_in"}
     assert [p.tile_id for p in patches_of(tmp_path, frozen)] == ["lm_in", "edge", "in", "left"]
 
 
@@ -218,20 +216,20 @@ def test_tiles_that_stick_out_keep_negative_coordinates_and_are_counted(tmp_path
     frozen = frozen_from(two_stacks(tmp_path, em=em), minX=0, maxX=200, minY=0, maxY=80)
     left = next(p for p in patches_of(tmp_path, frozen) if p.tile_id == "left")
     assert left.matrix[4] == -30.25
-    assert frozen["sections"][0]["sticksOut"] == 1
+    assert frozen.sections[0].sticks_out == 1
     (warning,) = warnings_of(tmp_path, frozen)
     assert "1 tiles of 'EM' reach beyond" in warning
     assert "'buffersize' of 31 would contain" in warning
     sides = {"minX": 0, "maxX": 200, "minY": 0, "maxY": 80}
     wider = frozen_from(tmp_path, name="wider", buffersize=31, **sides)
     assert warnings_of(tmp_path, wider) == []
-    assert wider["layer"] == {"width": 262, "height": 142}
+    assert wider.layer == {"width": 262, "height": 142}
 
 
 def test_the_box_of_a_tile_is_the_box_of_all(tmp_path):
     two_stacks(tmp_path, zs=(1.0,), em=[tile("a", 5.0, 6.0), tile("b", 500.0)])
     frozen = frozen_from(tmp_path, tile="a", buffersize=1)
-    assert frozen["bounds"] == {"minX": 4, "minY": 5, "maxX": 106, "maxY": 87}
+    assert frozen.bounds == {"minX": 4, "minY": 5, "maxX": 106, "maxY": 87}
     with pytest.raises(UserError, match="'nothing', which is not in 'EM'"):
         frozen_from(tmp_path, name="n", tile="nothing")
 
@@ -295,9 +293,9 @@ def test_the_script_for_fiji_knows_each_section_and_its_project_as_created(tmp_p
     assert create_script(folder, frozen)
     path = folder / "crossreg_sections.bsh"
     text = path.read_text()
-    for entry in frozen["sections"]:
-        digest = sha256_of_bytes((folder / f"{entry['stem']}.xml").read_bytes())
-        assert f'{{ "{entry["stem"]}", "{digest}" }}' in text
+    for entry in frozen.sections:
+        digest = sha256_of_bytes((folder / f"{entry.stem}.xml").read_bytes())
+        assert f'{{ "{entry.stem}", "{digest}" }}' in text
     assert f'new File("{folder}")' in text and "@" not in text.replace("\n", "")
     path.write_text("mine")
     assert not create_script(folder, frozen)

@@ -354,14 +354,14 @@ def test_freezing_over_http_finds_what_cannot_come_back_before_the_handwork(serv
     given = {"inputStack": "EM", "LMstack": "LM", "checkTileImages": False}
     parameters = normalised(given, "p.json")
     frozen = freeze(tmp_path / "a", "a", parameters, store, {})
-    assert [entry["z"] for entry in frozen["sections"]] == [1.0, 2.0, 3.5]
-    assert frozen["stacks"]["EM"]["stackId"] == {"owner": "me", "project": "mine", "stack": "EM"}
+    assert [entry.z for entry in frozen.sections] == [1.0, 2.0, 3.5]
+    assert frozen.stacks["EM"]["stackId"] == {"owner": "me", "project": "mine", "stack": "EM"}
     fill(FolderStore(tmp_path / "folder"), "EM")
     FolderStore(tmp_path / "folder").create("LM", VERSION)
     fill(FolderStore(tmp_path / "folder"), "LM")
     folder = freeze(tmp_path / "b", "a", parameters, FolderStore(tmp_path / "folder"), {})
-    assert frozen["bounds"] == folder["bounds"] and frozen["layers"] == folder["layers"]
-    assert [e["tiles"] for e in frozen["sections"]] == [e["tiles"] for e in folder["sections"]]
+    assert frozen.bounds == folder.bounds and frozen.layers == folder.layers
+    assert [e.tiles for e in frozen.sections] == [e.tiles for e in folder.sections]
     service.forget_class(AFFINE)
     with pytest.raises(UserError, match=f"does not take its transform of the class {AFFINE}"):
         freeze(tmp_path / "c", "c", parameters, connect(service), {})

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.check.check_project import check_project
-from crossreg.crossmodal.check.sections import FrozenSection, Policy
+from crossreg.crossmodal.check.sections import Policy
+from crossreg.crossmodal.freeze.records import Frozen, FrozenSection, section_record
 from crossreg.crossmodal.render.tile_specs import (
     image_source,
     local_path,
@@ -165,14 +166,27 @@ def test_records_of_patches_keep_everything():
         record = json.loads(json.dumps(patch.to_record()))
         assert Patch.from_record(record) == patch
         assert (record["width"], record["height"]) == (patch.box.width, patch.box.height)
-    configuration = {
-        "layer": {"width": pp.SIZE[0], "height": pp.SIZE[1]},
-        "layers": [{"index": 0, "stack": "LM", "oid": 10}, {"index": 1, "stack": "EM", "oid": 11}],
-    }
-    section = {"patches": [patch.to_record() for patch in planted.frozen.patches]}
-    assert planted.frozen == FrozenSection.from_records(
-        pp.STEM, pp.FINGERPRINT, configuration, section
+    configuration = Frozen(
+        name="first",
+        owner="me",
+        project=None,
+        input_stack="EM",
+        lm_stacks=("LM",),
+        request={},
+        bounds={"minX": 0, "minY": 0, "maxX": pp.SIZE[0], "maxY": pp.SIZE[1]},
+        layer={"width": pp.SIZE[0], "height": pp.SIZE[1]},
+        layers=planted.frozen.layers,
+        intensity={},
+        stacks={},
+        left_out=(),
+        info={},
+        project_form=2,
+        sha256=pp.FINGERPRINT,
     )
+    assert Frozen.from_record(json.loads(json.dumps(configuration.to_record()))) == configuration
+    record = section_record(42.0, {}, planted.frozen.patches, [])
+    section = FrozenSection.from_record(configuration, pp.STEM, json.loads(json.dumps(record)))
+    assert section == planted.frozen
 
 
 AWKWARD = ["a & b", 'say "hi"', "<tile>", "nullnull", "NULL_7", "日本", "a  b", "é", "", "x\ny"]

@@ -85,7 +85,7 @@ def test_planted_affines_come_back(saved):
         saved.assert_moved(z, motion)
     metadata = saved.store.metadata(OUTPUT)
     assert metadata["state"] == "COMPLETE"
-    assert is_marked(metadata, frozen_mark("first", saved.frozen["sha256"]))
+    assert is_marked(metadata, frozen_mark("first", saved.frozen.sha256))
     assert metadata["currentVersion"]["stackResolutionY"] == 8.0
 
 
@@ -419,7 +419,7 @@ def test_of_a_section_saved_twice_the_configuration_says_which_counts(saved):
 
 def test_a_copy_of_another_registration_is_no_saved_section(saved, tmp_path):
     path = save_as(saved, 3.0, "00003-1.xml", pp.turn(1.0))
-    path.write_bytes(path.read_bytes().replace(saved.frozen["sha256"].encode(), b"0" * 64))
+    path.write_bytes(path.read_bytes().replace(saved.frozen.sha256.encode(), b"0" * 64))
     saved.check("--saved-copies", "newest")
     assert saved.report(3.0)["findings"] == []
     folder = json.loads((saved.root / "out" / "sections" / "folder.json").read_text())
@@ -431,3 +431,18 @@ def test_the_import_repeats_what_the_check_warned_of(saved, capsys):
     assert saved.bring_back() == 0
     told = capsys.readouterr().err
     assert "section 00003, tile plain_3" in told and "one scaled by 1e+04" in told
+
+
+@pytest.mark.parametrize("from_records", [True, False])
+def test_the_import_repeats_what_only_the_sections_together_tell(saved, capsys, from_records):
+    saved.save(3.0, pp.turn(-1.0, 3.0, 4.0))
+    saved.save(2.0)
+    assert saved.check() == 0
+    capsys.readouterr()
+    reports = ("--reports", saved.root / "out" / "sections") if from_records else ()
+    assert saved.bring_back(*reports) == 0
+    told = capsys.readouterr().err
+    assert "section 00003: expected a scale as other sections have" in told
+    assert told.count("Similarity or Affine") == 1
+    assert "section 00002: expected registered EM tiles, found none that moved" in told
+    assert "add its z to confirmed_sections" in told

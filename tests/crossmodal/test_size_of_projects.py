@@ -35,7 +35,7 @@ def test_a_section_of_1227_tiles_is_out_in_five_seconds(tmp_path):
     create_missing(tmp_path / "first", frozen)
     frozen_summary(tmp_path / "first", frozen)
     assert time.process_time() - start < 5
-    assert frozen["sections"][0]["tiles"] == {"LM": 1, "EM": 1227}
+    assert frozen.sections[0].tiles == {"LM": 1, "EM": 1227}
 
 
 @pytest.mark.slow

@@ -72,18 +72,19 @@ def test_starts_are_within_a_tenth_of_a_smooth_misalignment(tmp_path, seed):
         made.save(z, drifting(z, seed))
     assert started(made) == 0
     folder = tmp_path / "trakem2_registered" / "second"
-    for entry in read_frozen(folder)["sections"]:
-        record = read_section(folder, entry)
-        assert record["start"] == ("saved" if entry["z"] in REGISTERED else "interpolated")
+    frozen = read_frozen(folder)
+    for entry in frozen.sections:
+        section = read_section(folder, frozen, entry)
+        assert section.start == ("saved" if entry.z in REGISTERED else "interpolated")
         off, misaligned = 0.0, 0.0
-        starts = {p["tileId"]: Patch.from_record(p) for p in record["patches"]}
-        for patch in stage_patches(made, entry["z"]):
+        starts = {patch.tile_id: patch for patch in section.patches}
+        for patch in stage_patches(made, entry.z):
             stage = patch_corners(patch)
-            true = affine.apply(drifting(entry["z"], seed), stage)
+            true = affine.apply(drifting(entry.z, seed), stage)
             off = max(off, np.hypot(*(patch_corners(starts[patch.tile_id]) - true).T).max())
             misaligned = max(misaligned, np.hypot(*(stage - true).T).max())
-        assert off < misaligned / 10, entry["z"]
-        if entry["z"] in REGISTERED:
+        assert off < misaligned / 10, entry.z
+        if entry.z in REGISTERED:
             assert off < 1e-6
 
 
@@ -165,9 +166,9 @@ def test_a_confirmed_start_comes_back_as_the_motion_that_was_found(made):
 def test_a_start_is_frozen_with_the_name(made, capsys):
     assert started(made) == 0
     frozen = read_frozen(made.folder.parent / "second")
-    assert frozen["startFrom"]["name"] == "first"
-    assert frozen["startFrom"]["sha256"] == made.frozen["sha256"]
-    assert frozen["startFrom"]["saved"] == [1.0, 3.0]
+    assert frozen.start_from.name == "first"
+    assert frozen.start_from.sha256 == made.frozen.sha256
+    assert frozen.start_from.saved == (1.0, 3.0)
     # The same again, also after more work in the first one, is no difference.
     made.save(2.0, pp.turn(1.0))
     assert started(made) == 0

@@ -11,7 +11,7 @@ from crossreg.crossmodal.check.motion_summary import (
     SectionMotion,
     outlier_scores,
     section_motion,
-    tile_motion,
+    tile_motions,
 )
 from saved_by_trakem2 import saved_by_trakem2
 
@@ -28,9 +28,14 @@ def registered(motion):
     return check_project(saved_by_trakem2(PLANTED.xml, edits), "x", PLANTED.frozen).tiles
 
 
+def summed(section, tiles):
+    return section_motion(section, tiles, tile_motions(tiles, PIXEL_SIZE))
+
+
 def test_a_shift_is_told_in_px_and_nm():
-    for tile in registered(pp.turn(0, 3.0, -4.0)):
-        motion = tile_motion(tile, PIXEL_SIZE)
+    motions = tile_motions(registered(pp.turn(0, 3.0, -4.0)), PIXEL_SIZE)
+    assert len(motions) == 4
+    for motion in motions:
         assert motion.moved_px == pytest.approx(5.0)
         assert motion.moved_nm == pytest.approx(np.hypot(12.0, 32.0))
         assert (motion.shift_x, motion.shift_y) == pytest.approx((3.0, -4.0))
@@ -39,7 +44,7 @@ def test_a_shift_is_told_in_px_and_nm():
 
 
 def test_the_affine_of_a_section_is_split():
-    section = section_motion("00042", registered(pp.turn(2.5, 3, 4, 1.03)), PIXEL_SIZE)
+    section = summed("00042", registered(pp.turn(2.5, 3, 4, 1.03)))
     assert section.tiles == 4
     assert (section.rotation, section.scale) == pytest.approx((2.5, 1.03))
     assert (section.shear, section.spread) == pytest.approx((0.0, 0.0), abs=1e-8)
@@ -47,14 +52,14 @@ def test_the_affine_of_a_section_is_split():
 
 def test_a_tile_that_moved_alone_spreads_the_section():
     tiles = registered(pp.turn(0, 3, 4))[:3] + registered(pp.turn(0, 83, 4))[3:]
-    section = section_motion("00042", tiles, PIXEL_SIZE)
+    section = summed("00042", tiles)
     assert section.shift_x == pytest.approx(3.0)
     assert section.spread == pytest.approx(80.0)
     assert section.moved_px == pytest.approx(np.hypot(83, 4))
 
 
 def sections_of(motions):
-    return [section_motion(str(i), registered(m), PIXEL_SIZE) for i, m in enumerate(motions)]
+    return [summed(str(i), registered(m)) for i, m in enumerate(motions)]
 
 
 @pytest.mark.parametrize(

@@ -33,8 +33,7 @@ def test_arrows_are_the_planted_displacement_and_tiles_are_named(with_images: bo
     figure = section_figure(
         "Section 00042",
         {"LM": CORNERS * (3.2, 1)},
-        tiles("EM", np.zeros(2)),
-        tiles("EM", MOVED),
+        {"Before": tiles("EM", np.zeros(2)), "After": tiles("EM", MOVED)},
         (image, image, image) if with_images else None,
     )
     arrows = [part for axes in figure.axes for part in axes.collections if isinstance(part, Quiver)]
@@ -88,7 +87,7 @@ def test_structures_shine_whether_they_are_bright_or_dark() -> None:
 
 def test_names_too_long_for_their_tile_keep_their_end() -> None:
     before = {f"EM_session_{n}_tile": c for n, c in enumerate(tiles("", np.zeros(2)).values())}
-    figure = section_figure("Section 00042", {"LM": CORNERS * (33, 1)}, before, before)
+    figure = section_figure("Section 00042", {"LM": CORNERS * (33, 1)}, {"Before": before})
     written = [text.get_text() for text in figure.axes[0].texts if text.get_text() != "LM"]
     assert len(written) == 3
     assert all(text.startswith("…") for text in written)
@@ -107,8 +106,8 @@ def test_arrows_keep_their_colour_beside_images(tmp_path) -> None:
     random = np.random.default_rng(1)
     box = (0.0, 330.0, -20.0, 100.0)
     images = [LowResolution(random.integers(0, 255, (300, 820), np.uint8), box) for _ in range(3)]
-    before, after = tiles("EM", np.zeros(2)), tiles("EM", MOVED)
-    figure = section_figure("Section 00042", {"LM": CORNERS * (3.2, 1)}, before, after, images)
+    states = {"Before": tiles("EM", np.zeros(2)), "After": tiles("EM", MOVED)}
+    figure = section_figure("Section 00042", {"LM": CORNERS * (3.2, 1)}, states, images)
     save_png(figure, tmp_path / "picture.png")
     pixels = np.asarray(Image.open(tmp_path / "picture.png").convert("RGB")).astype(int)
     colour = [int(ARROW_COLOUR[place : place + 2], 16) for place in (1, 3, 5)]

@@ -5,11 +5,9 @@ import pytest
 from crossmodal.planted_project import turn
 from crossmodal.planted_registration import planted_registration
 from crossreg.crossmodal.check.findings import ERROR, NOTE, WARNING, Finding
-from crossreg.crossmodal.check.section_results import (
-    SectionResult,
-    read_folder_findings,
-    read_results,
-)
+from crossreg.crossmodal.check.motion_summary import SectionMotion
+from crossreg.crossmodal.check.section_record import read_folder_findings, read_sections
+from crossreg.crossmodal.check.sections import Section
 from crossreg.io.errors import UserError
 from crossreg.report import page as report
 from crossreg.report import sections as report_of_sections
@@ -21,16 +19,15 @@ def finding(level: str, tile: str | None = None) -> Finding:
     return Finding(level, "kind", "00001", "this", "that", "do so", "EM", tile)
 
 
-def result(status: str, *findings: Finding, moved: float = NAN, score: float = NAN):
+def result(state: str, *findings: Finding, moved: float = NAN, score: float | None = None):
     """Return a section, of two tiles if it moved."""
-    levels = [one.level for one in findings]
-    tiles = 0 if moved != moved else 2
-    motion = (tiles, moved, 10 * moved, moved, 0.0, 0.0, 1.0, score)
-    counts = (levels.count(ERROR), levels.count(WARNING))
-    return SectionResult("00001", 1.0, status, "", *counts, *motion, findings)
+    motion = None
+    if moved == moved:
+        motion = SectionMotion("00001", 2, moved, 10 * moved, moved, 0.0, 0.0, 1.0, 0.0, 0.0)
+    return Section("00001", findings, state=state, motion=motion, score=score)
 
 
-def sentence(*results: SectionResult) -> str:
+def sentence(*results: Section) -> str:
     return "; ".join(text for text, _ in report_of_sections.verdict(results)["parts"])
 
 
@@ -87,28 +84,29 @@ def test_a_row_names_the_worst_findings_and_how_many_more_there_are():
     )
 
 
-def test_results_come_back_from_the_files_of_the_check(tmp_path):
+def test_sections_come_back_from_the_files_of_the_check(tmp_path):
     made = planted_registration(tmp_path)
     made.save(2.0, turn(0.0, 30.0, 40.0))
     (made.folder / "notes.txt").touch()
     assert made.check() == 0
-    table, reports = tmp_path / "out" / "sections.tsv", tmp_path / "out" / "sections"
-    first, second, _ = read_results(table, reports)
-    assert (first.status, first.tiles, first.saved) == ("untouched", 0, False)
-    assert first.moved_px != first.moved_px
-    assert (second.section, second.tiles) == ("00002", 3)
-    assert (second.moved_px, second.shift_x) == pytest.approx((50.0, 30.0))
+    reports = tmp_path / "out" / "sections"
+    first, second, _ = read_sections(reports)
+    assert (first.state, first.motion, first.saved) == ("untouched", None, False)
+    assert (second.section, second.motion.tiles) == ("00002", 3)
+    assert (second.motion.moved_px, second.motion.shift_x) == pytest.approx((50.0, 30.0))
     (remark,) = read_folder_findings(reports)
     assert "notes.txt" in remark.found
 
     (reports / "folder.json").write_text("[{}]")
     with pytest.raises(UserError, match="run trakem2_check again"):
         read_folder_findings(reports)
-    whole = table.read_text()
-    for damaged in ("a\tb\n1\t2\n", whole.replace("2.0", "two"), whole.partition("saved")[0]):
-        table.write_text(damaged)
-        with pytest.raises(UserError, match="run trakem2_check again"):
-            read_results(table, reports)
+    whole = (reports / "00002.json").read_text()
+    for damaged in ("[]", whole.replace('"motion"', '"motions"'), whole.partition("saved")[0]):
+        (reports / "00002.json").write_text(damaged)
+        with pytest.raises(UserError, match=r"00002\.json"):
+            read_sections(reports)
+    with pytest.raises(UserError, match="there is no report of a section"):
+        read_sections(tmp_path / "elsewhere")
 
 
 def test_sections_of_a_configuration_have_dotted_keys():

@@ -10,7 +10,7 @@ import make_crossmodal_demo
 import picture_sections
 import play_person
 from crossmodal.planted_registration import planted_registration
-from crossreg.crossmodal.check.saved_sections import saved_sections
+from crossreg.crossmodal.check.saved_sections import Registration
 from crossreg.crossmodal.check.sections import Policy
 from crossreg.crossmodal.freeze.frozen import required_frozen
 from crossreg.workflow_support.command import run
@@ -52,11 +52,13 @@ def test_pictures_show_that_images_meet_and_are_made_once_a_save(demo):
     assert "trakem2_pictures" in target("trakem2_pictures", "--dry-run")
 
     frozen = required_frozen(registration)
-    for section in saved_sections(registration, frozen, Policy()):
-        states = picture_sections.states_of(section, frozen)
-        fixed, before, after = (
-            image.pixels.ravel() for image in picture_sections.drawings(section, states)
+    for one, section in Registration(registration, frozen, Policy()).sections():
+        states = picture_sections.states_of(frozen, section, section.tiles)
+        assert list(states) == ["Before", "After"]
+        drawings = picture_sections.drawings(
+            one, [picture_sections.fixed_tiles(frozen, one), *states.values()]
         )
+        fixed, before, after = (image.pixels.ravel() for image in drawings)
         assert np.corrcoef(fixed, after)[0, 1] > 0.7 > 0.35 > np.corrcoef(fixed, before)[0, 1]
 
 

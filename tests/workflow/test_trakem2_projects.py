@@ -149,7 +149,7 @@ def test_changed_frozen_keys_are_refused_by_name_and_take_another_name(registere
     (registered / "my.yaml").write_text(yaml.safe_dump(configuration))
     succeed(registered)
     second = read_frozen(registered / "trakem2_registered" / "second")
-    assert second["layer"] == {"width": 114, "height": 94}
+    assert second.layer == {"width": 114, "height": 94}
     assert {name: part for name, part in snapshot(registered).items() if "first" in name} == {
         name: part for name, part in before.items() if "first" in name
     }

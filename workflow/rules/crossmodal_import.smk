@@ -55,8 +55,8 @@ rule trakem2_check:
 
 rule trakem2_write_stack:
     input:
-        # The reports are there when errors stop the import.
-        sections.place("section_table"),
+        # They are there when errors stop the import, and spare it to read the projects again.
+        reports=sections.place("section_reports"),
         parameters=sections.parameters,
     output:
         sections.place("import_receipt"),
@@ -81,7 +81,7 @@ rule trakem2_write_stack:
     shell:
         command("trakem2_import.py") + " --parameters {input.parameters:q} {params.stacks:q}"
         " --registration {params.registration:q} {params.policy:q} {params.stack:q}"
-        " {params.sisters:q} --output {output:q} --log {log:q}"
+        " {params.sisters:q} --reports {input.reports:q} --output {output:q} --log {log:q}"
 
 
 rule trakem2_import:

@@ -6,7 +6,7 @@ from crossreg.report import TEMPLATES
 
 rule trakem2_pictures:
     input:
-        sections.place("projects_receipt"),
+        reports=sections.place("section_reports"),
     output:
         report(
             directory(sections.place("section_pictures")),
@@ -32,4 +32,4 @@ rule trakem2_pictures:
     shell:
         command("picture_sections.py")
         + " --registration {params.registration:q} {params.policy:q}"
-        " --pictures {output:q} --log {log:q}"
+        " --reports {input.reports:q} --pictures {output:q} --log {log:q}"

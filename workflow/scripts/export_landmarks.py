@@ -12,12 +12,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from crossreg.crossmodal.check.landmarks import landmark_rows, unit_px
+from crossreg.crossmodal.check.bigwarp_tables import landmark_rows, unit_px
 from crossreg.crossmodal.check.motion_table import TileMap
 from crossreg.crossmodal.check.registration_options import add_project_policy, project_policy
-from crossreg.crossmodal.check.saved_sections import SavedSection, saved_sections
-from crossreg.crossmodal.check.sections import Landmark
-from crossreg.crossmodal.freeze.frozen import pixel_size, required_frozen
+from crossreg.crossmodal.check.saved_sections import Registration
+from crossreg.crossmodal.check.sections import Landmark, Section
+from crossreg.crossmodal.freeze.frozen import required_frozen
 from crossreg.io.errors import UserError
 from crossreg.io.files import write_text
 from crossreg.workflow_support.command import log, new_parser, run
@@ -45,23 +45,23 @@ def main(options: argparse.Namespace) -> None:
         )
     frozen = required_frozen(options.registration)
     policy = project_policy(options)
-    px = unit_px(policy.landmark_units, pixel_size(frozen))
-    origin = frozen["bounds"]["minX"], frozen["bounds"]["minY"]
+    px = unit_px(policy.landmark_units, frozen.pixel_size)
     count = 0
-    for section in saved_sections(options.registration, frozen, policy):
-        if section.checked.tiles and not section.checked.faulty:
-            rows = landmark_rows(list(landmarks_of(section, origin)), px)
-            write_text(options.output / f"{section.stem}.csv", "".join(f"{row}\n" for row in rows))
+    for _, section in Registration(options.registration, frozen, policy).sections():
+        if section.tiles and not section.faulty:
+            rows = landmark_rows(list(landmarks_of(section, frozen.origin)), px)
+            text = "".join(f"{row}\n" for row in rows)
+            write_text(options.output / f"{section.section}.csv", text)
             count += 1
     log.info("%s: landmarks of %d sections.", options.output, count)
 
 
-def landmarks_of(section: SavedSection, origin: tuple[float, float]) -> Iterator[Landmark]:
+def landmarks_of(section: Section, origin: tuple[float, float]) -> Iterator[Landmark]:
     """Yield the landmarks of a section: a person's own, else the corners of its tiles."""
-    if section.checked.landmarks is not None:
-        yield from section.checked.landmarks.landmarks
+    if section.landmarks is not None:
+        yield from section.landmarks.landmarks
         return
-    for tile in section.checked.tiles:
+    for tile in section.tiles:
         one = TileMap(tile, origin)
         pairs = zip(one.outline(False).tolist(), one.outline(True).tolist(), strict=True)
         for number, ((x, y), (u, v)) in enumerate(pairs):

@@ -17,7 +17,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from crossreg.crossmodal.check.section_results import read_folder_findings, read_results
+from crossreg.crossmodal.check.section_record import read_folder_findings, read_sections
+from crossreg.crossmodal.check.stack_findings import compared
 from crossreg.fiducial.experiment.parameters import read_parameters
 from crossreg.fiducial.summary import CycleSummary, read_summaries
 from crossreg.io.errors import UserError
@@ -138,7 +139,7 @@ def about_sections(folder: Path, required: bool) -> dict[str, Any]:
     about: dict[str, Any] = {"name": folder.name, "verdict": None, "rows": [], "remarks": []}
     table, reports = folder / "sections.tsv", folder / "sections"
     if required or table.is_file():
-        sections = read_results(table, reports)
+        sections = compared(read_sections(reports))
         about["verdict"] = report_of_sections.verdict(sections)
         about["rows"] = report_of_sections.rows(sections)
         about["remarks"] = report_of_sections.findings_in_words(read_folder_findings(reports))

@@ -22,8 +22,9 @@ from crossreg.crossmodal.check.motion_table import (
     mapped_point,
 )
 from crossreg.crossmodal.check.registration_options import add_project_policy, project_policy
-from crossreg.crossmodal.check.saved_sections import saved_sections
-from crossreg.crossmodal.freeze.frozen import Frozen, required_frozen
+from crossreg.crossmodal.check.saved_sections import Registration
+from crossreg.crossmodal.freeze.frozen import required_frozen
+from crossreg.crossmodal.freeze.records import Frozen
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_text, write_text
 from crossreg.workflow_support.command import log, new_parser, run
@@ -53,7 +54,7 @@ def main(options: argparse.Namespace) -> None:
     check_stacks(options.points, points, frozen)
     maps = dict(maps_of_sections(options, frozen, {float(one["z"]) for one in points}))
     for point in points:
-        if point["stack"] == frozen["inputStack"]:
+        if point["stack"] == frozen.input_stack:
             point |= mapped_point(point, maps.get(float(point["z"]), []), options.back)
         else:
             point |= fixed_point(point)
@@ -97,7 +98,7 @@ def read_points(path: Path) -> tuple[list[str], Points, str]:
 
 def check_stacks(path: Path, points: Points, frozen: Frozen) -> None:
     """Raise UserError if a point is of a stack that the registration does not have."""
-    known = [frozen["inputStack"], *frozen["LMstacks"]]
+    known = [frozen.input_stack, *frozen.lm_stacks]
     for number, point in enumerate(points, start=2):
         if point["stack"] not in known:
             raise UserError(
@@ -110,10 +111,10 @@ def maps_of_sections(
     options: argparse.Namespace, frozen: Frozen, wanted: set[float]
 ) -> Iterator[tuple[float, list[TileMap]]]:
     """Yield z and the motions of the tiles of each wanted section that is saved without errors."""
-    origin = frozen["bounds"]["minX"], frozen["bounds"]["minY"]
-    for section in saved_sections(options.registration, frozen, project_policy(options)):
-        if section.z in wanted and not section.checked.faulty:
-            yield section.z, [TileMap(tile, origin) for tile in section.checked.tiles]
+    registration = Registration(options.registration, frozen, project_policy(options))
+    for _, section in registration.sections():
+        if section.z in wanted and not section.faulty:
+            yield section.z, [TileMap(tile, frozen.origin) for tile in section.tiles]
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 In:  the folder of a registration, FOLDER: its projects and FOLDER/frozen; the images of the
      tiles, as far as they are local files. Nothing of it is changed.
-Out: a folder with a picture (PNG) of each section that was saved and can be read, and
-     stack.png: shift, rotation and scale over the sections.
+Out: a folder with a picture (PNG) of each section that was saved and can be read, or starts from
+     another registration, and stack.png: shift, rotation and scale over the sections.
 """
 
 import argparse
@@ -15,20 +15,22 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from crossreg.crossmodal.check.check_report import (
-    Row,
-    section_report,
-    table_row,
-    with_scores,
+from crossreg.crossmodal.check.registered_tile import RegisteredTile
+from crossreg.crossmodal.check.registration_options import (
+    add_project_policy,
+    add_reports,
+    project_policy,
 )
-from crossreg.crossmodal.check.motion_summary import WRONG_SECTION
-from crossreg.crossmodal.check.registration_options import add_project_policy, project_policy
-from crossreg.crossmodal.check.saved_sections import SavedSection, saved_sections
-from crossreg.crossmodal.freeze.frozen import Frozen, pixel_size, required_frozen
+from crossreg.crossmodal.check.saved_sections import Registration
+from crossreg.crossmodal.check.sections import Section
+from crossreg.crossmodal.check.stack_findings import compared
+from crossreg.crossmodal.freeze.frozen import required_frozen
+from crossreg.crossmodal.freeze.records import Frozen, FrozenSection
 from crossreg.crossmodal.freeze.tile_images import read_pixels
 from crossreg.crossmodal.render.stack_store import TILES
 from crossreg.crossmodal.render.tile_specs import image_source, local_path
 from crossreg.crossmodal.trakem2.patches import Patch, patch_corners
+from crossreg.crossmodal.trakem2.project_files import UNTOUCHED
 from crossreg.io.errors import UserError
 from crossreg.pictures.canvas import save_png
 from crossreg.pictures.low_resolution import (
@@ -39,10 +41,9 @@ from crossreg.pictures.low_resolution import (
     drawn,
     unit_of,
 )
-from crossreg.pictures.sections import section_figure, stack_figure
+from crossreg.pictures.sections import Residuals, section_figure, stack_figure
 from crossreg.workflow_support.command import log, new_parser, run
 
-Drawings = tuple[LowResolution, LowResolution, LowResolution]
 MOST_PIXELS = 500_000_000
 """Of all images of a section that is drawn with images: some seconds of reading from a disk."""
 VALUES = {
@@ -51,7 +52,7 @@ VALUES = {
     "rotation": "rotation [degrees]",
     "scale": "scale",
 }
-"""Columns of the table over sections that are drawn, with their labels."""
+"""What is drawn of the motion of a section, with its label."""
 
 Corners = dict[Patch, np.ndarray]
 
@@ -63,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
         "--registration", type=Path, required=True, metavar="FOLDER", help="folder of the projects"
     )
     add_project_policy(parser)
+    add_reports(parser)
     parser.add_argument(
         "--pictures", type=Path, required=True, metavar="FOLDER", help="folder for the pictures"
     )
@@ -74,71 +76,101 @@ def main(options: argparse.Namespace) -> None:
     frozen = required_frozen(options.registration)
     policy = project_policy(options)
     options.pictures.mkdir(parents=True, exist_ok=True)
-    rows: list[Row] = []
-    for section in saved_sections(options.registration, frozen, policy):
-        rows.append(table_row(section_report(section, (), pixel_size(frozen))))
-        if section.checked.tiles:
-            figure = picture_of_section(section, frozen)
-            save_png(figure, options.pictures / f"{section.stem}.png")
-    if any("moved_px" in row for row in rows):
-        save_png(picture_of_stack(frozen, with_scores(rows)), options.pictures / "stack.png")
+    registration = Registration(options.registration, frozen, policy, options.reports)
+    sections: list[Section] = []
+    for one, section in registration.sections():
+        sections.append(section.summary())
+        tiles = section.tiles or unconfirmed_tiles(one, section)
+        if tiles:
+            figure = picture_of_section(frozen, one, section, tiles)
+            save_png(figure, options.pictures / f"{section.section}.png")
+    if any(section.motion is not None for section in sections):
+        save_png(picture_of_stack(frozen, compared(sections)), options.pictures / "stack.png")
     else:
-        log.info("'%s': no section is saved and sound; there is nothing to draw.", frozen["name"])
+        log.info("'%s': no section is saved and sound; there is nothing to draw.", frozen.name)
 
 
-def picture_of_section(section: SavedSection, frozen: Frozen) -> Figure:
-    """Return the picture of a saved section, with images if there are any."""
-    states = states_of(section, frozen)
-    patches = [patch for state in states for patch in state]
-    several = len({patch.stack for patch in states[0]}) > 1
+def unconfirmed_tiles(frozen: FrozenSection, section: Section) -> tuple[RegisteredTile, ...]:
+    """Return the EM tiles of an untouched section where they start, if not at the stage."""
+    if section.state != UNTOUCHED or not section.start:
+        return ()
+    patches = (patch for patch in frozen.patches if frozen.is_em(patch))
+    return tuple(RegisteredTile(patch, patch.matrix, (), patch.box) for patch in patches)
+
+
+def picture_of_section(
+    frozen: Frozen, one: FrozenSection, section: Section, tiles: Sequence[RegisteredTile]
+) -> Figure:
+    """Return the picture of a section, with images if there are any."""
+    fixed, states = fixed_tiles(frozen, one), states_of(frozen, section, tiles)
+    patches = [patch for state in (fixed, *states.values()) for patch in state]
+    several = len({patch.stack for patch in fixed}) > 1
     names = {p: f"{p.stack} {p.tile_id}" if several else p.tile_id for p in patches}
-    fixed, before, after = (
-        {names[patch]: corners for patch, corners in state.items()} for state in states
-    )
-    title = f"{frozen['name']}: section {section.stem} (z = {section.z:g})"
+
+    def named(state: Corners) -> dict[str, np.ndarray]:
+        return {names[patch]: corners for patch, corners in state.items()}
+
+    title = f"{frozen.name}: section {one.section} (z = {one.z:g})"
+    title += f", start {section.start_in_words}" if section.start else ""
     return section_figure(
-        title + (", with errors" if section.checked.faulty else ""),
-        fixed,
-        before,
-        after,
-        drawings(section, states),
+        title + (", with errors" if section.faulty else ""),
+        named(fixed),
+        {name: named(state) for name, state in states.items()},
+        drawings(one, [fixed, *states.values()]),
+        residuals_of(section),
     )
 
 
-def states_of(section: SavedSection, frozen: Frozen) -> tuple[Corners, Corners, Corners]:
-    """Return the corners of LM tiles, and of EM tiles before and after, in the frame of stacks."""
-    origin = np.array([frozen["bounds"]["minX"], frozen["bounds"]["minY"]])
-    patches = map(Patch.from_record, section.record["patches"])
-    fixed = {p: patch_corners(p) + origin for p in patches if p.stack != frozen["inputStack"]}
-    before = {tile.patch: patch_corners(tile.patch) + origin for tile in section.checked.tiles}
-    after = {tile.patch: tile.corners() + origin for tile in section.checked.tiles}
-    return fixed, before, after
+def fixed_tiles(frozen: Frozen, section: FrozenSection) -> Corners:
+    """Return the corners of LM tiles in the frame of stacks."""
+    origin = np.array(frozen.origin)
+    return {p: patch_corners(p) + origin for p in section.patches if not section.is_em(p)}
 
 
-def drawings(section: SavedSection, states: Sequence[Corners]) -> Drawings | None:
-    """Return LM tiles, EM tiles before and after as images; None if there is no image to read."""
+def states_of(
+    frozen: Frozen, section: Section, tiles: Sequence[RegisteredTile]
+) -> dict[str, Corners]:
+    """Return the corners of EM tiles in the frame of stacks: before, at the start, and after."""
+    origin = np.array(frozen.origin)
+    states = {"Before": {tile.patch: tile.stage_corners + origin for tile in tiles}}
+    if section.start:
+        start = {tile.patch: patch_corners(tile.patch) + origin for tile in tiles}
+        states["Start" if section.saved else "Start, not confirmed"] = start
+    if section.saved:
+        states["After"] = {tile.patch: tile.corners() + origin for tile in tiles}
+    return states
+
+
+def residuals_of(section: Section) -> Residuals | None:
+    """Return how the landmarks of a section fit, None if it has none."""
+    fit = section.landmarks
+    if fit is None:
+        return None
+    points = np.array([one.fixed for one in fit.landmarks])
+    return Residuals(points, np.array(fit.residuals), np.array(fit.contradicted))
+
+
+def drawings(section: FrozenSection, states: Sequence[Corners]) -> list[LowResolution] | None:
+    """Return LM tiles and each state of EM tiles as images; None if there is no image to read."""
     box = box_around(corners for state in states for corners in state.values())
     images = images_of(section, states[0] | states[1], unit_of(box))
     if not images:
         return None
-    fixed, before, after = (
+    fixed, *moved = (
         drawn([(images[p], corners) for p, corners in state.items() if p in images], box)
         for state in states
     )
-    (lm,), (em_before, em_after) = (
-        as_low_resolution(images, box) for images in ([fixed], [before, after])
-    )
-    return lm, em_before, em_after
+    return [*as_low_resolution([fixed], box), *as_low_resolution(moved, box)]
 
 
-def images_of(section: SavedSection, tiles: Corners, unit: float) -> dict[Patch, TileImage]:
+def images_of(section: FrozenSection, tiles: Corners, unit: float) -> dict[Patch, TileImage]:
     """Return the images of tiles as far as they are local files, with pixels of about `unit`."""
     if sum(patch.o_width * patch.o_height for patch in tiles) > MOST_PIXELS:
-        log.info("section %s: too many pixels; only outlines are drawn.", section.stem)
+        log.info("section %s: too many pixels; only outlines are drawn.", section.section)
         return {}
     images = {}
     for patch, corners in tiles.items():
-        spec = section.record["resolvedTiles"][patch.stack][TILES][patch.tile_id]
+        spec = section.tiles[patch.stack][TILES][patch.tile_id]
         path = local_path(image_source(spec, patch.tile_id).url)
         try:
             pixels = read_pixels(path) if path else None
@@ -154,15 +186,17 @@ def images_of(section: SavedSection, tiles: Corners, unit: float) -> dict[Patch,
     return images
 
 
-def picture_of_stack(frozen: Frozen, rows: Sequence[Row]) -> Figure:
+def picture_of_stack(frozen: Frozen, sections: Sequence[Section]) -> Figure:
     """Return the picture of all sections; those that did not move leave gaps."""
     values = {
-        label: np.array([row.get(column, math.nan) for row in rows])
-        for column, label in VALUES.items()
+        label: np.array(
+            [math.nan if one.motion is None else getattr(one.motion, name) for one in sections]
+        )
+        for name, label in VALUES.items()
     }
-    wrong = [row["section"] for row in rows if row.get("score", 0.0) > WRONG_SECTION]
-    title = f"{frozen['name']}: EM tiles of {len(rows)} sections, median a section"
-    return stack_figure(title, [row["section"] for row in rows], values, wrong)
+    wrong = [one.section for one in sections if one.apart]
+    title = f"{frozen.name}: EM tiles of {len(sections)} sections, median a section"
+    return stack_figure(title, [one.section for one in sections], values, wrong)
 
 
 if __name__ == "__main__":

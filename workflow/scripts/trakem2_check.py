@@ -10,40 +10,40 @@ Out: for each section a page for people and a JSON file with all findings and th
 import argparse
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from crossreg.crossmodal.check.check_report import (
-    SectionReport,
-    report_record,
     report_text,
-    section_report,
     table_row,
     table_text,
     table_tsv,
     verdict_line,
-    with_rigid_warnings,
-    with_scores,
 )
 from crossreg.crossmodal.check.findings import NOTE, Finding, folder_findings, stack_changes
-from crossreg.crossmodal.check.motion_table import TileMap, motion_rows, table_of_motions
+from crossreg.crossmodal.check.motion_table import TileMap, motion_head, motion_lines
 from crossreg.crossmodal.check.registration_options import (
     add_project_policy,
     add_registration,
     project_policy,
 )
-from crossreg.crossmodal.check.saved_sections import SavedSection, copies_of, saved_sections
-from crossreg.crossmodal.freeze.frozen import (
-    Frozen,
-    check_request,
-    pixel_size,
-    required_frozen,
+from crossreg.crossmodal.check.saved_sections import Registration
+from crossreg.crossmodal.check.section_record import (
+    FOLDER_RECORD,
+    record_file,
+    section_to_record,
+    with_findings,
+    write_record,
 )
+from crossreg.crossmodal.check.sections import Section
+from crossreg.crossmodal.check.stack_findings import compared
+from crossreg.crossmodal.freeze.frozen import check_request, required_frozen
 from crossreg.crossmodal.freeze.parameters import read_parameters
+from crossreg.crossmodal.freeze.records import Frozen, FrozenSection
 from crossreg.crossmodal.render.stack_places import store_of
 from crossreg.crossmodal.render.stack_store import StackStore
 from crossreg.io.errors import UserError
-from crossreg.io.files import write_json, write_text
+from crossreg.io.files import read_json, write_json, write_text
 from crossreg.workflow_support.command import log, new_parser, run
 
 
@@ -73,35 +73,41 @@ def main(options: argparse.Namespace) -> None:
     check_request(options.registration, frozen, parameters)
     live = LiveStack(store_of(parameters, options.stacks, str(options.parameters)), frozen)
     shutil.rmtree(options.reports, ignore_errors=True)
-    policy = project_policy(options)
-    reports: list[SectionReport] = []
-    motions: list[dict[str, Any]] = []
-    origin = frozen["bounds"]["minX"], frozen["bounds"]["minY"]
-    for section in saved_sections(options.registration, frozen, policy):
-        report = section_report(section, live.changes(section), pixel_size(frozen))
-        if report.motion is not None:
-            maps = [TileMap(tile, origin) for tile in section.checked.tiles]
-            motions += motion_rows(section.stem, section.z, maps, pixel_size(frozen))
-        reports.append(report.without_tiles_as_frozen())
-    reports = with_rigid_warnings(reports)
-    for report in reports:
-        stem = options.reports / report.section.stem
-        write_json(f"{stem}.json", report_record(report))
-        write_text(f"{stem}.txt", report_text(report))
-    rows = with_scores([table_row(report) for report in reports])
-    of_folder = findings_of_folder(options.registration, frozen) + live.unknown
-    write_json(options.reports / "folder.json", [one.to_record() for one in of_folder])
-    write_text(options.motions, table_of_motions(motions))
-    write_text(options.table, table_tsv(rows))
-    write_text(options.text, table_text(rows, of_folder))
-    log.info("'%s': %s", frozen["name"], verdict_line(rows))
+    registration = Registration(options.registration, frozen, project_policy(options))
+    sections: list[Section] = []
+    motions: list[str] = []
+    for key, one, section in registration.keyed_sections():
+        section = replace(section, further=tuple(live.changes(one)))
+        if section.motion is not None:
+            maps = [TileMap(tile, frozen.origin) for tile in section.tiles]
+            motions.append(motion_lines(section.section, section.z, maps, frozen.pixel_size))
+        write_record(options.reports, section_to_record(section, key))
+        sections.append(section.summary())
+    sections = write_comparison(options.reports, sections)
+    of_folder = findings_of_folder(registration) + live.unknown
+    write_json(options.reports / FOLDER_RECORD, [one.to_record() for one in of_folder])
+    write_text(options.motions, "".join([motion_head(), *motions]))
+    write_text(options.table, table_tsv([table_row(section) for section in sections]))
+    write_text(options.text, table_text(sections, of_folder))
+    log.info("'%s': %s", frozen.name, verdict_line(sections))
 
 
-def findings_of_folder(folder: Path, frozen: Frozen) -> list[Finding]:
+def write_comparison(reports: Path, sections: list[Section]) -> list[Section]:
+    """Return the sections as compared with each other, after all their reports are written."""
+    after = compared(sections)
+    for before, section in zip(sections, after, strict=True):
+        if section.further != before.further:
+            record = read_json(record_file(reports, section.section))
+            write_record(reports, with_findings(record, section))
+        write_text(reports / f"{section.section}.txt", report_text(section), durable=False)
+    return after
+
+
+def findings_of_folder(registration: Registration) -> list[Finding]:
     """Return the notes on files that are neither projects nor saved copies of them."""
-    stems = [entry["stem"] for entry in frozen["sections"]]
-    names = [path.name for path in folder.iterdir()]
-    copies = [one.path.name for found in copies_of(folder, frozen).values() for one in found]
+    stems = [entry.stem for entry in registration.frozen.sections]
+    names = [path.name for path in registration.folder.iterdir()]
+    copies = [one.path.name for found in registration.copies().values() for one in found]
     return [one for one in folder_findings(names, stems, copies) if not one.section]
 
 
@@ -110,11 +116,11 @@ class LiveStack:
 
     def __init__(self, store: StackStore, frozen: Frozen) -> None:
         """Take the stack of the frozen configuration from the place where it is."""
-        self._store, self._stack = store, frozen["inputStack"]
+        self._store, self._stack = store, frozen.input_stack
         self.unknown: list[Finding] = []
         """Why the stack could not be compared, if so."""
 
-    def changes(self, section: SavedSection) -> list[Finding]:
+    def changes(self, section: FrozenSection) -> list[Finding]:
         """Return a note if the stack has other tiles now; the import uses the frozen ones."""
         if self.unknown:
             return []
@@ -125,8 +131,7 @@ class LiveStack:
             expected = f"stack {self._stack}, to see whether it changed"
             self.unknown.append(Finding(NOTE, "stack_unknown", "", expected, found, advice))
             return []
-        frozen_tiles = section.record["resolvedTiles"][self._stack]
-        return stack_changes(section.stem, self._stack, frozen_tiles, now)
+        return stack_changes(section.section, self._stack, section.em_tiles, now)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ from typing import Any
 from crossreg import __version__
 from crossreg.crossmodal.freeze.freezing import freeze
 from crossreg.crossmodal.freeze.frozen import (
-    Frozen,
     check_request,
     check_start,
     read_frozen,
@@ -28,6 +27,7 @@ from crossreg.crossmodal.freeze.parameters import (
     read_parameters,
     unused_warning,
 )
+from crossreg.crossmodal.freeze.records import Frozen
 from crossreg.crossmodal.freeze.starts import starts_from
 from crossreg.crossmodal.render.stack_places import store_of
 from crossreg.io.files import write_text
@@ -100,7 +100,7 @@ def frozen_now(options: argparse.Namespace, parameters: Parameters) -> Frozen:
 
 def start_name(options: argparse.Namespace) -> str | None:
     """Return the name of the registration that the sections start from, if any."""
-    return required_frozen(options.start_from)["name"] if options.start_from else None
+    return required_frozen(options.start_from).name if options.start_from else None
 
 
 if __name__ == "__main__":

@@ -9,16 +9,17 @@ Out: the output stack, and one for each sister stack, section by section read ba
 
 import argparse
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from crossreg.crossmodal.check.registration_options import (
     add_import_policy,
     add_project_policy,
     add_registration,
+    add_reports,
     project_policy,
 )
-from crossreg.crossmodal.check.saved_sections import SavedSection, saved_sections
+from crossreg.crossmodal.check.saved_sections import Registration
+from crossreg.crossmodal.check.stack_findings import compared
 from crossreg.crossmodal.freeze.frozen import check_request, required_frozen
 from crossreg.crossmodal.freeze.parameters import read_parameters
 from crossreg.crossmodal.registered.output_stack import (
@@ -33,7 +34,6 @@ from crossreg.crossmodal.registered.registered_stack import (
     outcome,
     refuse_incomplete,
     repeated_warnings,
-    verdict,
 )
 from crossreg.crossmodal.registered.sister_stacks import check_names, moved_sections, sister
 from crossreg.crossmodal.render.stack_places import store_of
@@ -62,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
         metavar=("INPUT", "OUTPUT"),
         help="another stack of the same sections, and the stack of it with the same motion",
     )
+    add_reports(parser)
     parser.add_argument("--output", type=Path, required=True, help="receipt to write")
     return parser
 
@@ -74,39 +75,37 @@ def main(options: argparse.Namespace) -> None:
     stack = parameters.output_stack
     if stack is None:
         raise UserError(f"{options.parameters}: the key 'outputStack' is missing; add it.")
-    checks = project_policy(options)
     policy = ImportPolicy(options.missing_sections, options.faulty_sections, options.outside_bounds)
-
-    def sections() -> Iterator[SavedSection]:
-        return saved_sections(options.registration, frozen, checks)
-
-    verdicts = [verdict(section, policy) for section in sections()]
-    refuse_incomplete(frozen["name"], verdicts)
-    for warning in repeated_warnings(verdicts):
+    registration = Registration(
+        options.registration, frozen, project_policy(options), options.reports
+    )
+    sections = compared(list(registration.summaries()))
+    refuse_incomplete(frozen.name, sections, policy)
+    for warning in repeated_warnings(sections, policy):
         log.warning("%s", warning)
     store = store_of(parameters, options.stacks, str(options.parameters))
     pairs = [(source, output) for source, output in options.sister_stack]
     check_names(pairs, frozen, stack)
     sisters = [sister(store, source, output, frozen) for source, output in pairs]
-    mark = frozen_mark(frozen["name"], frozen["sha256"])
+    mark = frozen_mark(frozen.name, frozen.sha256)
     written = write_stack(
         store,
         stack,
-        marked_version(frozen["stacks"][frozen["inputStack"]], mark),
+        marked_version(frozen.em_metadata, mark),
         mark,
-        new_sections(sections(), frozen, policy),
+        new_sections(registration.sections(), frozen, policy),
         inputs=parameters.stacks,
-        hierarchical=frozen["stacks"][frozen["inputStack"]].get("hierarchicalData"),
+        hierarchical=frozen.em_metadata.get("hierarchicalData"),
         overwrite=options.overwrite,
     )
-    lines = [completed(store, stack, written), outcome(verdicts)]
+    lines = [completed(store, stack, written), outcome(sections, policy)]
     for one in sisters:
         written = write_stack(
             store,
             one.output,
             marked_version(one.metadata, sister_mark := f"{mark} {one.source}"),
             sister_mark,
-            moved_sections(one, store, sections(), frozen, policy),
+            moved_sections(one, store, registration.sections(), frozen, policy),
             inputs=[*parameters.stacks, one.source],
             overwrite=options.overwrite,
             hierarchical=one.metadata.get("hierarchicalData"),
@@ -116,7 +115,7 @@ def main(options: argparse.Namespace) -> None:
             log.warning("'%s': %d tiles lie on no EM tile; left out.", one.source, one.left_out)
     for line in lines:
         log.info("%s", line)
-    write_text(options.output, "\n".join([*lines, ""]))
+    write_text(options.output, "".join(f"{line}\n" for line in lines))
 
 
 def completed(store: StackStore, stack: str, written: Written) -> str:

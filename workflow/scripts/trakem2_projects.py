@@ -31,11 +31,10 @@ def main(options: argparse.Namespace) -> None:
     frozen = required_frozen(options.registration)
     created = create_missing(options.registration, frozen)
     create_script(options.registration, frozen)
-    count = len(frozen["sections"])
+    count = len(frozen.sections)
     log.info("%s: %d projects, %d created now.", options.registration, count, len(created))
     print(f"projects to open in TrakEM2: {options.registration}", flush=True)
-    stems = (entry["stem"] for entry in frozen["sections"])
-    write_text(options.output, "".join(f"{stem}\n" for stem in stems))
+    write_text(options.output, "".join(f"{entry.stem}\n" for entry in frozen.sections))
 
 
 if __name__ == "__main__":

@@ -48,10 +48,11 @@ def _stamps_below(folder: str, place: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def whole(path: Path | str) -> Iterator[Path]:
+def whole(path: Path | str, durable: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`; move it to `path` when the block succeeds.
 
-    No reader ever sees half a file, not even after a crash of the machine. The temporary name
+    No reader ever sees half a file; if `durable`, not even after a crash of the machine, which
+    costs the time of a disk to write it. The temporary name
     depends on `path` only, so the rerun of a killed job replaces what it left behind. It keeps the
     suffix, which writers look at. An OSError of the block names `path`.
     """
@@ -61,8 +62,9 @@ def whole(path: Path | str) -> Iterator[Path]:
     try:
         yield temporary
         # Else a crash may leave an empty file under the final name.
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+        if durable:
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException as error:
         if isinstance(error, OSError) and error.filename is None:
@@ -74,9 +76,9 @@ def whole(path: Path | str) -> Iterator[Path]:
         raise
 
 
-def write_text(path: Path | str, text: str) -> None:
-    """Write `text` to `path` as UTF-8, whole or not at all."""
-    with whole(path) as temporary:
+def write_text(path: Path | str, text: str, durable: bool = True) -> None:
+    """Write `text` to `path` as UTF-8, whole or not at all; see `whole`."""
+    with whole(path, durable) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 

@@ -1,6 +1,8 @@
 """Pictures of the cross-modal chain: tiles of a section before and after, and all sections."""
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,60 +26,101 @@ FIXED_NAMES, MOVED_NAMES = 0.1, 0.5
 LETTER = 0.07
 """Width in inches of a letter of a name."""
 PANEL, WIDTH = 1.7, 11.0
+DISPLACEMENT, LANDMARKS = "Displacement", "Landmarks"
+RESIDUAL_COLOUR = "#0072b2"
+RESIDUAL_LENGTH = 0.1
+"""Longest arrow of a residual, as a part of the picture's longer side."""
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """How landmarks fit: where they are fixed, and what the motion leaves of their distance."""
+
+    points: np.ndarray
+    """(N, 2: x, y), px of the stack."""
+    vectors: np.ndarray
+    """(N, 2), px: from where the motion sends a landmark to where it is fixed."""
+    off: np.ndarray
+    """(N,), whether the other landmarks contradict it."""
+
+    @property
+    def longest(self) -> float:
+        """Length of the longest vector, px."""
+        return float(np.hypot(*self.vectors.T).max())
 
 
 def section_figure(
     title: str,
     fixed: Mapping[str, np.ndarray],
-    before: Mapping[str, np.ndarray],
-    after: Mapping[str, np.ndarray],
-    images: tuple[LowResolution, LowResolution, LowResolution] | None = None,
+    states: Mapping[str, Mapping[str, np.ndarray]],
+    images: Sequence[LowResolution] | None = None,
+    residuals: Residuals | None = None,
 ) -> Figure:
-    """Return the picture of one section: before, after, and how far each tile moved.
+    """Return the picture of one section: its states, how far each tile moved, its landmarks.
 
-    `fixed`, `before` and `after` give the corners (4, 2: x, y; px, in order around the tile) of
-    LM tiles and of EM tiles before and after the registration, by tile. `images` shows the three
-    at low resolution, all with the same box and size.
+    `fixed` gives the corners (4, 2: x, y; px, in order around the tile) of LM tiles by name, and
+    each of the `states`, in order of time and by name, those of EM tiles. `images` shows first
+    the LM, then each state at low resolution, all with the same box and size.
     """
-    corners = np.concatenate(
-        [np.reshape(c, (-1, 2)) for c in (*fixed.values(), *before.values(), *after.values())]
-    )
+    tiles = [corners for state in (fixed, *states.values()) for corners in state.values()]
+    corners = np.concatenate([np.reshape(one, (-1, 2)) for one in tiles])
     low, high = corners.min(axis=0), corners.max(axis=0)
     border = BORDER * (high - low).max()
-    size = high - low + 2 * border
-    columns, scale = arranged(3, (float(size[0]), float(size[1])), MARGIN)
-    cell = (size[0] * scale + MARGIN[0], size[1] * scale + MARGIN[1])
-    rows = -(-3 // columns)
+    low, high = low - border, high + border
+    panels = [*states, DISPLACEMENT, *([LANDMARKS] if residuals else [])]
+    columns, scale = arranged(
+        len(panels), (float(high[0] - low[0]), float(high[1] - low[1])), MARGIN
+    )
+    inches = (high - low) * scale
+    cell = inches + MARGIN
+    rows = -(-len(panels) // columns)
     figure = new_figure(max(columns * cell[0] + 0.2, 7.0), HEADER + rows * cell[1], title)
     key = "px of the stack    magenta: fixed (LM)    green: moved (EM)    arrows: displacement"
     if images:
         key += "    bright backgrounds are inverted"
     figure.text(0.15 / figure.get_figwidth(), 1 - 0.4 / figure.get_figheight(), key, va="top")
-    states = (("Before", before, 1), ("After", after, 2), ("Displacement", before, None))
-    for index, (name, tiles, image) in enumerate(states):
+    in_order = list(states.values())
+    first, last = in_order[0], in_order[-1]
+    for index, name in enumerate(panels):
         row, column = divmod(index, columns)
         place = (0.65 + column * cell[0], HEADER + 0.3 + row * cell[1])
-        axes = panel(figure, *place, size[0] * scale, size[1] * scale)
+        axes = panel(figure, *place, inches[0], inches[1])
         axes.set_title(name, loc="left", pad=4)
-        axes.set_xlim(low[0] - border, high[0] + border)
-        axes.set_ylim(high[1] + border, low[1] - border)
+        axes.set_xlim(low[0], high[0])
+        axes.set_ylim(high[1], low[1])
         axes.locator_params(nbins=4)
         axes.autoscale(False)
-        colours = (FIXED_COLOUR, MOVED_COLOUR)
-        if images and image is not None:
-            pixels = overlay(images[0].pixels, images[image].pixels)
-            left, right, top, bottom = images[0].box
-            axes.imshow(pixels, extent=(left, right, bottom, top), aspect="auto")
-            axes.set_facecolor("black")
-            colours = (FIXED_ON_IMAGE, MOVED_ON_IMAGE)
-        draw_outlines(axes, fixed, colours[0])
-        draw_outlines(axes, tiles, colours[1])
-        if image is None:
-            draw_displacements(axes, before, after)
-        else:
-            write_names(axes, tiles, MOVED_COLOUR, MOVED_NAMES)
-            write_names(axes, fixed, FIXED_COLOUR, FIXED_NAMES)
+        if name in states:
+            shown = (images[0], images[index + 1]) if images else None
+            draw_state(axes, fixed, states[name], shown)
+        elif name == DISPLACEMENT:
+            draw_outlines(axes, fixed, FIXED_COLOUR)
+            draw_outlines(axes, first, MOVED_COLOUR)
+            draw_displacements(axes, first, last)
+        elif residuals:
+            draw_outlines(axes, last, MOVED_COLOUR)
+            draw_residuals(axes, residuals, RESIDUAL_LENGTH * float(max(high - low)))
     return figure
+
+
+def draw_state(
+    axes: Axes,
+    fixed: Mapping[str, np.ndarray],
+    moved: Mapping[str, np.ndarray],
+    images: tuple[LowResolution, LowResolution] | None,
+) -> None:
+    """Draw LM and EM tiles over each other, as images if there are any."""
+    colours = (FIXED_COLOUR, MOVED_COLOUR)
+    if images:
+        left, right, top, bottom = images[0].box
+        pixels = overlay(images[0].pixels, images[1].pixels)
+        axes.imshow(pixels, extent=(left, right, bottom, top), aspect="auto")
+        axes.set_facecolor("black")
+        colours = (FIXED_ON_IMAGE, MOVED_ON_IMAGE)
+    draw_outlines(axes, fixed, colours[0])
+    draw_outlines(axes, moved, colours[1])
+    write_names(axes, moved, MOVED_COLOUR, MOVED_NAMES)
+    write_names(axes, fixed, FIXED_COLOUR, FIXED_NAMES)
 
 
 def draw_outlines(axes: Axes, tiles: Mapping[str, np.ndarray], colour: str) -> None:
@@ -125,6 +168,35 @@ def draw_displacements(
     if len(moved):
         longest = np.hypot(*moved.T).max()
         axes.set_title(f"Displacement, at most {longest:.1f} px", loc="left", pad=4)
+
+
+def draw_residuals(axes: Axes, residuals: Residuals, longest: float) -> None:
+    """Draw each landmark with its residual, the longest arrow `longest` px; bad ones in orange."""
+    factor = magnification(residuals.longest, longest)
+    colours = np.where(residuals.off, OUTLIER_COLOUR, RESIDUAL_COLOUR)
+    x, y = residuals.points.T
+    axes.scatter(x, y, s=14, c=colours, zorder=3)
+    axes.quiver(
+        x,
+        y,
+        *(residuals.vectors * factor).T,
+        color=colours,
+        angles="xy",
+        scale_units="xy",
+        scale=1,
+        units="inches",
+        width=0.02,
+    )
+    text = f"{LANDMARKS}: residuals x {factor:g}, at most {residuals.longest:.2g} px"
+    axes.set_title(text, loc="left", pad=4)
+
+
+def magnification(value: float, length: float) -> float:
+    """Return the largest of 1, 2, 5, 10, ... that keeps `value` within `length`."""
+    if value <= 0 or value >= length:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(length / value))
+    return max(step * power for step in (1, 2, 5) if step * power * value <= length)
 
 
 def stack_figure(

@@ -6,29 +6,37 @@ from collections.abc import Sequence
 from typing import Any
 
 from crossreg.crossmodal.check.findings import ERROR, NOTE, WARNING, Finding
-from crossreg.crossmodal.check.section_results import SectionResult
-from crossreg.crossmodal.freeze.frozen import MISSING, UNTOUCHED
+from crossreg.crossmodal.check.sections import LandmarkFit, Section
+from crossreg.crossmodal.trakem2.project_files import MISSING, UNTOUCHED
 
 MOST_FINDINGS = 5
 """Findings of a section that the page names; its own report has all."""
 LEVELS = (ERROR, WARNING, NOTE)
+ORDER = ("bad", "fair", "good", "waiting", "unsaved")
+"""Classes of a section's cell in the order of the rows."""
 
 
-def verdict(results: Sequence[SectionResult]) -> dict[str, Any]:
+def verdict(sections: Sequence[Section]) -> dict[str, Any]:
     """Return the counts that the page opens with, and what it says: parts of a sentence.
 
     A part is a text and the sections it is about. Distances are NaN where no tile was measured.
     """
-    total, saved = len(results), sum(one.saved for one in results)
-    faulty = [one for one in results if one.errors]
-    suspicious = [one for one in results if one.suspicious]
-    untouched = [one for one in results if one.status == UNTOUCHED and not one.start]
-    started = [one for one in results if one.status == UNTOUCHED and one.start]
-    missing = [one for one in results if one.status == MISSING]
+    total, saved = len(sections), sum(one.saved for one in sections)
+    faulty = [one for one in sections if one.faulty]
+    suspicious = [one for one in sections if one.suspicious and not one.to_confirm]
+    asking = [one for one in sections if one.to_confirm and not one.faulty]
+    untouched = [one for one in sections if level(one) == "unsaved"]
+    started = [one for one in sections if level(one) == "waiting"]
+    missing = [one for one in sections if one.state == MISSING]
     kinds = (
         (faulty, "has errors", "have errors"),
         (missing, "has lost its project", "have lost their projects"),
-        (suspicious, "deserves a look", "deserve a look"),
+        (by_look(suspicious), "deserves a look", "deserve a look"),
+        (
+            asking,
+            "was saved without a move and asks to be confirmed",
+            "were saved without a move and ask to be confirmed",
+        ),
         (untouched, "is not saved yet", "are not saved yet"),
         (started, "has a start that nobody confirmed yet", "have starts that nobody confirmed yet"),
     )
@@ -40,17 +48,19 @@ def verdict(results: Sequence[SectionResult]) -> dict[str, Any]:
     for found, one, many in kinds:
         if found:
             parts.append((f"{len(found)} {one if len(found) == 1 else many}", found))
-    moved = [one for one in results if not math.isnan(one.moved_px)]
+    moved = [one.motion for one in sections if one.motion is not None]
+    open_ones = (*suspicious, *asking, *untouched, *started)
     return {
         "parts": parts,
-        "level": "bad" if faulty or missing else "fair" if suspicious or untouched else "good",
+        "level": "bad" if faulty or missing else "fair" if open_ones else "good",
         "sections": total,
         "saved": saved,
-        "untouched": len(untouched),
+        "untouched": sum(one.state == UNTOUCHED for one in sections),
+        "started": len(started),
         "missing": len(missing),
         "errors": len(faulty),
-        "warnings": sum(one.warnings > 0 for one in results),
-        "apart": sum(one.apart for one in results),
+        "warnings": sum(one.has_warnings for one in sections),
+        "apart": sum(one.apart for one in sections),
         "tiles": sum(one.tiles for one in moved),
         "largest_px": max((one.moved_px for one in moved), default=math.nan),
         "largest_nm": max((one.moved_nm for one in moved), default=math.nan),
@@ -58,44 +68,67 @@ def verdict(results: Sequence[SectionResult]) -> dict[str, Any]:
     }
 
 
-def rows(results: Sequence[SectionResult]) -> list[dict[str, Any]]:
+def rows(sections: Sequence[Section]) -> list[dict[str, Any]]:
     """Return a row a section, those that need a look first, those not saved yet last.
 
-    A row has the result, its state in words, the class of its cell (bad, fair, good, unsaved), the
-    worst findings as pairs of level and text, and how many more there are.
+    A row has the section, its state in words, the class of its cell (one of ORDER), its start and
+    landmarks in words, the worst findings as pairs of level and text, and how many more there are.
     """
     return [
         {
-            "result": one,
+            "section": one,
             "state": state(one),
             "level": level(one),
-            "findings": findings_in_words(one.findings)[:MOST_FINDINGS],
-            "more": max(0, len(one.findings) - MOST_FINDINGS),
+            "start": one.start_in_words,
+            "landmarks": landmarks_in_words(one.landmarks),
+            "findings": findings_in_words(one.all_findings)[:MOST_FINDINGS],
+            "more": max(0, len(one.all_findings) - MOST_FINDINGS),
         }
-        for one in sorted(
-            results, key=lambda one: ("bad", "fair", "good", "unsaved").index(level(one))
-        )
+        for one in sorted(by_look(sections), key=lambda one: ORDER.index(level(one)))
     ]
 
 
-def level(result: SectionResult) -> str:
-    """Return the class of a section's cell: bad, fair, good, or unsaved."""
-    if result.errors or result.status == MISSING:
+def by_look(sections: Sequence[Section]) -> list[Section]:
+    """Return the sections, those first that deserve a look more: warnings, then the score."""
+
+    def urgency(one: Section) -> tuple[int, float]:
+        score = one.score or 0.0
+        warnings = sum(finding.level == WARNING for finding in one.all_findings)
+        return -warnings, -score if one.apart else 0.0
+
+    return sorted(sections, key=urgency)
+
+
+def level(section: Section) -> str:
+    """Return the class of a section's cell, one of ORDER."""
+    if section.faulty or section.state == MISSING:
         return "bad"
-    if result.suspicious:
+    if section.suspicious:
         return "fair"
-    return "good" if result.saved else "unsaved"
+    if section.saved:
+        return "good"
+    return "waiting" if section.start else "unsaved"
 
 
-def state(result: SectionResult) -> str:
+def state(section: Section) -> str:
     """Return in words what became of a section."""
-    first = {UNTOUCHED: "not saved yet", MISSING: "project is gone"}.get(result.status, "saved")
+    first = {UNTOUCHED: "not saved yet", MISSING: "project is gone"}.get(section.state, "saved")
     remarks = {
-        "with errors": result.errors,
-        "with warnings": result.warnings,
-        "unlike the others": result.apart,
+        "with errors": section.faulty,
+        "with warnings": section.has_warnings,
+        "unlike the others": section.apart,
+        "asks to be confirmed": section.to_confirm,
     }
     return ", ".join([first, *(remark for remark, is_so in remarks.items() if is_so)])
+
+
+def landmarks_in_words(fit: LandmarkFit | None) -> str:
+    """Return how many landmarks a section has and how well they fit; '' without any."""
+    if fit is None:
+        return ""
+    words = f"{len(fit.landmarks)}, residual up to {max(fit.distances):.3g} px"
+    left_out = fit.median_left_out
+    return words if math.isnan(left_out) else f"{words}, left out {left_out:.3g} px"
 
 
 def findings_in_words(findings: Sequence[Finding]) -> list[tuple[str, str]]:

@@ -11,12 +11,8 @@ from crossreg.crossmodal.check.motion_findings import (
 )
 from crossreg.crossmodal.check.pairs import paired
 from crossreg.crossmodal.check.patch_findings import moved_folders, patch_errors, patch_notes
-from crossreg.crossmodal.check.sections import (
-    CheckedSection,
-    FrozenSection,
-    Policy,
-    finding_of_section,
-)
+from crossreg.crossmodal.check.sections import Policy, Section, finding_of_section
+from crossreg.crossmodal.freeze.records import FrozenSection
 from crossreg.crossmodal.trakem2.project_xml import FROZEN_ATTRIBUTE, SECTION_ATTRIBUTE
 from crossreg.crossmodal.trakem2.saved_project import (
     BrokenXmlError,
@@ -29,7 +25,7 @@ from crossreg.io.errors import UserError
 
 def check_project(
     data: bytes, name: str, frozen: FrozenSection, policy: Policy | None = None
-) -> CheckedSection:
+) -> Section:
     """Return the findings about the file `name` with the bytes `data`; never raises UserError."""
     policy = policy or Policy()
     try:
@@ -38,12 +34,12 @@ def check_project(
         return _broken(data, name, frozen, policy, error)
     except UserError as error:
         advice = "save the project again in TrakEM2, or start from the project as created"
-        return CheckedSection(frozen.section, (_unreadable(frozen, error, advice),))
+        return Section(frozen.section, (_unreadable(frozen, error, advice),))
 
 
 def _broken(
     data: bytes, name: str, frozen: FrozenSection, policy: Policy, error: BrokenXmlError
-) -> CheckedSection:
+) -> Section:
     """Return what is found in a project that is no XML any more, as TrakEM2 itself saves some.
 
     The patches count only if the policy says so; that they can be recovered is said in any case.
@@ -52,7 +48,7 @@ def _broken(
         saved = recovered_project(data, name)
     except UserError:
         advice = "start from the project as created; nothing in this file can be recovered"
-        return CheckedSection(frozen.section, (_unreadable(frozen, error, advice),))
+        return Section(frozen.section, (_unreadable(frozen, error, advice),))
     recovered = check_saved(saved, frozen, policy)
     count = len(recovered.tiles)
     if policy.unreadable_projects != "recover":
@@ -60,7 +56,7 @@ def _broken(
             f"the places of {count} EM tiles in it can be recovered: set"
             " unreadable_projects: recover, or start from the project as created"
         )
-        return CheckedSection(frozen.section, (_unreadable(frozen, error, advice),))
+        return Section(frozen.section, (_unreadable(frozen, error, advice),))
     found = f"broken XML ({str(error).rstrip('.')}), of which {count} EM tiles were recovered"
     advice = "compare the pictures of this section; TrakEM2 cannot open this file any more"
     finding = Finding(WARNING, "recovered", frozen.section, "a TrakEM2 project", found, advice)
@@ -72,11 +68,11 @@ def _unreadable(frozen: FrozenSection, error: UserError, advice: str) -> Finding
     return Finding(ERROR, "unreadable", frozen.section, "a TrakEM2 project", found, advice)
 
 
-def check_saved(saved: SavedProject, frozen: FrozenSection, policy: Policy) -> CheckedSection:
+def check_saved(saved: SavedProject, frozen: FrozenSection, policy: Policy) -> Section:
     """Return the findings about a project and the EM tiles as registered."""
     findings = list(_other_project(saved, frozen))
     if findings:
-        return CheckedSection(frozen.section, tuple(findings))
+        return Section(frozen.section, tuple(findings))
     pairs = paired(saved, frozen, findings.append)
     sound = []
     for pair in pairs:
@@ -90,7 +86,7 @@ def check_saved(saved: SavedProject, frozen: FrozenSection, policy: Policy) -> C
     tiles = registered_tiles(sound, frozen, common, findings.append)
     findings += motion_findings(tiles, frozen, policy)
     findings += _annotations(saved, frozen)
-    return CheckedSection(frozen.section, tuple(findings), tuple(tiles), common)
+    return Section(frozen.section, tuple(findings), tuple(tiles), common)
 
 
 def _other_project(saved: SavedProject, frozen: FrozenSection) -> Iterator[Finding]:

@@ -1,22 +1,16 @@
-"""What was found about saved projects: a report a section, and the table over all sections."""
+"""What was found about saved projects: a page a section, and the table over all sections."""
 
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields
 from typing import Any
 
 from crossreg.crossmodal.check.findings import ERROR, NOTE, WARNING, Finding
-from crossreg.crossmodal.check.motion_summary import (
-    WRONG_SECTION,
-    SectionMotion,
-    TileMotion,
-    outlier_scores,
-    section_motion,
-    tile_motion,
-)
-from crossreg.crossmodal.check.saved_sections import SavedSection, saved_phrase
-from crossreg.crossmodal.freeze.frozen import SAVED, UNTOUCHED
+from crossreg.crossmodal.check.motion_summary import SectionMotion
+from crossreg.crossmodal.check.saved_sections import saved_phrase
+from crossreg.crossmodal.check.sections import Section
+from crossreg.crossmodal.trakem2.project_files import SAVED, UNTOUCHED
 from crossreg.io.errors import one_line
 from crossreg.io.words import counted
 
@@ -36,131 +30,37 @@ COLUMNS = (
 )
 """Columns of the table over sections; shifts in px, rotation in degrees."""
 
-EXACT = 1e-6
-"""Of scales, shears and degrees: what rounding leaves, and no hand can set."""
-
 Row = dict[str, Any]
 """A row of the table; columns of a section that did not move, or has errors, are absent."""
 
 
-@dataclass(frozen=True)
-class SectionReport:
-    """All that is to be said about one section."""
-
-    section: SavedSection
-    findings: tuple[Finding, ...]
-    tiles: tuple[TileMotion, ...]
-    motion: SectionMotion | None
-    """None where there is nothing to measure: not saved, with errors, or flattened tiles."""
-
-    def without_tiles_as_frozen(self) -> "SectionReport":
-        """Return the report without the frozen tiles, which are most of its memory."""
-        checked = replace(self.section.checked, tiles=())
-        return replace(self, section=replace(self.section, record={}, checked=checked))
-
-    @property
-    def is_rigid(self) -> bool:
-        """Whether all tiles were turned, and none was scaled."""
-        return bool(self.tiles) and all(
-            abs(tile.scale - 1.0) < EXACT and abs(tile.shear) < EXACT and abs(tile.rotation) > EXACT
-            for tile in self.tiles
-        )
-
-
-def section_report(
-    section: SavedSection, further: Sequence[Finding], pixel_size: tuple[float, float]
-) -> SectionReport:
-    """Return the report of a section; `further` are findings beyond those of its project.
-
-    `pixel_size` is nm a px in x and y.
-    """
-    findings = (*section.checked.findings, *further)
-    tiles = section.checked.tiles
-    if section.checked.faulty or not tiles:
-        return SectionReport(section, findings, (), None)
-    try:
-        motions = tuple(tile_motion(tile, pixel_size) for tile in tiles)
-        motion = section_motion(section.stem, tiles, pixel_size)
-    except ValueError:
-        # A transform that the person added may flatten a tile, which no affine describes.
-        motions, motion = (), None
-    return SectionReport(section, findings, motions, motion)
-
-
-def with_rigid_warnings(reports: Sequence[SectionReport]) -> list[SectionReport]:
-    """Return the reports, with a warning for sections turned without any scale among scaled ones.
-
-    The dialog of "Align layers manually with landmarks" proposes "Rigid", which drops the scale.
-    """
-    if not any(one.motion and abs(one.motion.scale - 1.0) > EXACT for one in reports):
-        return list(reports)
-    return [_with_rigid_warning(one) if one.is_rigid else one for one in reports]
-
-
-def _with_rigid_warning(report: SectionReport) -> SectionReport:
-    warning = Finding(
-        WARNING,
-        "rigid_only",
-        report.section.stem,
-        "a scale as other sections have",
-        "every tile turned and none scaled, as the model Rigid of the landmark dialog does",
-        "align it again with Similarity or Affine, unless its scale is meant to be exactly 1",
-    )
-    return replace(report, findings=(*report.findings, warning))
-
-
-def report_record(report: SectionReport) -> dict[str, Any]:
-    """Return a report as JSON has it; numbers that are not known are null."""
-    section, checked = report.section, report.section.checked
-    return {
-        "section": section.stem,
-        "z": section.z,
-        "status": section.status,
-        "start": section.start,
-        "faulty": section.checked.faulty,
-        "commonMotion": list(section.checked.common_motion),
-        "findings": [finding.to_record() for finding in report.findings],
-        "landmarks": checked.landmarks.to_records() if checked.landmarks else [],
-        "motion": _known(asdict(report.motion)) if report.motion else None,
-        "tiles": [_known(asdict(tile)) for tile in report.tiles],
-    }
-
-
-def report_text(report: SectionReport) -> str:
-    """Return a report as a page for people: the findings, worst first, then the tiles."""
-    section = report.section
-    lines = [f"Section {section.stem} (z = {section.z}): {section.status}, {_counted(report)}.", ""]
+def report_text(section: Section) -> str:
+    """Return a page for people: the findings, worst first, then the landmarks and the tiles."""
+    start = f", start: {section.start_in_words}" if section.start else ""
+    levels = Counter(finding.level for finding in section.all_findings)
+    found = ", ".join(counted(levels[level], level) for level in LEVELS)
+    lines = [f"Section {section.section} (z = {section.z}): {section.state}{start}, {found}.", ""]
     for level in LEVELS:
-        for finding in report.findings:
+        for finding in section.all_findings:
             if finding.level == level:
                 lines.append(f"{level.upper()}: {one_line(finding.sentence())}")
-    if report.tiles:
-        rows = [asdict(tile) for tile in report.tiles]
-        lines += ["", *_aligned(list(rows[0]), rows)]
+    if section.landmarks:
+        columns = ("name", "residual_px", "left_out_px")
+        lines += ["", *_aligned(columns, section.landmarks.to_records())]
+    if section.tile_motions:
+        tiles = [vars(tile) for tile in section.tile_motions]
+        lines += ["", *_aligned(list(tiles[0]), tiles)]
     return "\n".join([*lines, ""])
 
 
-def table_row(report: SectionReport) -> Row:
-    """Return a section's row of the table, without its score."""
-    section, levels = report.section, Counter(finding.level for finding in report.findings)
-    row = {"section": section.stem, "z": section.z, "status": section.status}
+def table_row(section: Section) -> Row:
+    """Return a section's row of the table."""
+    levels = Counter(finding.level for finding in section.all_findings)
+    row: Row = {"section": section.section, "z": section.z, "status": section.state}
     row |= {"start": section.start or None}
     row |= {f"{level}s": levels[level] for level in LEVELS}
-    return row | (asdict(report.motion) if report.motion else {})
-
-
-def with_scores(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows with the score of each section that moved; see `outlier_scores`."""
-    motions = {
-        row["section"]: SectionMotion(**{f.name: row[f.name] for f in fields(SectionMotion)})
-        for row in rows
-        if "moved_px" in row
-    }
-    scores = dict(zip(motions, outlier_scores(list(motions.values())), strict=True))
-    return [
-        row | ({"score": scores[row["section"]]} if row["section"] in scores else {})
-        for row in rows
-    ]
+    row |= asdict(section.motion) if section.motion else {}
+    return row if section.score is None else row | {"score": section.score}
 
 
 def table_tsv(rows: Sequence[Row]) -> str:
@@ -171,42 +71,44 @@ def table_tsv(rows: Sequence[Row]) -> str:
     return "\n".join([*lines, ""])
 
 
-def table_text(rows: Sequence[Row], folder: Sequence[Finding]) -> str:
+def table_text(sections: Sequence[Section], folder: Sequence[Finding]) -> str:
     """Return the table for people: rows that need a look are marked, the verdict stands last.
 
     `folder` are the findings that belong to no section.
     """
-    marked = [row | {"look": _mark(row)} for row in rows]
+    marked = [table_row(section) | {"look": _mark(section)} for section in sections]
     lines = list(_aligned([*COLUMNS, "look"], marked))
     lines += ["", *(f"{one.level.upper()}: {one_line(one.sentence())}" for one in folder)]
-    return "\n".join([*lines, verdict_line(rows), ""])
+    return "\n".join([*lines, verdict_line(sections), ""])
 
 
-def verdict_line(rows: Sequence[Row]) -> str:
+def verdict_line(sections: Sequence[Section]) -> str:
     """Return the sentence that sums a table up."""
-    faulty = sum(row["errors"] > 0 for row in rows)
-    apart = sum(row.get("score", 0.0) > WRONG_SECTION for row in rows)
-    waiting = sum(_mark(row) == "start not confirmed" for row in rows)
+    faulty = sum(section.faulty for section in sections)
+    apart = sum(section.apart for section in sections)
+    waiting = sum(_mark(section) == START_WAITS for section in sections)
+    asking = sum(section.to_confirm for section in sections)
     starts = f", {waiting} starts not confirmed" if waiting else ""
+    unmoved = f", {asking} saved without a move and to be confirmed" if asking else ""
     return (
-        f"{saved_phrase([row['status'] for row in rows])}; {faulty} with errors,"
-        f" {apart} unlike the others{starts}."
+        f"{saved_phrase([section.state for section in sections])}; {faulty} with errors,"
+        f" {apart} unlike the others{starts}{unmoved}."
     )
 
 
-def _mark(row: Row) -> str:
-    if row["errors"]:
+START_WAITS = "start not confirmed"
+
+
+def _mark(section: Section) -> str:
+    if section.faulty:
         return "errors"
-    if row.get("score", 0.0) > WRONG_SECTION:
+    if section.apart:
         return "unlike the others"
-    if row["status"] == UNTOUCHED and row.get("start"):
-        return "start not confirmed"
-    return "" if row["status"] == SAVED else row["status"]
-
-
-def _counted(report: SectionReport) -> str:
-    levels = Counter(finding.level for finding in report.findings)
-    return ", ".join(counted(levels[level], level) for level in LEVELS)
+    if section.state == UNTOUCHED and section.start:
+        return START_WAITS
+    if section.to_confirm:
+        return "confirm"
+    return "" if section.state == SAVED else section.state
 
 
 def _aligned(columns: Sequence[str], rows: Sequence[Row]) -> Iterator[str]:
@@ -232,11 +134,3 @@ def _exact(value: Any) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     return repr(value) if isinstance(value, float) else str(value)
-
-
-def _known(record: dict[str, Any]) -> dict[str, Any]:
-    """Return a record with null in place of numbers that are not finite."""
-    return {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value
-        for key, value in record.items()
-    }

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-ERROR, WARNING, NOTE = "error", "warning", "note"
+from crossreg.crossmodal.trakem2.project_files import PROJECT_SUFFIXES
 
-PROJECT_SUFFIXES = (".xml", ".xml.gz")
+ERROR, WARNING, NOTE = "error", "warning", "note"
 
 
 @dataclass(frozen=True)

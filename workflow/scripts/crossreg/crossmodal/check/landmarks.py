@@ -1,29 +1,22 @@
 """Landmarks of BigWarp as a second editor: a table of point pairs gives the motion of a section.
 
-BigWarp exports rows without a header: name, active, moving x, moving y, fixed x, fixed y. Moving
-is the EM, fixed the LM; both in the frame of the stacks, in px, nm or um.
+Moving is the EM, fixed the LM; both in the frame of the stacks, in px, nm or um.
 """
 
-import csv
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.affine import Affine, Points
+from crossreg.crossmodal.check.bigwarp_tables import LandmarkTable, read_landmarks, unit_px
 from crossreg.crossmodal.check.findings import ERROR, NOTE, WARNING, Finding
-from crossreg.crossmodal.check.sections import (
-    CheckedSection,
-    FrozenSection,
-    Landmark,
-    LandmarkFit,
-    Policy,
-    RegisteredTile,
-    registered_tile,
-)
+from crossreg.crossmodal.check.motion_findings import motion_findings
+from crossreg.crossmodal.check.registered_tile import RegisteredTile, checked_tile
+from crossreg.crossmodal.check.sections import Landmark, LandmarkFit, Policy, Section
+from crossreg.crossmodal.freeze.records import FrozenSection
 from crossreg.crossmodal.render.transforms import (
     Box,
     Transform,
@@ -33,68 +26,10 @@ from crossreg.crossmodal.render.transforms import (
 )
 from crossreg.crossmodal.trakem2.patches import Patch
 from crossreg.io.errors import UserError
-from crossreg.io.files import read_text
 
 SIMILARITY, AFFINE, THIN_PLATE = "similarity", "affine", "thin_plate"
 MODELS = (SIMILARITY, AFFINE, THIN_PLATE)
 FEWEST = {SIMILARITY: 2, AFFINE: 3, THIN_PLATE: 4}
-UNITS_NM = {"nm": 1.0, "um": 1000.0}
-
-COLUMNS = 6
-OUTLIER = 3.0
-"""A landmark whose leave-one-out error is this many times the median of the others is named."""
-
-LEAST_OUTLIER = 3.0
-"""px: a person sets landmarks to about a pixel."""
-
-
-def read_landmarks(path: Path, px: tuple[float, float]) -> list[Landmark]:
-    """Return the active landmarks in a file of BigWarp; `px` is px a unit in x and y.
-
-    Raises UserError for a file that is none, and for points that are not finite.
-    """
-    found = []
-    for number, row in enumerate(csv.reader(read_text(path).splitlines()), start=1):
-        if not row:
-            continue
-        if len(row) != COLUMNS:
-            raise UserError(
-                f"{path}: line {number}: {len(row)} columns, but BigWarp writes {COLUMNS} of a 2D"
-                " pair: name, active, moving x, y, fixed x, y; export the landmarks again."
-            )
-        if row[1].strip().lower() != "true":
-            continue
-        try:
-            values = [float(word) for word in row[2:]]
-        except ValueError:
-            raise UserError(f"{path}: line {number}: a point is no number; correct it.") from None
-        if not all(math.isfinite(value) for value in values):
-            # BigWarp writes Infinity for a point that was set on one side only.
-            continue
-        x, y = px
-        moving, fixed = (values[0] * x, values[1] * y), (values[2] * x, values[3] * y)
-        found.append(Landmark(row[0].strip(), moving, fixed))
-    return found
-
-
-def unit_px(units: str, pixel_size: tuple[float, float]) -> tuple[float, float]:
-    """Return px a unit in x and y; ValueError if the stack does not say its resolution."""
-    if units == "px":
-        return 1.0, 1.0
-    x, y = (UNITS_NM[units] / size for size in pixel_size)
-    if not math.isfinite(x) or not math.isfinite(y):
-        raise ValueError(
-            f"landmarks in {units} need the resolution of the EM stack, which has none"
-        )
-    return x, y
-
-
-def landmark_rows(landmarks: Sequence[Landmark], px: tuple[float, float]) -> Iterator[str]:
-    """Yield the lines of a file that BigWarp imports."""
-    x, y = px
-    for one in landmarks:
-        values = (one.moving[0] / x, one.moving[1] / y, one.fixed[0] / x, one.fixed[1] / y)
-        yield ",".join([f'"{one.name}"', '"true"', *(f'"{value!r}"' for value in values)])
 
 
 def fit_of(landmarks: Sequence[Landmark], model: str) -> tuple[tuple[Transform, ...], LandmarkFit]:
@@ -105,9 +40,9 @@ def fit_of(landmarks: Sequence[Landmark], model: str) -> tuple[tuple[Transform, 
     moving = np.array([one.moving for one in landmarks], dtype=np.float64).reshape(-1, 2)
     fixed = np.array([one.fixed for one in landmarks], dtype=np.float64).reshape(-1, 2)
     motion = motion_of(moving, fixed, model)
-    residuals = np.hypot(*(apply(motion, moving) - fixed).T)
+    residuals = [(x, y) for x, y in (fixed - apply(motion, moving)).tolist()]
     errors = [_left_out(moving, fixed, model, index) for index in range(len(landmarks))]
-    return motion, LandmarkFit(tuple(landmarks), tuple(residuals.tolist()), tuple(errors))
+    return motion, LandmarkFit(tuple(landmarks), tuple(residuals), tuple(errors))
 
 
 def motion_of(moving: Points, fixed: Points, model: str) -> tuple[Transform, ...]:
@@ -153,7 +88,7 @@ def checked_by_landmarks(
     policy: Policy,
     origin: tuple[float, float],
     pixel_size: tuple[float, float],
-) -> CheckedSection:
+) -> Section:
     """Return the EM tiles of a section moved as its landmarks say, and what is to be said.
 
     `origin` is (minX, minY) as frozen, `pixel_size` nm a px in x and y, NaN if it is not known.
@@ -162,17 +97,20 @@ def checked_by_landmarks(
     try:
         if model == THIN_PLATE and policy.new_transforms != "accept":
             raise ValueError("a thin plate is a new transform: set new_transforms: accept")
-        landmarks = read_landmarks(path, unit_px(policy.landmark_units, pixel_size))
-        motion, fit = fit_of(landmarks, model)
+        table = read_landmarks(path, unit_px(policy.landmark_units, pixel_size))
+        motion, fit = fit_of(table.landmarks, model)
         patches = [patch for patch in frozen.patches if frozen.is_em(patch)]
         tiles = tuple(_moved(patch, motion, origin) for patch in patches)
     except (UserError, ValueError, np.linalg.LinAlgError) as error:
         found = f"{path.name}: {str(error).removeprefix(f'{path}: ').rstrip('.')}"
         texts = ("landmarks that give a motion", found, "add or correct landmarks in BigWarp")
         finding = Finding(ERROR, "landmarks_unusable", frozen.section, *texts)
-        return CheckedSection(frozen.section, (finding,))
-    findings = tuple(_findings(path, frozen, fit, model))
-    return CheckedSection(frozen.section, findings, tiles, landmarks=fit)
+        return Section(frozen.section, (finding,))
+    findings = (
+        *_findings(path, frozen, table, fit, model),
+        *motion_findings(tiles, frozen, policy),
+    )
+    return Section(frozen.section, findings, tiles, landmarks=fit)
 
 
 def _moved(
@@ -183,10 +121,10 @@ def _moved(
     back = affine.invert(there)
     if len(motion) == 1 and (matrix := _as_affine(motion[0])) is not None:
         moved = affine.compose(back, matrix, there, _stage(patch))
-        return registered_tile(patch, moved, (), patch.box)
+        return checked_tile(patch, moved, (), patch.box)
     # Image -> stage position in the stack -> spline; the matrix only goes to the project's frame.
     to_stack = affine.compose(there, _stage(patch), affine.translation(-patch.box.x, -patch.box.y))
-    return registered_tile(patch, back, (affine_transform(to_stack), *motion), Box(0, 0, 0, 0))
+    return checked_tile(patch, back, (affine_transform(to_stack), *motion), Box(0, 0, 0, 0))
 
 
 def _stage(patch: Patch) -> Affine:
@@ -198,20 +136,21 @@ def _as_affine(transform: Transform) -> Affine | None:
     return affine.affine([float(word) for word in words]) if len(words) == 6 else None
 
 
-def _findings(path: Path, frozen: FrozenSection, fit: LandmarkFit, model: str) -> Iterator[Finding]:
+def _findings(
+    path: Path, frozen: FrozenSection, table: LandmarkTable, fit: LandmarkFit, model: str
+) -> Iterator[Finding]:
     """Yield how the landmarks fit, and those that the others contradict."""
-    errors: NDArray[np.float64] = np.array(fit.left_out)
-    known = errors[np.isfinite(errors)]
-    middle = float(np.median(known)) if len(known) else math.nan
+    middle, limit = fit.median_left_out, fit.largest_left_out
     found = (
         f"{len(fit.landmarks)} landmarks of {path.name}, {model}: residual up to"
-        f" {max(fit.residuals):.3g} px, left out one by one {middle:.3g} px (median)"
+        f" {max(fit.distances):.3g} px, left out one by one {middle:.3g} px (median)"
+        f"{f'; passed over{table.passed_over}' if table.passed_over else ''}"
     )
     texts = ("a motion", found, "nothing: it is taken instead of a saved project")
     yield Finding(NOTE, "landmarks", frozen.section, *texts)
-    for landmark, error in zip(fit.landmarks, fit.left_out, strict=True):
-        if error > max(LEAST_OUTLIER, OUTLIER * middle):
-            limit = max(LEAST_OUTLIER, OUTLIER * middle)
+    rows = zip(fit.landmarks, fit.left_out, fit.contradicted, strict=True)
+    for landmark, error, contradicted in rows:
+        if contradicted:
             expected = f"a landmark within {limit:.3g} px of where the others put it"
             texts = (expected, f"'{landmark.name}', {error:.4g} px off", "check it in BigWarp")
             yield Finding(WARNING, "landmark_off", frozen.section, *texts)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.affine import IDENTITY, Affine, Parts, Points
@@ -26,6 +27,9 @@ POSITION_LIMIT = 0.05
 # deviations of the scatter a tile is off for another reason; fewer tiles say nothing about it.
 POSITION_SIGMAS = 5.0
 FEWEST_FOR_SCATTER = 4
+
+# Pairs of tiles compared at once: their arrays take some 50 MB.
+MOST_PAIRS = 1_000_000
 
 # The median absolute deviation of normal errors times this is their standard deviation.
 MAD_TO_SIGMA = 1.4826
@@ -98,36 +102,52 @@ def deviations(parts: Sequence[Parts]) -> Iterator[Deviation]:
 
 
 def displaced(
-    before: Sequence[Points], after: Sequence[Points], motions: Sequence[Affine]
+    before: NDArray[np.float64], after: NDArray[np.float64], motions: Sequence[Affine]
 ) -> Iterator[tuple[int, float, float]]:
     """Yield index, distance and limit (px) of each tile that is not where the others say.
 
-    `before` and `after` are the corners (4, 2) of the tiles of a section, `motions` their own
-    affine motions. Each tile's centre is compared with where the median motion of the other
+    `before` and `after` are the corners (tiles, 4, 2) of the tiles of a section, `motions` their
+    own affine motions. Each tile's centre is compared with where the median motion of the other
     tiles sends it, so that a single tile that went astray does not hide itself.
     """
     if len(motions) < 2:
         return
-    centres = np.array([corners.mean(axis=0) for corners in before])
-    ends = np.array([corners.mean(axis=0) for corners in after])
-    linear = np.array([motion[:4] for motion in motions])
-    distances = np.array([_off_the_others(i, centres, ends, linear) for i in range(len(centres))])
-    scatter = MAD_TO_SIGMA * float(np.median(distances)) * POSITION_SIGMAS
-    for index, corners in enumerate(before):
-        limit = POSITION_LIMIT * float(np.hypot(*(corners - np.roll(corners, 1, axis=0)).T).max())
-        if len(motions) >= FEWEST_FOR_SCATTER:
-            limit = max(limit, scatter)
-        if distances[index] > limit:
-            yield index, float(distances[index]), limit
+    distances = _off_the_others(before.mean(axis=1), after.mean(axis=1), np.array(motions)[:, :4])
+    sides = before - np.roll(before, 1, axis=1)
+    limits = POSITION_LIMIT * np.hypot(sides[..., 0], sides[..., 1]).max(axis=1)
+    if len(motions) >= FEWEST_FOR_SCATTER:
+        scatter = MAD_TO_SIGMA * float(np.median(distances)) * POSITION_SIGMAS
+        limits = np.maximum(limits, scatter)
+    for index in np.flatnonzero(distances > limits):
+        yield int(index), float(distances[index]), float(limits[index])
 
 
-def _off_the_others(index: int, centres: Points, ends: Points, linear: np.ndarray) -> float:
-    """Return how far a tile's centre is from where the median motion of the others sends it."""
-    others = np.arange(len(centres)) != index
-    a, b, c, d = np.median(linear[others], axis=0)
-    turned = centres @ np.array([[a, b], [c, d]])
-    shift = np.median((ends - turned)[others], axis=0)
-    return float(np.hypot(*(ends[index] - turned[index] - shift)))
+def _off_the_others(
+    centres: Points, ends: Points, linear: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return how far each tile's centre is from where the median motion of the others sends it."""
+    count = len(centres)
+    without = medians_of_others(linear).reshape(count, 2, 2)
+    distances = np.empty(count)
+    for rows in np.array_split(np.arange(count), -(-(count**2) // MOST_PAIRS)):
+        # Row i: where the motion of all but tile i sends every tile, up to a shift.
+        shifts = ends - centres @ without[rows]
+        is_own = np.arange(count) == rows[:, None]
+        others = shifts[~is_own].reshape(len(rows), count - 1, 2)
+        off = shifts[is_own] - np.median(others, axis=1)
+        distances[rows] = np.hypot(off[:, 0], off[:, 1])
+    return distances
+
+
+def medians_of_others(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return for each of the rows (N, columns) the median of all other rows; N is at least 2."""
+    count = len(values)
+    ranks = np.argsort(np.argsort(values, axis=0, kind="stable"), axis=0, kind="stable")
+    ordered = np.sort(values, axis=0)
+    low, high = (count - 2) // 2, (count - 1) // 2
+    # Without the row of rank r, what is at place p stands at p, or at p + 1 from r on.
+    sides = [np.take_along_axis(ordered, place + (ranks <= place), axis=0) for place in (low, high)]
+    return (sides[0] + sides[1]) / 2
 
 
 def distance_outside(corners: Points, width: float, height: float) -> float:

@@ -9,16 +9,21 @@ from crossreg.crossmodal.check.findings import ERROR, NOTE, WARNING, Finding
 from crossreg.crossmodal.check.motion import MOVED, CommonMotion, largest_distance
 from crossreg.crossmodal.check.pairs import START_AGAIN
 from crossreg.crossmodal.check.patch_findings import added_transforms, class_names
+from crossreg.crossmodal.check.registered_tile import (
+    RegisteredTile,
+    checked_tile,
+    placed_corners,
+    stacked_corners,
+)
 from crossreg.crossmodal.check.sections import (
-    FrozenSection,
+    CONFIRMED_START,
+    TO_CONFIRM,
     Pair,
     Policy,
-    RegisteredTile,
     finding_of_patch,
     finding_of_section,
-    placed_corners,
-    registered_tile,
 )
+from crossreg.crossmodal.freeze.records import FrozenSection
 from crossreg.crossmodal.render.stack_store import z_of_stem
 from crossreg.crossmodal.render.transforms import Box, Transform, patch_box
 from crossreg.crossmodal.trakem2.patches import Patch, patch_corners
@@ -112,7 +117,7 @@ def registered_tiles(
             report(finding_of_patch(NOTE, "transform_added", frozen, patch, *texts))
         box = _saved_box(patch, saved, added)
         matrix = affine.compose(correction, saved.matrix)
-        tiles.append(registered_tile(patch, matrix, added, box))
+        tiles.append(checked_tile(patch, matrix, added, box))
     return tiles
 
 
@@ -142,7 +147,7 @@ def _nothing_moved(frozen: FrozenSection, policy: Policy) -> Finding:
     expected, found = "registered EM tiles", "none that moved"
     if frozen.start:
         texts = (expected, f"{found} from the start of this section", "nothing: saving confirms it")
-        return finding_of_section(NOTE, "start_confirmed", frozen, *texts)
+        return finding_of_section(NOTE, CONFIRMED_START, frozen, *texts)
     z = z_of_stem(frozen.section)
     if z in policy.confirmed_sections:
         texts = (expected, found, "nothing: confirmed_sections names the section")
@@ -150,7 +155,7 @@ def _nothing_moved(frozen: FrozenSection, policy: Policy) -> Finding:
     advice = (
         "register the section and save it; if it is right as it is, add its z to confirmed_sections"
     )
-    return finding_of_section(WARNING, "nothing_moved", frozen, expected, found, advice)
+    return finding_of_section(WARNING, TO_CONFIRM, frozen, expected, found, advice)
 
 
 def _unlike_the_section(
@@ -163,8 +168,7 @@ def _unlike_the_section(
         texts = (expected, f"{one.value:.4g}", "check this tile in TrakEM2")
         kind = f"{one.property.partition('_')[0]}_off"
         yield finding_of_patch(WARNING, kind, frozen, tiles[one.index].patch, *texts)
-    before = [patch_corners(tile.patch) for tile in tiles]
-    after = [tile.corners() for tile in tiles]
+    before, after = stacked_corners(tiles)
     for index, distance, limit in motion.displaced(before, after, [t.motion for t in tiles]):
         expected = f"a tile within {limit:.4g} px of where the motion of the others puts it"
         texts = (expected, f"one {distance:.4g} px away", "check this tile in TrakEM2")

@@ -7,8 +7,7 @@ import numpy as np
 
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.check.motion import MAD_TO_SIGMA, median_angle, wrapped
-from crossreg.crossmodal.check.sections import RegisteredTile
-from crossreg.crossmodal.trakem2.patches import patch_corners
+from crossreg.crossmodal.check.registered_tile import RegisteredTile, stacked_corners
 
 # Spread below which sections do not differ for a person's eye: clicking a landmark is good to
 # about a pixel, which over a field of 1000 px is 0.1 % and 0.06 degrees.
@@ -20,6 +19,11 @@ LEAST_SPREAD = {
     "shear": 0.001,
     "spread": 1.0,
 }
+
+RIGID, SCALED = "rigid", "scaled"
+
+EXACT = 1e-6
+"""Of scales, shears and degrees: what rounding leaves, and no hand can set."""
 
 # Beyond any normal error: of a million sections one would be called wrong by chance.
 WRONG_SECTION = 5.0
@@ -67,21 +71,28 @@ class SectionMotion:
     """Largest distance of a tile's corner from where the median affine sends it, px."""
 
 
-def tile_motion(tile: RegisteredTile, pixel_size: tuple[float, float]) -> TileMotion:
-    """Return how a tile moved; `pixel_size` is nm a px of the stack in x and y.
+def tile_motions(
+    tiles: Sequence[RegisteredTile], pixel_size: tuple[float, float]
+) -> tuple[TileMotion, ...]:
+    """Return how each tile moved; `pixel_size` is nm a px of the stack in x and y.
 
-    Raises ValueError if the tile's motion flattens it.
+    Raises ValueError if the motion of a tile flattens it.
     """
+    before, after = stacked_corners(tiles)
+    shifts = (after - before).mean(axis=1).tolist()
+    distances_nm = np.hypot(*np.moveaxis((after - before) * pixel_size, 2, 0)).max(axis=1)
+    rows = zip(tiles, shifts, distances_nm.tolist(), strict=True)
+    return tuple(_tile_motion(tile, shift, moved_nm) for tile, shift, moved_nm in rows)
+
+
+def _tile_motion(tile: RegisteredTile, shift: Sequence[float], moved_nm: float) -> TileMotion:
     parts = affine.split(tile.motion)
-    before, after = _corners(tile)
-    shift = (after - before).mean(axis=0)
-    distance_nm = np.hypot(*((after - before) * pixel_size).T).max()
     return TileMotion(
         tile=tile.patch.tile_id,
         moved_px=tile.moved,
-        moved_nm=float(distance_nm),
-        shift_x=float(shift[0]),
-        shift_y=float(shift[1]),
+        moved_nm=moved_nm,
+        shift_x=shift[0],
+        shift_y=shift[1],
         rotation=parts.rotation,
         scale=parts.scale,
         shear=parts.shear,
@@ -90,10 +101,12 @@ def tile_motion(tile: RegisteredTile, pixel_size: tuple[float, float]) -> TileMo
 
 
 def section_motion(
-    section: str, tiles: Sequence[RegisteredTile], pixel_size: tuple[float, float]
+    section: str, tiles: Sequence[RegisteredTile], motions: Sequence[TileMotion]
 ) -> SectionMotion:
-    """Return the medians over the tiles of a section, of which there must be at least one."""
-    motions = [tile_motion(tile, pixel_size) for tile in tiles]
+    """Return the medians over the tiles of a section, of which there must be at least one.
+
+    `motions` are those of the tiles.
+    """
 
     def median(name: str) -> float:
         return float(np.median([getattr(motion, name) for motion in motions]))
@@ -110,6 +123,15 @@ def section_motion(
         shear=median("shear"),
         spread=_spread(tiles),
     )
+
+
+def model_of(motions: Sequence[affine.Affine]) -> str:
+    """Return 'rigid' if all motions turn and none scales, 'scaled' if any scales, else ''."""
+    parts = [affine.split(motion) for motion in motions]
+    if any(abs(part.scale - 1.0) > EXACT for part in parts):
+        return SCALED
+    turned = all(abs(part.rotation) > EXACT and abs(part.shear) < EXACT for part in parts)
+    return RIGID if parts and turned else ""
 
 
 def outlier_scores(sections: Sequence[SectionMotion]) -> list[float]:
@@ -133,7 +155,7 @@ def _spread(tiles: Sequence[RegisteredTile]) -> float:
     The medians are those of the linear parts and then of the shifts, so that a single tile
     that went astray does not bend the map.
     """
-    before, after = (np.stack(sides) for sides in zip(*map(_corners, tiles), strict=True))
+    before, after = stacked_corners(tiles)
     linear = np.median([tile.motion[:4] for tile in tiles], axis=0)
     turned = affine.apply(affine.affine([*linear, 0.0, 0.0]), before.reshape(-1, 2))
     offset = after - turned.reshape(before.shape)
@@ -149,8 +171,3 @@ def _scores(name: str, sections: Sequence[SectionMotion], least: float) -> np.nd
         distance = np.abs(values - np.median(values))
     scores: np.ndarray = distance / max(least, MAD_TO_SIGMA * float(np.median(distance)))
     return scores
-
-
-def _corners(tile: RegisteredTile) -> tuple[affine.Points, affine.Points]:
-    """Return the corners of a tile as frozen and as registered, (4, 2) each."""
-    return patch_corners(tile.patch), tile.corners()

@@ -7,7 +7,7 @@ start that came from another registration is part of the motion.
 import csv
 import io
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.affine import Affine, Points
-from crossreg.crossmodal.check.sections import RegisteredTile
+from crossreg.crossmodal.check.registered_tile import RegisteredTile
 from crossreg.crossmodal.render.transforms import apply
-from crossreg.crossmodal.trakem2.patches import patch_corners
 
 COLUMNS = (
     *("section", "z", "stack", "tile", "m00", "m10", "m01", "m11", "m02", "m12"),
@@ -34,8 +33,6 @@ MOST_STEPS = 50
 CLOSE_ENOUGH = 1e-9
 FOUND = 1e-6
 """px: where the search for the inverse of a non-linear motion stops, and what it must reach."""
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -76,46 +73,48 @@ class TileMap:
         """Return the corners of the tile, (4, 2): registered, or at the stage position."""
         if registered:
             return self.tile.corners() + self.origin
-        stage = affine.invert(self.tile.patch.start)
-        return affine.apply(stage, patch_corners(self.tile.patch)) + self.origin
+        return self.tile.stage_corners + self.origin
 
 
-def motion_rows(
-    section: str, z: float, maps: Iterable[TileMap], pixel_size: tuple[float, float]
-) -> Iterator[Row]:
-    """Yield the row of each tile; `pixel_size` is nm a px in x and y, NaN if it is not known."""
-    for one in maps:
-        before, after = one.outline(False), one.outline(True)
-        shift = (after - before).mean(axis=0)
-        distances = np.hypot(*(after - before).T)
-        nm = np.hypot(*((after - before) * pixel_size).T)
-        off = np.hypot(*(affine.apply(one.affine, before) - after).T)
-        yield {
-            "section": section,
-            "z": z,
-            "stack": one.tile.patch.stack,
-            "tile": one.tile.patch.tile_id,
-            **dict(zip(COLUMNS[4:10], one.affine, strict=True)),
-            **dict(zip(("before_x", "before_y"), before.mean(axis=0).tolist(), strict=True)),
-            **dict(zip(("after_x", "after_y"), after.mean(axis=0).tolist(), strict=True)),
-            "shift_x": float(shift[0]),
-            "shift_y": float(shift[1]),
-            "moved_px": float(distances.max()),
-            "shift_x_nm": float(shift[0]) * pixel_size[0],
-            "shift_y_nm": float(shift[1]) * pixel_size[1],
-            "moved_nm": float(nm.max()),
-            "not_affine_px": float(off.max()),
-        }
+def motion_head() -> str:
+    """Return the first line of the table of motions."""
+    return "\t".join(COLUMNS) + "\n"
 
 
-def table_of_motions(rows: Iterable[Row]) -> str:
-    """Return the rows as TSV, numbers with full precision; empty where they are not known."""
+def motion_lines(
+    section: str, z: float, maps: Sequence[TileMap], pixel_size: tuple[float, float]
+) -> str:
+    """Return the lines of a section's tiles (TSV), numbers with full precision; empty if unknown.
+
+    `pixel_size` is nm a px in x and y, NaN if it is not known.
+    """
+    before, after = (np.array([one.outline(side) for one in maps]) for side in (False, True))
+    moved = after - before
+    shifts = moved.mean(axis=1)
+    affines = [one.affine for one in maps]
+    expected = [affine.apply(*pair) for pair in zip(affines, before, strict=True)]
+    columns = (
+        *before.mean(axis=1).T,
+        *after.mean(axis=1).T,
+        *shifts.T,
+        _longest(moved),
+        *(shifts * pixel_size).T,
+        _longest(moved * pixel_size),
+        _longest(after - expected),
+    )
+    numbers = np.column_stack((affines, *columns)).tolist()
     out = io.StringIO()
     writer = csv.writer(out, delimiter="\t", lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerow(_exact(row[column]) for column in COLUMNS)
+    for one, row in zip(maps, numbers, strict=True):
+        patch = one.tile.patch
+        writer.writerow([section, z, patch.stack, patch.tile_id, *map(_exact, row)])
     return out.getvalue()
+
+
+def _longest(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the length of the longest vector of each tile; `vectors` are (tiles, corners, 2)."""
+    longest: NDArray[np.float64] = np.hypot(vectors[..., 0], vectors[..., 1]).max(axis=1)
+    return longest
 
 
 def tile_of_point(

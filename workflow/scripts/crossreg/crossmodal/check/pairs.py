@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from crossreg.crossmodal.check.findings import ERROR, WARNING, Finding
-from crossreg.crossmodal.check.sections import FrozenSection, Pair, finding_of_patch
+from crossreg.crossmodal.check.sections import Pair, finding_of_patch
+from crossreg.crossmodal.freeze.records import FrozenSection
 from crossreg.crossmodal.trakem2.patches import Patch
 from crossreg.crossmodal.trakem2.project_xml import PATCH_MARK, patch_mark
 from crossreg.crossmodal.trakem2.saved_project import SavedPatch, SavedProject

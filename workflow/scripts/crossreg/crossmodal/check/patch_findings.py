@@ -8,7 +8,8 @@ from crossreg.crossmodal import affine
 from crossreg.crossmodal.check.findings import ERROR, NOTE, WARNING, Finding
 from crossreg.crossmodal.check.motion import MOVED, largest_distance
 from crossreg.crossmodal.check.pairs import START_AGAIN, image_of
-from crossreg.crossmodal.check.sections import FrozenSection, Pair, Policy, finding_of_patch
+from crossreg.crossmodal.check.sections import Pair, Policy, finding_of_patch
+from crossreg.crossmodal.freeze.records import FrozenSection
 from crossreg.crossmodal.render.transforms import Transform, apply, check_known, patch_box
 from crossreg.crossmodal.trakem2.patches import Patch
 from crossreg.crossmodal.trakem2.saved_project import SavedPatch

@@ -73,6 +73,16 @@ def project_policy(options: argparse.Namespace) -> Policy:
     )
 
 
+def add_reports(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says where trakem2_check wrote its reports."""
+    parser.add_argument(
+        "--reports",
+        type=Path,
+        metavar="FOLDER",
+        help="reports of trakem2_check: projects that did not change since are not read again",
+    )
+
+
 def add_import_policy(parser: argparse.ArgumentParser) -> None:
     """Add the options on what to do about incomplete work; the first is the default."""
     _add_choice(

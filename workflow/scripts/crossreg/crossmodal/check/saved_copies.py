@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from crossreg.crossmodal.check.findings import ERROR, PROJECT_SUFFIXES, WARNING, Finding
-from crossreg.crossmodal.freeze.canonical import sha256_of_bytes
+from crossreg.crossmodal.check.findings import ERROR, WARNING, Finding
+from crossreg.crossmodal.trakem2.project_files import PROJECT_SUFFIXES, sha256_of_file
 from crossreg.crossmodal.trakem2.project_xml import FROZEN_ATTRIBUTE, SECTION_ATTRIBUTE
-from crossreg.crossmodal.trakem2.saved_project import GZIP_MAGIC, MAX_BYTES
+from crossreg.crossmodal.trakem2.saved_project import GZIP_MAGIC
 
 HEAD_BYTES = 65_536
 """TrakEM2 writes <project> after a document type of some 15 kB."""
@@ -24,6 +24,7 @@ class SavedCopy:
     path: Path
     saved_ns: int
     """Time of the save."""
+    sha256: str
 
 
 def saved_copies(
@@ -42,8 +43,11 @@ def saved_copies(
             continue
         try:
             section = _section_of(path, fingerprint)
-            if section is not None and section in drafts and not _is_draft(path, drafts[section]):
-                copy = SavedCopy(path, path.stat().st_mtime_ns)
+            if section is None or section not in drafts:
+                continue
+            digest = sha256_of_file(path)
+            if digest != drafts[section]:
+                copy = SavedCopy(path, path.stat().st_mtime_ns, digest)
                 found.setdefault(section, []).append(copy)
         except OSError:
             continue
@@ -83,7 +87,3 @@ def _section_of(path: Path, fingerprint: str) -> str | None:
     marks = [re.search(MARK % name, text) for name in (FROZEN_ATTRIBUTE, SECTION_ATTRIBUTE)]
     frozen, section = (mark.group(1) if mark else None for mark in marks)
     return section if frozen == fingerprint else None
-
-
-def _is_draft(path: Path, draft: str) -> bool:
-    return path.stat().st_size <= MAX_BYTES and sha256_of_bytes(path.read_bytes()) == draft

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from crossreg.crossmodal.check.check_project import check_project
 from crossreg.crossmodal.check.findings import ERROR, Finding, folder_findings
@@ -14,133 +13,135 @@ from crossreg.crossmodal.check.saved_copies import (
     saved_copies,
     used_copy_finding,
 )
-from crossreg.crossmodal.check.sections import CheckedSection, FrozenSection, Policy
-from crossreg.crossmodal.freeze.frozen import (
-    MISSING,
-    SAVED,
-    UNTOUCHED,
-    Frozen,
-    pixel_size,
-    project_files,
-    project_status,
-    read_section,
-)
-from crossreg.crossmodal.trakem2.saved_project import MAX_BYTES
+from crossreg.crossmodal.check.section_files import SectionFiles, content, files_of_section
+from crossreg.crossmodal.check.section_record import kept_record, section_of_record
+from crossreg.crossmodal.check.sections import Policy, Section
+from crossreg.crossmodal.freeze.frozen import read_section
+from crossreg.crossmodal.freeze.records import Frozen, FrozenSection, SectionEntry
+from crossreg.crossmodal.trakem2.project_files import MISSING, SAVED, UNTOUCHED
 
 
 @dataclass(frozen=True)
-class SavedSection:
-    """A frozen section, and what became of its project."""
+class Registration:
+    """A registration by hand: its folder, what was frozen there, and what counts as an error.
 
-    z: float
-    stem: str
-    status: str
-    """'untouched', 'saved' or 'missing'."""
-    start: str
-    """'saved' or 'interpolated' where its EM started from another registration, else ''."""
-    record: dict[str, Any]
-    """Content of the section's frozen file."""
-    checked: CheckedSection
-    """Findings and tiles of a saved project; both are empty for the others."""
-
-
-def saved_sections(folder: Path, frozen: Frozen, policy: Policy) -> Iterator[SavedSection]:
-    """Yield all sections frozen in `folder`, in the order of z, checked.
-
-    Nothing in the folder is changed. Raises UserError only if a frozen section was damaged.
+    Nothing in the folder is changed.
     """
-    copies = copies_of(folder, frozen)
-    for entry in frozen["sections"]:
-        yield _saved_section(folder, frozen, entry, policy, copies.get(entry["stem"], []))
+
+    folder: Path
+    frozen: Frozen
+    policy: Policy
+    reports: Path | None = None
+    """Where trakem2_check keeps its records; those of unchanged files are taken as they are."""
+
+    def sections(self) -> Iterator[tuple[FrozenSection, Section]]:
+        """Yield each frozen section and what became of it, in the order of z.
+
+        Raises UserError only if a frozen section was damaged.
+        """
+        for _, frozen, section in self.keyed_sections():
+            yield frozen, section
+
+    def keyed_sections(self) -> Iterator[tuple[str, FrozenSection, Section]]:
+        """Yield the same, each after the key of its files; '' where they cannot be read."""
+        copies = self.copies()
+        for entry in self.frozen.sections:
+            frozen = read_section(self.folder, self.frozen, entry)
+            files = self._files(entry, copies)
+            if isinstance(files, OSError):
+                yield "", frozen, _unreadable(entry.stem, frozen.start, files)
+                continue
+            record = kept_record(self.reports, entry.stem, files.key)
+            if record is not None:
+                yield files.key, frozen, section_of_record(record, frozen)
+            else:
+                yield files.key, frozen, self._checked(files, frozen)
+
+    def summaries(self) -> Iterator[Section]:
+        """Yield the sections without their tiles, those with a record without reading more."""
+        copies = self.copies()
+        for entry in self.frozen.sections:
+            files = self._files(entry, copies)
+            if not isinstance(files, OSError):
+                record = kept_record(self.reports, entry.stem, files.key)
+                if record is not None:
+                    yield section_of_record(record)
+                    continue
+            frozen = read_section(self.folder, self.frozen, entry)
+            if isinstance(files, OSError):
+                yield _unreadable(entry.stem, frozen.start, files)
+            else:
+                yield self._checked(files, frozen).summary()
+
+    def copies(self) -> dict[str, list[SavedCopy]]:
+        """Return section -> what a person saved of it under another name, the newest first."""
+        drafts = {entry.stem: entry.draft_sha256 for entry in self.frozen.sections}
+        return saved_copies(self.folder, self.frozen.sha256, drafts) if self.folder.is_dir() else {}
+
+    def _files(
+        self, entry: SectionEntry, copies: dict[str, list[SavedCopy]]
+    ) -> SectionFiles | OSError:
+        """Return the files of a section, or why they cannot be read."""
+        try:
+            return files_of_section(
+                self.folder, self.frozen, entry, self.policy, copies.get(entry.stem, [])
+            )
+        except OSError as error:
+            return error
+
+    def _checked(self, files: SectionFiles, frozen: FrozenSection) -> Section:
+        """Return the section, with what was found in the file that counts."""
+        try:
+            section = self._found(files, frozen)
+        except OSError as error:
+            return _unreadable(frozen.section, frozen.start, error)
+        return replace(section, start=frozen.start).measured(self.frozen.pixel_size)
+
+    def _found(self, files: SectionFiles, frozen: FrozenSection) -> Section:
+        stem = frozen.section
+        if files.table is not None:
+            return self._found_in_table(files.table, files.state, frozen)
+        doubled = folder_findings([path.name for path, _ in files.projects], [stem])
+        if doubled:
+            return Section(stem, tuple(doubled), state=files.state)
+        state = files.state
+        path, data = files.projects[0] if files.projects else (Path(), b"")
+        further: tuple[Finding, ...] = ()
+        if files.copies and self.policy.saved_copies == "newest":
+            newest = files.copies[0]
+            if newest.saved_ns > (files.saved_ns if state == SAVED else -1):
+                state, path, data = SAVED, newest.path, content(newest.path)
+                further = (used_copy_finding(stem, newest),)
+        elif files.copies:
+            further = (copy_finding(stem, state == SAVED, files.copies),)
+        if state != SAVED:
+            return Section(stem, further, state=state)
+        checked = check_project(data, path.name, frozen, self.policy)
+        return replace(checked, findings=(*further, *checked.findings))
+
+    def _found_in_table(self, table: Path, state: str, frozen: FrozenSection) -> Section:
+        """Return the section as its landmarks say; an error if its project was saved as well."""
+        if state == SAVED:
+            texts = ("a saved project or a table of landmarks", f"both, the table is {table.name}")
+            advice = "move the one that you do not want out of the folder"
+            finding = Finding(ERROR, "two_editors", frozen.section, *texts, advice)
+            return Section(frozen.section, (finding,))
+        origin, pixel_size = self.frozen.origin, self.frozen.pixel_size
+        return checked_by_landmarks(table, frozen, self.policy, origin, pixel_size)
 
 
-def copies_of(folder: Path, frozen: Frozen) -> dict[str, list[SavedCopy]]:
-    """Return section -> what a person saved of it under another name, the newest first."""
-    drafts = {entry["stem"]: entry["draftSha256"] for entry in frozen["sections"]}
-    return saved_copies(folder, frozen["sha256"], drafts) if folder.is_dir() else {}
-
-
-def saved_phrase(statuses: Sequence[str]) -> str:
+def saved_phrase(states: Sequence[str]) -> str:
     """Return how many sections are saved, as '61 of 100 sections saved'; the others follow."""
     others = [
-        f"{count} {status}" for status in (UNTOUCHED, MISSING) if (count := statuses.count(status))
+        f"{count} {state}" for state in (UNTOUCHED, MISSING) if (count := states.count(state))
     ]
     rest = f" ({', '.join(others)})" if others else ""
-    return f"{statuses.count(SAVED)} of {len(statuses)} sections saved{rest}"
+    return f"{states.count(SAVED)} of {len(states)} sections saved{rest}"
 
 
-def _saved_section(
-    folder: Path, frozen: Frozen, entry: dict[str, Any], policy: Policy, copies: Sequence[SavedCopy]
-) -> SavedSection:
-    stem = entry["stem"]
-    record = read_section(folder, entry)
-    section = FrozenSection.from_records(stem, frozen["sha256"], frozen, record)
-    try:
-        status, checked = _checked(folder, entry, section, policy, copies, frozen)
-    except OSError as error:
-        # A file that is there and cannot be read is what the person left: not untouched.
-        status, checked = SAVED, _unreadable(stem, error)
-    return SavedSection(entry["z"], stem, status, section.start, record, checked)
-
-
-def _checked(
-    folder: Path,
-    entry: dict[str, Any],
-    section: FrozenSection,
-    policy: Policy,
-    copies: Sequence[SavedCopy],
-    frozen: Frozen,
-) -> tuple[str, CheckedSection]:
-    """Return the status of a section, and what was found in the file that counts."""
-    stem = section.section
-    table = folder / f"{stem}.csv"
-    if table.is_file():
-        return _checked_by_table(folder, table, entry, section, policy, frozen)
-    status, files = project_status(folder, entry), project_files(folder, stem)
-    doubled = folder_findings([path.name for path in files], [stem])
-    if doubled:
-        return status, CheckedSection(stem, tuple(doubled))
-    further: tuple[Finding, ...] = ()
-    if copies and policy.saved_copies == "newest":
-        own_ns = files[0].stat().st_mtime_ns if status == SAVED else -1
-        if copies[0].saved_ns > own_ns:
-            status, files = SAVED, [copies[0].path]
-            further = (used_copy_finding(stem, copies[0]),)
-    elif copies:
-        further = (copy_finding(stem, status == SAVED, copies),)
-    if status != SAVED:
-        return status, CheckedSection(stem, further)
-    checked = check_project(_content(files[0]), files[0].name, section, policy)
-    return status, replace(checked, findings=(*further, *checked.findings))
-
-
-def _checked_by_table(
-    folder: Path,
-    table: Path,
-    entry: dict[str, Any],
-    section: FrozenSection,
-    policy: Policy,
-    frozen: Frozen,
-) -> tuple[str, CheckedSection]:
-    """Return the section as its landmarks say; an error if its project was saved as well."""
-    if project_status(folder, entry) == SAVED:
-        texts = ("a saved project or a table of landmarks", f"both, the table is {table.name}")
-        advice = "move the one that you do not want out of the folder"
-        finding = Finding(ERROR, "two_editors", section.section, *texts, advice)
-        return SAVED, CheckedSection(section.section, (finding,))
-    origin = frozen["bounds"]["minX"], frozen["bounds"]["minY"]
-    size = pixel_size(frozen)
-    return SAVED, checked_by_landmarks(table, section, policy, origin, size)
-
-
-def _content(path: Path) -> bytes:
-    with path.open("rb") as file:
-        # One byte more than what is accepted, so that a larger file is refused as such.
-        return file.read(MAX_BYTES + 1)
-
-
-def _unreadable(stem: str, error: OSError) -> CheckedSection:
+def _unreadable(stem: str, start: str, error: OSError) -> Section:
+    # A file that is there and cannot be read is what the person left: not untouched.
     found = f"{Path(error.filename or stem).name}: {error.strerror or error}"
     advice = "make the file readable"
     finding = Finding(ERROR, "unreadable", stem, "a TrakEM2 project", found, advice)
-    return CheckedSection(stem, (finding,))
+    return Section(stem, (finding,), start=start)

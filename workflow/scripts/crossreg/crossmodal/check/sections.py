@@ -1,51 +1,29 @@
-"""What was frozen of a section, and what is found in its project: the records of a check."""
+"""What became of a frozen section: untouched, saved or missing, and what is found of it."""
 
 import math
+import statistics
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 from typing import Any
 
-from crossreg.crossmodal import affine
-from crossreg.crossmodal.affine import IDENTITY, Affine, Points
-from crossreg.crossmodal.check.findings import Finding, has_errors
-from crossreg.crossmodal.check.motion import largest_distance
-from crossreg.crossmodal.render.tile_specs import Spec, image_corners, registered_spec
-from crossreg.crossmodal.render.transforms import Box, Transform
-from crossreg.crossmodal.trakem2.patches import Patch, patch_corners, project_points, to_stack
-from crossreg.crossmodal.trakem2.project_xml import Layer
+from crossreg.crossmodal.affine import IDENTITY, Affine
+from crossreg.crossmodal.check.findings import WARNING, Finding, has_errors
+from crossreg.crossmodal.check.motion_summary import (
+    WRONG_SECTION,
+    SectionMotion,
+    TileMotion,
+    model_of,
+    section_motion,
+    tile_motions,
+)
+from crossreg.crossmodal.check.registered_tile import RegisteredTile
+from crossreg.crossmodal.freeze.records import FrozenSection
+from crossreg.crossmodal.trakem2.patches import Patch
+from crossreg.crossmodal.trakem2.project_files import SAVED, UNTOUCHED
 from crossreg.crossmodal.trakem2.saved_project import SavedPatch
 
-
-@dataclass(frozen=True)
-class FrozenSection:
-    """What was frozen of one section."""
-
-    section: str
-    """Stem of the section."""
-    frozen: str
-    """Fingerprint that the projects carry."""
-    width: int
-    height: int
-    layers: tuple[Layer, ...]
-    patches: tuple[Patch, ...]
-    start: str = ""
-    """'saved' or 'interpolated' where the EM started from another registration."""
-
-    @classmethod
-    def from_records(
-        cls, stem: str, frozen: str, configuration: Mapping[str, Any], section: Mapping[str, Any]
-    ) -> "FrozenSection":
-        """Return the section from the content of frozen.json and of the section's file."""
-        size = configuration["layer"]
-        layers = (Layer(one["index"], one["stack"], one["oid"]) for one in configuration["layers"])
-        patches = tuple(map(Patch.from_record, section["patches"]))
-        start = section.get("start", "")
-        return cls(stem, frozen, size["width"], size["height"], tuple(layers), patches, start)
-
-    def is_em(self, patch: Patch) -> bool:
-        """Return whether a person was to move the patch: it is on the last layer."""
-        return patch.layer == self.layers[-1].index
+TO_CONFIRM, CONFIRMED_START = "nothing_moved", "start_confirmed"
+"""Kinds of findings about a section that was saved although nothing in it was moved."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +43,13 @@ class Policy:
     landmark_units: str = "px"
 
 
+OUTLIER = 3.0
+"""A landmark whose leave-one-out error is this many times the median of all is named."""
+
+LEAST_OUTLIER = 3.0
+"""px: a person sets landmarks to about a pixel."""
+
+
 @dataclass(frozen=True)
 class Landmark:
     """A pair of points in the frame of the stacks, px."""
@@ -79,103 +64,156 @@ class LandmarkFit:
     """How well the landmarks of a section fit its motion."""
 
     landmarks: tuple[Landmark, ...]
-    residuals: tuple[float, ...]
-    """px from where the motion sends each moving point; 0 for a thin plate."""
+    residuals: tuple[tuple[float, float], ...]
+    """px in x and y from where the motion sends each moving point to its fixed one."""
     left_out: tuple[float, ...]
     """px from where the motion of the other landmarks sends it; NaN where those are too few."""
 
+    @property
+    def distances(self) -> tuple[float, ...]:
+        """Length of each residual, px; 0 for a thin plate."""
+        return tuple(math.hypot(*one) for one in self.residuals)
+
+    @property
+    def median_left_out(self) -> float:
+        """Median of `left_out`, px; NaN where none is known."""
+        known = [one for one in self.left_out if math.isfinite(one)]
+        return statistics.median(known) if known else math.nan
+
+    @property
+    def largest_left_out(self) -> float:
+        """What a landmark may be off, left out, before the others contradict it, px."""
+        return max(LEAST_OUTLIER, OUTLIER * self.median_left_out)
+
+    @property
+    def contradicted(self) -> tuple[bool, ...]:
+        """Whether the other landmarks contradict each one."""
+        return tuple(one > self.largest_left_out for one in self.left_out)
+
     def to_records(self) -> list[dict[str, Any]]:
         """Return a row a landmark as JSON has it in a report; unknown numbers are null."""
-        rows = zip(self.landmarks, self.residuals, self.left_out, strict=True)
+        rows = zip(self.landmarks, self.residuals, self.distances, self.left_out, strict=True)
         return [
             {
                 "name": one.name,
                 "moving": list(one.moving),
                 "fixed": list(one.fixed),
-                "residual_px": residual,
+                "residual": list(residual),
+                "residual_px": distance,
                 "left_out_px": left_out if math.isfinite(left_out) else None,
             }
-            for one, residual, left_out in rows
+            for one, residual, distance, left_out in rows
         ]
 
-
-@dataclass(frozen=True)
-class RegisteredTile:
-    """An EM tile as registered, after the correction by the common motion."""
-
-    patch: Patch
-    matrix: Affine
-    """In the frame of the project, to be used with `box`."""
-    added: tuple[Transform, ...]
-    """Coordinate transforms that the person added after the frozen ones."""
-    box: Box
-    motion: Affine
-    """The affine map from the frozen to the registered corners, in the frame of the project."""
-    moved: float
-    """Largest distance of a corner from where it was frozen, px."""
-
-    def corners(self) -> Points:
-        """Return the registered corners in the frame of the project, (4, 2) in px; read-only."""
-        return self._corners
-
-    @cached_property
-    def _corners(self) -> Points:
-        placed = placed_corners(self.patch, self.matrix, self.added, self.box)
-        placed.flags.writeable = False
-        return placed
-
-    @property
-    def total_motion(self) -> Affine:
-        """The affine map from the stage position to the registered one, in the project's frame.
-
-        It differs from `motion` where the section started from another registration.
-        """
-        return affine.compose(self.motion, self.patch.start)
-
-    def spec(self, frozen_spec: Spec, origin: tuple[float, float]) -> Spec:
-        """Return the new tile spec from the frozen one; `origin` is (minX, minY) as frozen."""
-        matrix = to_stack(self.matrix, self.box, origin)
-        return registered_spec(frozen_spec, self.patch.keep, self.added, matrix)
+    @classmethod
+    def from_records(cls, records: list[Mapping[str, Any]]) -> "LandmarkFit":
+        """Return what `to_records` wrote."""
+        landmarks, residuals, left_out = [], [], []
+        for one in records:
+            (x, y), (u, v), (dx, dy) = one["moving"], one["fixed"], one["residual"]
+            landmarks.append(Landmark(one["name"], (x, y), (u, v)))
+            residuals.append((dx, dy))
+            left_out.append(math.nan if one["left_out_px"] is None else one["left_out_px"])
+        return cls(tuple(landmarks), tuple(residuals), tuple(left_out))
 
 
 @dataclass(frozen=True)
-class CheckedSection:
-    """The findings of a section, and its EM tiles as far as they can be used."""
+class Section:
+    """A frozen section as the person left it."""
 
     section: str
-    findings: tuple[Finding, ...]
+    """Stem of the section."""
+    findings: tuple[Finding, ...] = ()
+    """About its own files."""
     tiles: tuple[RegisteredTile, ...] = ()
+    """Its EM tiles as far as they can be used; none unless it is saved."""
     common_motion: Affine = IDENTITY
     """What all LM patches were moved by and the EM tiles were corrected for."""
     landmarks: LandmarkFit | None = None
     """How landmarks fit, where they were given instead of a saved project."""
+    state: str = SAVED
+    """'untouched', 'saved' or 'missing'."""
+    start: str = ""
+    """'saved' or 'interpolated' where its EM started from another registration, else ''."""
+    further: tuple[Finding, ...] = ()
+    """Found by comparing it with the other sections, and with the stack as it is now."""
+    motion: SectionMotion | None = None
+    """None where there is nothing to measure: not saved, with errors, or flattened tiles."""
+    tile_motions: tuple[TileMotion, ...] = ()
+    model: str = ""
+    """'rigid' if all tiles were turned and none was scaled since the stage, 'scaled' if any was."""
+    score: float | None = None
+    """How many standard deviations its motion is off those of the other sections."""
+
+    @property
+    def z(self) -> float:
+        """The z of the section."""
+        return float(self.section)
+
+    @property
+    def all_findings(self) -> tuple[Finding, ...]:
+        """All that is to be said about the section."""
+        return (*self.findings, *self.further)
 
     @property
     def faulty(self) -> bool:
         """Whether the section must not be imported."""
-        return has_errors(self.findings)
+        return has_errors(self.all_findings)
 
+    @property
+    def saved(self) -> bool:
+        """Whether a person saved the section, or gave landmarks."""
+        return self.state == SAVED
 
-def registered_tile(
-    patch: Patch, matrix: Affine, added: tuple[Transform, ...], box: Box
-) -> RegisteredTile:
-    """Return a tile that was left at `matrix`, with its motion since the project was created.
+    @property
+    def apart(self) -> bool:
+        """Whether the section is unlike the others."""
+        return self.score is not None and self.score > WRONG_SECTION
 
-    Raises ValueError if an added transform sends the tile to infinity.
-    """
-    before, after = patch_corners(patch), placed_corners(patch, matrix, added, box)
-    after.flags.writeable = False
-    moved = largest_distance(before, after)
-    tile = RegisteredTile(patch, matrix, added, box, affine.fit(before, after), moved)
-    # What `corners` would compute again.
-    tile.__dict__["_corners"] = after
-    return tile
+    @property
+    def has_warnings(self) -> bool:
+        """Whether anything found is a warning."""
+        return any(one.level == WARNING for one in self.all_findings)
 
+    @property
+    def suspicious(self) -> bool:
+        """Whether the section has no errors and deserves a look all the same."""
+        return not self.faulty and (self.has_warnings or self.apart)
 
-def placed_corners(patch: Patch, matrix: Affine, added: tuple[Transform, ...], box: Box) -> Points:
-    """Return the corners (4, 2) of a patch with these transforms, in the frame of the project."""
-    corners = image_corners(patch.o_width, patch.o_height)
-    return project_points(matrix, (*patch.transforms, *added), box, corners)
+    @property
+    def to_confirm(self) -> bool:
+        """Whether it was saved without any move, which a person has to confirm."""
+        return any(one.kind == TO_CONFIRM for one in self.findings)
+
+    @property
+    def start_in_words(self) -> str:
+        """Return where the EM tiles started and what became of that; '' for the stage."""
+        if not self.start:
+            return ""
+        start = "as saved before" if self.start == SAVED else "between neighbours"
+        if self.state == UNTOUCHED:
+            return f"{start}, not confirmed"
+        if not self.saved:
+            return start
+        kept = any(one.kind == CONFIRMED_START for one in self.findings)
+        return f"{start}, {'confirmed' if kept else 'corrected'}"
+
+    def measured(self, pixel_size: tuple[float, float]) -> "Section":
+        """Return the section with its motion, if that can be said; `pixel_size` is nm a px."""
+        if self.faulty or not self.tiles:
+            return self
+        try:
+            motions = tile_motions(self.tiles, pixel_size)
+            motion = section_motion(self.section, self.tiles, motions)
+        except ValueError:
+            # A transform that the person added may flatten a tile, which no affine describes.
+            return self
+        model = model_of([tile.total_motion for tile in self.tiles])
+        return replace(self, motion=motion, tile_motions=motions, model=model)
+
+    def summary(self) -> "Section":
+        """Return the section without its tiles, which are most of its memory."""
+        return replace(self, tiles=())
 
 
 Pair = tuple[Patch, SavedPatch]

@@ -7,12 +7,12 @@ from typing import Any
 
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.freeze.canonical import sha256
-from crossreg.crossmodal.freeze.frozen import Freezer, Frozen, freezing, frozen_head
+from crossreg.crossmodal.freeze.frozen import Freezer, freezing
 from crossreg.crossmodal.freeze.parameters import Parameters
+from crossreg.crossmodal.freeze.records import Bounds, Frozen, LeftOut, section_record
 from crossreg.crossmodal.freeze.section_tiles import SectionTiles, read_tiles
 from crossreg.crossmodal.freeze.sections_and_box import (
     WITHOUT_EM,
-    Bounds,
     layer_size,
     layer_warning,
     left_out_without_lm,
@@ -30,6 +30,7 @@ from crossreg.crossmodal.render.stack_store import (
 )
 from crossreg.crossmodal.render.tile_specs import tile_box
 from crossreg.crossmodal.trakem2.patches import Patch, Place, overhang, patch_of_tile, started
+from crossreg.crossmodal.trakem2.project_xml import Layer
 from crossreg.crossmodal.trakem2.projects import (
     PROJECT_FORM,
     first_patch_oid,
@@ -53,7 +54,7 @@ class Plan:
     """The z asked for, ascending."""
     sections_of: dict[str, list[float]]
     """Stack -> those of them that it has."""
-    layers: list[dict[str, Any]]
+    layers: tuple[Layer, ...]
 
     @property
     def origin(self) -> tuple[float, float]:
@@ -98,26 +99,29 @@ def freeze(
                 start = starts.of_section(section.z) if starts else None
                 _freeze_section(freezer, plan, section, images, start)
         images.check_all_there()
-        left_out = [{"z": z, "reason": WITHOUT_EM} for z in without_em]
+        left_out = [LeftOut(z, WITHOUT_EM) for z in without_em]
         left_out += left_out_without_lm(parameters.sections_without_lm, without_lm)
         if not freezer.entries:
             raise UserError(
                 f"no section has tiles in the box of the projects, {plan.bounds}; correct the box."
             )
-        head = frozen_head(
-            name,
-            parameters,
+        head = Frozen(
+            name=name,
+            owner=parameters.owner,
+            project=parameters.project,
+            input_stack=parameters.input_stack,
+            lm_stacks=parameters.lm_stacks,
+            request=parameters.request,
             bounds=plan.bounds,
             layer=layer_size(plan.bounds),
             layers=plan.layers,
             intensity=ranges,
             stacks=plan.stacks,
-            left_out=sorted(left_out, key=lambda entry: entry["z"]),
+            left_out=tuple(sorted(left_out, key=lambda one: one.z)),
             info=info,
             project_form=PROJECT_FORM,
+            start_from=starts.record() if starts else None,
         )
-        if starts:
-            head["startFrom"] = starts.record()
         return freezer.finish(head, project_bytes)
 
 
@@ -161,18 +165,12 @@ def _freeze_section(
     start: Start | None,
 ) -> None:
     patches = section_patches(section, plan, images, start)
-    record = {
-        "z": section.z,
-        "resolvedTiles": section.tiles,
-        "patches": [patch.to_record() for patch in patches],
-        "outside": list(section.outside),
-    }
-    if start is not None:
-        record["start"] = start.kind
+    kind = start.kind if start else None
+    record = section_record(section.z, section.tiles, patches, section.outside, kind)
     tiles = {stack: len(section.taken(stack)) for stack in section.tiles}
-    width, height = layer_size(plan.bounds).values()
+    size = layer_size(plan.bounds)
     em_patches = [patch for patch in patches if patch.stack == section.em_stack]
-    sticks_out = sum(overhang(patch, width, height) > 0 for patch in em_patches)
+    sticks_out = sum(overhang(patch, size["width"], size["height"]) > 0 for patch in em_patches)
     unuid = f"crossreg.{sha256([plan.name, record])[:32]}"
     freezer.add_section(record, unuid, tiles, sticks_out)
     log.debug("section z = %s: %s", section.z, tiles)
@@ -186,11 +184,11 @@ def section_patches(
     to_project = affine.translation(-plan.origin[0], -plan.origin[1])
     oid = first_patch_oid(plan.layers)
     for layer in plan.layers:
-        stack = layer["stack"]
+        stack = layer.stack
         shared = section.tiles[stack][TRANSFORMS]
         for tile_id in section.taken(stack):
             spec = section.tiles[stack][TILES][tile_id]
-            place = Place(oid, stack, tile_id, layer["index"])
+            place = Place(oid, stack, tile_id, layer.index)
             image = images.shown(spec, place)
             if image is not None:
                 patch = patch_of_tile(place, spec, shared, image, plan.origin)

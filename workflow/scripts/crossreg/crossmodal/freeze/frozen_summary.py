@@ -1,19 +1,18 @@
 """What a person should know of a frozen configuration before opening the projects."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from crossreg.crossmodal.freeze.frozen import Frozen, read_section
+from crossreg.crossmodal.freeze.frozen import read_section
 from crossreg.crossmodal.freeze.intensity import FULL_RANGES
+from crossreg.crossmodal.freeze.records import Frozen
 from crossreg.crossmodal.freeze.sections_and_box import layer_warning
 from crossreg.crossmodal.freeze.tile_images import GREY_16
 from crossreg.crossmodal.trakem2.patches import Patch, overhang, patch_corners
-from crossreg.crossmodal.trakem2.projects import RESOLUTION_KEYS
 
 PRACTICAL_SCALE = (0.5, 2.0)
 """Scale 1 in a project should be the resolution of the EM images."""
@@ -37,11 +36,10 @@ def frozen_summary(folder: Path, frozen: Frozen) -> tuple[list[str], list[str]]:
 
 
 def _figures(folder: Path, frozen: Frozen) -> dict[str, StackFigures]:
-    layer = frozen["layer"]
-    figures = {one["stack"]: StackFigures() for one in frozen["layers"]}
-    for entry in frozen["sections"]:
-        for record in read_section(folder, entry)["patches"]:
-            patch = Patch.from_record(record)
+    layer = frozen.layer
+    figures = {one.stack: StackFigures() for one in frozen.layers}
+    for entry in frozen.sections:
+        for patch in read_section(folder, frozen, entry).patches:
             stack = figures[patch.stack]
             stack.scales.append(scale_of(patch))
             full = (patch.min, patch.max) == FULL_RANGES[GREY_16]
@@ -60,37 +58,37 @@ def scale_of(patch: Patch) -> float:
 
 
 def _lines(frozen: Frozen, figures: dict[str, StackFigures]) -> Iterator[str]:
-    layer, bounds = frozen["layer"], frozen["bounds"]
+    layer, bounds = frozen.layer, frozen.bounds
     yield (
-        f"'{frozen['name']}': {len(frozen['sections'])} sections; layers of"
+        f"'{frozen.name}': {len(frozen.sections)} sections; layers of"
         f" {layer['width']} x {layer['height']} px, x from {bounds['minX']} to {bounds['maxX']},"
         f" y from {bounds['minY']} to {bounds['maxY']}."
     )
     for stack, found in figures.items():
-        role = "EM" if stack == frozen["inputStack"] else "LM"
+        role = "EM" if stack == frozen.input_stack else "LM"
         scale = f"{np.median(found.scales):.4g}" if found.scales else "unknown"
         yield (
             f"{role} stack '{stack}': {len(found.scales)} tiles, median scale {scale}, grey values"
-            f" {_grey_values(frozen['intensity'].get(stack))}."
+            f" {_grey_values(frozen.intensity.get(stack))}."
         )
-    starts = frozen.get("startFrom")
+    starts = frozen.start_from
     if starts:
         yield (
-            f"The EM starts from '{starts['name']}': {len(starts['saved'])} sections as they were"
+            f"The EM starts from '{starts.name}': {len(starts.saved)} sections as they were"
             " saved there, the others between them."
         )
-    for entry in frozen["leftOut"]:
-        yield f"Section z = {entry['z']} is left out: {entry['reason']}."
+    for one in frozen.left_out:
+        yield f"Section z = {one.z} is left out: {one.reason}."
 
 
-def _grey_values(limits: list[float] | None) -> str:
+def _grey_values(limits: Sequence[float] | None) -> str:
     return "as each tile says" if limits is None else f"{limits[0]:g} to {limits[1]:g}"
 
 
 def _warnings(frozen: Frozen, figures: dict[str, StackFigures]) -> Iterator[str]:
-    em_stack = frozen["inputStack"]
+    em_stack = frozen.input_stack
     em = figures[em_stack]
-    large = layer_warning(frozen["layer"])
+    large = layer_warning(frozen.layer)
     if large:
         yield large
     scale = float(np.median(em.scales))
@@ -102,7 +100,7 @@ def _warnings(frozen: Frozen, figures: dict[str, StackFigures]) -> Iterator[str]
             " stacks with apply_global_affine, and freeze those under another name."
         )
     if em.beyond:
-        needed = math.ceil((frozen["request"]["buffersize"] or 0) + em.overhang)
+        needed = math.ceil((frozen.request["buffersize"] or 0) + em.overhang)
         yield (
             f"{em.beyond} tiles of '{em_stack}' reach beyond the box of the projects; a"
             f" 'buffersize' of {needed} would contain them."
@@ -113,14 +111,11 @@ def _warnings(frozen: Frozen, figures: dict[str, StackFigures]) -> Iterator[str]
                 f"{found.dark} 16-bit tiles of '{stack}' are shown from 0 to 65535 and will look"
                 " black; give its 'intensity'."
             )
-    for z in (frozen.get("startFrom") or {}).get("unlike", []):
-        yield (
-            f"the section z = {z:g} of '{frozen['startFrom']['name']}' is unlike its neighbours: no"
-            " other section starts from it; look at it again."
-        )
-    if not all(_resolution(frozen["stacks"][em_stack])):
+    if starts := frozen.start_from:
+        for z in starts.unlike:
+            yield (
+                f"the section z = {z:g} of '{starts.name}' is unlike its neighbours: no other"
+                " section starts from it; look at it again."
+            )
+    if not all(frozen.resolution):
         yield f"'{em_stack}' has no resolution; the projects say 1 nm a pixel."
-
-
-def _resolution(metadata: dict[str, Any]) -> list[float | None]:
-    return [metadata["currentVersion"].get(key) for key in RESOLUTION_KEYS]

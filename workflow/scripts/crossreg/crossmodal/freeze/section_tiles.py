@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from crossreg.crossmodal.freeze.parameters import Parameters
-from crossreg.crossmodal.freeze.sections_and_box import Bounds
+from crossreg.crossmodal.freeze.records import Bounds, box_sides
 from crossreg.crossmodal.render.stack_store import (
     BOX_KEYS,
     TILES,
@@ -42,11 +42,11 @@ class SectionTiles:
 
 def read_tiles(store: StackStore, parameters: Parameters, bounds: Bounds, z: float) -> SectionTiles:
     """Return the tiles of section `z`; LM stacks without such a section have none."""
-    box = {key: float(bounds[key]) for key in BOX_KEYS}
+    limits = box_sides(bounds)
+    box = dict(zip(BOX_KEYS, map(float, limits), strict=True))
     tiles = {stack: store.section_box(stack, z, box) for stack in parameters.lm_stacks}
     em = store.section(parameters.input_stack, z)
     tiles[parameters.input_stack] = em
-    limits = [box[key] for key in BOX_KEYS]
     outside = (
         tile_id
         for tile_id, spec in em[TILES].items()

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from crossreg.crossmodal.freeze.parameters import Parameters
+from crossreg.crossmodal.freeze.records import Bounds, LayerSize, LeftOut
 from crossreg.crossmodal.render.stack_store import BOX_KEYS
 from crossreg.io.errors import UserError
 
@@ -17,8 +18,6 @@ WITHOUT_LM = "no tile of an LM stack in the box"
 WITHOUT_EM = "no tile of the EM stack in the box"
 SHOWN = 10
 
-Bounds = dict[str, int]
-
 
 def project_bounds(
     parameters: Parameters,
@@ -31,33 +30,31 @@ def project_bounds(
     of the parameter `tile`), else the EM stack's. Raises UserError if the box is empty.
     """
     defaults = em_bounds if tile_box is None else dict(zip(BOX_KEYS, tile_box, strict=True))
-    bounds = {}
+    sides = {}
     for key in BOX_KEYS:
         asked = parameters.box[key]
         side = defaults[key] if asked is None else asked
         outwards = -parameters.buffersize if key.startswith("min") else parameters.buffersize
         rounded = math.floor if key.startswith("min") else math.ceil
-        bounds[key] = rounded(side + outwards)
+        sides[key] = rounded(side + outwards)
     for low, high in (("minX", "maxX"), ("minY", "maxY")):
-        if bounds[low] >= bounds[high]:
+        if sides[low] >= sides[high]:
             raise UserError(
-                f"the box of the projects is empty: '{low}' is {bounds[low]} and '{high}' is"
-                f" {bounds[high]}; where a side is not given, the EM stack's bound counts."
+                f"the box of the projects is empty: '{low}' is {sides[low]} and '{high}' is"
+                f" {sides[high]}; where a side is not given, the EM stack's bound counts."
             )
-    return bounds
+    return Bounds(minX=sides["minX"], minY=sides["minY"], maxX=sides["maxX"], maxY=sides["maxY"])
 
 
-def layer_size(bounds: Bounds) -> dict[str, int]:
-    """Return {width, height} of the layers of all projects, px."""
-    return {
-        "width": bounds["maxX"] - bounds["minX"],
-        "height": bounds["maxY"] - bounds["minY"],
-    }
+def layer_size(bounds: Bounds) -> LayerSize:
+    """Return the size of the layers of all projects, px."""
+    width, height = bounds["maxX"] - bounds["minX"], bounds["maxY"] - bounds["minY"]
+    return LayerSize(width=width, height=height)
 
 
-def layer_warning(layer: Mapping[str, int]) -> str | None:
+def layer_warning(layer: LayerSize) -> str | None:
     """Return one sentence if a layer is larger than is practical; raise UserError beyond 2^24."""
-    side = max(layer.values())
+    side = max(layer["width"], layer["height"])
     size = f"the layers are {layer['width']:,} x {layer['height']:,} px"
     advice = "choose a smaller box, or scale the stacks down with apply_global_affine"
     if side > LARGEST_SIDE:
@@ -97,8 +94,8 @@ def selected_sections(
     return selected
 
 
-def left_out_without_lm(policy: str, without: Sequence[float]) -> list[dict[str, object]]:
-    """Return the `leftOut` entries for the z of sections `without` LM tiles.
+def left_out_without_lm(policy: str, without: Sequence[float]) -> list[LeftOut]:
+    """Return the sections left out for their z being `without` LM tiles.
 
     Raises UserError naming them if `policy` (sectionsWithoutLM) is 'error'.
     """
@@ -107,7 +104,7 @@ def left_out_without_lm(policy: str, without: Sequence[float]) -> list[dict[str,
             f"section z = {listed(without)}: {WITHOUT_LM}; set 'sectionsWithoutLM' to 'skip' to"
             " leave out such sections."
         )
-    return [{"z": z, "reason": WITHOUT_LM} for z in without]
+    return [LeftOut(z, WITHOUT_LM) for z in without]
 
 
 def described_range(z: Sequence[float]) -> str:

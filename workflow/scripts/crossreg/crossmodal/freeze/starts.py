@@ -16,10 +16,11 @@ from scipy.interpolate import PchipInterpolator
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.affine import Affine, Points
 from crossreg.crossmodal.check.motion import MAD_TO_SIGMA
-from crossreg.crossmodal.check.saved_sections import saved_sections
-from crossreg.crossmodal.check.sections import Policy, RegisteredTile
-from crossreg.crossmodal.freeze.frozen import SAVED, required_frozen
-from crossreg.crossmodal.trakem2.patches import patch_corners
+from crossreg.crossmodal.check.registered_tile import RegisteredTile
+from crossreg.crossmodal.check.saved_sections import Registration
+from crossreg.crossmodal.check.sections import Policy
+from crossreg.crossmodal.freeze.frozen import required_frozen
+from crossreg.crossmodal.freeze.records import StartedFrom, box_sides
 from crossreg.io.errors import UserError
 
 SAVED_START, INTERPOLATED = "saved", "interpolated"
@@ -78,14 +79,10 @@ class Starts:
         used = [one for one in self.saved if one.z not in self.unlike]
         return Start(INTERPOLATED, interpolated(used, z, self.pivot), {})
 
-    def record(self) -> dict[str, object]:
-        """Return what frozen.json keeps."""
-        return {
-            "name": self.name,
-            "sha256": self.sha256,
-            "saved": [one.z for one in self.saved],
-            "unlike": list(self.unlike),
-        }
+    def record(self) -> StartedFrom:
+        """Return what the frozen configuration keeps."""
+        z = tuple(one.z for one in self.saved)
+        return StartedFrom(self.name, self.sha256, z, self.unlike)
 
 
 def starts_from(folder: Path, stack: str) -> Starts:
@@ -94,30 +91,30 @@ def starts_from(folder: Path, stack: str) -> Starts:
     Raises UserError if it moved another stack, or no section of it was saved without errors.
     """
     frozen = required_frozen(folder)
-    if frozen["inputStack"] != stack:
+    if frozen.input_stack != stack:
         raise UserError(
-            f"start_from: '{frozen['name']}' registers the stack '{frozen['inputStack']}', not"
+            f"start_from: '{frozen.name}' registers the stack '{frozen.input_stack}', not"
             f" '{stack}'; only one of the same inputStack can be started from."
         )
-    bounds = frozen["bounds"]
-    origin = bounds["minX"], bounds["minY"]
+    registration = Registration(folder, frozen, Policy(new_transforms="accept"))
     saved = [
-        SavedMotion(section.z, *_motions(section.checked.tiles, origin))
-        for section in saved_sections(folder, frozen, Policy(new_transforms="accept"))
-        if section.status == SAVED and not section.checked.faulty and section.checked.tiles
+        SavedMotion(section.z, *_motions(section.tiles, frozen.origin))
+        for _, section in registration.sections()
+        if section.saved and not section.faulty and section.tiles
     ]
     # A section that was turned over stands alone: nothing lies between it and the others.
     saved = [one for one in saved if affine.determinant(one.section) > 0]
     if not saved:
         raise UserError(
-            f"start_from: no section of '{frozen['name']}' is saved without errors; register some"
+            f"start_from: no section of '{frozen.name}' is saved without errors; register some"
             " of them, every tenth for example."
         )
-    pivot = (bounds["minX"] + bounds["maxX"]) / 2, (bounds["minY"] + bounds["maxY"]) / 2
-    corners = [[bounds[x], bounds[y]] for x in ("minX", "maxX") for y in ("minY", "maxY")]
+    left, top, right, bottom = box_sides(frozen.bounds)
+    pivot = (left + right) / 2, (top + bottom) / 2
+    corners = [[left, top], [left, bottom], [right, top], [right, bottom]]
     box = np.array(corners, dtype=np.float64)
     unlike = unlike_their_neighbours(saved, box, pivot)
-    return Starts(frozen["name"], frozen["sha256"], tuple(saved), pivot, unlike)
+    return Starts(frozen.name, frozen.sha256, tuple(saved), pivot, unlike)
 
 
 def _motions(
@@ -130,12 +127,8 @@ def _motions(
     linear = np.median([motion[:4] for motion in own.values()], axis=0)
     turn = affine.affine([*linear, 0.0, 0.0])
     ends = np.array([tile.corners().mean(axis=0) for tile in tiles]) + origin
-    stage = [affine.invert(tile.patch.start) for tile in tiles]
-    begins = [
-        affine.apply(undo, patch_corners(tile.patch)).mean(axis=0)
-        for undo, tile in zip(stage, tiles, strict=True)
-    ]
-    shift = np.median(ends - affine.apply(turn, np.array(begins) + origin), axis=0)
+    begins = np.array([tile.stage_corners.mean(axis=0) for tile in tiles]) + origin
+    shift = np.median(ends - affine.apply(turn, begins), axis=0)
     return affine.compose(affine.translation(*shift), turn), own
 
 

@@ -1,12 +1,13 @@
 """The sections of the output stack: which ones are taken, and their new tile specs."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from crossreg.crossmodal.check.findings import WARNING
-from crossreg.crossmodal.check.saved_sections import SavedSection, saved_phrase
-from crossreg.crossmodal.freeze.frozen import SAVED, Frozen
+from crossreg.crossmodal.check.saved_sections import saved_phrase
+from crossreg.crossmodal.check.sections import Section
+from crossreg.crossmodal.freeze.records import Frozen, FrozenSection
 from crossreg.crossmodal.render.stack_store import TILES, ResolvedTiles
 from crossreg.crossmodal.render.tile_specs import DERIVED_KEYS, Spec
 from crossreg.io.errors import UserError
@@ -26,39 +27,18 @@ class ImportPolicy:
     faulty_sections: str = STOP
     outside_bounds: str = SKIP
 
-    def fate(self, section: SavedSection) -> str:
+    def fate(self, section: Section) -> str:
         """Return what becomes of a section: 'registered', 'keep', 'skip', or 'error'."""
-        if section.checked.faulty:
+        if section.faulty:
             return self.faulty_sections
-        return REGISTERED if section.status == SAVED else self.missing_sections
+        return REGISTERED if section.saved else self.missing_sections
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What is to become of one section."""
-
-    stem: str
-    status: str
-    faulty: bool
-    fate: str
-    warnings: tuple[str, ...]
-    """What deserves a look before the stack is used, one sentence each."""
-
-
-def verdict(section: SavedSection, policy: ImportPolicy) -> Verdict:
-    """Return the verdict on a section under a policy."""
-    fate = policy.fate(section)
-    warnings = tuple(
-        one.sentence() for one in section.checked.findings if one.level == WARNING and fate != SKIP
-    )
-    return Verdict(section.stem, section.status, section.checked.faulty, fate, warnings)
-
-
-def refuse_incomplete(name: str, verdicts: Sequence[Verdict]) -> None:
+def refuse_incomplete(name: str, sections: Sequence[Section], policy: ImportPolicy) -> None:
     """Raise UserError, naming the registration `name`, if any section has to stop the import."""
-    stopping = [one for one in verdicts if one.fate == STOP]
-    faulty = [one.stem for one in stopping if one.faulty]
-    unsaved = [one.stem for one in stopping if not one.faulty]
+    stopping = [one for one in sections if policy.fate(one) == STOP]
+    faulty = [one.section for one in stopping if one.faulty]
+    unsaved = [one.section for one in stopping if not one.faulty]
     reasons = []
     if unsaved:
         reasons.append(
@@ -71,23 +51,32 @@ def refuse_incomplete(name: str, verdicts: Sequence[Verdict]) -> None:
         )
     if reasons:
         raise UserError(
-            f"'{name}': {saved_phrase([one.status for one in verdicts])}; {'; '.join(reasons)};"
+            f"'{name}': {saved_phrase([one.state for one in sections])}; {'; '.join(reasons)};"
             " the output stack was left as it was."
         )
 
 
-def repeated_warnings(verdicts: Sequence[Verdict]) -> list[str]:
+def repeated_warnings(sections: Iterable[Section], policy: ImportPolicy) -> list[str]:
     """Return what the check warned of in the sections that are taken, the first ones in full."""
-    warnings = [warning for one in verdicts for warning in one.warnings]
+    warnings: list[str] = []
+    for one in sections:
+        if policy.fate(one) == SKIP:
+            continue
+        warnings += [finding.sentence() for finding in one.all_findings if finding.level == WARNING]
+        if one.apart:
+            warnings.append(
+                f"section {one.section}: its motion is unlike that of the other sections (score"
+                f" {one.score:.3g}); look at its picture."
+            )
     more = len(warnings) - MOST_WARNINGS
     told = warnings[:MOST_WARNINGS]
     return [*told, f"{more} more warnings: see the table of trakem2_check."] if more > 0 else told
 
 
-def outcome(verdicts: Sequence[Verdict]) -> str:
+def outcome(sections: Sequence[Section], policy: ImportPolicy) -> str:
     """Return a sentence on how many sections were saved, taken, kept and skipped."""
-    fates = Counter(one.fate for one in verdicts)
-    phrase = saved_phrase([one.status for one in verdicts])
+    fates = Counter(map(policy.fate, sections))
+    phrase = saved_phrase([one.state for one in sections])
     return (
         f"{phrase}; {fates[REGISTERED]} imported, {fates[KEEP]} kept unchanged,"
         f" {fates[SKIP]} left out."
@@ -95,40 +84,34 @@ def outcome(verdicts: Sequence[Verdict]) -> str:
 
 
 def new_sections(
-    sections: Iterator[SavedSection], frozen: Frozen, policy: ImportPolicy
+    sections: Iterable[tuple[FrozenSection, Section]], frozen: Frozen, policy: ImportPolicy
 ) -> Iterator[tuple[float, ResolvedTiles]]:
     """Yield (z, raw tiles) for the output stack, one section at a time.
 
     Raises UserError at a section that has to stop the import.
     """
-    bounds = frozen["bounds"]
-    for section in sections:
-        refuse_incomplete(frozen["name"], [verdict(section, policy)])
+    for one, section in sections:
+        refuse_incomplete(frozen.name, [section], policy)
         fate = policy.fate(section)
         if fate != SKIP:
-            frozen_tiles = section.record["resolvedTiles"][frozen["inputStack"]]
-            origin = (bounds["minX"], bounds["minY"])
-            specs = _registered(section, frozen_tiles, origin)
-            if fate == KEEP:
-                specs = _kept(section, frozen_tiles, frozen["inputStack"])
+            specs = _kept(one) if fate == KEEP else _registered(section, one, frozen.origin)
             if policy.outside_bounds == KEEP:
-                specs |= _unchanged(section.record["outside"], frozen_tiles)
-            yield section.z, frozen_tiles | {TILES: specs}
+                specs |= _unchanged(one.outside, one.em_tiles)
+            yield section.z, one.em_tiles | {TILES: specs}
 
 
 def _registered(
-    section: SavedSection, frozen_tiles: ResolvedTiles, origin: tuple[float, float]
+    section: Section, frozen: FrozenSection, origin: tuple[float, float]
 ) -> dict[str, Spec]:
+    specs = frozen.em_tiles[TILES]
     return {
-        tile.patch.tile_id: tile.spec(frozen_tiles[TILES][tile.patch.tile_id], origin)
-        for tile in section.checked.tiles
+        tile.patch.tile_id: tile.spec(specs[tile.patch.tile_id], origin) for tile in section.tiles
     }
 
 
-def _kept(section: SavedSection, frozen_tiles: ResolvedTiles, em_stack: str) -> dict[str, Spec]:
-    patches = section.record["patches"]
-    tile_ids = [patch["tileId"] for patch in patches if patch["stack"] == em_stack]
-    return _unchanged(tile_ids, frozen_tiles)
+def _kept(frozen: FrozenSection) -> dict[str, Spec]:
+    tile_ids = [patch.tile_id for patch in frozen.patches if frozen.is_em(patch)]
+    return _unchanged(tile_ids, frozen.em_tiles)
 
 
 def _unchanged(tile_ids: Sequence[str], frozen_tiles: ResolvedTiles) -> dict[str, Spec]:

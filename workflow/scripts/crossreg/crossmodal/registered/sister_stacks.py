@@ -1,14 +1,14 @@
 """Stacks of the same sections as the EM, such as other channels, with the same motion."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.affine import Affine
 from crossreg.crossmodal.check.motion_table import TileMap, nearest_holding
-from crossreg.crossmodal.check.saved_sections import SavedSection
-from crossreg.crossmodal.freeze.frozen import Frozen
+from crossreg.crossmodal.check.sections import Section
+from crossreg.crossmodal.freeze.records import Frozen, FrozenSection
 from crossreg.crossmodal.registered.registered_stack import KEEP, SKIP, ImportPolicy
 from crossreg.crossmodal.render.stack_store import (
     TILES,
@@ -48,7 +48,7 @@ def sister(store: StackStore, source: str, output: str, frozen: Frozen) -> Siste
     Where both stacks say their resolution, motions are scaled from one to the other.
     """
     metadata = source_metadata(store, source)
-    em = frozen["stacks"][frozen["inputStack"]]["currentVersion"]
+    em = frozen.em_metadata["currentVersion"]
     own = metadata["currentVersion"]
     x, y = (own[key] / em[key] if own.get(key) and em.get(key) else 1.0 for key in RESOLUTIONS)
     return Sister(source, output, metadata, (x, y))
@@ -56,7 +56,7 @@ def sister(store: StackStore, source: str, output: str, frozen: Frozen) -> Siste
 
 def check_names(pairs: Sequence[tuple[str, str]], frozen: Frozen, output: str) -> None:
     """Raise UserError if two stacks of an import would be one."""
-    inputs = [frozen["inputStack"], *frozen["LMstacks"], *(source for source, _ in pairs)]
+    inputs = [frozen.input_stack, *frozen.lm_stacks, *(source for source, _ in pairs)]
     outputs = [output, *(name for _, name in pairs)]
     for index, name in enumerate(outputs):
         others = [one.casefold() for one in (*inputs, *outputs[:index])]
@@ -70,7 +70,7 @@ def check_names(pairs: Sequence[tuple[str, str]], frozen: Frozen, output: str) -
 def moved_sections(
     one: Sister,
     store: StackStore,
-    sections: Iterator[SavedSection],
+    sections: Iterable[tuple[FrozenSection, Section]],
     frozen: Frozen,
     policy: ImportPolicy,
 ) -> Iterator[tuple[float, ResolvedTiles]]:
@@ -79,8 +79,7 @@ def moved_sections(
     A tile moves as the EM tile of the same tileId, else as the EM tile that covers its centre;
     one that none covers is left out or kept as it is, by `outside_bounds`.
     """
-    bounds = frozen["bounds"]
-    for section in sections:
+    for _, section in sections:
         fate = policy.fate(section)
         if fate == SKIP:
             continue
@@ -88,7 +87,7 @@ def moved_sections(
         if fate == KEEP:
             yield section.z, tiles | {TILES: {k: _plain(v) for k, v in tiles[TILES].items()}}
             continue
-        maps = [TileMap(tile, (bounds["minX"], bounds["minY"])) for tile in section.checked.tiles]
+        maps = [TileMap(tile, frozen.origin) for tile in section.tiles]
         yield section.z, tiles | {TILES: _moved(one, tiles, maps, policy)}
 
 

@@ -52,10 +52,14 @@ class Patch:
     @cached_property
     def corners(self) -> Points:
         """Corners in the frame of the project, (4, 2) in px: a check asks for them many times."""
-        corners = image_corners(self.o_width, self.o_height)
-        placed = project_points(self.matrix, self.transforms, self.box, corners)
+        placed = affine.apply(self.matrix, self.distorted_corners - [self.box.x, self.box.y])
         placed.flags.writeable = False
         return placed
+
+    @cached_property
+    def distorted_corners(self) -> Points:
+        """Corners of the image after the coordinate transforms, (4, 2) in px."""
+        return apply(self.transforms, image_corners(self.o_width, self.o_height))
 
     def to_record(self) -> dict[str, Any]:
         """Return the patch as JSON has it in a frozen section."""
@@ -157,13 +161,6 @@ def to_project(matrix: Affine, box: Box, origin: tuple[float, float]) -> Affine:
 def to_stack(matrix: Affine, box: Box, origin: tuple[float, float]) -> Affine:
     """Return a tile's affine in the frame of the stack from a patch's matrix."""
     return affine.compose(affine.translation(*origin), matrix, affine.translation(-box.x, -box.y))
-
-
-def project_points(
-    matrix: Affine, transforms: tuple[Transform, ...], box: Box, points: Points
-) -> Points:
-    """Return points (N, 2) of an image in the frame of the project."""
-    return affine.apply(matrix, apply(transforms, points) - [box.x, box.y])
 
 
 def patch_corners(patch: Patch) -> Points:
