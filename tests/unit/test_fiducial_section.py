@@ -18,6 +18,7 @@ from crossreg.io.errors import UserError
 PLAIN = {
     "reference": "R1",
     "channel": "Cy3",
+    "frames": "1::3",
     "pixel_size_um": {"xy": 0.13, "z": 0.4, "files_are_wrong": True},
     "block_size": 64,
     "z_binning": 3,
@@ -51,6 +52,7 @@ def test_both_ways_of_writing_parameters_mean_the_same(tmp_path):
     path.write_text(json.dumps({"common": PYHIM}))
     plain = parameters_of_section(PLAIN, "my.yaml: fiducial")
     assert plain.values.pop("channel") == "Cy3"
+    assert plain.values.pop("frames") == "1::3"
     assert plain.values.pop("files_are_wrong") is True
     assert plain.values == read_parameters(path).values
 
@@ -103,6 +105,8 @@ def test_the_planes_to_project_are_two_keys_or_one():
             {"reference": "R1", "blocksize": 64},
             "unknown key 'blocksize'; did you mean 'block_s",
         ),
+        ({"reference": "R1", "frames": "every third"}, "must be first:stop:step in quotes"),
+        ({"reference": "R1", "frames": "::0"}, "must be first:stop:step in quotes"),
         ({"reference": "R1", "projection_planes": [5]}, r"must be \[first, stop\]"),
         ({"reference": "R1", "projection_planes": [9, 5]}, "first plane must be below"),
         (

@@ -79,6 +79,24 @@ def test_one_stack_needs_no_choice(tmp_path, kind):
     np.testing.assert_array_equal(read_kept_planes(path), images[0, 0])
 
 
+@pytest.mark.parametrize("kind", [*ONE, *MANY])
+def test_frames_pick_a_channel_that_a_file_does_not_name(tmp_path, kind):
+    suffix, write = (ONE | MANY)[kind]
+    path = tmp_path / f"images{suffix}"
+    images = planted(times=1, channels=1)
+    write(path, images, CHANNELS[:1])
+    stack = images[0, 0]
+    for frames, part in (("1::3", stack[1::3]), ("2:6", stack[2:6]), (":1", stack[:1])):
+        choice = choice_of(f"channel=0,frames={frames}")
+        assert read_header(path, choice).shape_zyx == part.shape
+        np.testing.assert_array_equal(read_kept_planes(path, 2, choice=choice), part[::2])
+        np.testing.assert_array_equal(read_projection(path, choice=choice), part.max(axis=0))
+    with pytest.raises(UserError, match="holds 7 frames, none of which is in '7::3'"):
+        read_header(path, Choice(frames="7::3"))
+    with pytest.raises(UserError, match="'every third' are not first:stop:step"):
+        read_header(path, Choice(frames="every third"))
+
+
 def test_series_are_chosen_by_name_or_number(tmp_path):
     import tifffile
 
@@ -109,7 +127,7 @@ def test_fields_of_a_plate_are_series(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "choice", [Choice(), Choice("fov, 2", "a=b", "3"), Choice(channel="Cy3,series=?")]
+    "choice", [Choice(), Choice("fov, 2", "a=b", "3", "1:9:2"), Choice(channel="Cy3,series=?")]
 )
 def test_a_choice_is_one_word_of_a_command(choice):
     assert choice_of(choice.text()) == choice or "series=?" in choice.channel

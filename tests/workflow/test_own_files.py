@@ -9,7 +9,7 @@ import yaml
 
 from crossreg.io.tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, read_table
 from fiducial_images import drawn, spot_positions
-from image_formats import MANY
+from image_formats import MANY, ONE
 from snakemake_runs import snakemake
 
 SHAPE = (8, 96, 96)
@@ -134,6 +134,18 @@ def test_a_wrong_start_is_told_in_one_sentence(tmp_path, keys, sentence):
     )
     assert sentence in printed
     assert "Traceback" not in printed
+
+
+def test_channels_that_alternate_in_a_dax_file_are_told_apart_by_frames(tmp_path):
+    suffix, write = ONE["DAX"]
+    for cycle in PLANTED:
+        both = hyperstack(cycle)[0].transpose(1, 0, 2, 3).reshape(1, 1, -1, *SHAPE[1:])
+        write(tmp_path / f"zscan_{cycle}{suffix}", both, [])
+    section = SECTION | {"channel": None, "frames": "1::2"}
+    section["pixel_size_um"] = {"xy": 0.1, "z": 0.5}
+    keys = {"images": ".", "file_names": f"zscan_{{cycle}}{suffix}"}
+    run(tmp_path, "tables", **keys, fiducial=section)
+    check_tables(tmp_path, ["1"])
 
 
 def test_a_file_without_pixel_size_asks_for_it_once(tmp_path):

@@ -11,7 +11,7 @@ from crossreg.io.files import read_text
 from crossreg.io.schema import nearest
 
 REQUIRED = ("roi", "cycle", "path")
-COLUMNS = (*REQUIRED, "channel", "series", "time")
+COLUMNS = (*REQUIRED, "channel", "series", "time", "frames")
 # What the workflow's own sheet carries beside.
 ALL_COLUMNS = (*COLUMNS, "named_channel", "run", "given_x", "given_y", "pixel_xy", "pixel_z")
 SEPARATORS = {"\t": "tabs", ";": "semicolons", ",": "commas"}

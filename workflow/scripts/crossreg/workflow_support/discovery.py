@@ -120,20 +120,22 @@ def select_fiducials(
         elif parsed is None:
             discovered.unmatched.append(path)
         else:
-            _sort_in(discovered, path, parsed, fiducial_channel(parsed.cycle, parameters))
+            _sort_in(discovered, path, parsed, parameters)
     if not any(fiducial_channel(cycle, parameters) for cycle, _ in discovered.seen):
         _take_only_channel(discovered)
     return discovered
 
 
-def _sort_in(discovered: Discovered, path: str, parsed: FileName, fiducial: str) -> None:
+def _sort_in(discovered: Discovered, path: str, parsed: FileName, parameters: Parameters) -> None:
     """Add a file with a fitting name to the fiducials or to the other channels."""
+    fiducial = fiducial_channel(parsed.cycle, parameters)
     named = parsed.channel or ""
     sample = Sample(
         parsed.roi,
         parsed.cycle,
         path,
         channel=fiducial if parsed.channel is None else "",
+        frames=str(parameters.values.get("frames", "")),
         named_channel=named,
         run=parsed.run or "",
     )

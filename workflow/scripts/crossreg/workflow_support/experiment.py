@@ -184,14 +184,15 @@ def _find_pixel_size(experiment: Experiment) -> None:
 def _listed(sheet: str, parameters: Parameters, must_exist: bool) -> list[Sample]:
     """Return the samples of the user's sheet; raise UserError if files are missing.
 
-    The channel is that of the sheet; else the fiducial's of the section `fiducial`, if any.
+    Channel and frames are those of the sheet; else the fiducial's of the section `fiducial`.
     """
-    channel = str(parameters.values.get("channel", ""))
+    channel, frames = (str(parameters.values.get(key, "")) for key in ("channel", "frames"))
     samples = [
         dataclasses.replace(
             sample,
             path=absolute(sample.path, os.path.dirname(sheet)),
             channel=sample.channel or channel,
+            frames=sample.frames or frames,
         )
         for sample in read_sheet(sheet)
     ]

@@ -52,6 +52,7 @@ def _of_other_form(given: Mapping[str, Any], source: str) -> dict[str, Any]:
     channel = given["channel"]
     values = {
         "channel": "" if channel is None else str(channel),
+        "frames": given["frames"],
         "localAlignment": "block3D" if given["local"] else "None",
         "zProjectOption": PROJECTIONS[given["projection"]],
         "pixelSizeXY": given["pixel_size_um"]["xy"],

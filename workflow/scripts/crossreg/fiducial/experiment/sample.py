@@ -17,6 +17,8 @@ class Sample:
         The file or store.
     channel, series, time : str
         Which stack of the file is meant, by name or by number from 0; empty: the only one.
+    frames : str
+        Which planes of that stack are meant, as first:stop:step; empty: all.
     named_channel, run : str
         Channel and run number that stand in the file's name; empty if none does.
     given_x, given_y : str
@@ -34,6 +36,7 @@ class Sample:
     channel: str = ""
     series: str = ""
     time: str = ""
+    frames: str = ""
     named_channel: str = ""
     run: str = ""
     given_x: str = ""
@@ -53,5 +56,6 @@ class Sample:
 
         `crossreg.io.images.choice` reads it.
         """
-        parts = {"series": self.series, "channel": self.channel, "time": self.time}
+        names = ("series", "channel", "time", "frames")
+        parts = {name: getattr(self, name) for name in names}
         return ",".join(f"{name}={value}" for name, value in parts.items() if value)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from crossreg.io.errors import UserError
 from crossreg.io.images.choice import NUMBERED_CHANNEL, Choice
 from crossreg.io.images.image_file import ImageFile, Plane, Series
+from crossreg.io.words import counted
 
 # How many names a sentence lists.
 MOST_NAMES = 12
@@ -19,6 +20,8 @@ class Stack:
     series_index: int
     time: int
     channel: int
+    frames: range
+    """The planes of that channel that are its planes."""
 
     @property
     def series(self) -> Series:
@@ -28,7 +31,7 @@ class Stack:
     @property
     def shape_zyx(self) -> tuple[int, int, int]:
         """Return planes, rows, columns."""
-        return self.series.shape_tczyx[2:]
+        return len(self.frames), *self.series.shape_tczyx[3:]
 
     @property
     def channel_name(self) -> str:
@@ -37,7 +40,8 @@ class Stack:
 
     def planes(self, indices: Sequence[int], threads: int = 1) -> Iterator[Plane]:
         """Yield planes (Y, X), each valid until the next one is asked for."""
-        return self.file.planes(self.series_index, self.time, self.channel, indices, threads)
+        wanted = [self.frames[index] for index in indices]
+        return self.file.planes(self.series_index, self.time, self.channel, wanted, threads)
 
 
 def chosen(file: ImageFile, choice: Choice, path: object) -> Stack:
@@ -46,7 +50,7 @@ def chosen(file: ImageFile, choice: Choice, path: object) -> Stack:
     series = file.series[series_index]
     if series.fault:
         raise UserError(f"{path}: {series.fault}.")
-    times, channels, _, rows, columns = series.shape_tczyx
+    times, channels, planes, rows, columns = series.shape_tczyx
     if min(series.shape_tczyx) < 1 or min(rows, columns) < 2:
         raise UserError(f"{path}: the planes have {rows} x {columns} px; that is no image.")
     if series.dtype.kind not in "uif":
@@ -54,7 +58,14 @@ def chosen(file: ImageFile, choice: Choice, path: object) -> Stack:
             f"{path}: pixels of type {series.dtype} are not supported; save grey values."
         )
     time = _time_index(times, choice.time, path)
-    return Stack(file, series_index, time, _channel_index(series, channels, choice.channel, path))
+    channel = _channel_index(series, channels, choice.channel, path)
+    frames = choice.planes(planes)
+    if not frames:
+        raise UserError(
+            f"{path}: the file holds {counted(planes, 'frame')}, none of which is in"
+            f" '{choice.frames}'; correct the frames of the fiducial."
+        )
+    return Stack(file, series_index, time, channel, frames)
 
 
 def _series_index(series: Sequence[Series], wanted: str, path: object) -> int:
