@@ -22,6 +22,8 @@ from crossreg.io.errors import UserError
         ("round{cycle}.nd2", "round4.nd2", "1 4"),
         ("{cycle}_(a+b)[1].tif", "RT1_(a+b)[1].tif", "1 RT1"),
         ("{run}_{roi}_{cycle}.tif", "001_005_RT1.tif", "005 RT1"),
+        ("{roi}_{cycle}.TIF", "005_RT1.tif", "005 RT1"),
+        ("{cycle}_x_{run}_{roi}.TIF", "RT1_x_2_005.TIF", "005 RT1"),
         ("{roi}_{cycle}.tif", "005_RT1.tiff", None),
         ("{roi}_{cycle}.tif", "005_RT1.tif.part", None),
         ("{roi}/{roi}_{cycle}.tif", "A1/A2_R5.tif", None),
@@ -64,6 +66,27 @@ def test_a_template_that_nobody_can_read_is_refused(template, sentence):
         (["day 1 fov 03 hyb12.nd2", "day 2 fov 03 hyb13.nd2"], "day * fov {roi} hyb{cycle}.nd2"),
         (["a_1_RT1.tif", "a_1_DAPI.tif", "a_2_RT1.tif", "a_2_RT3.tif"], "a_{roi}_{cycle}.tif"),
         (["Sample1_R1.czi", "Sample2_R1.czi", "Sample2_R2.czi"], "Sample{roi}_R{cycle}.czi"),
+        (
+            ["pos0/round1.tif", "pos0/round2.tif", "pos1/round1.tif", "pos1/round2.tif"],
+            "pos{roi}/round{cycle}.tif",
+        ),
+        (
+            [f"HybCycle_{cycle}/MMStack_Pos{roi}.ome.tif" for cycle in "123" for roi in "01"],
+            "HybCycle_{cycle}/MMStack_Pos{roi}.ome.tif",
+        ),
+        (
+            [f"run{cycle}_s{roi}_t1.TIF" for cycle in "123" for roi in "12"],
+            "run{cycle}_s{roi}_t1.TIF",
+        ),
+        (
+            [f"Well{well}1_Point0001_Seq{cycle}.nd2" for well in "AB" for cycle in "123"],
+            "{roi}_Point0001_Seq{cycle}.nd2",
+        ),
+        (
+            [f"embryo{roi}_{cycle}_647.tif" for roi in "123" for cycle in ("probeA", "ref")],
+            "embryo{roi}_{cycle}_{channel}.tif",
+        ),
+        (["Cy1_F0.tif", "Cy2_F0.tif", "Cy1_F1.tif", "Cy2_F1.tif"], "Cy{cycle}_F{roi}.tif"),
         (["image.tif"], None),
         ([], None),
     ],

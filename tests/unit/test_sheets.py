@@ -3,6 +3,7 @@
 import pytest
 
 from crossreg.fiducial.experiment.sample import Sample
+from crossreg.io.errors import UserError
 from crossreg.io.sheet import read_sheet, sheet_text
 
 LINES = [("roi", "cycle", "path"), ("001", "RT1", "my images/a.tif"), ("pos3", "DAPI", "b.tif")]
@@ -25,12 +26,32 @@ def joined(separator, end="\n", quote="", start=""):
         joined(",", end=",,\n"),
         "\n\n" + joined("\t", end="\n\n"),
         'Path,Cycle,ROI,note\nmy images/a.tif,RT1,001,"seen, kept"\nb.tif,DAPI,pos3,\n',
+        "sep=;\r\n" + joined(";", end="\r\n"),
+        "# mine\n\n" + joined("\t", end="\n# seen\n"),
+        joined("\t", end="\r"),
+        joined(",", end=",,\n") + ",,,,\n",
+        # R, with names of rows, and without a value
+        '"","roi","cycle","path","time"\n"1","001","RT1","my images/a.tif",NA\n'
+        '"2","pos3","DAPI","b.tif",NA\n',
+        '"roi"\t"cycle"\t"path"\n"1"\t"001"\t"RT1"\t"my images/a.tif"\n'
+        '"2"\t"pos3"\t"DAPI"\t"b.tif"\n',
+        # decimal commas of other columns
+        "roi;cycle;path;drift\n001;RT1;my images/a.tif;0,5\npos3;DAPI;b.tif;1,25\n",
+        'roi,cycle,path,note\n001,RT1,my images/a.tif,"two\nlines"\npos3,DAPI,b.tif,\n',
     ],
 )
-def test_a_sheet_is_read_however_it_is_written(tmp_path, text):
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_sheet_is_read_however_it_is_written(tmp_path, text, encoding):
     path = tmp_path / "sheet.csv"
-    path.write_bytes(text.encode())
+    path.write_bytes(text.encode(encoding))
     assert read_sheet(path) == WANTED
+
+
+def test_the_line_of_a_fault_is_that_of_the_file(tmp_path):
+    path = tmp_path / "sheet.tsv"
+    path.write_text('# mine\nroi,cycle,path,note\n1,RT1,a.tif,"two\nlines"\n# seen\n2,RT1,,\n')
+    with pytest.raises(UserError, match="line 6 has no path"):
+        read_sheet(path)
 
 
 def test_series_time_and_channel_say_which_image_of_a_file_is_meant(tmp_path):

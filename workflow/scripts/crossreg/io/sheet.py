@@ -1,8 +1,11 @@
 """Sample sheets: one fiducial stack a line, as text editors, Excel and R write them."""
 
+import codecs
+import contextlib
 import csv
 import io
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from crossreg.fiducial.experiment.sample import Sample
@@ -14,32 +17,32 @@ REQUIRED = ("roi", "cycle", "path")
 COLUMNS = (*REQUIRED, "channel", "series", "time", "frames")
 # What the workflow's own sheet carries beside.
 ALL_COLUMNS = (*COLUMNS, "named_channel", "run", "given_x", "given_y", "pixel_xy", "pixel_z")
-SEPARATORS = {"\t": "tabs", ";": "semicolons", ",": "commas"}
+SEPARATORS = "\t;,"
+SEPARATOR_LINE = re.compile(r"sep=([\t;,])\s*?(?=\n|\r|$)", re.IGNORECASE)
 
 
 def read_sheet(path: Path | str, columns: tuple[str, ...] = COLUMNS) -> list[Sample]:
     """Return the samples of a sheet with the columns roi, cycle, path (and maybe others).
 
     Tabs, semicolons or commas separate them, whichever the first line has most of; a text may
-    stand in quotes. Other columns than `columns` are ignored. Raises UserError if the sheet is
-    missing, has no such columns, one that is likely misspelt, or an incomplete line.
+    stand in quotes; lines that begin with # are comments. Other columns than `columns` are ignored.
+    Raises UserError if the sheet is missing, has no such columns, one that is likely misspelt, or
+    an incomplete line.
     """
-    text = read_text(path)
-    if "\0" in text:
-        raise UserError(f"{path}: this is not a text file; save the sheet as tab-separated text.")
-    content = text.lstrip("\r\n")
-    blank = text[: len(text) - len(content)].count("\n")
-    separator = max(SEPARATORS, key=content.partition("\n")[0].count)
-    reader = csv.DictReader(io.StringIO(content, newline=""), delimiter=separator, strict=True)
-    reader.fieldnames = _header(reader, columns, path)
+    text = _text(path)
+    lines = list(_lines(text, path)) or [(1, [""])]
+    header = _header(lines[0][1], columns, path)
+    # R writes names of rows in front, nothing above them, and quotes.
+    if text.startswith('"') and all(len(cells) == len(header) + 1 for _, cells in lines[1:]):
+        header.insert(0, "")
     samples = []
-    for row in _rows(reader, path):
-        values = {name: (row.get(name) or "").strip() for name in columns}
+    for line, cells in lines[1:]:
+        row = dict(zip(header, cells, strict=False))
+        values = {name: _value(row, name) for name in columns}
         if not any(values.values()):
             continue
-        line = reader.line_num + blank
         empty = [name for name in REQUIRED if not values[name]]
-        if empty or any((extra or "").strip() for extra in row.get("", []) or []):
+        if empty or any(cell.strip() for cell in cells[len(header) :]):
             fault = f"has no {empty[0]}" if empty else "has more columns than the first line"
             raise UserError(f"{path}: line {line} {fault}; correct the line.")
         samples.append(Sample(**values, listed_in=f"{path}, line {line}"))
@@ -48,13 +51,54 @@ def read_sheet(path: Path | str, columns: tuple[str, ...] = COLUMNS) -> list[Sam
     return samples
 
 
-def _header(reader: "csv.DictReader[str]", columns: tuple[str, ...], path: Path | str) -> list[str]:
-    """Return the names of the columns, in lower case; raise UserError for wrong ones."""
-    reader.restkey = ""
+def _text(path: Path | str) -> str:
+    """Return the text of a sheet: UTF-8, or what Excel calls Unicode."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        content = Path(path).read_bytes()
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return content.decode("utf-16").lstrip("\ufeff")
+    text = read_text(path)
+    if "\0" in text:
+        raise UserError(f"{path}: this is not a text file; save the sheet as tab-separated text.")
+    return text
+
+
+def _lines(text: str, path: Path | str) -> Iterator[tuple[int, list[str]]]:
+    """Yield (number of the line, its cells) for every line but comments and those before the first.
+
+    Excel may say the separator in a line of its own: "sep=;".
+    """
+    told = SEPARATOR_LINE.match(text.lstrip("\r\n"))
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    skipped = 0
+    while skipped < len(lines) and (
+        not lines[skipped].strip(" \t,;")
+        or lines[skipped].startswith("#")
+        or SEPARATOR_LINE.fullmatch(lines[skipped])
+    ):
+        skipped += 1
+    content = "\n".join(lines[skipped:])
+    separator = told[1] if told else max(SEPARATORS, key=content.partition("\n")[0].count)
+    reader = csv.reader(io.StringIO(content), delimiter=separator, strict=True)
+    line = skipped
     try:
-        header = [name.strip().lower() for name in reader.fieldnames or []]
+        for cells in reader:
+            line = reader.line_num + skipped
+            if not (cells and cells[0].lstrip().startswith("#")):
+                yield line, cells
     except csv.Error as error:
-        raise _unreadable(path, 1, error) from None
+        raise _unreadable(path, line + 1, error) from None
+
+
+def _value(row: Mapping[str, str], name: str) -> str:
+    """Return a cell; empty, too, where R says that there is no value."""
+    value = row.get(name, "").strip()
+    return "" if value == "NA" and name not in REQUIRED else value
+
+
+def _header(cells: list[str], columns: tuple[str, ...], path: Path | str) -> list[str]:
+    """Return the names of the columns, in lower case; raise UserError for wrong ones."""
+    header = [name.strip().lower() for name in cells]
     # Spreadsheets leave columns without a name behind.
     named = [name for name in header if name]
     if len(set(named)) < len(named):
@@ -70,13 +114,6 @@ def _header(reader: "csv.DictReader[str]", columns: tuple[str, ...], path: Path 
         if name not in ALL_COLUMNS and guess and guess not in header:
             raise UserError(f"{path}: the column '{name}' is not known; did you mean '{guess}'?")
     return header
-
-
-def _rows(reader: "csv.DictReader[str]", path: Path | str) -> Iterator[dict[str, str]]:
-    try:
-        yield from reader
-    except csv.Error as error:
-        raise _unreadable(path, reader.line_num + 1, error) from None
 
 
 def _unreadable(path: Path | str, line: int, error: csv.Error) -> UserError:

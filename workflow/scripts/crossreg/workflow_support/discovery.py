@@ -189,7 +189,7 @@ def _none_matches(unmatched: list[str], folder: Path | str, key: str) -> str:
     """Return the sentence for a folder where no name matches: three names, and a way out."""
     below = [os.path.relpath(path, folder) for path in unmatched]
     shown = ", ".join(f"'{path}'" for path in below[:3])
-    template = suggested_template([os.path.basename(path) for path in below])
+    template = suggested_template(below)
     advice = (
         f'this would fit: file_names: "{template}"'
         if template
@@ -263,9 +263,11 @@ def check_samples(samples: Iterable[Sample], reference: str, key: str) -> None:
         _check_name(sample.cycle, "cycle", sample.place)
         other = files.setdefault((sample.roi.lstrip("0"), sample.cycle), sample)
         if other is not sample:
+            folders = os.path.dirname(sample.path) != os.path.dirname(other.path)
+            advice = ", or tell them apart by their folder: file_names: '{roi}/...'"
             raise UserError(
                 f"{sample.place}: ROI {sample.roi}, cycle {sample.cycle} is also in {other.place};"
-                " keep one of the two."
+                f" keep one of the two{advice if folders and not sample.listed_in else ''}."
             )
         other = stacks.setdefault((sample.path, sample.image), sample)
         if other is not sample:

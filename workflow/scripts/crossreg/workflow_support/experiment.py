@@ -190,7 +190,7 @@ def _listed(sheet: str, parameters: Parameters, must_exist: bool) -> list[Sample
     samples = [
         dataclasses.replace(
             sample,
-            path=absolute(sample.path, os.path.dirname(sheet)),
+            path=_path_of(sample.path, os.path.dirname(sheet)),
             channel=sample.channel or channel,
             frames=sample.frames or frames,
         )
@@ -203,6 +203,14 @@ def _listed(sheet: str, parameters: Parameters, must_exist: bool) -> list[Sample
             " sheet are not there); correct the path."
         )
     return samples
+
+
+def _path_of(path: str, folder: str) -> str:
+    """Return the absolute path that a sheet names; it may have been written on Windows."""
+    found = absolute(path, folder)
+    if "\\" in path and not os.path.exists(found):
+        return absolute(path.replace("\\", "/"), folder)
+    return found
 
 
 def _find_in_folder(

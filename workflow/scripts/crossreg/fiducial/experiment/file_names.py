@@ -3,9 +3,10 @@
 A name is parsed here and nowhere else; what it says travels in the sheet of samples.
 """
 
+import itertools
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,8 +47,7 @@ class FileNames:
 
         The ending counts in upper and lower case: a single .TIF among .tif is no gap.
         """
-        stem, suffix = os.path.splitext(path)
-        text = stem + suffix.lower()
+        text = _with_small_ending(path)
         if self.on == "name":
             text = os.path.basename(text)
         match = self.pattern.search(text.replace(os.sep, "/"))
@@ -60,6 +60,12 @@ class FileNames:
         return FileName(
             roi, cycle, groups.get("channel"), groups.get("run", groups.get("runNumber"))
         )
+
+
+def _with_small_ending(path: str) -> str:
+    """Return a path, or the end of one, with its last ending in small letters."""
+    stem, dot, suffix = path.rpartition(".")
+    return stem + dot + (suffix.lower() if dot and "/" not in suffix else suffix)
 
 
 def names_by_expression(expression: str) -> FileNames:
@@ -97,8 +103,7 @@ def names_by_template(template: str) -> FileNames:
         raise UserError(
             f"file_names: '{template}' lacks {{cycle}}; write it where the cycle stands."
         )
-    stem, suffix = os.path.splitext(ending)
-    body = "".join(parts) + re.escape(stem + suffix.lower())
+    body = "".join(parts) + re.escape(_with_small_ending(ending))
     return FileNames(re.compile(f"(?:^|/){body}$"), "path", "file_names", "channel" in seen)
 
 
@@ -132,6 +137,7 @@ WORDS = {
         "site",
         "point",
         "series",
+        *("sample", "slide", "section", "well", "chamber", "cell", "embryo", "animal", "brain"),
         "s",
         "f",
         "p",
@@ -144,12 +150,39 @@ DYES = re.compile(
     r"|(?:405|445|473|488|514|532|546|555|561|568|594|633|635|637|640|642|647|660|730|750)(?:nm)?",
     re.IGNORECASE,
 )
-SEPARATOR = re.compile(r"([_\-. ]+)")
+SEPARATOR = re.compile(r"([_\-. /]+)")
 NUMBERED_WORD = re.compile(r"([A-Za-z]+)(\d+)")
 
 
-def suggested_template(names: Sequence[str]) -> str | None:
-    """Return a template that would fit most of these base names; None if none can be guessed."""
+MOST_FOLDERS = 3
+SHORTEST_PART = 3
+"""Letters of a word that is recognized in a longer one."""
+
+
+def suggested_template(paths: Sequence[str]) -> str | None:
+    """Return a template that would fit most of these paths; None if none can be guessed.
+
+    Folders become part of it where base names alone do not tell the files apart.
+    """
+    best = None
+    depths = range(MOST_FOLDERS + 1 if len(paths) > 1 else 1)
+    for folders, trusted in itertools.product(depths, (("roi", "channel"), ())):
+        names = ["/".join(path.split(os.sep)[-1 - folders :]) for path in paths]
+        template = _template_of(names, trusted)
+        if template is None:
+            continue
+        parsed = [name for path in names if (name := names_by_template(template).parsed(path))]
+        if len(set(parsed)) == len(parsed):
+            return template
+        best = best or template
+    return best
+
+
+def _template_of(names: Sequence[str], trusted: Collection[str]) -> str | None:
+    """Return a template that would fit most of these names; None if none can be guessed.
+
+    `trusted` are the fields that a word may be, although it is the same in all names.
+    """
     groups: dict[tuple[str, ...], list[list[str]]] = {}
     for name in names:
         parts = SEPARATOR.split(name)
@@ -160,7 +193,7 @@ def suggested_template(names: Sequence[str]) -> str | None:
     columns = [list(dict.fromkeys(column)) for column in zip(*rows, strict=True)]
     if len(columns) < 2:
         return None
-    kinds = _kinds(columns)
+    kinds = _kinds(columns, trusted)
     if "cycle" not in kinds:
         return None
     words = [
@@ -175,24 +208,36 @@ def suggested_template(names: Sequence[str]) -> str | None:
     return template if any(fitting.parsed(name) for name in names) else None
 
 
-def _kinds(columns: list[list[str]]) -> list[str]:
-    """Return which field each word of the names is; "" for none. The last one is the ending."""
-    kinds = ["", *("" for _ in columns[1:])]
-    for index, column in enumerate(columns[:-1]):
-        before = columns[index - 1][0] if index and len(columns[index - 1]) == 1 else ""
-        kind = _kind_of(column, before)
-        if kind and kind not in kinds:
-            kinds[index] = kind
+def _kinds(columns: list[list[str]], trusted: Collection[str]) -> list[str]:
+    """Return which field each word of the names is; "" for none. The last one is the ending.
+
+    What varies comes first; a word that is the same in all names is no cycle where another varies.
+    """
+    kinds = ["" for _ in columns]
+    varying = [index for index, column in enumerate(columns[:-1]) if len(column) > 1]
+    same = [index for index, column in enumerate(columns[:-1]) if len(column) == 1]
+    _name(kinds, columns, varying, WORDS)
+    _name(kinds, columns, same, trusted)
     # What varies and says nothing of itself: the cycle first, then the ROI.
     for kind in ("cycle", "roi"):
-        unknown = [
-            index
-            for index, column in enumerate(columns[:-1])
-            if len(column) > 1 and not kinds[index]
-        ]
+        unknown = [index for index in varying if not kinds[index]]
         if kind not in kinds and unknown:
             kinds[max(unknown, key=lambda index: len(columns[index]))] = kind
+    if "cycle" not in kinds and "channel" in kinds:
+        kinds[kinds.index("channel")] = "cycle"  # rounds may be named like dyes
+    _name(kinds, columns, same, WORDS)
     return kinds
+
+
+def _name(
+    kinds: list[str], columns: list[list[str]], indices: Iterable[int], wanted: Collection[str]
+) -> None:
+    """Say which wanted field these words are, if they, or the words before them, say so."""
+    for index in indices:
+        before = columns[index - 1][0] if index and len(columns[index - 1]) == 1 else ""
+        kind = _kind_of(columns[index], before)
+        if kind in wanted and kind not in kinds:
+            kinds[index] = kind
 
 
 def _kind_of(column: list[str], before: str) -> str:
@@ -207,7 +252,15 @@ def _kind_of(column: list[str], before: str) -> str:
         prefix = before.lower()
     else:
         return ""
-    return next((kind for kind, words in WORDS.items() if prefix in words), "")
+    return next(
+        (kind for kind, words in WORDS.items() if any(_is_of(prefix, word) for word in words)), ""
+    )
+
+
+def _is_of(prefix: str, word: str) -> bool:
+    """Return whether a prefix is a word, or a longer one made of it: HybCycle, WellA."""
+    made_of = len(word) >= SHORTEST_PART and (prefix.startswith(word) or prefix.endswith(word))
+    return prefix == word or made_of
 
 
 def _word(column: list[str], kind: str) -> str:

@@ -36,7 +36,9 @@ def proposed_samples(
     that is named like fiducials or beads is taken, else the first.
     """
     proposal = Proposal([])
-    template = template or suggested_template([os.path.basename(path) for path in images])
+    if template is None:
+        folder = os.path.commonpath(list(images)) if len(images) > 1 else ""
+        template = suggested_template([os.path.relpath(path, folder or None) for path in images])
     names = names_by_template(template) if template else None
     if template:
         proposal.assumed.append(f'Names are read as "{template}" (option --file-names).')
