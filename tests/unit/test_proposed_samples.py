@@ -47,6 +47,42 @@ def test_times_of_a_file_are_cycles_and_beads_the_fiducial(tmp_path, images, cap
     assert "times are cycles" in capsys.readouterr().out
 
 
+def write_series(path, names):
+    import tifffile
+
+    with tifffile.TiffWriter(path, ome=True) as file:
+        for index, name in enumerate(names):
+            image = planted()[0, 0] + np.uint16(index)
+            file.write(image, photometric="minisblack", metadata={"axes": "ZYX", "Name": name})
+
+
+def test_series_are_rois_unless_their_names_say_cycles(tmp_path, images):
+    write_series(images / "left_round1.ome.tif", ["Position 1", "Position 2"])
+    write_series(images / "left_round2.ome.tif", ["Position 1", "Position 2"])
+    told = [(one.roi, one.cycle, one.series) for one in proposed(tmp_path)]
+    assert told == [(f"1_S{s}", r, str(s)) for s in (0, 1) for r in "12"]
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted"),
+    [
+        (["Round 1", "Round 2", "Round 3"], [("1", "1"), ("1", "2"), ("1", "3")]),
+        (["R1 fov A", "R2 fov A", "R1 fov B"], [("A", "1"), ("A", "2"), ("B", "1")]),
+    ],
+)
+def test_names_of_series_may_say_roi_and_cycle(tmp_path, images, names, wanted):
+    write_series(images / "all.ome.tif", names)
+    told = {(one.roi, one.cycle): one.series for one in proposed(tmp_path)}
+    assert told == {place: str(index) for index, place in enumerate(wanted)}
+
+
+def test_names_that_say_nothing_become_cycles(tmp_path, images):
+    for name in ("before.tif", "after wash.tif"):
+        write_plain_tiff(images / name, planted(), [])
+    told = {(one.roi, one.cycle) for one in proposed(tmp_path)}
+    assert told == {("1", "before"), ("1", "after_wash")}
+
+
 def test_a_sheet_that_is_there_is_kept(tmp_path, images):
     write_plain_tiff(images / "a_1.tif", planted(), [])
     proposed(tmp_path)

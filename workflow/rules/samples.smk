@@ -36,6 +36,7 @@ rule check_images:
     input:
         fiducial.all_stacks,
         samples=places("samples"),
+        gaps=places("gaps"),
     log:
         places.log("check_images"),
     conda:
@@ -54,7 +55,7 @@ rule check_images:
         "check the headers of all stacks"
     shell:
         command("check_images.py")
-        + " --samples {input.samples:q} --reference {params.reference:q}"
+        + " --samples {input.samples:q} --gaps {input.gaps:q} --reference {params.reference:q}"
         " {params.options:q} {params.given:q} --output {params.table:q} --log {log:q}"
 
 

@@ -5,7 +5,6 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from crossreg.fiducial.experiment.parameters import spelt
@@ -88,14 +87,13 @@ class CheckedStack:
             return row
         planes, rows, columns = header.shape_zyx
         z, y, x = header.pixel_size_um
-        names = [name or str(index) for index, name in enumerate(header.channels)]
         return row | {
             "format": header.format,
             "planes": str(planes),
             "rows": str(rows),
             "columns": str(columns),
             "type": str(header.dtype),
-            "channels": ", ".join(names),
+            "channels": _listed(header),
             "fiducial": self.fiducial,
             "pixel_size_um": "" if y is None or x is None else f"{y:g} x {x:g}",
             "z_step_um": "" if z is None else f"{z:g}",
@@ -155,28 +153,57 @@ def _compare(reference: CheckedStack, cycle: CheckedStack, ignore_pixel_sizes: b
         )
     if first.dtype != other.dtype:
         cycle.remarks.append(f"Pixels are {other.dtype}, those of the reference {first.dtype}.")
+    if first.channel and other.channel and first.channel != other.channel:
+        cycle.remarks.append(
+            f"Its fiducial is the channel {other.channel}, that of the reference {first.channel}."
+        )
+    elif first.channels != other.channels:
+        cycle.remarks.append(
+            f"Its channels are {_listed(other)}, those of the reference {_listed(first)}."
+        )
+
+
+def _listed(header: StackHeader) -> str:
+    """Return the channels of a file: their names, or their numbers."""
+    return ", ".join(name or str(index) for index, name in enumerate(header.channels))
 
 
 def _copies(checked: Iterable[CheckedStack]) -> Iterator[tuple[CheckedStack, CheckedStack]]:
     """Yield (copy, original) of files with the same content."""
-    alike: dict[tuple[int, bytes], list[CheckedStack]] = defaultdict(list)
+    alike: dict[tuple[int, int, bytes], list[CheckedStack]] = defaultdict(list)
     for one in checked:
         path = one.sample.path
-        if one.header is not None and os.path.isfile(path):
+        if one.header is not None:
             alike[_probe(path)].append(one)
     for original, *others in alike.values():
         for other in others:
             paths = original.sample.path, other.sample.path
-            if paths[0] != paths[1] and filecmp.cmp(*paths, shallow=False):
+            if paths[0] != paths[1] and _are_copies(*map(_files, paths)):
                 yield other, original
 
 
-def _probe(path: Path | str) -> tuple[int, bytes]:
-    """Return the size of a file and a few bytes of its middle."""
-    with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
+def _files(path: str) -> list[str]:
+    """Return the files of an image, by their place in it: itself, or those of a store."""
+    if not os.path.isdir(path):
+        return [path]
+    return sorted(
+        os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names
+    )
+
+
+def _probe(path: str) -> tuple[int, int, bytes]:
+    """Return how many files an image has, the size of the largest, and bytes of its middle."""
+    files = _files(path)
+    size, largest = max((os.path.getsize(file), file) for file in files)
+    with open(largest, "rb") as file:
         file.seek(max(0, size // 2 - PROBE_BYTES // 2))
-        return size, file.read(PROBE_BYTES)
+        return len(files), size, file.read(PROBE_BYTES)
+
+
+def _are_copies(files: Sequence[str], others: Sequence[str]) -> bool:
+    """Return whether two images have the same bytes in all their files."""
+    pairs = zip(files, others, strict=True)
+    return all(filecmp.cmp(*pair, shallow=False) for pair in pairs)
 
 
 def kinds_in_words(checked: Iterable[CheckedStack]) -> list[str]:

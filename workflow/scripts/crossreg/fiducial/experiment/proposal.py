@@ -32,8 +32,8 @@ def proposed_samples(
     """Return the samples that images suggest: path -> what series each holds.
 
     ROI and cycle come from the names, by `template` or by one that is guessed. Several series of a
-    file are taken for ROIs, several times for cycles. Where there are several channels, the one
-    that is named like fiducials or beads is taken, else the first.
+    file are what their names say, else ROIs; several times are cycles. Where there are several
+    channels, the one that is named like fiducials or beads is taken, else the first.
     """
     proposal = Proposal([])
     if template is None:
@@ -57,19 +57,35 @@ def proposed_samples(
 def _samples_of(path: str, name: FileName, series: Sequence[Series]) -> Iterator[Sample]:
     """Yield a sample for each usable series and time of a file."""
     usable = [index for index, one in enumerate(series) if not one.fault]
-    for index in usable:
+    said = _said_by_series([series[index].name for index in usable])
+    for place, index in enumerate(usable):
         times, channels = series[index].shape_tczyx[:2]
+        roi, cycle = name.roi, name.cycle
+        if said:
+            cycle = said[place].cycle
+            roi = said[place].roi if said[place].roi != ONLY_ROI else roi
+        elif len(usable) > 1:
+            roi = f"{roi}_S{index}"
         for time in range(times):
-            roi = name.roi if len(usable) == 1 else f"{name.roi}_S{index}"
-            cycle = name.cycle if times == 1 else f"{name.cycle}_T{time}"
             yield Sample(
                 UNSAFE.sub("_", roi),
-                UNSAFE.sub("_", cycle),
+                UNSAFE.sub("_", cycle if times == 1 else f"{cycle}_T{time}"),
                 path,
                 channel=_fiducial_of(series[index].channels) if channels > 1 else "",
                 series=str(index) if len(series) > 1 else "",
                 time=str(time) if times > 1 else "",
             )
+
+
+def _said_by_series(names: Sequence[str]) -> list[FileName]:
+    """Return what the names of a file's series say, where they tell ROI and cycle; else []."""
+    # The last word of a file's name is its ending, which series lack.
+    template = suggested_template([f"{name}.x" for name in names]) if len(names) > 1 else None
+    if template is None:
+        return []
+    parsed = [names_by_template(template).parsed(f"{name}.x") for name in names]
+    found = [name for name in parsed if name]
+    return found if len(set(found)) == len(names) else []
 
 
 def _fiducial_of(channels: Sequence[str]) -> str:
@@ -96,7 +112,9 @@ def _named_fiducial(names: Sequence[FileName], proposal: Proposal) -> str | None
 def _tell(images: Mapping[str, Sequence[Series]], proposal: Proposal) -> None:
     """Say what was assumed of files that hold several images."""
     kinds = {
-        "series are ROIs": any(len(series) > 1 for series in images.values()),
+        "series are ROIs or, where their names say so, cycles": any(
+            len(series) > 1 for series in images.values()
+        ),
         "times are cycles": any(
             one.shape_tczyx[0] > 1 for series in images.values() for one in series
         ),
