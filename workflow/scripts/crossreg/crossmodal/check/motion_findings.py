@@ -133,7 +133,7 @@ def motion_findings(
         texts = ("a registered tile", "a tile that did not move", "check whether it was forgotten")
         yield finding_of_patch(NOTE, "tile_unmoved", frozen, tile.patch, *texts)
     usable = [tile for tile in tiles if not affine.is_singular(tile.motion)]
-    parts = [affine.split(tile.motion) for tile in usable]
+    parts = [tile.parts for tile in usable]
     for tile, part in zip(usable, parts, strict=True):
         if part.mirrored:
             texts = ("a tile that is not mirrored", "a mirrored tile", "flip it back in TrakEM2")

@@ -86,7 +86,7 @@ def tile_motions(
 
 
 def _tile_motion(tile: RegisteredTile, shift: Sequence[float], moved_nm: float) -> TileMotion:
-    parts = affine.split(tile.motion)
+    parts = tile.parts
     return TileMotion(
         tile=tile.patch.tile_id,
         moved_px=tile.moved,
@@ -125,9 +125,12 @@ def section_motion(
     )
 
 
-def model_of(motions: Sequence[affine.Affine]) -> str:
-    """Return 'rigid' if all motions turn and none scales, 'scaled' if any scales, else ''."""
-    parts = [affine.split(motion) for motion in motions]
+def model_of(tiles: Sequence[RegisteredTile]) -> str:
+    """Return 'rigid' if all tiles turned and none is scaled, 'scaled' if any is, else ''.
+
+    What counts is the motion from the stage. Raises ValueError if it flattens a tile.
+    """
+    parts = [tile.total_parts for tile in tiles]
     if any(abs(part.scale - 1.0) > EXACT for part in parts):
         return SCALED
     turned = all(abs(part.rotation) > EXACT and abs(part.shear) < EXACT for part in parts)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossreg.crossmodal import affine
-from crossreg.crossmodal.affine import Affine, Points
+from crossreg.crossmodal.affine import Affine, Parts, Points
 from crossreg.crossmodal.check.motion import largest_distance
 from crossreg.crossmodal.render.tile_specs import Spec, registered_spec
 from crossreg.crossmodal.render.transforms import Box, Transform, apply
@@ -46,6 +46,11 @@ class RegisteredTile:
         return affine.compose(self.matrix, boxes, affine.invert(self.patch.matrix))
 
     @cached_property
+    def parts(self) -> Parts:
+        """The motion as rotation, shear, scale and shift; ValueError if it flattens the tile."""
+        return affine.split(self.motion)
+
+    @cached_property
     def moved(self) -> float:
         """Largest distance of a corner from where it was frozen, px."""
         return largest_distance(patch_corners(self.patch), self.corners())
@@ -57,6 +62,13 @@ class RegisteredTile:
         It differs from `motion` where the section started from another registration.
         """
         return affine.compose(self.motion, self.patch.start)
+
+    @property
+    def total_parts(self) -> Parts:
+        """The parts of `total_motion`; ValueError if it flattens the tile."""
+        if self.patch.start == affine.IDENTITY:
+            return self.parts
+        return affine.split(self.total_motion)
 
     @property
     def stage_corners(self) -> Points:

@@ -7,7 +7,6 @@ long as both hold, so that a project is parsed and checked once and no stale rec
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +38,8 @@ def section_to_record(section: Section, key: str) -> Record:
         "findings": [one.to_record() for one in section.all_findings],
         "furtherFindings": len(section.further),
         "landmarks": section.landmarks.to_records() if section.landmarks else [],
-        "motion": _known(asdict(section.motion)) if section.motion else None,
-        "tiles": [_known(asdict(one)) for one in section.tile_motions],
+        "motion": _known(vars(section.motion)) if section.motion else None,
+        "tiles": [_known(vars(one)) for one in section.tile_motions],
         "placed": [_placed(tile) for tile in section.tiles],
         "model": section.model,
         "key": key,
@@ -166,7 +165,7 @@ def _tile(record: Mapping[str, Any], patches: Mapping[int, Any]) -> RegisteredTi
     )
 
 
-def _known(record: Record) -> Record:
+def _known(record: Mapping[str, Any]) -> Record:
     """Return a record with null in place of numbers that are not finite."""
     return {
         key: None if isinstance(value, float) and not math.isfinite(value) else value

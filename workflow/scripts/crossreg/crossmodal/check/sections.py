@@ -208,7 +208,7 @@ class Section:
         except ValueError:
             # A transform that the person added may flatten a tile, which no affine describes.
             return self
-        model = model_of([tile.total_motion for tile in self.tiles])
+        model = model_of(self.tiles)
         return replace(self, motion=motion, tile_motions=motions, model=model)
 
     def summary(self) -> "Section":

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from crossreg.crossmodal.freeze.canonical import sha256
 from crossreg.crossmodal.registered.read_back import section_differences
 from crossreg.crossmodal.render.stack_store import (
     COMPLETE,
@@ -163,6 +162,8 @@ def _write_section(store: StackStore, stack: str, z: float, tiles: ResolvedTiles
     if not tiles[TILES]:
         return None
     store.upload_section(stack, z, tiles)
+    # Before the section is read back: a change in between is found, now or in the end.
+    digest = store.digest(stack, z)
     answered = store.section(stack, z)
     differences = list(section_differences(tiles, answered))
     if differences:
@@ -171,7 +172,7 @@ def _write_section(store: StackStore, stack: str, z: float, tiles: ResolvedTiles
             f" uploaded ({len(differences)} times; first: {differences[0]}); nothing was completed."
         )
     log.debug("section z = %s: %d tiles written to '%s'", z, len(tiles[TILES]), stack)
-    return sha256(answered)
+    return digest
 
 
 def _complete(store: StackStore, stack: str, digests: dict[float, str]) -> None:
@@ -187,7 +188,7 @@ def _complete(store: StackStore, stack: str, digests: dict[float, str]) -> None:
             " written; nothing was completed, is another program writing to it?"
         )
     for z, digest in digests.items():
-        if sha256(store.section(stack, z)) != digest:
+        if store.digest(stack, z) != digest:
             raise UserError(
                 f"{store.place}: stack '{stack}': section z = {z} changed after it was written;"
                 " tile ids and ids of shared transforms must be unique in a stack, and nobody else"

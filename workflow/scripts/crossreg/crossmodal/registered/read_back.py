@@ -41,6 +41,8 @@ def section_differences(sent: ResolvedTiles, answered: ResolvedTiles) -> Iterato
 
 
 def _differences(sent: Any, answered: Any, where: str) -> Iterator[str]:
+    if sent == answered:
+        return
     if isinstance(sent, dict) and isinstance(answered, dict):
         for key in sent.keys() - set(BOX_KEYS):
             if (

@@ -4,6 +4,7 @@
 `<folder>/<stack>/<stem>.json` the raw tiles of a section.
 """
 
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,11 @@ class FolderStore:
         check_section(tiles, z, str(path))
         result: ResolvedTiles = tiles
         return result
+
+    def digest(self, stack: str, z: float) -> str:
+        """See StackStore."""
+        path = self._section_file(stack, z)
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
     def section_box(self, stack: str, z: float, box: dict[str, float]) -> ResolvedTiles:
         """See StackStore. Shared transforms come all, needed by the tiles or not."""

@@ -21,6 +21,7 @@ from urllib3.connectionpool import ConnectionPool
 from urllib3.response import BaseHTTPResponse
 from urllib3.util import Retry
 
+from crossreg.crossmodal.freeze.canonical import sha256
 from crossreg.crossmodal.render.accepted_specs import accepted_section, leaves
 from crossreg.crossmodal.render.stack_store import (
     BOX_KEYS,
@@ -151,6 +152,10 @@ class RenderService:
     def section(self, stack: str, z: float) -> ResolvedTiles:
         """See StackStore."""
         return self._tiles(stack, z, f"/z/{float(z)!r}/resolvedTiles")
+
+    def digest(self, stack: str, z: float) -> str:
+        """See StackStore."""
+        return sha256(self.section(stack, z))
 
     def section_box(self, stack: str, z: float, box: dict[str, float]) -> ResolvedTiles:
         """See StackStore."""

@@ -7,7 +7,6 @@ from urllib.parse import unquote
 
 from crossreg.crossmodal.freeze.parameters import Parameters
 from crossreg.crossmodal.render.folder_store import FolderStore
-from crossreg.crossmodal.render.render_service import RenderService
 from crossreg.crossmodal.render.stack_store import StackStore
 from crossreg.io.errors import UserError
 
@@ -31,7 +30,7 @@ def open_store(place: str, identity: dict[str, Any] | None = None) -> StackStore
     if parts is None:
         raise UserError(f"'{place}' is no place for stacks; write {FORMS}.")
     port = int(parts["port"]) if parts["port"] else None
-    return RenderService(parts["host"], port, unquote(parts["owner"]), unquote(parts["project"]))
+    return _service(parts["host"], port, unquote(parts["owner"]), unquote(parts["project"]))
 
 
 def store_of(parameters: Parameters, folder: Path | str | None, source: str) -> StackStore:
@@ -48,7 +47,14 @@ def store_of(parameters: Parameters, folder: Path | str | None, source: str) -> 
             f"{source}: {', '.join(missing)} missing; name the Render web service there, or a"
             " folder of stacks in the configuration of the workflow."
         )
-    return RenderService(port=parameters.port, **needed)
+    return _service(needed["host"], parameters.port, needed["owner"], needed["project"])
+
+
+def _service(host: str, port: int | None, owner: str, project: str) -> StackStore:
+    # The client takes half a second to import, which stacks in folders need not pay.
+    from crossreg.crossmodal.render.render_service import RenderService
+
+    return RenderService(host, port, owner, project)
 
 
 def is_same_stack(one: StackStore, stack: str, other: StackStore, name: str) -> bool:

@@ -58,6 +58,9 @@ class StackStore(Protocol):
     def section(self, stack: str, z: float) -> ResolvedTiles:
         """Return all tiles of a section, raw, references kept; without tiles where none are."""
 
+    def digest(self, stack: str, z: float) -> str:
+        """Return a hash of all that the place keeps of a section."""
+
     def section_box(self, stack: str, z: float, box: dict[str, float]) -> ResolvedTiles:
         """Return the tiles of a section whose box overlaps `box` ({minX, minY, maxX, maxY}, px).
 

@@ -4,7 +4,6 @@ A tile spec is a dict as JSON has it; it is read here and never changed in place
 transformIdToSpecMap that its references point into. `where` names the tile in messages.
 """
 
-import copy
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -127,9 +126,8 @@ def tile_bounds(spec: Spec, shared: Spec, where: str) -> tuple[int, int, int, in
     split = split_transforms(spec, shared, where)
     width, height = tile_size(spec, where)
     cell = float(spec.get("meshCellSize") or DEFAULT_MESH_CELL_SIZE)
-    leaves = (*split.transforms, affine_transform(split.affine))
     try:
-        return render_bounds(leaves, width, height, cell)
+        return render_bounds(split.transforms, split.affine, width, height, cell)
     except ValueError as error:
         raise UserError(f"{where}: {error}; correct the stack.") from None
 
@@ -198,7 +196,7 @@ def local_path(url: str) -> str | None:
 def registered_spec(spec: Spec, keep: int, added: Sequence[Transform], matrix: Affine) -> Spec:
     """Return a new tile spec: `keep` entries as they were, `added` ones, then `matrix`.
 
-    The derived bounds are left out, since they would be stale; all else is copied.
+    The derived bounds are left out, since they would be stale; all else is as it was.
     """
     return _with_transforms(spec, spec_list(spec)[:keep], (*added, affine_transform(matrix)))
 
@@ -209,10 +207,10 @@ def appended_spec(spec: Spec, added: Sequence[Transform]) -> Spec:
 
 
 def _with_transforms(spec: Spec, kept: Sequence[Any], added: Sequence[Transform]) -> Spec:
-    new = {key: copy.deepcopy(value) for key, value in spec.items() if key not in DERIVED_KEYS}
+    new = {key: value for key, value in spec.items() if key not in DERIVED_KEYS}
     written = [
         {"type": "leaf", "className": leaf.class_name, "dataString": leaf.data} for leaf in added
     ]
     holder = new.get("transforms") or {"type": "list"}
-    new["transforms"] = {**holder, "specList": [*copy.deepcopy(list(kept)), *written]}
+    new["transforms"] = {**holder, "specList": [*kept, *written]}
     return new

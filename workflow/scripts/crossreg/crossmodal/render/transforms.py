@@ -105,15 +105,32 @@ def patch_box(transforms: tuple[Transform, ...], width: int, height: int, mres: 
 
 
 def render_bounds(
-    transforms: Sequence[Transform], width: int, height: int, mesh_cell_size: float = 64.0
+    transforms: tuple[Transform, ...],
+    matrix: Affine,
+    width: int,
+    height: int,
+    mesh_cell_size: float = 64.0,
 ) -> tuple[int, int, int, int]:
-    """Return minX, minY, maxX, maxY that Render derives for a tile of `width` x `height` px."""
+    """Return minX, minY, maxX, maxY that Render derives for a tile of `width` x `height` px.
+
+    `matrix` follows the `transforms`.
+    """
+    box = _box(affine.apply(matrix, _border(transforms, width, height, mesh_cell_size)))
+    return box.x, box.y, box.x + box.width, box.y + box.height
+
+
+@functools.lru_cache(maxsize=CACHED)
+def _border(
+    transforms: tuple[Transform, ...], width: int, height: int, mesh_cell_size: float
+) -> Points:
+    """Return points on the border of an image after `transforms`, which tiles often share."""
     x = np.linspace(0, width - 1, max(2, _java_round(width / mesh_cell_size)))
     y = np.linspace(0, height - 1, max(2, _java_round(height / mesh_cell_size)))
     border = [np.column_stack((x, np.full_like(x, side))) for side in (0.0, height)]
     border += [np.column_stack((np.full_like(y, side), y)) for side in (0.0, width)]
-    box = _box(apply(transforms, np.concatenate(border)))
-    return box.x, box.y, box.x + box.width, box.y + box.height
+    points = apply(transforms, np.concatenate(border))
+    points.flags.writeable = False
+    return points
 
 
 def _box(points: Points) -> Box:
