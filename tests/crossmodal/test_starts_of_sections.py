@@ -5,6 +5,7 @@ import csv
 import numpy as np
 import pytest
 
+import picture_sections
 from crossmodal import planted_project as pp
 from crossmodal.planted_registration import (
     OUTPUT,
@@ -184,3 +185,34 @@ def test_there_must_be_something_to_start_from(tmp_path, capsys):
     assert started(untouched) == 1
     assert "no section of 'first' is saved without errors" in capsys.readouterr().err
     assert not (tmp_path / "trakem2_registered" / "second").exists()
+
+
+def test_pictures_show_starts_and_whether_they_were_confirmed(made, monkeypatch):
+    assert started(made) == 0
+    other = second(made)
+    other.save(1.0)
+    other.save(3.0, pp.turn(0.5, 3.0, 4.0))
+    drawn = {}
+
+    def kept(title, fixed, states, *rest):
+        drawn[title] = states
+        return section_figure(title, fixed, states, *rest)
+
+    section_figure = picture_sections.section_figure
+    monkeypatch.setattr(picture_sections, "section_figure", kept)
+    pictures = other.root / "pictures"
+    registration = ("--registration", other.folder)
+    assert other.command("picture_sections", *registration, "--pictures", pictures) == 0
+    titles = {title.partition("section ")[2][:5]: title for title in drawn}
+    assert titles["00001"].endswith("start as saved before, confirmed")
+    assert titles["00002"].endswith("start between neighbours, not confirmed")
+    assert titles["00003"].endswith("start as saved before, corrected")
+    assert list(drawn[titles["00002"]]) == ["Before", "Start, not confirmed"]
+    assert list(drawn[titles["00003"]]) == ["Before", "Start", "After"]
+    stage = {patch.tile_id: patch for patch in made.patches(2.0)}
+    origin = np.array(made.frozen.origin)
+    before, start = drawn[titles["00002"]].values()
+    now = {patch.tile_id: patch for patch in other.patches(2.0)}
+    for tile_id, corners in before.items():
+        np.testing.assert_allclose(corners, patch_corners(stage[tile_id]) + origin, atol=1e-6)
+        np.testing.assert_allclose(start[tile_id], patch_corners(now[tile_id]) + origin, atol=1e-6)

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgba
 from matplotlib.quiver import Quiver
 from PIL import Image
 
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.render.tile_specs import image_corners
 from crossreg.pictures.canvas import save_png
+from crossreg.pictures.layout import OUTLIER_COLOUR
 from crossreg.pictures.low_resolution import (
     LONGEST_SIDE,
     LowResolution,
@@ -17,7 +19,13 @@ from crossreg.pictures.low_resolution import (
     drawn,
     unit_of,
 )
-from crossreg.pictures.sections import ARROW_COLOUR, section_figure, stack_figure
+from crossreg.pictures.sections import (
+    ARROW_COLOUR,
+    Residuals,
+    magnification,
+    section_figure,
+    stack_figure,
+)
 
 CORNERS = np.array([(0, 0), (100, 0), (100, 80), (0, 80)], dtype=float)
 MOVED = np.array((12.0, -5.0))
@@ -42,6 +50,35 @@ def test_arrows_are_the_planted_displacement_and_tiles_are_named(with_images: bo
     named = {text.get_text() for text in figure.axes[0].texts}
     assert named == {"LM", "EM0", "EM1", "EM2"}
     assert [len(axes.images) for axes in figure.axes] == ([1, 1, 0] if with_images else [0, 0, 0])
+
+
+def test_a_start_and_landmarks_get_panels_of_their_own() -> None:
+    states = {
+        "Before": tiles("EM", np.zeros(2)),
+        "Start": tiles("EM", MOVED / 2),
+        "After": tiles("EM", MOVED),
+    }
+    vectors = np.array([(0.5, 0.0), (0.0, -0.25), (0.1, 0.1)])
+    fit = Residuals(np.array([(10.0, 10), (200, 20), (300, 70)]), vectors, np.arange(3) == 1)
+    figure = section_figure("Section 00042", {"LM": CORNERS * (3.2, 1)}, states, residuals=fit)
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles[:4] == ["Before", "Start", "After", "Displacement, at most 13.0 px"]
+    assert titles[4] == "Landmarks: off by 0.5 px, arrows x 50"
+    displaced, left = (
+        part for axes in figure.axes for part in axes.collections if isinstance(part, Quiver)
+    )
+    assert np.column_stack([displaced.U, displaced.V]) == pytest.approx(np.tile(MOVED, (3, 1)))
+    assert np.column_stack([left.U, left.V]) == pytest.approx(50 * vectors)
+    orange = to_rgba(OUTLIER_COLOUR)
+    assert [tuple(colour) == orange for colour in left.get_facecolor()] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("value", "length", "factor"),
+    [(0.0, 10.0, 1), (30.0, 10.0, 1), (4.0, 10.0, 2), (0.3, 10.0, 20)],
+)
+def test_residuals_are_magnified_as_far_as_they_fit(value, length, factor) -> None:
+    assert magnification(value, length) == pytest.approx(factor)
 
 
 def test_wrong_sections_are_named_in_every_panel() -> None:

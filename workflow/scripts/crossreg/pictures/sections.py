@@ -1,6 +1,5 @@
 """Pictures of the cross-modal chain: tiles of a section before and after, and all sections."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from crossreg.pictures.canvas import new_figure, panel
-from crossreg.pictures.layout import FONT_SIZE, OUTLIER_COLOUR, arranged, overlay
+from crossreg.pictures.layout import FONT_SIZE, OUTLIER_COLOUR, arranged, overlay, round_length
 from crossreg.pictures.low_resolution import LowResolution
 
 FIXED_COLOUR, MOVED_COLOUR, ARROW_COLOUR = "#c51b8a", "#1b7837", "#d55e00"
@@ -63,14 +62,15 @@ def section_figure(
     the LM, then each state at low resolution, all with the same box and size.
     """
     tiles = [corners for state in (fixed, *states.values()) for corners in state.values()]
-    corners = np.concatenate([np.reshape(one, (-1, 2)) for one in tiles])
+    shown = [*tiles, *([residuals.points] if residuals else [])]
+    corners = np.concatenate([np.reshape(one, (-1, 2)) for one in shown])
     low, high = corners.min(axis=0), corners.max(axis=0)
     border = BORDER * (high - low).max()
     low, high = low - border, high + border
     panels = [*states, DISPLACEMENT, *([LANDMARKS] if residuals else [])]
-    columns, scale = arranged(
-        len(panels), (float(high[0] - low[0]), float(high[1] - low[1])), MARGIN
-    )
+    size = (float(high[0] - low[0]), float(high[1] - low[1]))
+    # Five panels in one row would be small: a place stays empty instead.
+    columns, scale = arranged(6 if len(panels) == 5 else len(panels), size, MARGIN)
     inches = (high - low) * scale
     cell = inches + MARGIN
     rows = -(-len(panels) // columns)
@@ -91,8 +91,8 @@ def section_figure(
         axes.locator_params(nbins=4)
         axes.autoscale(False)
         if name in states:
-            shown = (images[0], images[index + 1]) if images else None
-            draw_state(axes, fixed, states[name], shown)
+            pair = (images[0], images[index + 1]) if images else None
+            draw_state(axes, fixed, states[name], pair)
         elif name == DISPLACEMENT:
             draw_outlines(axes, fixed, FIXED_COLOUR)
             draw_outlines(axes, first, MOVED_COLOUR)
@@ -181,22 +181,20 @@ def draw_residuals(axes: Axes, residuals: Residuals, longest: float) -> None:
         y,
         *(residuals.vectors * factor).T,
         color=colours,
+        pivot="tip",
         angles="xy",
         scale_units="xy",
         scale=1,
         units="inches",
         width=0.02,
     )
-    text = f"{LANDMARKS}: residuals x {factor:g}, at most {residuals.longest:.2g} px"
+    text = f"{LANDMARKS}: off by {residuals.longest:.2g} px, arrows x {factor:g}"
     axes.set_title(text, loc="left", pad=4)
 
 
 def magnification(value: float, length: float) -> float:
-    """Return the largest of 1, 2, 5, 10, ... that keeps `value` within `length`."""
-    if value <= 0 or value >= length:
-        return 1.0
-    power = 10.0 ** math.floor(math.log10(length / value))
-    return max(step * power for step in (1, 2, 5) if step * power * value <= length)
+    """Return the largest of 1, 2, 5, 10, ... that keeps `value` within `length`, at least 1."""
+    return max(1.0, round_length(length / value)) if value > 0 else 1.0
 
 
 def stack_figure(
