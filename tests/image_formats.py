@@ -245,6 +245,35 @@ def write_plain_tiff(path: Path, images: np.ndarray, channels: list[str]) -> Non
     tifffile.imwrite(path, images[0, 0], photometric="minisblack", metadata=None)
 
 
+UIC1, UIC2, LONG, RATIONAL = 33628, 33629, 4, 5
+YEAR_2000 = 2451545
+"""Day, as STK counts them."""
+
+
+def write_stk(path: Path, images: np.ndarray, channels: list[str]) -> None:
+    """Write a MetaMorph stack: a TIFF of one page, behind whose plane the others lie.
+
+    The tag UIC2 says how many there are, and of each its distance, day and time.
+    """
+    stack = images[0, 0]
+    tags = [(UIC1, LONG, 1, 8, True), (UIC2, RATIONAL, 1, (1, 2), True)]
+    options = {"photometric": "minisblack", "metadata": None, "byteorder": "<"}
+    tifffile.imwrite(path, stack[0], extratags=tags, **options)
+    with tifffile.TiffFile(path) as file:
+        entries = {code: file.pages[0].tags[code].offset for code in (UIC1, UIC2)}
+    content = bytearray(path.read_bytes()) + stack[1:].tobytes()
+    plane = struct.pack("<6I", round(PIXEL_SIZE_UM[0] * 1000), 1000, *2 * (YEAR_2000, 0))
+    values = {
+        UIC1: (LONG, 1, struct.pack("<2I", 4, 1)),
+        UIC2: (RATIONAL, len(stack), plane * len(stack)),
+    }
+    for code, (kind, count, value) in values.items():
+        entry = struct.pack("<2H2I", code, kind, count, len(content))
+        content[entries[code] : entries[code] + len(entry)] = entry
+        content += value
+    path.write_bytes(content)
+
+
 MANY: dict[str, tuple[str, Writer]] = {
     "ImageJ hyperstack": (".tif", write_imagej),
     "OME-TIFF": (".ome.tif", write_ome_tiff),
@@ -261,6 +290,7 @@ ONE: dict[str, tuple[str, Writer]] = {
     "plain TIFF": (".tif", write_plain_tiff),
     "NumPy": (".npy", write_npy),
     "DAX": (".dax", write_dax),
+    "STK": (".stk", write_stk),
 }
 """Formats that hold one stack."""
 WITH_NAMES = tuple(name for name in MANY if name not in ("ImageJ hyperstack", "LIF"))

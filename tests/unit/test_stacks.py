@@ -5,6 +5,7 @@ import pytest
 import tifffile
 
 from crossreg.io.errors import UserError
+from crossreg.io.images.choice import Choice
 from crossreg.io.stacks import (
     StackHeader,
     check_block_fits,
@@ -118,6 +119,55 @@ def test_colour_images_are_refused(tmp_path):
     tifffile.imwrite(rgb, np.zeros((20, 30, 3), "uint8"), photometric="rgb")
     with pytest.raises(UserError, match="axes are YXS"):
         read_header(rgb)
+
+
+@pytest.mark.parametrize("axes", ["YXZ", "YZX", "ZXY", "ZYXC"])
+def test_planes_are_never_read_across_other_axes(tmp_path, axes):
+    path = tmp_path / "stack.tif"
+    sizes = dict(zip("ZYXC", (7, 20, 30, 3), strict=True))
+    stack = np.random.default_rng(1).integers(0, 200, [sizes[axis] for axis in axes])
+    tifffile.imwrite(
+        path, stack.astype("uint16"), photometric="minisblack", metadata={"axes": axes}
+    )
+    with pytest.raises(UserError, match=f"axes are {axes}.*; rows and columns must be the last"):
+        read_kept_planes(path, choice=Choice(channel="0"))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("codec", ["jpeg2000", "png"])
+def test_images_in_pages_are_decoded(tmp_path, codec, dtype):
+    path, stack = tmp_path / "stack.tif", planted_stack(dtype)
+    options = {"photometric": "minisblack", "compression": codec, "metadata": None}
+    tifffile.imwrite(path, stack, **options)
+    np.testing.assert_array_equal(read_kept_planes(path), stack)
+
+
+@pytest.mark.parametrize("order", ["TZC", "TCZ", "ZTC", "CZT"])
+@pytest.mark.parametrize("options", [{"ome": True}, {}, {"compression": "zlib"}])
+def test_times_channels_and_planes_may_come_in_any_order(tmp_path, order, options):
+    path = tmp_path / "stack.tif"
+    images = np.random.default_rng(1).integers(0, 200, (2, 3, 4, 20, 30)).astype("uint16")
+    stored = images.transpose(*("TCZ".index(axis) for axis in order), 3, 4)
+    metadata = {"axes": f"{order}YX"}
+    tifffile.imwrite(path, stored.copy(), photometric="minisblack", metadata=metadata, **options)
+    stack = read_kept_planes(path, choice=Choice("", "2", "1"))
+    np.testing.assert_array_equal(stack, images[1, 2])
+
+
+def test_channels_may_be_the_samples_of_a_page(tmp_path):
+    path = tmp_path / "stack.tif"
+    images = np.random.default_rng(1).integers(0, 200, (7, 3, 20, 30)).astype("uint16")
+    for options in ({}, {"compression": "zlib", "rowsperstrip": 6}, {"tile": (16, 16)}):
+        tifffile.imwrite(
+            path,
+            images,
+            photometric="minisblack",
+            planarconfig="separate",
+            metadata={"axes": "ZCYX"},
+            **options,
+        )
+        stack = read_kept_planes(path, choice=Choice(channel="1"))
+        np.testing.assert_array_equal(stack, images[:, 1])
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

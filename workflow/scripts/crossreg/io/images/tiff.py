@@ -33,6 +33,8 @@ POSITION = "R"
 """Axis of the positions of the stage: each is a series."""
 # Names tifffile gives to axes of which a file does not say what they are.
 UNNAMED_AXES = ("I", "Q")
+GREY = "one stack of grey planes (Z, Y, X) is needed"
+COLOUR = "these are colour images: save grey values"
 NAMES = {"shaped": "TIFF", "imagej": "ImageJ TIFF", "ome": "OME-TIFF", "lsm": "LSM", "stk": "STK"}
 
 
@@ -174,7 +176,8 @@ def _series(pages: Pages, name: str, channels: tuple[str, ...], pixel_size: Pixe
     if dtype is None or dtype.kind not in "uif":
         fault = f"pixels of type {dtype} are not supported; save grey values"
         return Series(name, (1, 1, 1, 1, 1), np.dtype("uint8"), fault=fault)
-    for axis, size in zip(pages.axes, pages.shape, strict=True):
+    axes = list(zip(pages.axes, pages.shape, strict=True))
+    for axis, size in axes:
         if axis == POSITION:
             continue
         if axis in UNNAMED_AXES and "Z" not in pages.axes and sizes["Z"] == 1:
@@ -183,9 +186,11 @@ def _series(pages: Pages, name: str, channels: tuple[str, ...], pixel_size: Pixe
             sizes[axis] = size
         elif size > 1:
             fault = (
-                f"the axes are {pages.axes} {tuple(pages.shape)}; one stack of grey planes"
-                " (Z, Y, X) is needed"
+                f"the axes are {pages.axes} {tuple(pages.shape)}; {COLOUR if axis == 'S' else GREY}"
             )
+    order = "".join(axis for axis, size in axes if size > 1 or axis in "YX")
+    if not fault and not order.endswith("YX"):
+        fault = f"the axes are {pages.axes} {tuple(pages.shape)}; rows and columns must be the last"
     if not fault and sizes["T"] > 1 and sizes["Z"] == 1 and "Z" not in pages.axes:
         remark = f"its {sizes['T']} times of one plane each are taken as planes"
         sizes["T"], sizes["Z"] = 1, sizes["T"]
