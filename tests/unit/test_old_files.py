@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import prune
 from crossreg.fiducial.experiment.sample import Sample
+from crossreg.workflow_support.command import run
 from crossreg.workflow_support.old_files import old_files
 
 REFERENCE = "RT27"
@@ -89,3 +91,34 @@ def test_the_mark_that_a_result_is_to_be_made_again_goes_with_its_cycle(tmp_path
     mark = "register_local/001/.again-RT9.ecsv"
     old = write(tmp_path, [mark, "logs/register_global/001/RT9.log"])
     assert set(old_files(tmp_path, SAMPLES, REFERENCE)) == old
+
+
+def test_registered_stacks_go_with_their_cycle_and_when_their_format_has_changed(
+    tmp_path: Path,
+) -> None:
+    names = (
+        "registered/{roi}/{cycle}.txt",
+        "registered/{roi}/{cycle}.ome.zarr/0/0/0",
+        "logs/registered_stack/{roi}/{cycle}.log",
+        "benchmarks/registered_stack/{roi}/{cycle}.tsv",
+    )
+    there = [("001", REFERENCE), ("001", "RT1"), ("001", "RT9"), ("009", REFERENCE)]
+    written = [name.format(roi=roi, cycle=cycle) for roi, cycle in there for name in names]
+    write(tmp_path, [*written, "registered/001/RT1.ome.tif", "registered/001/mine.ome.tif"])
+    for roi, cycle in there:
+        receipt = tmp_path / "registered" / roi / f"{cycle}.txt"
+        receipt.write_text(f"{cycle}.ome.zarr: ROI {roi} {cycle}\n")
+    old = {
+        tmp_path / name.format(roi=roi, cycle=cycle).removesuffix("/0/0/0")
+        for roi, cycle in there[2:]
+        for name in names
+    }
+    found = old_files(tmp_path, SAMPLES, REFERENCE)
+    assert set(found) == old | {tmp_path / "registered/001/RT1.ome.tif"}
+    words = ["--samples", tmp_path / "samples.tsv", "--reference", REFERENCE, "--results", tmp_path]
+    lines = [f"{sample.roi}\t{sample.cycle}\t{sample.path}" for sample in SAMPLES]
+    (tmp_path / "samples.tsv").write_text("\n".join(["roi\tcycle\tpath", *lines, ""]))
+    assert run(prune.parser(), prune.main, [str(word) for word in words]) == 0
+    assert not any(path.exists() for path in found)
+    assert (tmp_path / "registered/001/RT1.ome.zarr/0/0/0").is_file()
+    assert not (tmp_path / "registered/009").exists()

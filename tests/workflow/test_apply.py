@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -85,6 +86,14 @@ def test_spots_images_and_pyhim_get_the_shifts_and_only_changes_run_again(fresh)
     stack = fresh.image("001", "RT2")
     stack.write_bytes(stack.read_bytes())
     assert jobs(fresh, "register_stacks") == {"write the registered stacks of ROI 001, cycle RT2"}
+
+    fresh.succeed("register_stacks")
+    shutil.rmtree(fresh.results / "registered/001/RT1.ome.zarr")
+    wanted = {"write the registered stacks of ROI 001, cycle RT1"}
+    assert jobs(fresh, "register_stacks") == jobs(fresh, "register_stacks") == wanted
+    fresh.succeed("register_stacks")
+    assert (fresh.results / "registered/001/RT1.ome.zarr/0").is_dir()
+    assert jobs(fresh, "register_stacks") == set()
 
     (fresh.folder / "config.yaml").write_text(yaml.safe_dump(pyhim))
     fresh.succeed("export_pyhim")

@@ -6,6 +6,8 @@ applications = Applications(CONFIGURATION, fiducial, places)
 with in_one_sentence():
     REGISTERED_TABLES = applications.registered_tables
     REGISTERED_STACKS = applications.registered_stacks
+if not IS_JOB:
+    applications.ask_for_lost_images()
 
 
 rule registered_spots:

@@ -1,11 +1,13 @@
 """List the files of cycles and ROIs that are no longer registered, and remove them.
 
 In: the sheet of samples and the results folder. Merged tables never hold rows of such cycles; only
-their own files are still there, in case they come back. Empty folders go with their files.
+their own files are still there, in case they come back. So are registered stacks of a format that
+was wanted before. Empty folders go with their files.
 """
 
 import argparse
 import contextlib
+import shutil
 import sys
 from pathlib import Path
 
@@ -31,7 +33,10 @@ def main(options: argparse.Namespace) -> None:
     for path in paths:
         log.info("%s%s", "" if options.list else "removed ", path)
         if not options.list:
-            path.unlink()
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
             with contextlib.suppress(OSError):
                 path.parent.rmdir()
     removed = "" if options.list else " removed"

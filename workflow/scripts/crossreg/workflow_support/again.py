@@ -27,6 +27,13 @@ def ask_again(path: Path | str, reason: str) -> None:
         file.write(f"{now} {one_line(reason)}\n")
 
 
+def asked_since_made(path: Path | str) -> bool:
+    """Return whether it was asked to make a result again after it was made."""
+    path = Path(path)
+    mark = path.with_name(MARK_PREFIX + path.name)
+    return mark.is_file() and mark.stat().st_mtime_ns >= path.stat().st_mtime_ns
+
+
 def ask_if_damaged(error: UserError) -> None:
     """Let the next run make again what an error found damaged, if it is such an error."""
     if isinstance(error, DamagedResultError):

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from crossreg.io.errors import UserError
+from crossreg.workflow_support.again import ask_again, asked_since_made
 from crossreg.workflow_support.discovery import check_path
 from crossreg.workflow_support.fiducial_chain import OF_DEMO, FiducialChain
-from crossreg.workflow_support.places import Places
+from crossreg.workflow_support.missing import missing_reason
+from crossreg.workflow_support.places import IMAGE_SUFFIXES, Places
 from crossreg.workflow_support.stamps import stamp
 
 Wildcards = Any
 TABLE_SUFFIXES = (".ecsv", ".dat", ".table", ".csv", ".tsv", ".parquet", ".pq")
 """What tables of spots in a folder end in; any file may be named by itself."""
-SUFFIXES = {"ome-zarr": ".ome.zarr", "ome-tiff": ".ome.tif"}
 
 
 class Applications:
@@ -164,7 +165,17 @@ class Applications:
 
     def stack_output(self, wildcards: Wildcards, output: Any) -> str:
         """Return the path of the image beside a receipt."""
-        return re.sub(r"\.txt$", SUFFIXES[self.stacks_section["format"]], str(output))
+        return re.sub(r"\.txt$", IMAGE_SUFFIXES[self.stacks_section["format"]], str(output))
+
+    def ask_for_lost_images(self) -> None:
+        """Let this run make images again that somebody removed, but left their receipt."""
+        folder = os.path.dirname(self.places("registered_stack").partition("{")[0])
+        for receipt in self.registered_stacks if os.path.isdir(folder) else ():
+            image = self.stack_output(None, receipt)
+            is_lost = os.path.isfile(receipt) and not os.path.exists(image)
+            # A note tells why there is no image.
+            if is_lost and missing_reason(receipt) is None and not asked_since_made(receipt):
+                ask_again(receipt, f"{os.path.basename(image)} was removed.")
 
     # --- Export to pyHiM -------------------------------------------------------------------------
 

@@ -1,19 +1,27 @@
 """Files in a results folder that belong to cycles or ROIs which are no longer registered."""
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.files import TEMPORARY_PREFIX
 from crossreg.workflow_support.again import MARK_PREFIX
 from crossreg.workflow_support.discovery import SAFE_NAME
-from crossreg.workflow_support.places import OF_REFERENCES, PICTURES_OF_CYCLE, PLACES, pattern
+from crossreg.workflow_support.places import (
+    IMAGE_SUFFIXES,
+    OF_REFERENCES,
+    PICTURES_OF_CYCLE,
+    PLACES,
+    pattern,
+)
 
 WILDCARDS = {
     "roi": "[0-9]+",
     "cycle": SAFE_NAME.pattern,
     "kind": "|".join(PICTURES_OF_CYCLE),
-    "step": "(?:reference|register|picture|summary)_[a-z_]+",
+    "step": "(?:reference|register|registered|picture|summary)_[a-z_]+",
 }
 LOGS = {
     "log_of_cycle": "logs/{step}/{roi}/{cycle}.log",
@@ -21,54 +29,98 @@ LOGS = {
     "log_of_roi": "logs/{step}/{roi}.log",
     "benchmark_of_roi": "benchmarks/{step}/{roi}.tsv",
 }
-OF_ROIS_AND_CYCLES = {name: place for name, place in {**PLACES, **LOGS}.items() if "{roi}" in place}
+RECEIPT = PLACES["registered_stack"]
+IMAGES = {
+    # First, as the shorter name of a cycle goes before one that ends in .ome.
+    suffix: RECEIPT.removesuffix(".txt") + suffix
+    for suffix in IMAGE_SUFFIXES.values()
+}
+OF_ROIS_AND_CYCLES = {
+    name: place for name, place in {**IMAGES, **PLACES, **LOGS}.items() if "{roi}" in place
+}
 # Files below a results folder as the rules name them; those of other names are somebody else's.
 PATTERNS = {name: pattern(place, WILDCARDS) for name, place in OF_ROIS_AND_CYCLES.items()}
 FOLDERS = sorted({place.split("/")[0] for place in OF_ROIS_AND_CYCLES.values()})
 
 
+@dataclass(frozen=True)
+class _Known:
+    """A folder of results, and what is registered into it: cycles by ROI, without the reference."""
+
+    results: Path
+    cycles: Mapping[str, set[str]]
+    reference: str
+
+
 def old_files(results: Path | str, samples: Iterable[Sample], reference: str) -> list[Path]:
     """Return the files in `results` of no sample, and those that killed jobs left.
 
-    Files of a cycle that has no log of its registration are not the workflow's. The logs come last,
-    so that whoever removes the files one by one may be stopped at any time.
+    A store of a registered stack, which is a folder, counts as a file. Files of a cycle that has no
+    log of its registration are not the workflow's. The logs come last, so that whoever removes the
+    files one by one may be stopped at any time.
     """
     cycles: dict[str, set[str]] = {}
     for sample in samples:
         names = cycles.setdefault(sample.roi, set())
         if sample.cycle != reference:
             names.add(sample.cycle)
-    files = (path for name in FOLDERS for path in Path(results, name).rglob("*"))
-    old = [
-        path
-        for path in files
-        if _is_old(path, Path(results), cycles) and path.is_file() and not path.is_symlink()
-    ]
+    known = _Known(Path(results), cycles, reference)
+    files = (path for name in FOLDERS for path in _files_in(known.results / name))
+    old = [path for path in files if not path.is_symlink() and _is_old(path, known)]
     return sorted(old, key=lambda path: (path.relative_to(results).parts[0] == "logs", path))
 
 
-def _is_old(path: Path, results: Path, cycles: dict[str, set[str]]) -> bool:
+def _files_in(folder: Path) -> Iterator[Path]:
+    """Yield the files below a folder; a store of an image as one, whatever is in it."""
+    for place, folders, files in os.walk(folder):
+        stores = [name for name in folders if name.endswith(IMAGE_SUFFIXES["ome-zarr"])]
+        folders[:] = [name for name in folders if name not in stores]
+        yield from (Path(place, name) for name in stores + files)
+
+
+def _is_old(path: Path, known: _Known) -> bool:
     name = path.name.removeprefix(TEMPORARY_PREFIX).removeprefix(MARK_PREFIX)
-    place = path.relative_to(results).with_name(name).as_posix()
+    place = path.relative_to(known.results).with_name(name).as_posix()
     for kind, expression in PATTERNS.items():
         match = expression.fullmatch(place)
         if match:
             values = match.groupdict()
             roi, cycle = values["roi"], values.get("cycle")
-            return path.name.startswith(TEMPORARY_PREFIX) or (
-                _was_registered(results, roi, cycle) and not _is_needed(kind, roi, cycle, cycles)
-            )
+            if path.name.startswith(TEMPORARY_PREFIX):
+                return True
+            if place.startswith("registered/") or values.get("step") == "registered_stack":
+                return _was_written(known, roi, cycle) and not _is_written(path, known, roi, cycle)
+            return _was_registered(known, roi, cycle) and not _is_needed(kind, known, roi, cycle)
     return False
 
 
-def _is_needed(kind: str, roi: str, cycle: str | None, cycles: dict[str, set[str]]) -> bool:
+def _is_needed(kind: str, known: _Known, roi: str, cycle: str | None) -> bool:
     """Return whether a run over these cycles makes or uses a result."""
     if cycle is not None:
-        return cycle in cycles.get(roi, ())
-    return roi in cycles if kind in OF_REFERENCES | LOGS.keys() else bool(cycles.get(roi))
+        return cycle in known.cycles.get(roi, ())
+    needs_a_cycle = kind not in OF_REFERENCES | LOGS.keys()
+    return roi in known.cycles and not (needs_a_cycle and not known.cycles[roi])
 
 
-def _was_registered(results: Path, roi: str, cycle: str | None) -> bool:
+def _was_registered(known: _Known, roi: str, cycle: str | None) -> bool:
     """Return whether there is the log of a registration; else the files are not the workflow's."""
-    log = results / "logs" / "register_global" / roi
+    log = known.results / "logs" / "register_global" / roi
     return log.is_dir() if cycle is None else (log / f"{cycle}.log").is_file()
+
+
+def _is_written(path: Path, known: _Known, roi: str, cycle: str | None) -> bool:
+    """Return whether a run writes a file of a registered stack, and it is the image of its receipt.
+
+    An image in another format than the receipt's was written before the format changed.
+    """
+    if cycle not in {*known.cycles.get(roi, ()), known.reference} or roi not in known.cycles:
+        return False
+    receipt = known.results / RECEIPT.format(roi=roi, cycle=cycle)
+    if not path.name.endswith(tuple(IMAGES)) or not receipt.is_file():
+        return True
+    return receipt.read_text(encoding="utf-8", errors="replace").startswith(f"{path.name}:")
+
+
+def _was_written(known: _Known, roi: str, cycle: str | None) -> bool:
+    """Return whether there is the log of a stack that was written."""
+    return (known.results / "logs" / "registered_stack" / roi / f"{cycle}.log").is_file()

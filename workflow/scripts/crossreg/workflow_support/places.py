@@ -56,6 +56,9 @@ PLACES: Mapping[str, str] = {
 }
 """Name of a result -> its path below the results; {roi} and the like stand for names."""
 
+IMAGE_SUFFIXES = {"ome-zarr": ".ome.zarr", "ome-tiff": ".ome.tif"}
+"""What the image beside the receipt of a registered stack ends in, by its format."""
+
 PICTURES_OF_CYCLE = ("before_after", "details", "shifts", "precision", "quality", "preprocessing")
 """The kinds of a cycle's pictures; without a local step there is the first alone."""
 
