@@ -75,7 +75,7 @@ def planned_outputs(experiment: Experiment) -> list[Path]:
     lines = subprocess.run(
         command, cwd=experiment.folder, capture_output=True, text=True, check=True
     ).stdout.splitlines()
-    return [experiment.folder / line.split("\t")[0] for line in lines[1:]]
+    return [experiment.results / line.split("\t")[0] for line in lines[1:]]
 
 
 def cost(command: list[str], folder: Path, expected: str = "") -> tuple[float, float, float]:

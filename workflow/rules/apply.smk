@@ -58,8 +58,7 @@ rule registered_stack:
         runtime=fiducial.resources.runtime(),
     params:
         code=code("register_stacks.py"),
-        again=fiducial.again("registered_stack"),
-        stamps=fiducial.stamps,
+        stamps=fiducial.stamps("registered_stack"),
         images=fiducial.images,
         options=applications.stack_options,
         field=lambda wildcards, input: ["--field", *input.field] if input.field else [],

@@ -25,17 +25,16 @@ rule reference_projection:
         runtime=fiducial.resources.runtime(),
     params:
         code=code("reference_projection.py"),
-        again=fiducial.again("projection", "reference_preview"),
-        stamps=fiducial.stamps,
-        image=fiducial.reference_image,
+        stamps=fiducial.stamps("projection", "reference_preview"),
+        image=fiducial.images,
         options=fiducial.options("mode", "zProjectOption", "zmin", "zmax"),
-        preview=lambda wildcards, output: ["--preview", *output.preview] if output.preview else [],
     message:
         "reference_projection of ROI {wildcards.roi}"
     shell:
         command("reference_projection.py")
-        + " --reference {input.reference:q} {params.image:q} {params.options:q} {params.preview:q} --note-missing"
+        + " --reference {input.reference:q} {params.image:q} {params.options:q} --note-missing"
         " --output {output.projection:q} --log {log:q}"
+        + fiducial.preview_option(of_local_step=False)
 
 
 rule reference_blocks:
@@ -55,9 +54,8 @@ rule reference_blocks:
         runtime=fiducial.resources.runtime(),
     params:
         code=code("reference_blocks.py"),
-        again=fiducial.again("blocks", "reference_preview"),
-        stamps=fiducial.stamps,
-        image=fiducial.reference_image,
+        stamps=fiducial.stamps("blocks", "reference_preview"),
+        image=fiducial.images,
         options=fiducial.options(*LOCAL_PARAMETERS),
     message:
         "reference_blocks of ROI {wildcards.roi}"
@@ -69,7 +67,7 @@ rule reference_blocks:
 
 rule register_global:
     input:
-        projection=fiducial.projection_needed,
+        projection=fiducial.projection,
         reference=fiducial.reference_stack,
         cycle=fiducial.cycle_stack,
     output:
@@ -86,8 +84,7 @@ rule register_global:
         runtime=fiducial.resources.runtime(),
     params:
         code=code("register_global.py"),
-        again=fiducial.again("global_table", "cycle_preview"),
-        stamps=fiducial.stamps,
+        stamps=fiducial.stamps("global_table", "cycle_preview"),
         images=fiducial.images,
         roi=fiducial.roi_options,
         options=fiducial.options(
@@ -95,15 +92,15 @@ rule register_global:
         ),
         given=fiducial.given_shift,
         sizes=fiducial.given_pixel_size,
-        source=fiducial.global_source,
-        preview=lambda wildcards, output: ["--preview", *output.preview] if output.preview else [],
     message:
         "register_global of ROI {wildcards.roi}, cycle {wildcards.cycle}"
     shell:
         command("register_global.py")
-        + " --reference {input.reference:q} --cycle {input.cycle:q} {params.images:q} {params.source:q}"
+        + " --reference {input.reference:q} --cycle {input.cycle:q} {params.images:q} {params.given:q}"
         " {params.roi:q} --label {wildcards.cycle:q} {params.sizes:q} {params.options:q} --note-missing"
-        " --threads {threads} --output {output.table:q} {params.preview:q} --log {log:q}"
+        " --threads {threads} --output {output.table:q} --log {log:q}"
+        + fiducial.projection_option
+        + fiducial.preview_option(of_local_step=False)
 
 
 rule register_local:
@@ -129,8 +126,7 @@ rule register_local:
         runtime=fiducial.resources.runtime(),
     params:
         code=code("register_local.py"),
-        again=fiducial.again("local_table", "field", "cycle_preview"),
-        stamps=fiducial.stamps,
+        stamps=fiducial.stamps("local_table", "field", "cycle_preview"),
         images=fiducial.images,
         borrow=[] if CONFIGURATION["borrow"] else ["--no-borrow"],
         motion=CONFIGURATION["motion"],

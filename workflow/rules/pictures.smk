@@ -35,18 +35,16 @@ rule picture_cycle:
         reference=fiducial.reference,
         options=fiducial.options("pixelSizeXY", "pixelSizeZ", "zBinning"),
         tolerance=TOLERANCE,
-        local=lambda wildcards, input: (
-            ["--local-shifts", input.local_shifts] if input.local_shifts else []
-        ),
-        folder=lambda wildcards, output: os.path.dirname(output[0]),
+        folder=fiducial.folder_of_pictures,
     message:
         "picture_cycle of ROI {wildcards.roi}, cycle {wildcards.cycle}"
     shell:
         command("picture_cycle.py")
         + " --reference-preview {input.reference_preview:q} --cycle-preview {input.cycle_preview:q}"
-        " --global-shift {input.global_shift:q} {params.local:q} --reference {params.reference:q}"
+        " --global-shift {input.global_shift:q} --reference {params.reference:q}"
         " --roi {wildcards.roi:q} --label {wildcards.cycle:q} {params.options:q}"
         " {params.tolerance:q} --folder {params.folder:q} --log {log:q}"
+        + (" --local-shifts {input.local_shifts:q}" if fiducial.has_local_step else "")
 
 
 rule summary_of_roi:

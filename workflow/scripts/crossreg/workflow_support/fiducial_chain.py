@@ -11,6 +11,7 @@ from crossreg.fiducial.experiment.rois import numbers_of_rois
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.workflow_support.again import asked
 from crossreg.workflow_support.experiment import Experiment, by_cycle
+from crossreg.workflow_support.for_every_job import for_every_job
 from crossreg.workflow_support.missing import gaps_text
 from crossreg.workflow_support.places import PICTURES_OF_CYCLE, PLACES, Places
 from crossreg.workflow_support.resources import Resources
@@ -40,7 +41,7 @@ class FiducialChain:
         """
         self.experiment, self.places = experiment, places
         self.parameters, self.reference = experiment.parameters, experiment.reference
-        self._given_shifts, self.is_demo = given_shifts, is_demo
+        self.given_shifts, self.is_demo = given_shifts, is_demo
         self.samples = by_cycle(experiment.samples)
         self.cycles = [key for key in self.samples if key[1] != self.reference]
         self.has_local_step = self.parameters["localAlignment"] == "block3D"
@@ -71,19 +72,30 @@ class FiducialChain:
         """Return parameters as the options of a script."""
         return as_options(self.parameters, keys)
 
-    def stamps(self, wildcards: Wildcards) -> list[str]:
-        """Return the stamps of the stacks that a job depends on."""
-        own = [wildcards.cycle] if hasattr(wildcards, "cycle") else []
-        return [self._stamp(self.samples[wildcards.roi, name]) for name in (self.reference, *own)]
+    def stamps(self, *names: str) -> InputFunction:
+        """Return the function that says what makes a job with these results run again.
+
+        These are the stamps of its stacks, and when and why jobs asked to make its results again.
+        """
+        again = self.again(*names)
+
+        @for_every_job
+        def stamps(wildcards: Wildcards) -> list[str]:
+            cycles = (self.reference, getattr(wildcards, "cycle", self.reference))
+            stacks = [self.samples[wildcards.roi, name] for name in dict.fromkeys(cycles)]
+            return [*map(self._stamp, stacks), *again(wildcards)]
+
+        return stamps
 
     def again(self, *names: str) -> InputFunction:
         """Return the function that says when and why jobs asked to make these results again."""
 
-        def reasons(wildcards: Wildcards) -> list[str]:
+        @for_every_job
+        def again(wildcards: Wildcards) -> list[str]:
             paths = (self.places(name, **dict(wildcards.items())) for name in names)
-            return [reason for path in paths if (reason := asked(path))]
+            return [*filter(None, map(asked, paths))]
 
-        return reasons
+        return again
 
     @property
     def content(self) -> str:
@@ -106,27 +118,27 @@ class FiducialChain:
 
     # --- Inputs ----------------------------------------------------------------------------------
 
+    @for_every_job
     def reference_stack(self, wildcards: Wildcards) -> str:
         """Return the stack of the ROI's reference."""
         return self.samples[wildcards.roi, self.reference].path
 
+    @for_every_job
     def cycle_stack(self, wildcards: Wildcards) -> str:
         """Return the stack of the cycle."""
         return self.samples[wildcards.roi, wildcards.cycle].path
 
-    def reference_image(self, wildcards: Wildcards) -> list[str]:
-        """Return the option that says which stack of its file the ROI's reference is, if needed."""
-        word = self.samples[wildcards.roi, self.reference].image
-        return [f"--reference-image={word}"] if word else []
+    @property
+    def images(self) -> InputFunction | list[str]:
+        """Return what gives the options which say which stacks of their files are meant."""
+        return self._images if any(one.image for one in self.experiment.samples) else []
 
-    def cycle_image(self, wildcards: Wildcards) -> list[str]:
-        """Return the option that says which stack of its file the cycle is, if needed."""
-        word = self.samples[wildcards.roi, wildcards.cycle].image
-        return [f"--cycle-image={word}"] if word else []
-
-    def images(self, wildcards: Wildcards) -> list[str]:
-        """Return the options of both."""
-        return self.reference_image(wildcards) + self.cycle_image(wildcards)
+    @for_every_job
+    def _images(self, wildcards: Wildcards) -> list[str]:
+        words = {"reference": self.samples[wildcards.roi, self.reference].image}
+        if hasattr(wildcards, "cycle"):
+            words["cycle"] = self.samples[wildcards.roi, wildcards.cycle].image
+        return [f"--{stack}-image={word}" for stack, word in words.items() if word]
 
     @property
     def given_pixel_size(self) -> list[str]:
@@ -141,6 +153,7 @@ class FiducialChain:
         """Return the number of each ROI, which tables carry beside its name."""
         return numbers_of_rois(sample.roi for sample in self.experiment.samples)
 
+    @for_every_job
     def roi_options(self, wildcards: Wildcards) -> list[str]:
         """Return the options that say number and name of a ROI."""
         return [f"--roi={self.roi_numbers[wildcards.roi]}", f"--roi-name={wildcards.roi}"]
@@ -153,10 +166,6 @@ class FiducialChain:
     def all_stacks(self, wildcards: Wildcards) -> list[str]:
         """Return all stacks."""
         return self.stacks
-
-    def projection_needed(self, wildcards: Wildcards) -> list[str]:
-        """Return the reference's projection, unless the user gave the global shifts."""
-        return [] if self._given_shifts else [self.places("projection", roi=wildcards.roi)]
 
     def tables_of_cycles(self, name: str) -> InputFunction:
         """Return the input function of a merge: the tables of this name of all cycles."""
@@ -198,21 +207,32 @@ class FiducialChain:
 
     # --- Where a cycle's global shift comes from, and which job leaves its small images -----------
 
-    def global_source(self, wildcards: Wildcards, input: Any) -> list[str]:
-        """Return the option that says where the cycle's global shift comes from."""
+    @property
+    def projection(self) -> list[str]:
+        """Return the reference's projection, unless the user gave the global shifts."""
+        return [] if self.given_shifts else [self.places("projection")]
+
+    @property
+    def given_shift(self) -> InputFunction | list[str]:
+        """Return what gives the option of a global shift that the user gave, if any was given."""
+        return self._given_shift if self.given_shifts else []
+
+    @for_every_job
+    def _given_shift(self, wildcards: Wildcards) -> list[str]:
         sample = self.samples[wildcards.roi, wildcards.cycle]
-        if sample.given_x:
-            return ["--given", sample.given_x, sample.given_y]
+        # One that is not among those given comes from the stacks themselves.
         return (
-            ["--z-projections"]
-            if self._given_shifts
-            else [f"--reference-projection={input.projection[0]}"]
+            ["--given", sample.given_x, sample.given_y] if sample.given_x else ["--z-projections"]
         )
 
-    def given_shift(self, wildcards: Wildcards) -> list[str]:
-        """Return the global shift that the user gave for a cycle, if any."""
-        sample = self.samples[wildcards.roi, wildcards.cycle]
-        return [sample.given_x, sample.given_y] if self._given_shifts else []
+    @property
+    def projection_option(self) -> str:
+        """Return the part of a shell command that says where the reference's projection is."""
+        return "" if self.given_shifts else " --reference-projection {input.projection:q}"
+
+    def preview_option(self, of_local_step: bool) -> str:
+        """Return the part of a shell command that asks for small images, of a job with them."""
+        return " --preview {output.preview:q}" if self.has_local_step == of_local_step else ""
 
     def previews(self, name: str, of_local_step: bool) -> list[str]:
         """Return the small images that a job leaves: those of the last step do."""
@@ -224,6 +244,11 @@ class FiducialChain:
     def kinds_of_pictures(self) -> tuple[str, ...]:
         """Return which pictures a cycle has."""
         return PICTURES_OF_CYCLE if self.has_local_step else PICTURES_OF_CYCLE[:1]
+
+    @for_every_job
+    def folder_of_pictures(self, wildcards: Wildcards, output: Any) -> str:
+        """Return the folder of a cycle's pictures."""
+        return os.path.dirname(str(output[0]))
 
     def pictures(self, wildcards: Wildcards) -> list[str]:
         """Return the pictures to ask for: one of each cycle brings the others; and the lost ones.

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from crossreg.io.errors import UserError
+from crossreg.workflow_support.for_every_job import for_every_job
 
 Resource = Callable[[Any, int], int]
 """Returns a resource for (wildcards, attempt)."""
@@ -44,6 +45,7 @@ class Resources:
     def mem_mb(self, planes: int = 0, stacks: int = 0, tables: int = 0) -> Resource:
         """Return the resource mem_mb for so many planes, stacks of kept planes, tables."""
 
+        @for_every_job
         def megabytes(wildcards: Any, attempt: int) -> int:
             plane, stack = self.sizes_mb
             return round((BASE_MB + planes * plane + stacks * stack + tables) * attempt)
@@ -53,6 +55,7 @@ class Resources:
     def runtime(self, tables: int = 0) -> Resource:
         """Return the resource runtime, in minutes, for a stack or for so many tables."""
 
+        @for_every_job
         def minutes(wildcards: Any, attempt: int) -> int:
             stack = self.sizes_mb[1]
             return round((BASE_MINUTES + stack / MB_A_MINUTE + tables / 100) * attempt)
