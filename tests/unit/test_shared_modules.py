@@ -147,7 +147,6 @@ def package(tmp_path, monkeypatch):
     def write(script, **modules):
         hashing._imported.cache_clear()
         hashing._syntax.cache_clear()
-        hashing._tree.cache_clear()
         for name, text in modules.items():
             (folder / f"{name}.py").write_text(textwrap.dedent(text))
         (tmp_path / "script.py").write_text(textwrap.dedent(script))

@@ -1,13 +1,16 @@
 """What a job costs on a cluster: no discovery, few submissions, and every rule fit for it."""
 
 import itertools
+import json
+import os
 import re
+import subprocess
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
 import pytest
 
-from crossreg.workflow_support.locks import KNOWN
+from crossreg.workflow_support.told_to_jobs import TOLD
 from experiment import REPOSITORY
 
 RULES = sorted((REPOSITORY / "workflow" / "rules").glob("*.smk"))
@@ -45,6 +48,21 @@ def let_the_main_process_know(again):
     )
 
 
+def job_on_a_node(experiment, environment):
+    """Run a job as SLURM does: started by another process, whose folder is that of the results."""
+    command = experiment.command(*JOB_ON_A_NODE)
+    command[command.index("config.yaml")] = str(experiment.folder / "config.yaml")
+    told = {str(experiment.results): {"folder": str(experiment.folder), "code": {}}}
+    done = subprocess.run(
+        command,
+        cwd=experiment.results,
+        env=os.environ | environment | {TOLD: json.dumps(told)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_job_on_a_cluster_lists_no_images_and_opens_only_its_own(again, tmp_path):
     let_the_main_process_know(again)
     (tmp_path / "sitecustomize.py").write_text(AUDIT)
@@ -54,19 +72,16 @@ def test_a_job_on_a_cluster_lists_no_images_and_opens_only_its_own(again, tmp_pa
         "PYTHONPATH": f"{tmp_path}:{REPOSITORY / 'workflow' / 'scripts'}",
         "NOTES": str(notes),
         "WATCHED": str(watched.resolve()),
-        KNOWN: str(again.results),
         # Else Python looks for modules in all folders of the working directory.
         "PYTHONSAFEPATH": "1",
     }
-    done = again.snakemake(*JOB_ON_A_NODE, env=environment)
-    assert done.returncode == 0, done.stderr
+    job_on_a_node(again, environment)
     opened = {line.split(maxsplit=1)[0] for line in notes.read_text().splitlines()}
     paths = {Path(line.split(maxsplit=1)[1]).name for line in notes.read_text().splitlines()}
     assert opened == {"open"}
     assert paths == {again.image("001", cycle).name for cycle in ("RT0", "RT1")}
     # The same notes do see that a run of its own discovers the images.
     notes.write_text("")
-    del environment[KNOWN]
     assert again.snakemake("--dry-run", env=environment).returncode == 0
     assert f"os.scandir {watched.resolve()}" in notes.read_text()
 
@@ -76,8 +91,7 @@ def test_a_job_that_ends_after_its_run_was_killed_is_made_again(again):
     # Snakemake's mark that a job has begun, which the killed run could not take back.
     mark = urlsafe_b64encode(table.encode()).decode()
     (again.results / ".snakemake" / "incomplete" / mark).write_text("{}")
-    done = again.snakemake(*JOB_ON_A_NODE, env={KNOWN: str(again.results)})
-    assert done.returncode == 0, done.stderr
+    job_on_a_node(again, {})
     planned = again.succeed("--dry-run")
     assert re.search("^register_global +1$", planned, re.MULTILINE), planned
 

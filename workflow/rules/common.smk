@@ -27,6 +27,7 @@ from crossreg.workflow_support.configuration import (
     read_configuration,
 )
 from crossreg.workflow_support.places import Places
+from crossreg.workflow_support.told_to_jobs import folder_of_run, told_about
 from crossreg.workflow_support.resources import memory_of_sections, runtime_of_sections
 
 # Another Snakefile that imports this one keeps its working folder: results lie below it.
@@ -38,13 +39,12 @@ if IS_DEMO:
     configfile: str(REPOSITORY / "config" / "config.yaml")
 
 
+FOLDER = REPOSITORY if IS_DEMO else folder_of_run(Path.cwd())
 with in_one_sentence():
-    CONFIGURATION = read_configuration(
-        config, workflow.configfiles, REPOSITORY if IS_DEMO else Path.cwd()
-    )
+    CONFIGURATION = read_configuration(config, workflow.configfiles, FOLDER)
     RESULTS = CONFIGURATION["results"]
-    # A job on another node takes what the main process found out as it is.
-    IS_JOB = locks.is_job_of(RESULTS)
+    TOLD = told_about(RESULTS)
+    IS_JOB = TOLD is not None
     # What this process holds until it ends.
     HELD = contextlib.ExitStack()
     if IS_JOB:
@@ -59,7 +59,7 @@ if not IS_IMPORTED:
 
 
 ENVIRONMENT = str(REPOSITORY / "envs" / "crossreg.yaml")
-commands = Commands(REPOSITORY / "workflow" / "scripts", with_hashes=not IS_JOB)
+commands = Commands(REPOSITORY / "workflow" / "scripts", TOLD.code if TOLD else {})
 command, code = commands.command, commands.code
 places = Places.seen_from(Path.cwd(), RESULTS)
 

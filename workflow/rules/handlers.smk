@@ -8,7 +8,7 @@ EXPERIMENT = fiducial if WITH_FIDUCIALS else None
 
 onstart:
     with in_one_sentence():
-        begin(HELD, RESULTS, commands.hashes, EXPERIMENT)
+        begin(HELD, RESULTS, FOLDER, commands.hashes, EXPERIMENT)
 
 
 onsuccess:

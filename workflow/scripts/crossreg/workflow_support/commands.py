@@ -3,7 +3,7 @@
 import os
 import shlex
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 from crossreg.workflow_support.code_hash import code_hash
@@ -12,10 +12,9 @@ from crossreg.workflow_support.code_hash import code_hash
 class Commands:
     """The scripts of a folder as commands; their hashes are worked out once a run."""
 
-    def __init__(self, folder: Path, with_hashes: bool = True) -> None:
-        """Jobs on other nodes need no hashes: what the main process recorded counts."""
-        self._folder, self._with_hashes = folder, with_hashes
-        self.hashes: dict[str, str] = {}
+    def __init__(self, folder: Path, hashes: Mapping[str, str]) -> None:
+        """`hashes` are those that are known already."""
+        self._folder, self.hashes = folder, dict(hashes)
 
     def command(self, name: str) -> str:
         """Return the shell command that runs a script."""
@@ -23,9 +22,9 @@ class Commands:
 
     def code(self, name: str) -> str:
         """Return a hash of a script and its modules: jobs rerun when code changes, only then."""
-        if self._with_hashes and name not in self.hashes:
+        if name not in self.hashes:
             self.hashes[name] = code_hash(self._folder / name)
-        return self.hashes.get(name, "")
+        return self.hashes[name]
 
 
 def prefer_this_python(environment: MutableMapping[str, str]) -> None:

@@ -21,8 +21,6 @@ from crossreg.io.errors import UserError
 
 RUNS = "CROSSREG_RUNS"
 """The environment variable that tells jobs which locks to share: JSON {lock: name of the run}."""
-KNOWN = "CROSSREG_KNOWN"
-"""The one that tells jobs on other nodes of which results the main process knows the stacks."""
 # What a file system says that knows no locks: runs on it are not protected from each other.
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
@@ -35,16 +33,6 @@ def run_lock(results: Path | str) -> Path:
 def jobs_lock(results: Path | str) -> Path:
     """Return the path of the lock that the jobs of a run share."""
     return Path(results, "logs", "jobs.lock")
-
-
-def is_job_of(results: str) -> bool:
-    """Return whether this process was started by a run on `results`, an absolute path."""
-    return results in os.environ.get(KNOWN, "").split(os.pathsep)
-
-
-def tell_jobs_of(results: str) -> None:
-    """Let processes that this one starts know that they are jobs of a run on `results`."""
-    os.environ[KNOWN] = os.pathsep.join(filter(None, (os.environ.get(KNOWN), results)))
 
 
 def hold_results(results: Path | str, tell: Callable[[str], None]) -> IO[str] | None:

@@ -4,14 +4,16 @@ import contextlib
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.files import read_text, write_text_if_new
 from crossreg.io.words import counted
 from crossreg.workflow_support.fiducial_chain import FiducialChain
-from crossreg.workflow_support.locks import hold_results, run_lock, tell_jobs_of
+from crossreg.workflow_support.locks import hold_results, run_lock
 from crossreg.workflow_support.old_files import old_files
 from crossreg.workflow_support.places import Places
+from crossreg.workflow_support.told_to_jobs import Told, tell_jobs
 from crossreg.workflow_support.versions import changed_code, remember_code
 
 STOPPED = (
@@ -23,11 +25,16 @@ LAST_WORDS = {"all_cycles_registered": "closing_table", "compare_with_planted": 
 
 
 def begin(
-    held: contextlib.ExitStack, results: str, hashes: Mapping[str, str], chain: FiducialChain | None
+    held: contextlib.ExitStack,
+    results: str,
+    folder: Path,
+    hashes: Mapping[str, str],
+    chain: FiducialChain | None,
 ) -> None:
     """Hold the results for this run and say what is to be known before its first job.
 
-    They are held until `held` is closed. Raises UserError if another run is at work on them.
+    They are held until `held` is closed. `folder` is the one that the run was started in. Raises
+    UserError if another run is at work on them.
     """
     places = Places(results)
     lock = hold_results(results, tell)
@@ -40,6 +47,7 @@ def begin(
         )
     if chain:
         _begin_chain(results, places, chain)
+    tell_jobs(results, Told(str(folder), hashes))
     changed = changed_code(places("code_hashes"), hashes)
     if changed:
         tell(
@@ -57,7 +65,6 @@ def _begin_chain(results: str, places: Places, chain: FiducialChain) -> None:
         ("ignored_files", "".join(f"{line}\n" for line in experiment.ignored)),
     ):
         write_text_if_new(places(name), text)
-    tell_jobs_of(results)
     rois, cycles = counted(len(chain.rois), "ROI"), counted(len(chain.cycles), "cycle")
     tell(f"{rois} with {cycles} in all to register to {chain.reference}.")
     for sentence in (*experiment.remarks, *(f"WARNING: {one}" for one in experiment.warnings)):
