@@ -108,9 +108,9 @@ def test_parameter_of_the_local_step_reruns_no_global_step(again):
     assert again.pending() == all_jobs(LOCAL) | references | MERGES
 
 
-def test_parameter_of_pictures_reruns_pictures_only(again):
+def test_a_pixel_size_reruns_only_what_says_lengths_in_nm(again):
     again.change_parameter("acquisition", "pixelSizeXY", 0.2)
-    assert again.pending() == all_jobs({"pictures"})
+    assert again.pending() == all_jobs({"pictures"}) | MERGES
 
 
 def test_one_given_global_shift_reruns_its_cycle(again):
