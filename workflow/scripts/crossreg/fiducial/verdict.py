@@ -39,7 +39,8 @@ class Evidence:
     `shear` (px per px) how the field turns and shears the image, beyond the turn by which the cycle
     was turned back before it was compared; `is_turn_open`: that turn is known roughly only, and too
     few blocks match to make it exact. `is_pattern`: what both
-    share at no shift is narrower than optics allow; `is_inverted`: structure is bright in the one
+    share at no shift is narrower than optics allow; `is_partly_still`: a part of what they show lies
+    still while the rest has moved; `is_inverted`: structure is bright in the one
     and dark in the other; `is_copy`: both stacks are equal; `is_saturated`: half of the pixels of
     the cycle have its highest value.
     """
@@ -52,6 +53,7 @@ class Evidence:
     shear: float = 0.0
     is_turn_open: bool = False
     is_pattern: bool = False
+    is_partly_still: bool = False
     is_inverted: bool = False
     is_copy: bool = False
     is_saturated: bool = False
@@ -90,6 +92,11 @@ def _why_doubtful(evidence: Evidence) -> str:
         return (
             "what matches lies still, as dust on the camera does, while the projections say that"
             f" the specimen moved by ({row:.1f}, {column:.1f}) px"
+        )
+    if evidence.is_partly_still:
+        return (
+            "a part of what both show lies still, as dust or a pattern of the camera does, while the"
+            " rest moves: the shifts may be those of either"
         )
     if evidence.is_saturated:
         return "half of the pixels have the highest value: the images are saturated"

@@ -7,6 +7,7 @@ import numpy as np
 import scipy.fft
 
 from crossreg.fiducial.correlation.band_pass import high_pass
+from crossreg.fiducial.correlation.borders import filled_border
 
 BIN = 2
 """Edge (px) of a binned pixel: a spot of the usual size is still sampled well."""
@@ -37,6 +38,18 @@ def binned_stack(stack: np.ndarray, pool: Executor) -> np.ndarray:
     _fill(values, lambda z: binned_plane(stack[z]), pool)
     pattern = values.mean(axis=0) if len(stack) >= PLANES_FOR_PATTERN else np.float32(0)
     _fill(values, lambda z: _high_passed(values[z] - pattern), pool)
+    return _in_steps(values, pool)
+
+
+def without_shared(stack: np.ndarray, pool: Executor) -> np.ndarray:
+    """Return a binned stack (Z, y, x) of a few planes freed of what all of them share."""
+    values = _expanded(stack / np.float32(STEPS))
+    values -= values.mean(axis=0)
+    return _in_steps(values, pool)
+
+
+def _in_steps(values: np.ndarray, pool: Executor) -> np.ndarray:
+    """Return high-passed values (Z, y, x) as int16, compressed, in parts of their noise."""
     sample = np.abs(values[::2, ::SAMPLED, ::SAMPLED])
     noise = float(np.median(sample)) / NORMAL_MEDIAN or float(sample.max()) or 1.0
     result = np.empty(values.shape, dtype=np.int16)
@@ -62,9 +75,19 @@ def _compressed(values: np.ndarray) -> np.ndarray:
     return result
 
 
+def _expanded(values: np.ndarray) -> np.ndarray:
+    """Return what `_compressed` made these values of."""
+    bright = values > BRIGHT
+    values[bright] = BRIGHT * np.exp(values[bright] / BRIGHT - 1)
+    return values
+
+
 def binned_plane(plane: np.ndarray) -> np.ndarray:
-    """Return a plane (Y, X) binned, the last row and column repeated where the size is odd."""
-    plane = finite(plane)
+    """Return a plane (Y, X) binned, the last row and column repeated where the size is odd.
+
+    A border without image is filled.
+    """
+    plane = filled_border(finite(plane))
     if any(size % BIN for size in plane.shape):
         plane = np.pad(plane, [(0, -size % BIN) for size in plane.shape], mode="edge")
     rows = plane[::2] + plane[1::2]

@@ -3,7 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from crossreg.fiducial.correlation.binned import PLANES_FOR_PATTERN
 
 SAMPLED = 2
 """Every so many bins along y and x are looked at for skewness."""
@@ -44,11 +43,8 @@ def is_pattern(reference: Stack, cycle: Stack) -> bool:
     """Return whether what two binned stacks share at no shift is narrower than optics allow.
 
     A camera's pattern differs from pixel to pixel; whatever an objective shows spreads to the
-    neighbours. Of many planes what they all share has been taken off by the binning: nothing of a
-    pattern is left, and their sum is only what that leaves.
+    neighbours.
     """
-    if min(len(reference), len(cycle)) >= PLANES_FOR_PATTERN:
-        return False
     one, two = (stack.sum(axis=0, dtype=np.float32) for stack in (reference, cycle))
     here = float(np.vdot(one, two))
     beside = [float(np.vdot(one, np.roll(two, step, axis))) for axis in (0, 1) for step in (-1, 1)]

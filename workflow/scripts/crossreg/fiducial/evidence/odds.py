@@ -1,4 +1,4 @@
-"""The odds that two binned images match by coincidence under a field, or under one shift."""
+"""What two binned images have in common under a field, or under one shift."""
 
 from collections.abc import Callable
 
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from crossreg.fiducial.correlation.binned import BIN, STEPS
 from crossreg.fiducial.evidence.coincidence import Image, log10_odds, moved, prepared
+from crossreg.fiducial.evidence.still import partly_still
 
 GRID = 16
 """Bins between the places at which the field is evaluated: it is smooth over a block."""
@@ -38,6 +39,15 @@ def odds_of_stacks(
     """Return the same for two binned stacks (Z, y, x): their maxima along z are compared."""
     reference, cycle = (stack.max(axis=0) for stack in stacks)
     return odds_of_images((reference, cycle), shifts_at, STEPS, turn)
+
+
+def parts_lie_still(
+    stacks: tuple[NDArray[np.int16], NDArray[np.int16]], shifts_at: ShiftsAt
+) -> bool:
+    """Return whether a part of what two binned stacks (Z, y, x) show lies still on the camera."""
+    reference, cycle = (prepared(stack.max(axis=0), STEPS) for stack in stacks)
+    shifts = _in_bins(shifts_at, reference.shape)
+    return partly_still(reference, moved(cycle, shifts), shifts.mean(axis=(0, 1)))
 
 
 def _in_bins(shifts_at: ShiftsAt, shape: tuple[int, ...]) -> Image:

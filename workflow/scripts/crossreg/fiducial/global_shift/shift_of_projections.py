@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from crossreg.fiducial.blocks import Block, block_grid, centre_yx, seen_by_both
 from crossreg.fiducial.correlation.band_pass import band_pass, window
 from crossreg.fiducial.correlation.binned import binned_plane
+from crossreg.fiducial.correlation.borders import filled_border
 from crossreg.fiducial.correlation.peak import sub_pixel_peak
 from crossreg.fiducial.evidence.deformation import turn_and_shear
 from crossreg.fiducial.evidence.odds import odds_of_images
@@ -260,9 +261,9 @@ def _highest(correlation: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _flattened(image: np.ndarray) -> np.ndarray:
-    """Return the image as float32 without its background, very bright pixels cut off."""
+    """Return the image as float32 without border and background, very bright pixels cut off."""
     image = np.asarray(image, dtype=np.float32)
-    image = np.nan_to_num(image, nan=float(np.nanmedian(image)))
+    image = filled_border(np.nan_to_num(image, nan=float(np.nanmedian(image))))
     image = image - scipy.ndimage.uniform_filter(image, FLATTENED, mode="reflect")
     noise = float(np.median(np.abs(image))) / NORMAL_MEDIAN
     return np.minimum(image, CLIP * noise) if noise > 0 else image

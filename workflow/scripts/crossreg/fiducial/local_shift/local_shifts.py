@@ -6,7 +6,7 @@ each at the place of its structure, is what is reported at the block.
 """
 
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -15,7 +15,7 @@ from crossreg.fiducial.blocks import Block, block_grid, centre_yx, grid_shape
 from crossreg.fiducial.correlation.binned import binned_stack
 from crossreg.fiducial.evidence.deformation import turn_and_shear
 from crossreg.fiducial.evidence.images import is_copy, is_inverted, is_pattern, is_saturated
-from crossreg.fiducial.evidence.odds import odds_of_stacks
+from crossreg.fiducial.evidence.odds import ShiftsAt, odds_of_stacks, parts_lie_still
 from crossreg.fiducial.evidence.planes import (
     matching_plane,
     plane_similarities,
@@ -25,14 +25,26 @@ from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.consensus import agreeing_blocks
 from crossreg.fiducial.field.sampled_field import Field
 from crossreg.fiducial.field.smooth_field import Domain, SmoothField
+from crossreg.fiducial.local_shift.attempts import Match, Stacks, best_match
 from crossreg.fiducial.local_shift.held_out import held_out_residual
 from crossreg.fiducial.local_shift.levels import domain_of
 from crossreg.fiducial.local_shift.sub_blocks import Measurements, SubBlockMatcher
 from crossreg.fiducial.local_shift.wide_search import WideShifts, wide_shifts
 from crossreg.fiducial.quality import block_qualities, preprocessing
 from crossreg.fiducial.reference import Reference
-from crossreg.fiducial.turn import Turn, TurnedField
-from crossreg.fiducial.verdict import FAILED, Evidence, Verdict, judged
+        stacks, depth = _stacks_to_match(binned, start_yx)
+
+        def matched(stacks: Stacks, start_yx: tuple[float, float], is_freed: bool) -> Match:
+            wide = wide_shifts(*stacks, blocks, start_yx, pool)
+            found = _measured(stacks, reference.image_shape, blocks, wide, motion, pool)
+            evidence = _evidence(stacks, cycle, found, turned, global_shift_yx, motion == "rigid")
+            if not is_freed:
+                evidence = replace(evidence, **_camera_evidence(stacks, found, turned))
+            return Match(found, evidence, wide)
+
+        match = best_match(matched, stacks, start_yx, pool)
+        found, evidence, wide = match.found, match.evidence, match.wide
+        if match.has_failed:
 
 STATUSES = ("measured", "borrowed", "failed")
 WIDE_SIGMA = 0.5
@@ -158,11 +170,24 @@ def local_shifts(
     with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, user_api="blas"):
         cycle = turned.stack_turned_back(cycle, pool)
         binned = reference.binned, binned_stack(cycle, pool)
+<<<<<<< HEAD
         stacks, depth = _stacks_to_match(binned, start_yx)
         wide = wide_shifts(*stacks, blocks, start_yx, pool)
         found = _measured(stacks, reference.image_shape, blocks, wide, motion, pool)
         evidence = _evidence(stacks, cycle, found, turned, global_shift_yx, motion == "rigid")
         if judged(evidence).name == FAILED:
+=======
+        stacks, depth = _stacks_to_match(binned, global_shift_yx)
+
+        def matched(stacks: tuple[np.ndarray, np.ndarray], start_yx: tuple[float, float]) -> Match:
+            wide = wide_shifts(*stacks, blocks, start_yx, pool)
+            found = _measured(stacks, reference.image_shape, blocks, wide, motion, pool)
+            return Match(found, _evidence(stacks, cycle, found, start_yx), wide)
+
+        match = best_match(matched, stacks, global_shift_yx, pool)
+        found, evidence, wide = match.found, match.evidence, match.wide
+        if match.has_failed:
+>>>>>>> f615183 (wip)
             return _failed(reference, found, evidence)
         total, sigma = found.field.mean_over(_sample_points(blocks, found.depths))
         own = depth.shift(found.own_shifts(total, wide.shift_zyx))
@@ -239,11 +264,7 @@ def _evidence(
     which is but one shift where the motion `is_rigid`.
     """
     field = found.field
-
-    def shifts_at(places_yx: np.ndarray) -> np.ndarray:
-        depth = np.full(len(places_yx), field.domain.middle_plane)
-        return field.shift_at(np.column_stack([depth, places_yx]))[:, 1:]
-
+    shifts_at = _in_the_middle(field)
     middle_yx = turn.total(turn.middle_yx[None], shifts_at(turn.middle_yx[None]))[0]
     turn_left, shear = turn_and_shear(shifts_at, field.domain.image_shape)
     return Evidence(
@@ -254,11 +275,29 @@ def _evidence(
         turn=turn_left,
         shear=shear,
         is_turn_open=bool(turn) and (is_rigid or found.matching.sum() < FEWEST_MEASURED),
-        is_pattern=is_pattern(*stacks),
         is_inverted=is_inverted(*stacks),
         is_copy=is_copy(*stacks),
         is_saturated=is_saturated(cycle),
     )
+
+
+def _camera_evidence(stacks: Stacks, found: Measurements, turn: Turn) -> dict[str, bool]:
+    """Return what speaks for a pattern of the camera in two binned stacks that were not freed of it.
+
+    In a cycle that was turned back nothing lies still any more.
+    """
+    still = not turn and parts_lie_still(stacks, _in_the_middle(found.field))
+    return {"is_pattern": is_pattern(*stacks), "is_partly_still": still}
+
+
+def _in_the_middle(field: SmoothField) -> ShiftsAt:
+    """Return the shifts (n, 2) of a field at positions (n, 2) of the middle plane, as a function."""
+
+    def shifts_at(places_yx: np.ndarray) -> np.ndarray:
+        depth = np.full(len(places_yx), field.domain.middle_plane)
+        return field.shift_at(np.column_stack([depth, places_yx]))[:, 1:]
+
+    return shifts_at
 
 
 def _wide_field(

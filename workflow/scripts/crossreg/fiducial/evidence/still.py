@@ -1,0 +1,68 @@
+"""Whether a part of what two images show lies still on the camera while the rest has moved.
+
+Two images that were brought over each other by one smooth field differ by noise, and by things that
+only one of them shows: their difference resembles itself equally well in all directions. Where some
+of it moves unlike the rest, everything leaves pairs of bright and dark in the difference, all in
+the direction of the motion.
+"""
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from crossreg.fiducial.evidence.coincidence import Image
+
+REACH = 14
+"""Shift (bins) up to which such pairs are looked for: what lies further apart misleads nobody."""
+FAR = 5.0
+"""Shift (bins) from which on chance alone makes the difference resemble itself."""
+LEAST_PART, LEAST_HEIGHT = 0.22, 6.5
+"""How much more the difference resembles itself across the pairs than along them, over its energy
+and over chance (standard deviations)."""
+TOLD_APART = 1.5
+"""Shift (bins) from which on the pairs are as far apart as the images were moved."""
+DIRECTED, ALONG = 0.35, 0.82
+"""Shift (bins) from which on they lie along it, and the cosine between the two at least."""
+NORMAL_MEDIAN = 0.6745
+"""Median of the absolute value of a normal variable of standard deviation 1."""
+
+
+def partly_still(reference: Image, aligned: Image, shift_yx: NDArray[np.floating]) -> bool:
+    """Return whether a part of two prepared images lies still while the rest has moved.
+
+    `aligned` is the cycle moved onto the reference, `shift_yx` (bins) how far that is.
+    """
+    energies = [float(np.vdot(image, image)) for image in (reference, aligned)]
+    if min(energies) == 0:
+        return False
+    difference = reference - np.sqrt(energies[0] / energies[1]) * aligned
+    itself = _autocorrelation(difference)
+    pairs = np.rot90(itself) - itself
+    lags = np.arange(-REACH, REACH + 1)
+    far = np.hypot(lags[:, None], lags) > FAR
+    chance = float(np.median(np.abs(pairs[far]))) / NORMAL_MEDIAN
+    row, column = np.unravel_index(pairs.argmax(), pairs.shape)
+    highest = float(pairs[row, column])
+    if highest < LEAST_PART * itself[REACH, REACH] or highest < LEAST_HEIGHT * chance:
+        return False
+    return _fits(
+        np.array([lags[row], lags[column]], dtype=float), np.asarray(shift_yx, dtype=float)
+    )
+
+
+def _autocorrelation(image: Image) -> Image:
+    """Return how much an image (Y, X) resembles itself at shifts of up to REACH along each axis."""
+    shape = [scipy.fft.next_fast_len(size + REACH, real=True) for size in image.shape]
+    spectrum = scipy.fft.rfft2(image, s=shape)
+    lags = np.arange(-REACH, REACH + 1)
+    return np.asarray(scipy.fft.irfft2(np.square(np.abs(spectrum)), s=shape)[np.ix_(lags, lags)])
+
+
+def _fits(pair_yx: NDArray[np.float64], shift_yx: NDArray[np.float64]) -> bool:
+    """Return whether pairs so far apart are what a motion of `shift_yx` beside rest would leave."""
+    length = float(np.hypot(*shift_yx))
+    if length < DIRECTED:
+        return True
+    if length > TOLD_APART:
+        return bool(min(np.abs(pair_yx + side * shift_yx).max() for side in (1, -1)) <= 1)
+    return abs(float(pair_yx @ shift_yx)) >= ALONG * length * float(np.hypot(*pair_yx))

@@ -1,0 +1,78 @@
+"""A cycle matched in more than one way, where what lies still on the camera may mislead.
+
+What all planes of a stack share is the camera's: its pattern, dust, hot pixels. Stacks of enough
+planes are freed of it when they are binned. In thin ones the specimen shares much of itself between
+planes: they are matched without it where enough is left to be sure, else with it.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossreg.fiducial.correlation.binned import BIN, PLANES_FOR_PATTERN, without_shared
+from crossreg.fiducial.global_shift.shift_of_projections import global_shift
+from crossreg.fiducial.local_shift.sub_blocks import Measurements
+from crossreg.fiducial.local_shift.wide_search import WideShifts
+from crossreg.fiducial.verdict import FAILED, Evidence, judged
+
+FEWEST_PLANES = 3
+"""Planes from which on a specimen differs enough between them."""
+SURE = -10.0
+"""Logarithm of the odds of a coincidence from which on enough light is left of thin stacks."""
+ELSEWHERE = 4.0
+"""Distance (px) from the first start from which on a match is looked for anew."""
+
+Stacks = tuple[NDArray[np.int16], NDArray[np.int16]]
+
+
+@dataclass(frozen=True)
+class Match:
+    """What the sub-blocks say, the evidence, and the wide search that they started from."""
+
+    found: Measurements
+    evidence: Evidence
+    wide: WideShifts
+
+    @property
+    def has_failed(self) -> bool:
+        """Return whether the cycle does not match."""
+        return judged(self.evidence).name == FAILED
+
+
+Matcher = Callable[[Stacks, tuple[float, float], bool], Match]
+
+
+def best_match(
+    matched: Matcher, stacks: Stacks, start_yx: tuple[float, float], pool: Executor
+) -> Match:
+    """Return the match of two binned stacks (Z, y, x) that is to be believed.
+
+    `matched` matches stacks near a start (px), which is `start_yx` where projections have found it,
+    and is told whether the stacks have been freed of what all planes share. Projections show that,
+    too: a cycle that fails is looked for anew in stacks without it.
+    """
+    planes = min(map(len, stacks))
+    is_freed, freed = planes >= PLANES_FOR_PATTERN, stacks
+    if FEWEST_PLANES <= planes < PLANES_FOR_PATTERN:
+        freed = without_shared(stacks[0], pool), without_shared(stacks[1], pool)
+        match = matched(freed, start_yx, True)
+        if match.evidence.log10_odds < SURE:
+            return match
+    match = matched(stacks, start_yx, is_freed)
+    if planes < FEWEST_PLANES or not match.has_failed:
+        return match
+    elsewhere = _start_of(freed)
+    if np.hypot(*np.subtract(elsewhere, start_yx)) < ELSEWHERE:
+        return match
+    other = matched(freed, elsewhere, True)
+    return match if other.has_failed else other
+
+
+def _start_of(stacks: Stacks) -> tuple[float, float]:
+    """Return the global shift (px) of the projections of two binned stacks."""
+    images = (stack.max(axis=0) for stack in stacks)
+    row, column = global_shift(*images).shift_yx
+    return BIN * row, BIN * column
