@@ -39,10 +39,10 @@ class Evidence:
     `shear` (px per px) how the field turns and shears the image, beyond the turn by which the cycle
     was turned back before it was compared; `is_turn_open`: that turn is known roughly only, and too
     few blocks match to make it exact. `is_pattern`: what both
-    share at no shift is narrower than optics allow; `is_partly_still`: a part of what they show lies
-    still while the rest has moved; `is_inverted`: structure is bright in the one
-    and dark in the other; `is_copy`: both stacks are equal; `is_saturated`: half of the pixels of
-    the cycle have its highest value.
+    share at no shift is narrower than optics allow; `is_partly_still`: a part of what they show
+    lies still while the rest has moved; `is_inverted`: structure is bright in the one and dark in
+    the other; `is_copy`: both stacks are equal; `is_saturated`: half of the pixels of the cycle
+    have its highest value.
     """
 
     log10_odds: float
@@ -95,8 +95,8 @@ def _why_doubtful(evidence: Evidence) -> str:
         )
     if evidence.is_partly_still:
         return (
-            "a part of what both show lies still, as dust or a pattern of the camera does, while the"
-            " rest moves: the shifts may be those of either"
+            "a part of what both show lies still, as dust or a pattern of the camera does, while"
+            " the rest moves: the shifts may be those of either"
         )
     if evidence.is_saturated:
         return "half of the pixels have the highest value: the images are saturated"

@@ -8,6 +8,7 @@ import scipy.fft
 
 from crossreg.fiducial.correlation.band_pass import high_pass
 from crossreg.fiducial.correlation.borders import filled_border
+from crossreg.fiducial.correlation.stripes import without_stripes
 
 BIN = 2
 """Edge (px) of a binned pixel: a spot of the usual size is still sampled well."""
@@ -38,6 +39,8 @@ def binned_stack(stack: np.ndarray, pool: Executor) -> np.ndarray:
     _fill(values, lambda z: binned_plane(stack[z]), pool)
     pattern = values.mean(axis=0) if len(stack) >= PLANES_FOR_PATTERN else np.float32(0)
     _fill(values, lambda z: _high_passed(values[z] - pattern), pool)
+    if len(stack) < PLANES_FOR_PATTERN:
+        _fill(values, lambda z: without_stripes(values[z]), pool)
     return _in_steps(values, pool)
 
 

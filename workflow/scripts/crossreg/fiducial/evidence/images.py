@@ -3,7 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-
 SAMPLED = 2
 """Every so many bins along y and x are looked at for skewness."""
 SAMPLED_PLANES = 4

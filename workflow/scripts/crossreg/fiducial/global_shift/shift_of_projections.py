@@ -16,6 +16,7 @@ from crossreg.fiducial.correlation.band_pass import band_pass, window
 from crossreg.fiducial.correlation.binned import binned_plane
 from crossreg.fiducial.correlation.borders import filled_border
 from crossreg.fiducial.correlation.peak import sub_pixel_peak
+from crossreg.fiducial.correlation.stripes import without_stripes
 from crossreg.fiducial.evidence.deformation import turn_and_shear
 from crossreg.fiducial.evidence.odds import odds_of_images
 from crossreg.fiducial.field import smooth_field
@@ -261,10 +262,10 @@ def _highest(correlation: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _flattened(image: np.ndarray) -> np.ndarray:
-    """Return the image as float32 without border and background, very bright pixels cut off."""
+    """Return the image without border, background and stripes, its brightest pixels cut off."""
     image = np.asarray(image, dtype=np.float32)
     image = filled_border(np.nan_to_num(image, nan=float(np.nanmedian(image))))
-    image = image - scipy.ndimage.uniform_filter(image, FLATTENED, mode="reflect")
+    image = without_stripes(image - scipy.ndimage.uniform_filter(image, FLATTENED, mode="reflect"))
     noise = float(np.median(np.abs(image))) / NORMAL_MEDIAN
     return np.minimum(image, CLIP * noise) if noise > 0 else image
 

@@ -32,19 +32,8 @@ from crossreg.fiducial.local_shift.sub_blocks import Measurements, SubBlockMatch
 from crossreg.fiducial.local_shift.wide_search import WideShifts, wide_shifts
 from crossreg.fiducial.quality import block_qualities, preprocessing
 from crossreg.fiducial.reference import Reference
-        stacks, depth = _stacks_to_match(binned, start_yx)
-
-        def matched(stacks: Stacks, start_yx: tuple[float, float], is_freed: bool) -> Match:
-            wide = wide_shifts(*stacks, blocks, start_yx, pool)
-            found = _measured(stacks, reference.image_shape, blocks, wide, motion, pool)
-            evidence = _evidence(stacks, cycle, found, turned, global_shift_yx, motion == "rigid")
-            if not is_freed:
-                evidence = replace(evidence, **_camera_evidence(stacks, found, turned))
-            return Match(found, evidence, wide)
-
-        match = best_match(matched, stacks, start_yx, pool)
-        found, evidence, wide = match.found, match.evidence, match.wide
-        if match.has_failed:
+from crossreg.fiducial.turn import Turn, TurnedField
+from crossreg.fiducial.verdict import Evidence, Verdict, judged
 
 STATUSES = ("measured", "borrowed", "failed")
 WIDE_SIGMA = 0.5
@@ -170,24 +159,19 @@ def local_shifts(
     with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, user_api="blas"):
         cycle = turned.stack_turned_back(cycle, pool)
         binned = reference.binned, binned_stack(cycle, pool)
-<<<<<<< HEAD
         stacks, depth = _stacks_to_match(binned, start_yx)
-        wide = wide_shifts(*stacks, blocks, start_yx, pool)
-        found = _measured(stacks, reference.image_shape, blocks, wide, motion, pool)
-        evidence = _evidence(stacks, cycle, found, turned, global_shift_yx, motion == "rigid")
-        if judged(evidence).name == FAILED:
-=======
-        stacks, depth = _stacks_to_match(binned, global_shift_yx)
 
-        def matched(stacks: tuple[np.ndarray, np.ndarray], start_yx: tuple[float, float]) -> Match:
+        def matched(stacks: Stacks, start_yx: tuple[float, float], is_freed: bool) -> Match:
             wide = wide_shifts(*stacks, blocks, start_yx, pool)
             found = _measured(stacks, reference.image_shape, blocks, wide, motion, pool)
-            return Match(found, _evidence(stacks, cycle, found, start_yx), wide)
+            evidence = _evidence(stacks, cycle, found, turned, global_shift_yx, motion == "rigid")
+            if not is_freed:
+                evidence = _with_camera(evidence, stacks, found, turned)
+            return Match(found, evidence, wide)
 
-        match = best_match(matched, stacks, global_shift_yx, pool)
+        match = best_match(matched, stacks, start_yx, pool)
         found, evidence, wide = match.found, match.evidence, match.wide
         if match.has_failed:
->>>>>>> f615183 (wip)
             return _failed(reference, found, evidence)
         total, sigma = found.field.mean_over(_sample_points(blocks, found.depths))
         own = depth.shift(found.own_shifts(total, wide.shift_zyx))
@@ -281,17 +265,20 @@ def _evidence(
     )
 
 
-def _camera_evidence(stacks: Stacks, found: Measurements, turn: Turn) -> dict[str, bool]:
-    """Return what speaks for a pattern of the camera in two binned stacks that were not freed of it.
+def _with_camera(evidence: Evidence, stacks: Stacks, found: Measurements, turn: Turn) -> Evidence:
+    """Return the evidence with what speaks for a pattern of the camera in two binned stacks.
 
-    In a cycle that was turned back nothing lies still any more.
+    They have not been freed of it. In a cycle that was turned back nothing lies still any more.
     """
-    still = not turn and parts_lie_still(stacks, _in_the_middle(found.field))
-    return {"is_pattern": is_pattern(*stacks), "is_partly_still": still}
+    return replace(
+        evidence,
+        is_pattern=is_pattern(*stacks),
+        is_partly_still=not turn and parts_lie_still(stacks, _in_the_middle(found.field)),
+    )
 
 
 def _in_the_middle(field: SmoothField) -> ShiftsAt:
-    """Return the shifts (n, 2) of a field at positions (n, 2) of the middle plane, as a function."""
+    """Return the function of the shifts (n, 2) at positions (n, 2) of a field's middle plane."""
 
     def shifts_at(places_yx: np.ndarray) -> np.ndarray:
         depth = np.full(len(places_yx), field.domain.middle_plane)

@@ -1,0 +1,125 @@
+"""What the camera adds to both images is not taken for the specimen."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from crossreg.fiducial.correlation.borders import filled_border
+from crossreg.fiducial.correlation.stripes import without_stripes
+from crossreg.fiducial.global_shift.shift_of_projections import global_shift
+from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
+from crossreg.fiducial.reference import prepare_reference
+from fiducial_images import drawn, spot_positions
+
+SIZE, BLOCK = 256, 64
+HEIGHT, NOISE = 200.0, 12.0
+NEAR, FAR = (3.0, -2.0), (20.0, -13.0)
+
+
+def pattern(kind: str, seed: int = 0) -> np.ndarray:
+    """Return what a camera adds to every plane (Y, X), about as high as a spot."""
+    random = np.random.default_rng(seed)
+    if kind == "pixels":
+        return 0.5 * HEIGHT * random.standard_normal((SIZE, SIZE))
+    if kind == "rows":
+        return np.broadcast_to(0.3 * HEIGHT * random.standard_normal((SIZE, 1)), (SIZE, SIZE))
+    if kind == "columns":
+        return pattern("rows", seed).T
+    if kind == "hot pixels":
+        return np.where(random.random((SIZE, SIZE)) < 1e-3, 10 * HEIGHT, 0.0)
+    if kind == "texture":
+        smooth = gaussian_filter(random.standard_normal((SIZE, SIZE)), 1.3)
+        return 0.6 * HEIGHT * smooth / smooth.std()
+    dust = np.zeros((SIZE, SIZE))
+    dust[tuple(random.integers(0, SIZE, (2, 100)))] = 2 * HEIGHT * 2 * np.pi * 1.5**2
+    return gaussian_filter(dust, 1.5)
+
+
+def pair(planes: int, shift_yx: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+    shape = (planes, SIZE, SIZE)
+    positions = spot_positions((max(planes, 4), SIZE, SIZE), 60 * planes + 240, seed=4)
+    if planes == 1:
+        positions[:, 0] = 0
+    moved = positions - (0, *shift_yx)
+    return drawn(shape, positions, NOISE, 5) + 400, drawn(shape, moved, NOISE, 6) + 400
+
+
+def registered(reference: np.ndarray, cycle: np.ndarray) -> tuple[LocalShifts, np.ndarray]:
+    """Return the local result, and the total shifts (n, 2) of the blocks."""
+    images = (np.rint(np.maximum(image, 0)).astype(np.uint16) for image in (reference, cycle))
+    reference, cycle = images
+    start = global_shift(reference.max(0), cycle.max(0), block_size=2 * BLOCK).shift_yx
+    found = local_shifts(prepare_reference(reference, block_size_xy=BLOCK), cycle, start)
+    return found, (found.shift_zyx[..., 1:] + start).reshape(-1, 2)
+
+
+@pytest.mark.parametrize("shift_yx", [NEAR, FAR], ids=("near", "far"))
+@pytest.mark.parametrize("planes", [3, 5, 12])
+@pytest.mark.parametrize("kind", ["pixels", "rows", "columns", "hot pixels", "texture", "dust"])
+def test_stacks_are_freed_of_what_all_their_planes_share(
+    kind: str, planes: int, shift_yx: tuple[float, float]
+) -> None:
+    found, total = registered(*(stack + pattern(kind) for stack in pair(planes, shift_yx)))
+    assert found.verdict.name == "registered", found.verdict.reason
+    assert np.sqrt(np.mean((total - shift_yx) ** 2)) < 0.25
+
+
+@pytest.mark.parametrize("shift_yx", [(1.2, -0.9), NEAR, FAR], ids=("close", "near", "far"))
+@pytest.mark.parametrize("kind", ["pixels", "rows", "columns", "hot pixels", "texture", "dust"])
+def test_a_single_plane_is_right_or_says_that_it_may_not_be(
+    kind: str, shift_yx: tuple[float, float]
+) -> None:
+    found, total = registered(*(stack + pattern(kind) for stack in pair(1, shift_yx)))
+    if found.verdict.name == "registered":
+        assert np.sqrt(np.mean((total - shift_yx) ** 2)) < 0.25
+    else:
+        assert "still" in found.verdict.reason
+
+
+@pytest.mark.parametrize("planes", [1, 2, 5])
+@pytest.mark.parametrize("shift_yx", [(0.0, 0.0), (1.2, -0.9), FAR], ids=("rest", "close", "far"))
+def test_without_a_pattern_nothing_lies_still(planes: int, shift_yx: tuple[float, float]) -> None:
+    found, total = registered(*pair(planes, shift_yx))
+    assert found.verdict.name == "registered", found.verdict.reason
+    assert np.abs(total - shift_yx).max() < 0.35
+
+
+@pytest.mark.parametrize("planes", [1, 5, 12])
+@pytest.mark.parametrize("shift_yx", [(0.8, -0.5), NEAR], ids=("close", "near"))
+@pytest.mark.parametrize("kind", ["round", "frame", "vignette"])
+def test_a_border_that_stays_with_the_camera_does_not_draw_the_shifts(
+    kind: str, shift_yx: tuple[float, float], planes: int
+) -> None:
+    rows, columns = np.indices((SIZE, SIZE))
+    away = np.hypot(rows - SIZE / 2, columns - SIZE / 2) / (SIZE / 2)
+    light = {
+        "round": away < 0.9,
+        "frame": (rows > 20) & (rows < SIZE - 14) & (columns > 30),
+        "vignette": 1 / (1 + away**2) ** 2,
+    }[kind]
+    found, total = registered(*(light * stack for stack in pair(planes, shift_yx)))
+    assert found.verdict.name == "registered", found.verdict.reason
+    assert np.sqrt(np.mean((total - shift_yx) ** 2)) < 0.15
+
+
+def test_a_border_is_filled_and_a_black_background_is_left_alone() -> None:
+    random = np.random.default_rng(1)
+    image = random.normal(100, 3, (64, 64)).astype(np.float32)
+    bordered = image.copy()
+    bordered[:10] = 0
+    filled = filled_border(bordered)
+    assert np.abs(filled[:10] - 100).max() < 3
+    assert np.array_equal(filled[10:], image[10:])
+    spots = drawn((1, 64, 64), spot_positions((1, 64, 64), 30, 2), 0, 3)[0].astype(np.float32)
+    spots = np.maximum(spots - np.median(spots) - 5, 0)
+    assert (spots[0] == 0).any()
+    assert np.array_equal(filled_border(spots), spots)
+
+
+def test_stripes_are_taken_off_and_spots_are_kept() -> None:
+    spots = drawn((1, 256, 256), spot_positions((1, 256, 256), 60, 2), 0, 3)[0].astype(np.float32)
+    spots -= np.median(spots)
+    random = np.random.default_rng(2)
+    stripes = random.normal(0, 50, (256, 1)) + random.normal(0, 50, 256)
+    freed = without_stripes((spots + stripes).astype(np.float32))
+    assert np.abs((freed - freed.mean()) - (spots - spots.mean())).max() < 0.05 * spots.max()
