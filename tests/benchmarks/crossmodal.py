@@ -39,6 +39,7 @@ from saved_by_trakem2 import saved_by_trakem2  # noqa: E402
 TILE_SIZE, PITCH = 2048, 1900  # px
 OUTPUT = "EM_registered"
 LARGEST_SECTION_S = 5.0  # for out, check and back each
+MANY_S = {"check": 12.0, "import": 10.0}
 WORST_PX = 1e-6
 MEMORY_GROWTH = 1.2  # of the peak, from the few to the many sections of equal size
 STEPS = ("freeze", "projects", "check", "import")
@@ -179,7 +180,7 @@ def measured(case: Case, folder: Path) -> Measured:
         "freeze": [*stacks, "--name=speed", f"--output={folder / 'frozen.txt'}"],
         "projects": [f"--output={folder / 'projects.txt'}"],
         "check": [*stacks, *reports],
-        "import": [*stacks, f"--output={folder / 'import.txt'}"],
+        "import": [*stacks, f"--output={folder / 'import.txt'}", f"--reports={folder / 'r'}"],
     }
     seconds, megabytes = {}, {}
     for step in STEPS:
@@ -210,6 +211,10 @@ def criteria(results: dict[Case, Measured]) -> list[tuple[str, bool]]:
         growth = max(many[step] / few[step] for step in STEPS)
         text = f"memory of {MANY.sections} sections at most {MEMORY_GROWTH:g} of {FEW.sections}"
         found.append((text, growth <= MEMORY_GROWTH))
+        seconds = results[MANY].seconds
+        for step, limit in MANY_S.items():
+            text = f"{step} of {MANY.sections} sections x {MANY.em_tiles} tiles below {limit:g} s"
+            found.append((text, seconds[step] < limit))
     return found
 
 

@@ -7,9 +7,12 @@ from crossmodal import planted_project as pp
 from crossmodal.planted_registration import OUTPUT, Registration, planted_registration
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.check.bigwarp_tables import landmark_rows, read_landmarks
+from crossreg.crossmodal.check.landmarks import similarity
+from crossreg.crossmodal.check.section_record import read_sections
 from crossreg.crossmodal.render.stack_store import TILES
 from crossreg.crossmodal.render.tile_specs import tile_corners
 from crossreg.crossmodal.render.transforms import apply, spline_transform
+from crossreg.report.sections import landmarks_in_words
 
 MOTION = pp.about(pp.turn(3.0, 40.0, -25.0, 1.03), 1100.0, 2100.0)
 POINTS = np.array([[1000.0, 2000], [1300, 2050], [1250, 2300], [1020, 2280], [1150, 2150]])
@@ -109,6 +112,7 @@ def test_a_landmark_in_the_wrong_place_is_named_with_its_errors(made):
             "its points have several z, but a section is one plane",
         ),
         ("\x00\x01", "this is no text"),
+        ("a,true,1e308,1,2,3\n", "line 1: a point lies beyond any section"),
     ],
 )
 def test_a_table_that_gives_no_motion_is_an_error_of_its_section(made, text, told):
@@ -150,3 +154,59 @@ def test_the_result_is_exported_as_landmarks_that_give_the_same_motion(made, cap
     )
     assert made.command("export_landmarks", *registration, "--output", made.folder) == 1
     assert "would count as a registration by landmarks" in capsys.readouterr().err
+
+
+def test_a_table_as_bigwarp_writes_it_anywhere(made):
+    """Names in a machine's own encoding, quotes and lines in them, points without a partner."""
+    lines = [
+        b'"Pt \xe9 ""left""\nof 2","TRUE","1000.0","2.0E3","1010.0","2000.0"',
+        b'"b","true","1300.0","2000.0","1310.0","2000.0"',
+        b'"off","false","1.0","2.0","3.0","4.0"',
+        b'"half","false","Infinity","Infinity","3.0","4.0"',
+        b'"pending","true","1.0","2.0","-Infinity","NaN"',
+        b"",
+    ]
+    path = made.folder / "00001.csv"
+    path.write_bytes(b"\r\n".join(lines))
+    table = read_landmarks(path, (1.0, 1.0))
+    assert [one.name for one in table.landmarks] == ['Pt é "left"\nof 2', "b"]
+    assert (table.inactive, table.one_sided) == (1, 2)
+    made.check()
+    (finding,) = made.report(1.0)["findings"]
+    assert "too few to leave one out" in finding["found"]
+    assert "passed over (1 inactive, 2 without a partner)" in finding["found"]
+    assert made.bring_back() == 0
+    moved_by(made, lambda points: points + np.array([10.0, 0.0]))
+
+
+def test_landmarks_of_volumes_count_where_they_are_of_one_plane(made):
+    fixed = affine.apply(MOTION, POINTS)
+    rows = [
+        f'"{i}","true","{x!r}","{y!r}","7.5","{u!r}","{v!r}","0.0"'
+        for i, ((x, y), (u, v)) in enumerate(zip(POINTS.tolist(), fixed.tolist(), strict=True))
+    ]
+    (made.folder / "00001.csv").write_text("\n".join(rows))
+    assert made.bring_back() == 0
+    moved_by(made, lambda points: affine.apply(MOTION, points))
+
+
+def test_landmarks_that_turn_the_section_over_are_warned_of(made):
+    rows = ["a,true,1000,2000,1000,2000", "b,true,1300,2000,700,2000", "c,true,1000,2300,1000,2300"]
+    (made.folder / "00001.csv").write_text("\n".join(rows))
+    made.check("--landmark-model", "affine")
+    kinds = [one["kind"] for one in made.report(1.0)["findings"]]
+    assert kinds.count("mirrored") == 3 and "rigid_only" not in kinds
+
+
+def test_residuals_and_errors_of_landmarks_come_back_from_the_report(made):
+    random = np.random.default_rng(5)
+    moving = random.uniform([1000, 2000], [1400, 2400], (7, 2))
+    fixed = affine.apply(MOTION, moving) + random.normal(0, 1.0, (7, 2))
+    write(made, moving, fixed)
+    made.check()
+    first = read_sections(made.root / "out" / "sections")[0]
+    sent = affine.apply(similarity(moving, fixed), moving)
+    np.testing.assert_allclose(first.landmarks.residuals, fixed - sent, atol=1e-9)
+    assert len(first.landmarks.left_out) == 7
+    words = landmarks_in_words(first.landmarks)
+    assert words.startswith("7, residual up to ") and "left out" in words

@@ -4,6 +4,8 @@ import csv
 import json
 import os
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,7 +25,10 @@ from crossmodal.planted_registration import (
 )
 from crossmodal.small_render_service import SmallRenderService
 from crossreg.crossmodal import affine
+from crossreg.crossmodal.check.findings import Finding
+from crossreg.crossmodal.check.sections import Section
 from crossreg.crossmodal.registered.output_stack import frozen_mark, is_marked
+from crossreg.crossmodal.registered.registered_stack import ImportPolicy, repeated_warnings
 from crossreg.crossmodal.render.render_service import RenderService
 from crossreg.crossmodal.render.stack_store import TILES
 
@@ -370,6 +375,9 @@ def test_a_section_turned_by_the_rigid_model_is_warned_of_beside_scaled_ones(sav
     assert [f for z in ZS for f in saved.report(z)["findings"] if f["kind"] == "rigid_only"] == []
 
 
+KEEP_ALL = ImportPolicy(missing_sections="keep")
+
+
 def save_as(made: Registration, z: float, name: str, motion, newer: bool = True):
     """Save a section under another name, as "Save as" does; return the path."""
     own = made.project(z)
@@ -446,3 +454,58 @@ def test_the_import_repeats_what_only_the_sections_together_tell(saved, capsys, 
     assert told.count("Similarity or Affine") == 1
     assert "section 00002: expected registered EM tiles, found none that moved" in told
     assert "add its z to confirmed_sections" in told
+
+
+@pytest.mark.parametrize("kind", ["folder", "link to nowhere", "link to itself"])
+def test_what_has_the_name_of_a_project_and_is_none_is_an_error(saved, capsys, kind):
+    path = saved.project(2.0)
+    path.unlink()
+    if kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("nowhere.xml" if kind == "link to nowhere" else path.name)
+    saved.check()
+    (finding,) = saved.report(2.0)["findings"]
+    assert (finding["level"], finding["kind"]) == ("error", "no_file")
+    assert finding["found"].startswith("00002.xml, which is")
+    assert saved.bring_back() == 1 and saved.store.metadata(OUTPUT) is None
+
+
+def test_a_project_that_is_gone_can_be_created_anew(saved, capsys):
+    saved.project(2.0).unlink()
+    assert saved.bring_back() == 1
+    told = capsys.readouterr().err
+    assert "no project: 00002: trakem2_projects creates them anew" in told
+
+
+@pytest.mark.parametrize("part", [0.0, 0.3, 0.6, 0.99])
+@pytest.mark.parametrize("policy", ["error", "recover"])
+def test_a_half_saved_project_is_never_taken_for_whole(saved, part, policy):
+    data = saved.project(2.0).read_bytes().rstrip()
+    saved.project(2.0).write_bytes(data[: int(part * len(data))])
+    saved.check("--unreadable-projects", policy)
+    (finding,) = saved.report(2.0)["findings"]
+    assert (finding["level"], finding["kind"]) == ("error", "unreadable")
+    assert "before the project does: its save was cut off" in finding["found"]
+    assert saved.bring_back("--unreadable-projects", policy) == 1
+    assert saved.store.metadata(OUTPUT) is None
+
+
+def test_files_of_any_kind_and_name_beside_the_projects_do_no_harm(saved):
+    os.mkfifo(saved.folder / "pipe.xml")
+    (saved.folder / "00002-1.xml").mkdir()
+    Path(os.fsdecode(os.fsencode(saved.folder) + b"/\xff\xfe.xml")).write_text("x")
+    assert saved.check() == 0
+    notes = json.loads((saved.root / "out" / "sections" / "folder.json").read_text())
+    assert sorted(one["found"] for one in notes) == ["00002-1.xml", "pipe.xml", "\ufffd\ufffd.xml"]
+    assert saved.bring_back() == 0
+
+
+def test_every_section_with_warnings_is_named_however_many_tiles_have_them(saved):
+    warning = Finding("warning", "scale_off", "00001", "a", "b", "c", "EM", "tile")
+    many = Section("00001", (warning,) * 60)
+    other = Section("00002", (replace(warning, section="00002"),))
+    told = repeated_warnings([many, other, replace(many, section="00003", score=9.0)], KEEP_ALL)
+    assert told[0].startswith("section 00001") and told[1].startswith("section 00002")
+    assert told[3].startswith("section 00003: its motion is unlike")
+    assert told[-1] == "102 more warnings: see the table of trakem2_check."

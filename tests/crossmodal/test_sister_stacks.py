@@ -10,6 +10,7 @@ from crossmodal.planted_registration import (
     Registration,
     em_section,
     planted_registration,
+    section,
 )
 from crossmodal.test_round_trip_of_projects import with_added
 from crossreg.crossmodal import affine
@@ -162,3 +163,28 @@ def test_an_import_that_stopped_between_two_stacks_is_continued(made, monkeypatc
         first, second = corners(made, OUTPUT, z), corners(made, "DAPI_2", z)
         for name in first:
             np.testing.assert_allclose(first[name], second[name], atol=1e-6)
+
+
+def test_sections_that_a_sister_lacks_are_told(made, capsys):
+    made.store.create("DAPI", VERSION)
+    made.store.upload_section("DAPI", 1.0, em_section(1.0))
+    made.store.complete("DAPI")
+    assert made.bring_back("--sister-stack", "DAPI", "DAPI_registered") == 0
+    assert "'DAPI' has no tiles in the sections z = 2, 3 of the EM" in capsys.readouterr().err
+    assert made.store.z_values("DAPI_registered") == [1.0]
+
+
+def test_a_stack_that_lies_elsewhere_is_no_sister(made, capsys):
+    far = {"far": pp.spec("far", pp.leaf("AffineModel2D", "1 0 0 1 90000 90000"))}
+    fill(made, "OTHER", lambda z: section(far, z))
+    assert made.bring_back("--sister-stack", "OTHER", "OTHER_registered") == 1
+    assert "no tile of 'OTHER' lies on a tile of 'EM'" in capsys.readouterr().err
+    assert made.store.metadata("OTHER_registered")["state"] == "LOADING"
+    assert made.store.metadata(OUTPUT)["state"] == "COMPLETE"
+
+
+def test_a_name_that_no_stack_can_have_is_refused_before_anything_is_written(made, capsys):
+    fill(made, "DAPI", em_section)
+    assert made.bring_back("--sister-stack", "DAPI", "DAPI/registered") == 1
+    assert "'DAPI/registered' cannot name a stack" in capsys.readouterr().err
+    assert made.store.metadata(OUTPUT) is None

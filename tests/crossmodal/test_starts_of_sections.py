@@ -216,3 +216,28 @@ def test_pictures_show_starts_and_whether_they_were_confirmed(made, monkeypatch)
     for tile_id, corners in before.items():
         np.testing.assert_allclose(corners, patch_corners(stage[tile_id]) + origin, atol=1e-6)
         np.testing.assert_allclose(start[tile_id], patch_corners(now[tile_id]) + origin, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "odd", [affine.IDENTITY, (1.0, 0.0, 0.0, -1.0, 0.0, 900.0), pp.turn(0.0, scale=1e4)]
+)
+def test_no_section_starts_from_one_that_is_turned_over_scaled_wildly_or_not_moved(
+    made, odd, capsys
+):
+    made.save(2.0, odd)
+    capsys.readouterr()
+    assert started(made) == 0
+    frozen = read_frozen(made.folder.parent / "second")
+    assert frozen.start_from.saved == (1.0, 2.0, 3.0)
+    assert frozen.start_from.unlike == (2.0,)
+    assert "the section z = 2 of 'first' is unlike its neighbours" in capsys.readouterr().err
+
+
+def test_a_stack_that_is_right_as_it_is_gives_starts_that_move_nothing(made):
+    for z in (1.0, 3.0):
+        made.save(z)
+    assert started(made) == 0
+    frozen = read_frozen(made.folder.parent / "second")
+    assert (frozen.start_from.saved, frozen.start_from.unlike) == ((1.0, 3.0), ())
+    for z in (1.0, 2.0, 3.0):
+        assert second(made).patches(z)[-1].start == pytest.approx(affine.IDENTITY)

@@ -111,8 +111,8 @@ def main(options: argparse.Namespace) -> None:
             hierarchical=one.metadata.get("hierarchicalData"),
         )
         lines.append(completed(store, one.output, written))
-        if one.left_out:
-            log.warning("'%s': %d tiles lie on no EM tile; left out.", one.source, one.left_out)
+        for remark in one.remarks():
+            log.warning("%s", remark)
     for line in lines:
         log.info("%s", line)
     write_text(options.output, "".join(f"{line}\n" for line in lines))

@@ -18,6 +18,9 @@ UNITS_NM = {"nm": 1.0, "um": 1000.0}
 AXES = {6: 2, 8: 3}
 """Columns of a table -> axes of its points."""
 
+FARTHEST = 1e12
+"""Of any unit: far beyond any section, and its square is still a number."""
+
 MAX_BYTES = 16 * 1024 * 1024
 """Far beyond what a person sets by hand."""
 
@@ -56,6 +59,8 @@ def read_landmarks(path: Path, px: tuple[float, float]) -> LandmarkTable:
             one_sided += 1
         elif row[1].strip().lower() != "true":
             inactive += 1
+        elif max(map(abs, (*moving, *fixed))) > FARTHEST:
+            raise UserError(f"{path}: line {number}: a point lies beyond any section; correct it.")
         else:
             planes.add((*moving[2:], *fixed[2:]))
             x, y = px

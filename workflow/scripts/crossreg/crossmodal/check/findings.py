@@ -40,6 +40,11 @@ class Finding:
         )
 
 
+def shown_name(name: str) -> str:
+    """Return the name of a file as text, whatever bytes it consists of."""
+    return name.encode(errors="surrogateescape").decode(errors="replace")
+
+
 def has_errors(findings: Iterable[Finding]) -> bool:
     """Return whether any finding is an error."""
     return any(finding.level == ERROR for finding in findings)
@@ -74,7 +79,7 @@ def folder_findings(
     for name in names:
         if name not in expected and not name.startswith((".", "trakem2.", "crossreg_")):
             advice = "nothing: it is ignored"
-            found.append(Finding(NOTE, "stray_file", "", "only projects", name, advice))
+            found.append(Finding(NOTE, "stray_file", "", "only projects", shown_name(name), advice))
     return found
 
 

@@ -141,9 +141,12 @@ def _findings(
 ) -> Iterator[Finding]:
     """Yield how the landmarks fit, and those that the others contradict."""
     middle, limit = fit.median_left_out, fit.largest_left_out
+    left_out = f"left out one by one {middle:.3g} px (median)"
+    if math.isnan(middle):
+        left_out = "too few to leave one out"
     found = (
         f"{len(fit.landmarks)} landmarks of {path.name}, {model}: residual up to"
-        f" {max(fit.distances):.3g} px, left out one by one {middle:.3g} px (median)"
+        f" {max(fit.distances):.3g} px, {left_out}"
         f"{f'; passed over{table.passed_over}' if table.passed_over else ''}"
     )
     texts = ("a motion", found, "nothing: it is taken instead of a saved project")

@@ -133,7 +133,10 @@ def model_of(tiles: Sequence[RegisteredTile]) -> str:
     parts = [tile.total_parts for tile in tiles]
     if any(abs(part.scale - 1.0) > EXACT for part in parts):
         return SCALED
-    turned = all(abs(part.rotation) > EXACT and abs(part.shear) < EXACT for part in parts)
+    turned = all(
+        abs(part.rotation) > EXACT and abs(part.shear) < EXACT and not part.mirrored
+        for part in parts
+    )
     return RIGID if parts and turned else ""
 
 

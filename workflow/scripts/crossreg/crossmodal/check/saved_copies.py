@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from crossreg.crossmodal.check.findings import ERROR, WARNING, Finding
+from crossreg.crossmodal.check.findings import ERROR, WARNING, Finding, shown_name
 from crossreg.crossmodal.trakem2.project_files import PROJECT_SUFFIXES, sha256_of_file
 from crossreg.crossmodal.trakem2.project_xml import FROZEN_ATTRIBUTE, SECTION_ATTRIBUTE
 from crossreg.crossmodal.trakem2.saved_project import GZIP_MAGIC
@@ -26,6 +26,11 @@ class SavedCopy:
     """Time of the save."""
     sha256: str
 
+    @property
+    def name(self) -> str:
+        """Name of the file as text."""
+        return shown_name(self.path.name)
+
 
 def saved_copies(
     folder: Path, fingerprint: str, drafts: Mapping[str, str]
@@ -42,6 +47,8 @@ def saved_copies(
         if path.name in own or not is_project:
             continue
         try:
+            if not path.is_file():
+                continue
             section = _section_of(path, fingerprint)
             if section is None or section not in drafts:
                 continue
@@ -56,7 +63,7 @@ def saved_copies(
 
 def copy_finding(section: str, own_is_saved: bool, copies: Iterable[SavedCopy]) -> Finding:
     """Return what is to be said about copies that are not used."""
-    names = ", ".join(copy.path.name for copy in copies)
+    names = ", ".join(copy.name for copy in copies)
     expected = f"the project saved as {section}.xml"
     if own_is_saved:
         advice = "nothing if the file with the section's name is the right one"
@@ -69,7 +76,7 @@ def copy_finding(section: str, own_is_saved: bool, copies: Iterable[SavedCopy]) 
 
 def used_copy_finding(section: str, copy: SavedCopy) -> Finding:
     """Return the warning that a copy was taken, being newer than the project itself."""
-    texts = (f"the project saved as {section}.xml", f"a newer one, {copy.path.name}")
+    texts = (f"the project saved as {section}.xml", f"a newer one, {copy.name}")
     advice = "nothing: saved_copies says to take the newest"
     return Finding(WARNING, "saved_copy", section, *texts, advice)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from crossreg.crossmodal.check.check_project import check_project
-from crossreg.crossmodal.check.findings import ERROR, Finding, folder_findings
+from crossreg.crossmodal.check.findings import ERROR, Finding, folder_findings, shown_name
 from crossreg.crossmodal.check.landmarks import checked_by_landmarks
 from crossreg.crossmodal.check.saved_copies import (
     SavedCopy,
@@ -18,7 +18,7 @@ from crossreg.crossmodal.check.section_record import kept_record, section_of_rec
 from crossreg.crossmodal.check.sections import Policy, Section
 from crossreg.crossmodal.freeze.frozen import read_section
 from crossreg.crossmodal.freeze.records import Frozen, FrozenSection, SectionEntry
-from crossreg.crossmodal.trakem2.project_files import MISSING, SAVED, UNTOUCHED
+from crossreg.crossmodal.trakem2.project_files import MISSING, SAVED, UNTOUCHED, no_files
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,8 @@ class Registration:
         stem = frozen.section
         if files.table is not None:
             return self._found_in_table(files.table, files.state, frozen)
+        if files.state == MISSING and (others := no_files(self.folder, stem)):
+            return Section(stem, (_no_file(stem, others[0]),), state=MISSING)
         doubled = folder_findings([path.name for path, _ in files.projects], [stem])
         if doubled:
             return Section(stem, tuple(doubled), state=files.state)
@@ -116,7 +118,7 @@ class Registration:
             further = (copy_finding(stem, state == SAVED, files.copies),)
         if state != SAVED:
             return Section(stem, further, state=state)
-        checked = check_project(data, path.name, frozen, self.policy)
+        checked = check_project(data, shown_name(path.name), frozen, self.policy)
         return replace(checked, findings=(*further, *checked.findings))
 
     def _found_in_table(self, table: Path, state: str, frozen: FrozenSection) -> Section:
@@ -137,6 +139,12 @@ def saved_phrase(states: Sequence[str]) -> str:
     ]
     rest = f" ({', '.join(others)})" if others else ""
     return f"{states.count(SAVED)} of {len(states)} sections saved{rest}"
+
+
+def _no_file(stem: str, path: Path) -> Finding:
+    found = f"{path.name}, which is {'a folder' if path.is_dir() else 'no file, or leads to none'}"
+    advice = "move it out of the folder, and create the project again by trakem2_projects"
+    return Finding(ERROR, "no_file", stem, "a TrakEM2 project", found, advice)
 
 
 def _unreadable(stem: str, start: str, error: OSError) -> Section:

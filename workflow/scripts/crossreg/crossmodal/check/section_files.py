@@ -9,7 +9,7 @@ from crossreg.crossmodal.check.saved_copies import SavedCopy
 from crossreg.crossmodal.check.sections import Policy
 from crossreg.crossmodal.freeze.canonical import sha256, sha256_of_bytes
 from crossreg.crossmodal.freeze.records import Frozen, SectionEntry
-from crossreg.crossmodal.trakem2.project_files import project_files, state_of
+from crossreg.crossmodal.trakem2.project_files import no_files, project_files, state_of
 from crossreg.crossmodal.trakem2.saved_project import MAX_BYTES
 
 
@@ -51,7 +51,8 @@ def files_of_section(
         asdict(policy) | {"confirmed_sections": entry.z in policy.confirmed_sections},
         [(path.name, digest) for (path, _), digest in zip(projects, digests, strict=True)],
         table_sha256,
-        [(copy.path.name, copy.sha256, copy.saved_ns > saved_ns) for copy in copies],
+        [path.name for path in no_files(folder, entry.stem)],
+        [(copy.name, copy.sha256, copy.saved_ns > saved_ns) for copy in copies],
     )
     return SectionFiles(
         projects=projects,

@@ -114,8 +114,8 @@ def _warnings(frozen: Frozen, figures: dict[str, StackFigures]) -> Iterator[str]
     if starts := frozen.start_from:
         for z in starts.unlike:
             yield (
-                f"the section z = {z:g} of '{starts.name}' is unlike its neighbours: no other"
-                " section starts from it; look at it again."
+                f"the section z = {z:g} of '{starts.name}' is unlike its neighbours, or was saved"
+                " without a move: no other section starts from it; look at it again."
             )
     if not all(frozen.resolution):
         yield f"'{em_stack}' has no resolution; the projects say 1 nm a pixel."

@@ -15,7 +15,7 @@ from scipy.interpolate import PchipInterpolator
 
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.affine import Affine, Points
-from crossreg.crossmodal.check.motion import MAD_TO_SIGMA
+from crossreg.crossmodal.check.motion import LIKELY_SCALE, MAD_TO_SIGMA
 from crossreg.crossmodal.check.registered_tile import RegisteredTile
 from crossreg.crossmodal.check.saved_sections import Registration
 from crossreg.crossmodal.check.sections import Policy
@@ -69,7 +69,7 @@ class Starts:
     pivot: tuple[float, float]
     """Point of the stack about which motions are split: the centre of the projects."""
     unlike: tuple[float, ...]
-    """z of saved sections that are unlike their neighbours: no section between starts from them."""
+    """z of saved sections that no other one starts from: unlike their neighbours, or not moved."""
 
     def of_section(self, z: float) -> Start:
         """Return the start of a section."""
@@ -97,14 +97,17 @@ def starts_from(folder: Path, stack: str) -> Starts:
             f" '{stack}'; only one of the same inputStack can be started from."
         )
     registration = Registration(folder, frozen, Policy(new_transforms="accept"))
-    saved = [
-        SavedMotion(section.z, *_motions(section.tiles, frozen.origin))
-        for _, section in registration.sections()
-        if section.saved and not section.faulty and section.tiles
-    ]
-    # A section that was turned over stands alone: nothing lies between it and the others.
-    saved = [one for one in saved if affine.determinant(one.section) > 0]
-    if not saved:
+    saved: list[SavedMotion] = []
+    unmoved: set[float] = set()
+    for _, section in registration.sections():
+        if section.saved and not section.faulty and section.tiles:
+            saved.append(SavedMotion(section.z, *_motions(section.tiles, frozen.origin)))
+            if section.to_confirm:
+                unmoved.add(section.z)
+    likely = [one for one in saved if _is_likely(one.section)]
+    # A stack may well be right as it is; single sections of it that nobody moved tell nothing.
+    moved = [one for one in likely if one.z not in unmoved] or likely
+    if not moved:
         raise UserError(
             f"start_from: no section of '{frozen.name}' is saved without errors; register some"
             " of them, every tenth for example."
@@ -113,8 +116,16 @@ def starts_from(folder: Path, stack: str) -> Starts:
     pivot = (left + right) / 2, (top + bottom) / 2
     corners = [[left, top], [left, bottom], [right, top], [right, bottom]]
     box = np.array(corners, dtype=np.float64)
-    unlike = unlike_their_neighbours(saved, box, pivot)
+    apart = {one.z for one in saved} - {one.z for one in moved}
+    unlike = tuple(sorted({*apart, *unlike_their_neighbours(moved, box, pivot)}))
     return Starts(frozen.name, frozen.sha256, tuple(saved), pivot, unlike)
+
+
+def _is_likely(motion: Affine) -> bool:
+    """Return whether a section may be like its neighbours: not turned over, nor scaled wildly."""
+    area = affine.determinant(motion)
+    low, high = LIKELY_SCALE
+    return area > 0 and low <= math.sqrt(area) <= high
 
 
 def _motions(

@@ -10,6 +10,7 @@ from crossreg.crossmodal.check.sections import Section
 from crossreg.crossmodal.freeze.records import Frozen, FrozenSection
 from crossreg.crossmodal.render.stack_store import TILES, ResolvedTiles
 from crossreg.crossmodal.render.tile_specs import DERIVED_KEYS, Spec
+from crossreg.crossmodal.trakem2.project_files import MISSING
 from crossreg.io.errors import UserError
 
 REGISTERED, KEEP, SKIP, STOP = "registered", "keep", "skip", "error"
@@ -38,12 +39,16 @@ def refuse_incomplete(name: str, sections: Sequence[Section], policy: ImportPoli
     """Raise UserError, naming the registration `name`, if any section has to stop the import."""
     stopping = [one for one in sections if policy.fate(one) == STOP]
     faulty = [one.section for one in stopping if one.faulty]
-    unsaved = [one.section for one in stopping if not one.faulty]
+    unsaved = [one for one in stopping if not one.faulty]
+    missing = [one.section for one in unsaved if one.state == MISSING]
     reasons = []
     if unsaved:
         reasons.append(
-            f"not saved: {_listed(unsaved)}: save them in TrakEM2, or set missing_sections"
+            f"not saved: {_listed([one.section for one in unsaved])}: save them in TrakEM2, or set"
+            " missing_sections"
         )
+    if missing:
+        reasons.append(f"no project: {_listed(missing)}: trakem2_projects creates them anew")
     if faulty:
         reasons.append(
             f"with errors: {_listed(faulty)}: see trakem2_check and correct them, or set"
@@ -57,17 +62,26 @@ def refuse_incomplete(name: str, sections: Sequence[Section], policy: ImportPoli
 
 
 def repeated_warnings(sections: Iterable[Section], policy: ImportPolicy) -> list[str]:
-    """Return what the check warned of in the sections that are taken, the first ones in full."""
-    warnings: list[str] = []
+    """Return what the check warned of in the sections that are taken, as far as it is few.
+
+    The first warning of each kind of every section comes before further tiles of the same kind.
+    """
+    firsts: list[str] = []
+    others: list[str] = []
     for one in sections:
         if policy.fate(one) == SKIP:
             continue
-        warnings += [finding.sentence() for finding in one.all_findings if finding.level == WARNING]
+        seen = set()
+        for finding in one.all_findings:
+            if finding.level == WARNING:
+                (others if finding.kind in seen else firsts).append(finding.sentence())
+                seen.add(finding.kind)
         if one.apart:
-            warnings.append(
+            firsts.append(
                 f"section {one.section}: its motion is unlike that of the other sections (score"
                 f" {one.score:.3g}); look at its picture."
             )
+    warnings = [*firsts, *others]
     more = len(warnings) - MOST_WARNINGS
     told = warnings[:MOST_WARNINGS]
     return [*told, f"{more} more warnings: see the table of trakem2_check."] if more > 0 else told

@@ -1,7 +1,7 @@
 """Stacks of the same sections as the EM, such as other channels, with the same motion."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from crossreg.crossmodal import affine
@@ -9,12 +9,13 @@ from crossreg.crossmodal.affine import Affine
 from crossreg.crossmodal.check.motion_table import TileMap, nearest_holding
 from crossreg.crossmodal.check.sections import Section
 from crossreg.crossmodal.freeze.records import Frozen, FrozenSection
-from crossreg.crossmodal.registered.registered_stack import KEEP, SKIP, ImportPolicy
+from crossreg.crossmodal.registered.registered_stack import KEEP, MOST_NAMED, SKIP, ImportPolicy
 from crossreg.crossmodal.render.stack_store import (
     TILES,
     TRANSFORMS,
     ResolvedTiles,
     StackStore,
+    checked_stack_name,
     source_metadata,
 )
 from crossreg.crossmodal.render.tile_specs import (
@@ -38,8 +39,21 @@ class Sister:
     metadata: dict[str, Any]
     scale: tuple[float, float]
     """px of the EM a px of this stack, in x and y."""
+    moved: int = 0
+    """Tiles so far that got the motion of an EM tile."""
     left_out: int = 0
     """Tiles so far that no EM tile covers."""
+    absent: list[float] = field(default_factory=list)
+    """z so far of sections of the EM that the stack does not have."""
+
+    def remarks(self) -> Iterator[str]:
+        """Yield what is to be told when it is written, one sentence each."""
+        if self.absent:
+            z = ", ".join(f"{z:g}" for z in self.absent[:MOST_NAMED])
+            more = f" and {len(self.absent) - MOST_NAMED} more" if self.absent[MOST_NAMED:] else ""
+            yield f"'{self.source}' has no tiles in the sections z = {z}{more} of the EM."
+        if self.left_out:
+            yield f"'{self.source}': {self.left_out} tiles lie on no EM tile; left out."
 
 
 def sister(store: StackStore, source: str, output: str, frozen: Frozen) -> Sister:
@@ -59,6 +73,7 @@ def check_names(pairs: Sequence[tuple[str, str]], frozen: Frozen, output: str) -
     inputs = [frozen.input_stack, *frozen.lm_stacks, *(source for source, _ in pairs)]
     outputs = [output, *(name for _, name in pairs)]
     for index, name in enumerate(outputs):
+        checked_stack_name(name)
         others = [one.casefold() for one in (*inputs, *outputs[:index])]
         if name.casefold() in others:
             raise UserError(
@@ -77,18 +92,28 @@ def moved_sections(
     """Yield (z, raw tiles) of a sister for its output stack, one section at a time.
 
     A tile moves as the EM tile of the same tileId, else as the EM tile that covers its centre;
-    one that none covers is left out or kept as it is, by `outside_bounds`.
+    one that none covers is left out or kept as it is, by `outside_bounds`. Raises UserError in
+    the end if no tile of any section moved, though some could have.
     """
+    registered = 0
     for _, section in sections:
         fate = policy.fate(section)
         if fate == SKIP:
             continue
         tiles = store.section(one.source, section.z)
+        if not tiles[TILES]:
+            one.absent.append(section.z)
         if fate == KEEP:
             yield section.z, tiles | {TILES: {k: _plain(v) for k, v in tiles[TILES].items()}}
             continue
+        registered += 1
         maps = [TileMap(tile, frozen.origin) for tile in section.tiles]
         yield section.z, tiles | {TILES: _moved(one, tiles, maps, policy)}
+    if registered and not one.moved:
+        raise UserError(
+            f"sister_stacks: no tile of '{one.source}' lies on a tile of '{frozen.input_stack}';"
+            " is it a stack of the same sections, in the same frame?"
+        )
 
 
 def _moved(
@@ -104,6 +129,7 @@ def _moved(
             index = nearest_holding(corners.mean(axis=0), outlines)
             found = None if index is None else maps[index]
         if found is not None:
+            one.moved += 1
             moved[tile_id] = appended_spec(spec, motion_transforms(found, one.scale))
         elif policy.outside_bounds == KEEP:
             moved[tile_id] = _plain(spec)

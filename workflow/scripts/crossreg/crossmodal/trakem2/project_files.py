@@ -41,6 +41,12 @@ def project_files(folder: Path, stem: str) -> list[Path]:
     return [path for suffix in PROJECT_SUFFIXES if (path := folder / (stem + suffix)).is_file()]
 
 
+def no_files(folder: Path, stem: str) -> list[Path]:
+    """Return what has the name of a section's project and is none: folders, links to nowhere."""
+    paths = [folder / (stem + suffix) for suffix in PROJECT_SUFFIXES]
+    return [path for path in paths if os.path.lexists(path) and not path.is_file()]
+
+
 def project_state(folder: Path, stem: str, draft_sha256: str) -> str:
     """Return 'untouched', 'saved' or 'missing' for the project of a section."""
     return state_of(map(sha256_of_file, project_files(folder, stem)), draft_sha256)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NoReturn
 from xml.parsers import expat
+from xml.parsers.expat import errors
 
 from crossreg.crossmodal.affine import Affine, affine
 from crossreg.crossmodal.render.transforms import Transform
@@ -51,6 +52,12 @@ UNESCAPED = re.compile(
 """An attribute on a line of its own, up to the next attribute or the end of the element."""
 
 BARE_AMPERSAND = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#[0-9]+);)")
+CUT_OFF = (
+    errors.codes[errors.XML_ERROR_NO_ELEMENTS],
+    errors.codes[errors.XML_ERROR_UNCLOSED_TOKEN],
+)
+"""What expat says of a file that ends too early."""
+
 OPACITY = re.compile(r"fill-opacity:\s*([0-9.eE+-]+)")
 
 
@@ -116,6 +123,11 @@ def read_project(data: bytes, name: str) -> SavedProject:
     except _RefusedError as refusal:
         raise UserError(f"{name}: {refusal}") from None
     except expat.ExpatError as error:
+        if error.code in CUT_OFF:
+            raise UserError(
+                f"{name}: not valid XML: the file ends at line {error.lineno}, before the project"
+                " does: its save was cut off, or it was copied in part."
+            ) from None
         raise BrokenXmlError(
             f"{name}: not valid XML at line {error.lineno}, column {error.offset}"
             f" ({expat.ErrorString(error.code)}), which a title or label with one of the"
