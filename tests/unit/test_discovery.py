@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from crossreg.fiducial.experiment.file_names import names_by_expression
+from crossreg.fiducial.experiment.file_names import names_by_expression, names_by_template
 from crossreg.fiducial.experiment.parameters import read_parameters
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.errors import UserError
@@ -13,6 +13,7 @@ from crossreg.io.sheet import read_sheet, sheet_text
 from crossreg.workflow_support.discovery import (
     check_found,
     check_samples,
+    check_told_apart,
     find_files,
     restrict,
     select_fiducials,
@@ -94,6 +95,15 @@ def test_a_folder_without_matching_images_is_refused(parameters, files, sentence
     with pytest.raises(UserError, match=sentence):
         found = select_fiducials(files, parameters)
         check_found(found, "images", names_of(parameters), parameters)
+
+
+def test_names_that_would_tell_files_apart_are_suggested(parameters):
+    names = names_by_template("run_{cycle}_Pos0.tif")
+    files = [f"/data/Hyb_{cycle}/run_MM_Pos0.tif" for cycle in "123"]
+    found = select_fiducials(files, parameters, names)
+    with pytest.raises(UserError, match=r'would tell them apart: .*"Hyb_\{cycle\}/run_MM_Pos\{roi'):
+        check_told_apart(found, "/data", names)
+    check_told_apart(select_fiducials(files[:1], parameters, names), "/data", names)
 
 
 SAMPLES = [

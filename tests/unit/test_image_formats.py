@@ -97,6 +97,23 @@ def test_frames_pick_a_channel_that_a_file_does_not_name(tmp_path, kind):
         read_header(path, Choice(frames="every third"))
 
 
+@pytest.mark.parametrize("label", ["{name}", "c:{c}/3 z:{z}/7 - {name}"])
+def test_labels_of_imagej_name_channels(tmp_path, label):
+    import tifffile
+
+    path, images = tmp_path / "stack.tif", planted(times=1)[0]
+    labels = [
+        label.format(name=name, c=c + 1, z=z + 1)
+        for z in range(7)
+        for c, name in enumerate(CHANNELS)
+    ]
+    metadata = {"axes": "ZCYX", "Labels": labels}
+    tifffile.imwrite(path, images.transpose(1, 0, 2, 3), imagej=True, metadata=metadata)
+    stack = read_kept_planes(path, choice=Choice(channel="Cy3"))
+    np.testing.assert_array_equal(stack, images[1])
+    assert read_header(path, Choice(channel="0")).channels == tuple(CHANNELS)
+
+
 def test_series_are_chosen_by_name_or_number(tmp_path):
     import tifffile
 

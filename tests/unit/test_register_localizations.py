@@ -193,6 +193,30 @@ def test_parquet_keeps_types_and_other_columns(results, tmp_path):
     assert found.schema.metadata[b"who"] == b"a test"
 
 
+@pytest.mark.parametrize("roi", ["pos7", "7", "007"])
+def test_a_roi_is_found_by_its_name_and_by_its_number(tmp_path, roi):
+    rows = "".join(f"pos7\t{cycle}\t{cycle}.tif\n" for cycle in ("RT0", "RT1"))
+    (tmp_path / "samples.tsv").write_text("roi\tcycle\tpath\n" + rows)
+    write_field(tmp_path, "RT1", sampled(PlantedField(), SHAPE, BLOCK))
+    (tmp_path / "fields" / "001").rename(tmp_path / "fields" / "pos7")
+    truth, found = planted()
+    lines = [f"{roi},RT1,{z},{y},{x}" for z, y, x in found]
+    (tmp_path / "spots.csv").write_text("\n".join(["roi,cycle,z,y,x", *lines, ""]))
+    options = ("--units", "px", "--z-units", "kept_plane")
+    done = registered(tmp_path, tmp_path / "spots.csv", tmp_path / "out.csv", *options)
+    assert done.returncode == 0, done.stderr
+    found = positions_of(read_csv(tmp_path / "out.csv"))
+    assert np.abs(found - truth).max() < 0.005
+
+
+def test_the_rois_that_there_are_are_listed_by_name_and_number(tmp_path):
+    (tmp_path / "samples.tsv").write_text("roi\tcycle\tpath\npos7\tRT0\ta\npos7\tRT1\tb\n")
+    (tmp_path / "spots.csv").write_text("roi,cycle,z,y,x\nleft,RT1,1,2,3\n")
+    options = ("--units", "px", "--z-units", "kept_plane")
+    done = registered(tmp_path, tmp_path / "spots.csv", tmp_path / "out.csv", *options)
+    assert "there are the ROIs pos7 (7) and the cycles RT0, RT1" in done.stderr
+
+
 def test_text_that_needs_quotes_and_empty_cells_survive(results, tmp_path):
     rows = ['"a, ""b""\nc",1,RT1,50,60,3', ",1,RT1,50,60,", "d,1,RT9,50,60,nan"]
     (tmp_path / "spots.csv").write_text("note,roi,cycle,x,y,z\n" + "\n".join(rows) + "\n")

@@ -128,9 +128,14 @@ class CyclesOfSpots:
         return load_field(self.paths[key])
 
     def _number(self, roi: str) -> int | None:
-        """Return the number of a ROI as a table may spell it: 1, 001, 1.0; the only one if ""."""
+        """Return the number of a ROI as a table may spell it: its name, 1, 001, 1.0.
+
+        Of "" it is the only one's.
+        """
         if not roi:
             return self.rois[0]
+        if roi in self.numbers:
+            return self.numbers[roi]
         try:
             return int(float(roi))
         except ValueError:
@@ -141,9 +146,13 @@ class CyclesOfSpots:
         if self.unknown and not self.known:
             roi, cycle = sorted(self.unknown)[0]
             there = ", ".join(sorted({cycle for _, cycle in self.paths})[:20])
+            rois = ", ".join(
+                f"{number}" if name.isdigit() else f"{name} ({number})"
+                for name, number in sorted(self.numbers.items())[:20]
+            )
             raise UserError(
                 f"{path}: no spot is of a ROI and cycle that there is (the first says ROI"
-                f" '{roi}', cycle '{cycle}'; there are the ROIs {', '.join(map(str, self.rois))}"
+                f" '{roi}', cycle '{cycle}'; there are the ROIs {rois}"
                 f" and the cycles {there}); correct localizations_columns."
             )
 

@@ -12,6 +12,7 @@ from crossreg.fiducial.experiment.file_names import (
     FileName,
     FileNames,
     names_by_expression,
+    names_by_template,
     suggested_template,
 )
 from crossreg.fiducial.experiment.parameters import PLAIN, Parameters, fiducial_channel
@@ -185,6 +186,21 @@ def check_found(
     )
 
 
+def check_told_apart(discovered: Discovered, folder: Path | str, names: FileNames) -> None:
+    """Raise UserError if several files are of one cycle, and other names would tell them apart."""
+    found = discovered.samples
+    if len({(sample.roi, sample.cycle) for sample in found}) == len(found):
+        return
+    below = [os.path.relpath(sample.path, folder) for sample in found]
+    template = suggested_template(below)
+    parsed = [names_by_template(template).parsed(path) for path in below] if template else []
+    if parsed and None not in parsed and len(set(parsed)) == len(parsed):
+        raise UserError(
+            f"{folder}: several files are of one ROI and cycle by {names.key}; this would tell them"
+            f' apart: file_names: "{template}".'
+        )
+
+
 def _none_matches(unmatched: list[str], folder: Path | str, key: str) -> str:
     """Return the sentence for a folder where no name matches: three names, and a way out."""
     below = [os.path.relpath(path, folder) for path in unmatched]
@@ -263,11 +279,9 @@ def check_samples(samples: Iterable[Sample], reference: str, key: str) -> None:
         _check_name(sample.cycle, "cycle", sample.place)
         other = files.setdefault((sample.roi.lstrip("0"), sample.cycle), sample)
         if other is not sample:
-            folders = os.path.dirname(sample.path) != os.path.dirname(other.path)
-            advice = ", or tell them apart by their folder: file_names: '{roi}/...'"
             raise UserError(
                 f"{sample.place}: ROI {sample.roi}, cycle {sample.cycle} is also in {other.place};"
-                f" keep one of the two{advice if folders and not sample.listed_in else ''}."
+                " keep one of the two."
             )
         other = stacks.setdefault((sample.path, sample.image), sample)
         if other is not sample:

@@ -222,6 +222,7 @@ def _find_in_folder(
     names = file_names(configuration, experiment.parameters)
     found = discovery.select_fiducials(files, experiment.parameters, names)
     discovery.check_found(found, folder, names, experiment.parameters)
+    discovery.check_told_apart(found, folder, names)
     ignored = {
         "of another channel": found.other_channels,
         f"not matched by {names.key}": found.unmatched,

@@ -6,6 +6,7 @@ taken as planes, which the series' remark says.
 
 import logging
 import math
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -36,6 +37,10 @@ UNNAMED_AXES = ("I", "Q")
 GREY = "one stack of grey planes (Z, Y, X) is needed"
 COLOUR = "these are colour images: save grey values"
 NAMES = {"shaped": "TIFF", "imagej": "ImageJ TIFF", "ome": "OME-TIFF", "lsm": "LSM", "stk": "STK"}
+
+
+# As "c:1/3 z:5/20 - beads", which ImageJ writes in front.
+PLACE_IN_LABEL = re.compile(r"^(?:[czt]:\d+/\d+\s*)+(?:-\s*)?")
 
 
 class TiffImages:
@@ -227,10 +232,19 @@ def _metadata(file: tifffile.TiffFile, count: int) -> list[Metadata]:
     if file.is_lsm:
         return [_lsm_metadata(file.lsm_metadata)] * count
     if file.is_imagej:
-        return [("", (), _imagej_pixel_size(file))] * count
+        return [("", _imagej_channels(file), _imagej_pixel_size(file))] * count
     if file.is_stk:
         return [("", (), _stk_pixel_size(file.stk_metadata))] * count
     return nothing
+
+
+def _imagej_channels(file: tifffile.TiffFile) -> tuple[str, ...]:
+    """Return the names of channels where all labels of a channel's planes say the same."""
+    metadata = file.imagej_metadata or {}
+    labels, count = metadata.get("Labels") or [], int(metadata.get("channels", 1))
+    named = [{PLACE_IN_LABEL.sub("", label) for label in labels[c::count]} for c in range(count)]
+    names = tuple(names.pop() for names in named if len(names) == 1)
+    return names if len(names) == count and len(set(names)) == count else ()
 
 
 def _imagej_pixel_size(file: tifffile.TiffFile) -> PixelSize:
