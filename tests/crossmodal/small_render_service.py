@@ -4,6 +4,8 @@ It implements the endpoints that crossreg uses: metadata, bounds, z values, raw 
 section and of a box, creation, state, upload and deletion. It can be told to misbehave.
 """
 
+import hashlib
+import html
 import json
 import math
 import random
@@ -24,8 +26,15 @@ OWNER_STACKS = r"/render-ws/v1/owner/(?P<owner>[^/]+)/stackIds"
 BASE = r"/render-ws/v1/owner/(?P<owner>[^/]+)/project/(?P<project>[^/]+)/stack/(?P<stack>[^/]+)"
 KNOWN_TILE_KEYS = """
     tileId layout groupId z minX minY maxX maxY width height minIntensity maxIntensity mipmapLevels
-    channels transforms meshCellSize labels
+    channels transforms meshCellSize labels mipmapPathBuilder
 """
+TILE_NUMBERS = """
+    z minX minY maxX maxY width height minIntensity maxIntensity meshCellSize
+"""
+"""The service keeps them as doubles, however they come: 100, "100" and 100.0 are one."""
+LAYOUT_NUMBERS = "stageX stageY rotation pixelsize distanceZ"
+DEFAULT_MESH_CELL_SIZE = 64.0
+CHANNEL_DEFAULTS = {"minIntensity": 0.0, "maxIntensity": 255.0}
 KNOWN_LAYOUT_KEYS = """
     sectionId temca camera imageRow imageCol stageX stageY rotation pixelsize distanceZ
 """
@@ -33,7 +42,16 @@ KNOWN_VERSION_KEYS = """
     createTimestamp versionNotes cycleNumber cycleStepNumber stackResolutionX stackResolutionY
     stackResolutionZ materializedBoxRootPath mipmapPathBuilder alignmentQuality defaultChannel
 """
+DATE = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)"
 NAME = r"[A-Za-z0-9]+(_[A-Za-z0-9]+)*"
+IMAGE_LOADERS = [
+    "IMAGEJ_DEFAULT",
+    "IMAGEJ_TIFF_STACK",
+    "H5_SLICE",
+    "N5_SLICE",
+    "IMAGEJ_COMPOSITE",
+    "DYNAMIC_MASK",
+]
 STATES = ("LOADING", "COMPLETE", "READ_ONLY", "OFFLINE")
 FORBIDDEN_STEPS = {
     ("LOADING", "READ_ONLY"),
@@ -66,9 +84,11 @@ KNOWN_CLASSES = {
 class RefusalError(Exception):
     """An answer with an error status."""
 
-    def __init__(self, status: int, text: str):
+    def __init__(self, status: int, text: str, is_json: bool = False):
         super().__init__(text)
         self.status = status
+        self.is_json = is_json
+        """Whether it is about the JSON that was sent: such answers come as a page."""
 
 
 @dataclass
@@ -183,13 +203,15 @@ class SmallRenderService:
             raise RefusalError(400, f"invalid name in {key}")
         if version is None:
             raise RefusalError(400, "no stack version provided")
+        if not re.fullmatch(DATE, version.get("createTimestamp", "2026-01-01T00:00:00Z")):
+            raise RefusalError(400, "JSON parse error: createTimestamp is no date", is_json=True)
         if stack.metadata.get("state") == "READ_ONLY":
             raise RefusalError(
                 500, f"Data for stack {key[2]} cannot be modified because it is READ_ONLY."
             )
         identity = dict(zip(("owner", "project", "stack"), key, strict=True))
         number = stack.metadata.get("currentVersionNumber", -1) + 1
-        kept = {one: version[one] for one in KNOWN_VERSION_KEYS.split() if one in version}
+        kept = {one: doubled(version[one]) for one in KNOWN_VERSION_KEYS.split() if one in version}
         stack.metadata = {
             "stackId": identity,
             "state": "LOADING",
@@ -221,7 +243,11 @@ class SmallRenderService:
         return 200, self.resolved(stack, [t for t in stack.tiles.values() if t["z"] == z])
 
     def get_box(self, stack, _, query, __):
-        limit = {name: float(value) for name, value in query.items()}
+        # A side that is not given does not limit: without any the whole stack is answered.
+        limit = {f"min{axis}": -math.inf for axis in "XYZ"} | {
+            f"max{axis}": math.inf for axis in "XYZ"
+        }
+        limit |= {name: float(value) for name, value in query.items()}
         inside = [
             tile
             for tile in stack.tiles.values()
@@ -240,7 +266,9 @@ class SmallRenderService:
             raise RefusalError(400, f"query is limited to 50000 tiles, found {len(tiles)}")
         used = set(re.findall(r'"refId": "([^"]*)"', json.dumps([tiles, stack.transforms])))
         shared = {name: spec for name, spec in stack.transforms.items() if name in used}
-        return {TILES: {tile["tileId"]: tile for tile in tiles}, TRANSFORMS: shared}
+        # Shared transforms come first, tiles in the order of a hash.
+        tiles = sorted(tiles, key=lambda tile: hashlib.sha256(tile["tileId"].encode()).digest())
+        return {TRANSFORMS: shared, TILES: {tile["tileId"]: tile for tile in tiles}}
 
     def put_state(self, stack, found, *_):
         now, wanted = stack.metadata["state"], found["state"]
@@ -253,11 +281,7 @@ class SmallRenderService:
         if wanted == "COMPLETE":
             if not stack.tiles:
                 raise RefusalError(500, "Stack data aggregation returned no results")
-            stack.metadata["stats"] = {
-                "stackBounds": _bounds(stack.tiles.values()),
-                "tileCount": len(stack.tiles),
-                "transformCount": len(stack.transforms),
-            }
+            stack.metadata["stats"] = statistics(stack)
         if wanted == "OFFLINE":
             stack.tiles, stack.transforms = {}, {}
         if (now, wanted) == ("COMPLETE", "LOADING"):
@@ -281,20 +305,30 @@ class SmallRenderService:
         if not body[TILES]:
             raise RefusalError(400, "collection does not have any tiles")
         check_transforms(body)
-        stack.transforms.update(body[TRANSFORMS])
-        for tile_id, spec in body[TILES].items():
-            stack.tiles[tile_id] = self.stored(spec, stack.transforms, query)
+        check_tiles(body, derives=query.get("deriveData") == "true")
+        stack.transforms.update(body.get(TRANSFORMS) or {})
+        for spec in body[TILES].values():
+            stored = self.stored(spec, stack.transforms, query)
+            # The id in the tile counts, whatever its key says.
+            stack.tiles[stored["tileId"]] = stored
         return 201, None
 
     def stored(self, spec, shared, query):
         kept = set(KNOWN_TILE_KEYS.split()) - {self.loses}
-        spec = {key: spec[key] for key in spec if key in kept}
+        spec = {key: spec[key] for key in spec if key in kept and spec[key] is not None}
+        spec["tileId"] = str(spec["tileId"])
+        spec |= {key: float(spec[key]) for key in TILE_NUMBERS.split() if key in spec}
+        spec.setdefault("meshCellSize", DEFAULT_MESH_CELL_SIZE)
+        if "channels" in spec:
+            spec["channels"] = [CHANNEL_DEFAULTS | doubled(one) for one in spec["channels"]]
         if "labels" in spec:
             spec["labels"] = sorted(set(spec["labels"]), reverse=True)
         if "layout" in spec:
             layout = spec["layout"]
             spec["layout"] = {
-                key: layout[key] for key in layout if key in KNOWN_LAYOUT_KEYS.split()
+                key: float(layout[key]) if key in LAYOUT_NUMBERS.split() else layout[key]
+                for key in layout
+                if key in KNOWN_LAYOUT_KEYS.split()
             }
         if query.get("deriveData") == "true":
             spec.update(derived_box(spec, shared))
@@ -324,6 +358,44 @@ ROUTES = [
     ("DELETE", "", SmallRenderService.delete_stack),
     ("DELETE", f"/z/{Z}", SmallRenderService.delete_section),
 ]
+
+
+def doubled(value):
+    """Return a value with its whole numbers as doubles, as the service keeps most of them."""
+    if isinstance(value, dict):
+        return {key: doubled(part) for key, part in value.items()}
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def statistics(stack) -> dict[str, Any]:
+    """Return what the service derives when a stack becomes COMPLETE."""
+    tiles = list(stack.tiles.values())
+    sections = {tile["z"] for tile in tiles}
+    channels = {one.get("name") for tile in tiles for one in tile.get("channels", [])}
+    sizes = {"Width": "width", "Height": "height"}
+    return {
+        "stackBounds": _bounds(tiles),
+        "sectionCount": len(sections),
+        "nonIntegralSectionCount": sum(z != int(z) for z in sections),
+        "tileCount": len(tiles),
+        "transformCount": len(stack.transforms),
+        "channelNames": sorted(filter(None, channels)),
+        **{f"minTile{name}": min(int(tile[key]) for tile in tiles) for name, key in sizes.items()},
+        **{f"maxTile{name}": max(int(tile[key]) for tile in tiles) for name, key in sizes.items()},
+    }
+
+
+def check_tiles(body, derives: bool) -> None:
+    """Refuse what the service refuses in the tiles of an upload."""
+    for tile_id, spec in body[TILES].items():
+        if not derives and any(spec.get(key) is None for key in ("minX", "minY", "maxX", "maxY")):
+            raise RefusalError(400, f"tile '{tile_id}' has no bounds; they have to be derived")
+        for key in ("width", "height"):
+            if spec.get(key) is None:
+                raise RefusalError(500, "HTTP 500 Internal Server Error")
+        for level in (spec.get("mipmapLevels") or {}).values():
+            if level and level.get("imageLoaderType", "IMAGEJ_DEFAULT") not in IMAGE_LOADERS:
+                raise RefusalError(400, "JSON parse error: imageLoaderType", is_json=True)
 
 
 def told(stack) -> str:
@@ -361,6 +433,17 @@ def check_transform(entry, shared, where) -> None:
         raise RefusalError(400, f"no className defined for leaf transform spec with id '{where}'")
     elif entry["className"] not in KNOWN_CLASSES:
         raise RefusalError(400, f"transform class '{entry['className']}' cannot be found")
+    elif not can_be_read(entry):
+        raise RefusalError(400, f"transform '{where}' has a bad dataString")
+
+
+def can_be_read(entry) -> bool:
+    """Return whether the data of a leaf makes a transform."""
+    try:
+        apply([Transform(entry["className"], entry.get("dataString") or "")], np.zeros((1, 2)))
+    except ValueError:
+        return False
+    return True
 
 
 def derived_box(spec, shared):
@@ -458,12 +541,16 @@ class _Handler(BaseHTTPRequestHandler):
             body = json.loads(data) if data else None
             return self.owner.answer(self.command, path, query, body)
         except json.JSONDecodeError as error:
-            return 400, RefusalError(400, f"com.fasterxml.jackson.core.JsonParseException: {error}")
+            text = f"com.fasterxml.jackson.core.JsonParseException: {error}"
+            return 400, RefusalError(400, text, is_json=True)
         except RefusalError as refusal:
             return refusal.status, refusal
 
     def send(self, status, value):
-        if isinstance(value, RefusalError):
+        if isinstance(value, RefusalError) and value.is_json:
+            page = html.escape(str(value))
+            self.send_bytes(status, page.encode(), kind="text/html;charset=utf-8")
+        elif isinstance(value, RefusalError):
             self.send_bytes(status, str(value).encode(), kind="text/plain;charset=utf-8")
         else:
             self.send_bytes(status, b"" if value is None else json.dumps(value).encode())

@@ -3,6 +3,7 @@
 Tiles never pass through renderapi's TileSpec, which drops keys and rounds affines.
 """
 
+import html
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -345,7 +346,11 @@ def _session(timeout_s: float, retries: int, backoff_s: float) -> requests.Sessi
 def _refuse(response: requests.Response, *_: Any, **__: Any) -> None:
     """Raise before renderapi does: its messages repeat the whole request and hide the status."""
     if response.status_code >= FIRST_ERROR:
-        raise _RefusedError(response.status_code, response.text)
+        text = response.text
+        if "html" in response.headers.get("Content-Type", ""):
+            # Faults of JSON come as a page.
+            text = html.unescape(text)
+        raise _RefusedError(response.status_code, text)
 
 
 def _version_number(metadata: dict[str, Any] | None) -> int | None:
