@@ -395,7 +395,8 @@ def check_tiles(body, derives: bool) -> None:
                 raise RefusalError(500, "HTTP 500 Internal Server Error")
         for level in (spec.get("mipmapLevels") or {}).values():
             if level and level.get("imageLoaderType", "IMAGEJ_DEFAULT") not in IMAGE_LOADERS:
-                raise RefusalError(400, "JSON parse error: imageLoaderType", is_json=True)
+                text = f'JSON parse error: "{level["imageLoaderType"]}" is no imageLoaderType'
+                raise RefusalError(400, text, is_json=True)
 
 
 def told(stack) -> str:

@@ -191,6 +191,7 @@ def test_a_fault_of_the_json_comes_as_a_page_and_is_told_as_text(client):
     assert answer.headers["Content-Type"].startswith("text/html")
     port = int(client.base.split(":")[2].split("/")[0])
     store = RenderService("127.0.0.1", port, "me", "mine", retries=0)
-    with pytest.raises(UserError) as error:
-        store.create("EM", {"createTimestamp": "yesterday"})
-    assert "createTimestamp is no date" in str(error.value) and "&" not in str(error.value)
+    store.create("EM", VERSION)
+    level = {"0": {"imageUrl": "file:/a", "imageLoaderType": "NONE"}}
+    with pytest.raises(UserError, match='"NONE" is no imageLoaderType'):
+        store.upload_section("EM", 1.0, edited(mipmapLevels=level))
