@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import planted_tables
+from crossreg.fiducial.experiment.sample import Sample
 from crossreg.fiducial.precision import Scale, precision_of
 from crossreg.fiducial.summary import (
     in_order_of_imaging,
@@ -148,12 +149,11 @@ def test_summaries_come_back_from_their_file(tmp_path: Path, summaries) -> None:
 
 
 def test_cycles_are_ordered_by_run_number_then_by_numbers_in_their_names() -> None:
-    names = ["RT10", "RT2", "DAPI"]
-    files = [f"scan_{run:03d}_{name}_001.tif" for run, name in zip((1, 1, 2), names, strict=True)]
-    ordered = in_order_of_imaging(names, files, r"scan_(?P<runNumber>[0-9]+)_(?P<cycle>\w+)")
-    assert [name for name, _ in ordered] == ["RT2", "RT10", "DAPI"]
-    ordered = in_order_of_imaging(names, files, "(?P<cycle>.*)")
-    assert [name for name, _ in ordered] == ["DAPI", "RT2", "RT10"]
+    runs = {"RT10": "001", "RT2": "001", "DAPI": "002"}
+    samples = [Sample("001", name, "a.tif", run=run) for name, run in runs.items()]
+    assert in_order_of_imaging(samples) == ["RT2", "RT10", "DAPI"]
+    samples = [Sample("001", name, "a.tif") for name in runs]
+    assert in_order_of_imaging(samples) == ["DAPI", "RT2", "RT10"]
 
 
 def test_an_experiment_in_which_all_is_well_has_dark_heat_maps(summaries) -> None:

@@ -62,7 +62,7 @@ rule summary_of_roi:
         code=code("summarize.py"),
         again=fiducial.again("summary_of_roi"),
         reference=fiducial.reference,
-        options=fiducial.options("fileNameRegExp", "pixelSizeXY", "pixelSizeZ", "zBinning"),
+        options=fiducial.options("pixelSizeXY", "pixelSizeZ", "zBinning"),
         tolerance=TOLERANCE,
         global_shifts=fiducial.folder_beside("samples", "global_table"),
         local_shifts=fiducial.option_of_local_tables("--local-shifts"),

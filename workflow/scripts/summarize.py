@@ -1,7 +1,7 @@
 """Summarise the cycles of one ROI: a line a cycle with drift, statuses of blocks, quality.
 
 In: the sheet of samples and the tables of the ROI's cycles (ROI/CYCLE.ecsv). Out: a TSV in the
-order of imaging, which is that of the runNumber in the file names, then of the cycles' names.
+order of imaging, which is that of the run numbers in the file names, then of the cycles' names.
 Cycles that could not be registered, or whose table is damaged, have a line that says why, as have
 those that have no stack; these come last.
 """
@@ -22,7 +22,7 @@ from crossreg.fiducial.summary import (
 )
 from crossreg.io.ecsv import Table
 from crossreg.io.errors import UserError
-from crossreg.io.sheet import read_sheet
+from crossreg.io.sheet import ALL_COLUMNS, read_sheet
 from crossreg.io.tables import read_global_row, read_local_table
 from crossreg.workflow_support.again import ask_if_damaged
 from crossreg.workflow_support.command import add_tolerance_option, new_parser, run
@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, required=True, help="summary to write (.tsv)")
     parser.add_argument("--gaps", type=Path, help="cycles that have no stack (.tsv)")
     add_tolerance_option(parser)
-    add_options(parser, ("fileNameRegExp", "pixelSizeXY", "pixelSizeZ", "zBinning"))
+    add_options(parser, ("pixelSizeXY", "pixelSizeZ", "zBinning"))
     return parser
 
 
@@ -52,18 +52,14 @@ def main(options: argparse.Namespace) -> None:
     """Read the tables in the order of imaging, summarise, write."""
     samples = [
         sample
-        for sample in read_sheet(options.samples)
+        for sample in read_sheet(options.samples, ALL_COLUMNS)
         if sample.roi == options.roi and sample.cycle != options.reference
     ]
-    ordered = in_order_of_imaging(
-        [sample.cycle for sample in samples],
-        [sample.path for sample in samples],
-        options.fileNameRegExp,
-    )
+    ordered = in_order_of_imaging(samples)
     gaps = [gap for gap in read_gaps(options.gaps) if gap.roi == options.roi]
     missing = {gap.cycle: gap.reason for gap in gaps}
     cycles = []
-    for name, _ in ordered:
+    for name in ordered:
         try:
             cycles.append((name, *tables_of_cycle(options, name)))
         except UserError as error:
@@ -75,7 +71,7 @@ def main(options: argparse.Namespace) -> None:
         options.tolerance_nm and tuple(options.tolerance_nm),
     )
     known = {summary.cycle: summary for summary in summaries_of_roi(options.roi, cycles, scale)}
-    names = [*(name for name, _ in ordered), *(gap.cycle for gap in gaps)]
+    names = [*ordered, *(gap.cycle for gap in gaps)]
     write_summaries(
         options.output,
         [known.get(name) or missing_cycle(options.roi, name, missing[name]) for name in names],

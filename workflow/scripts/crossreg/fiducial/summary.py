@@ -3,13 +3,14 @@
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
 
 import numpy as np
 
+from crossreg.fiducial.experiment.sample import Sample
 from crossreg.fiducial.precision import Precision, Scale, precision_of
 from crossreg.fiducial.verdict import DOUBTFUL, FAILED
 from crossreg.io.ecsv import Table
@@ -146,23 +147,19 @@ class CycleSummary:
         return "; ".join(finding.text for finding in self.findings)
 
 
-def in_order_of_imaging(
-    names: Sequence[str], files: Sequence[str], pattern: str
-) -> list[tuple[str, str]]:
-    """Return (name, file) of cycles by the runNumber in the file names, then by name.
+def in_order_of_imaging(samples: Iterable[Sample]) -> list[str]:
+    """Return the names of the cycles of a ROI, by the run numbers of their files, then by name.
 
-    Names are compared with their numbers as numbers, so that RT2 comes before RT10. `pattern` is
-    the regular expression for file names; without its group runNumber only the names count.
+    Names are compared with their numbers as numbers, so that RT2 comes before RT10. Where files
+    say no run numbers, only the names count.
     """
 
-    def key(pair: tuple[str, str]) -> tuple[Any, ...]:
-        match = re.search(pattern, Path(pair[1]).name)
-        run = (match.groupdict().get("runNumber") or "") if match else ""
-        parts = re.split(r"(\d+)", pair[0])
+    def key(sample: Sample) -> tuple[Any, ...]:
+        parts = re.split(r"(\d+)", sample.cycle)
         natural = [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
-        return int(run) if run.isdigit() else 0, natural
+        return int(sample.run) if sample.run.isdigit() else 0, natural
 
-    return sorted(zip(names, files, strict=True), key=key)
+    return [sample.cycle for sample in sorted(samples, key=key)]
 
 
 def summaries_of_roi(

@@ -184,9 +184,11 @@ def _find_pixel_size(experiment: Experiment) -> None:
 def _listed(sheet: str, parameters: Parameters, must_exist: bool) -> list[Sample]:
     """Return the samples of the user's sheet; raise UserError if files are missing.
 
+    Channel and run number of names that pyHiM's expression describes are taken from these.
     Channel and frames are those of the sheet; else the fiducial's of the section `fiducial`.
     """
     channel, frames = (str(parameters.values.get(key, "")) for key in ("channel", "frames"))
+    names = names_by_expression(parameters["fileNameRegExp"])
     samples = [
         dataclasses.replace(
             sample,
@@ -196,6 +198,7 @@ def _listed(sheet: str, parameters: Parameters, must_exist: bool) -> list[Sample
         )
         for sample in read_sheet(sheet)
     ]
+    samples = [_with_parts_of_name(sample, names) for sample in samples]
     missing = [sample for sample in samples if not os.path.exists(sample.path)]
     if missing and must_exist:
         raise UserError(
@@ -203,6 +206,14 @@ def _listed(sheet: str, parameters: Parameters, must_exist: bool) -> list[Sample
             " sheet are not there); correct the path."
         )
     return samples
+
+
+def _with_parts_of_name(sample: Sample, names: FileNames) -> Sample:
+    """Return a listed sample with what the name of its file says beside ROI and cycle."""
+    said = names.parsed(sample.path)
+    if said is None:
+        return sample
+    return dataclasses.replace(sample, named_channel=said.channel or "", run=said.run or "")
 
 
 def _path_of(path: str, folder: str) -> str:

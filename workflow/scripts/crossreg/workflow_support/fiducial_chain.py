@@ -101,7 +101,10 @@ class FiducialChain:
     def content(self) -> str:
         """Return a hash of which stacks and gaps there are; their folder does not count."""
         listed = [
-            (one.roi, one.cycle, os.path.basename(one.path), one.image, one.given_x, one.given_y)
+            (
+                *(one.roi, one.cycle, os.path.basename(one.path), one.image),
+                *(one.run, one.given_x, one.given_y),
+            )
             for one in self.experiment.samples
         ]
         text = repr(listed) + gaps_text(self.experiment.gaps)
