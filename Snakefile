@@ -1,8 +1,16 @@
 # crossreg: registration of microscopy images across imaging cycles and across modalities.
 # Usage: snakemake --cores N [--configfile FILE] [TARGET]; see README.md and config/README.md.
 
+import sys
+from pathlib import Path
+
 from snakemake.utils import min_version
 
+if not Path(workflow.snakefile).with_name("workflow").is_dir():
+    sys.exit(
+        f"ERROR: {workflow.snakefile}: the scripts of the workflow are not beside it; clone the"
+        " repository, and give the path of its workflow/Snakefile."
+    )
 # Parameters that depend on inputs and outputs are no part of its records since then.
 min_version("9.20.0")
 

@@ -8,8 +8,6 @@ import sys
 from pathlib import Path
 
 REPOSITORY = Path(workflow.snakefile).resolve().parents[2]
-if not (REPOSITORY / "workflow" / "scripts" / "crossreg").is_dir():
-    sys.exit(f"ERROR: {workflow.snakefile}: its scripts are not beside it; give a local copy.")
 sys.path.insert(0, str(REPOSITORY / "workflow" / "scripts"))
 # A line that a plain locale cannot spell, as with the name of a folder, is no reason for a traceback.
 logging.raiseExceptions = False
