@@ -1,6 +1,7 @@
 """The workflow is taken over as Snakemake users do: as a module, by snakedeploy, by its catalog."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -85,6 +86,27 @@ def test_a_module_takes_a_prefix(importer):
     run(importer, "reg_tables")
     assert (importer / "first" / "registered" / "register_global.ecsv").is_file()
     assert not (importer / "registered" / "register_global.ecsv").exists()
+
+
+def test_a_module_without_a_local_copy_is_refused_in_one_sentence(importer):
+    write_importer(importer)
+    repository = importer / "hosted"
+    (repository / "workflow").mkdir(parents=True)
+    for name in ("Snakefile", "workflow/Snakefile"):
+        shutil.copy2(REPOSITORY / name, repository / name)
+    git = ["git", "-c", "user.name=A", "-c", "user.email=a@b.c", "-C", str(repository)]
+    for words in (("init", "-q", "-b", "main"), ("add", "."), ("commit", "-q", "-m", "All")):
+        subprocess.run([*git, *words], check=True)
+    snakefile = importer / "workflow" / "Snakefile"
+    hosted = f"git+file://{repository}/workflow/Snakefile@main"
+    snakefile.write_text(
+        snakefile.read_text().replace(str(REPOSITORY / "workflow" / "Snakefile"), hosted)
+    )
+    done = snakemake("--dry-run", folder=importer, snakefile=snakefile)
+    assert done.returncode != 0
+    (told,) = [line for line in done.stdout.splitlines() if line.startswith("ERROR: ")]
+    assert "clone the repository, and give the path of its workflow/Snakefile." in told
+    assert "Traceback" not in done.stdout
 
 
 def test_snakedeploy_deploys_a_local_copy(importer):
