@@ -170,13 +170,7 @@ IMPORT = r"^from crossreg\S* import (?:\([^)]*\)|.*)$"
 
 def test_what_the_rules_import_needs_no_numpy():
     rules = [REPOSITORY / "Snakefile", *(REPOSITORY / "workflow" / "rules").glob("*.smk")]
-    lines = [
-        line
-        for path in rules
-        for line in re.findall(
-            r"^from crossreg\S* import (?:\([^)]*\)|.*)$", path.read_text(), re.M
-        )
-    ]
+    lines = [line for path in rules for line in re.findall(IMPORT, path.read_text(), re.M)]
     assert len(lines) > 10
     check = "\n".join([*lines, "import sys", "assert 'numpy' not in sys.modules"])
     scripts = REPOSITORY / "workflow" / "scripts"
