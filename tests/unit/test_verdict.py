@@ -70,9 +70,9 @@ def test_a_failed_cycle_has_no_shift_and_says_why() -> None:
     [
         (-20.0, "registered", ""),
         (
-            -4.0,
+            -3.0,
             "doubtful",
-            "so little structure matches that it may be a coincidence (1 in 10,000)",
+            "so little structure matches that it may be a coincidence (1 in 1,000)",
         ),
         (-1.0, "failed", "the cycle does not match the reference better than unrelated images"),
     ],

@@ -4,14 +4,14 @@ import math
 from dataclasses import dataclass
 
 REGISTERED, DOUBTFUL, FAILED = VERDICTS = ("registered", "doubtful", "failed")
-CERTAIN = -5.0
-"""Logarithm of the odds of a coincidence up to which a cycle counts as registered. Of 320 planted
-wrong pairs of few beads (another field, mirrored, turned by 180 degrees, transposed) the best
-reached -4.3, so that this leaves a margin; matching pairs of textures or dense spots reach -30 and
-less."""
-POSSIBLE = -2.8
-"""The same, beyond which a cycle has failed: of 75 pairs that match in two beads or more, none was
-beyond."""
+CERTAIN = -4.0
+"""Logarithm of the odds of a coincidence up to which a cycle counts as registered. They are a bound
+on a probability and behave like one: of 540 planted wrong pairs of few beads (another field,
+mirrored, turned by 180 degrees, transposed) the best three reached -3.2, -2.5 and -2.5. Matching
+pairs of textures or dense spots reach -10 and less."""
+POSSIBLE = -2.0
+"""The same, beyond which a cycle has failed: one in 50 wrong pairs is doubtful, one in 20 of those
+that match in 3 to 12 beads is lost."""
 LARGEST_TURN = 5.5
 """Turn (degrees) left once a cycle is turned back, up to which blocks match without fault: of
 cycles turned by 6 to 8 degrees that were not turned back, one in twenty was wrong in places."""

@@ -4,7 +4,9 @@ What two images have in common at a shift is the sum over pairs of objects that 
 shifts of an unrelated pair that sum is a random number: many faint contributions make it normal,
 a few bright ones (beads) make it jump. A compound Poisson law describes both. Its two numbers, how
 many contributions meet and how large they are, are measured from wrong pairings of the same two
-images: the cycle mirrored, and turned by 180 degrees. The odds of a shift are the probability of
+images: the cycle mirrored, and turned by 180 degrees. Contributions differ in size; Bennett's
+inequality (1962, doi:10.1080/01621459.1962.10482149) bounds the odds for all whose variance is the
+same and of which none is larger than the largest one. The odds of a shift are the probability of
 the sum that is seen there, times the number of shifts and turns as near as this one that could be
 tried.
 """
@@ -18,7 +20,7 @@ from crossreg.fiducial.correlation.band_pass import TAPERED, taper, window
 
 LARGEST_SHIFT = 0.6
 """Shifts, as parts of the image, up to which a match may be found, and wrong pairings are tried."""
-HEIGHT = 8.0
+HEIGHT = 4.0
 """Standard deviations of the noise at which heights are cut off: one bright object is one object,
 and must not outweigh many others."""
 DETAIL, BACKGROUND = 0.7, 2.5
@@ -31,6 +33,8 @@ NORMAL_MEDIAN = 0.6745
 """Median of the absolute value of a normal variable of standard deviation 1."""
 SMALLEST_OVERLAP = 0.01
 """Least overlap along an axis that is counted with: of less, nothing can be said."""
+OBJECT = 5
+"""Edge (bins) of the square that holds the contribution of one object: a spot and its surround."""
 SMALLEST_KURTOSIS = 1e-9
 """Least fourth cumulant, relative to a normal variable's variance squared."""
 
@@ -77,9 +81,11 @@ def log10_odds(
     0 or more: as unrelated images match; -10: a coincidence can be ruled out.
     """
     in_common = float(np.vdot(reference, aligned))
-    rate, unit = _chance(reference, cycle)
+    variance, unit = _chance(reference, cycle)
     if in_common <= 0 or unit == 0:
         return 0.0
+    unit = max(unit, _largest(reference * aligned))
+    rate = variance / unit**2
     for overlap, shift in zip(_overlaps(reference.shape), shift_yx, strict=True):
         rate *= max(float(overlap[len(overlap) // 2 + round(float(shift))]), SMALLEST_OVERLAP)
     tried = max(np.pi * max(float(np.hypot(*shift_yx)), NEAREST) ** 2 / PEAK_AREA, 1.0)
@@ -95,7 +101,7 @@ def _log_tail(rate: float, count: float) -> float:
 
 
 def _chance(reference: Image, cycle: Image) -> tuple[float, float]:
-    """Return (rate, unit): how many contributions meet by chance at no shift, and their size.
+    """Return (variance, unit) of what meets by chance at no shift: of the sum, and the usual size.
 
     From the second and fourth cumulant of what the images have in common over wrong shifts, which
     are the rate times the unit squared and to the fourth; the rate goes with the overlap.
@@ -122,7 +128,13 @@ def _chance(reference: Image, cycle: Image) -> tuple[float, float]:
     if variance == 0:
         return 0.0, 0.0
     unit = float(np.sqrt(max(kurtosis / variance, SMALLEST_KURTOSIS * variance)))
-    return variance / unit**2, unit
+    return variance, unit
+
+
+def _largest(in_common: Image) -> float:
+    """Return what one object contributes at most to what two images (Y, X) have in common."""
+    mean = scipy.ndimage.uniform_filter(in_common, OBJECT, mode="constant")
+    return float(mean.max()) * OBJECT**2
 
 
 def _overlaps(shape: tuple[int, ...]) -> list[NDArray[np.floating]]:
