@@ -76,21 +76,23 @@ def log10_odds(
 ) -> float:
     """Return the logarithm of the odds that the match of two prepared images is a coincidence.
 
-    `aligned` is the cycle moved onto the reference, `shift_yx` (bins) how far that is on the whole,
-    `turn` (degrees) by how much the cycle was turned before.
+    Each is (n, y, x): n layers that are compared one by one, and move together. `aligned` is the
+    cycle moved onto the reference, `shift_yx` (bins) how far that is on the whole, `turn` (degrees)
+    by how much the cycle was turned before.
     0 or more: as unrelated images match; -10: a coincidence can be ruled out.
     """
     in_common = float(np.vdot(reference, aligned))
     variance, unit = _chance(reference, cycle)
     if in_common <= 0 or unit == 0:
         return 0.0
-    unit = max(unit, _largest(reference * aligned))
+    unit = max(unit, _largest((reference * aligned).sum(axis=0)))
     rate = variance / unit**2
-    for overlap, shift in zip(_overlaps(reference.shape), shift_yx, strict=True):
+    for overlap, shift in zip(_overlaps(reference.shape[1:]), shift_yx, strict=True):
         rate *= max(float(overlap[len(overlap) // 2 + round(float(shift))]), SMALLEST_OVERLAP)
     tried = max(np.pi * max(float(np.hypot(*shift_yx)), NEAREST) ** 2 / PEAK_AREA, 1.0)
+    tried *= len(reference)  # as many shifts along z
     # On average, a turn moves the places of an image by this many bins.
-    reach = np.deg2rad(abs(turn)) * np.hypot(*reference.shape) / np.sqrt(12)
+    reach = np.deg2rad(abs(turn)) * np.hypot(*reference.shape[1:]) / np.sqrt(12)
     tried *= max(2 * float(reach) / np.sqrt(PEAK_AREA), 1.0)
     return float(_log_tail(rate, in_common / unit + rate) / np.log(10) + np.log10(tried))
 
@@ -106,17 +108,18 @@ def _chance(reference: Image, cycle: Image) -> tuple[float, float]:
     From the second and fourth cumulant of what the images have in common over wrong shifts, which
     are the rate times the unit squared and to the fourth; the rate goes with the overlap.
     """
-    shape = [scipy.fft.next_fast_len(2 * size, real=True) for size in reference.shape]
+    image_shape = reference.shape[1:]
+    shape = [scipy.fft.next_fast_len(2 * size, real=True) for size in image_shape]
     one = scipy.fft.rfft2(reference, s=shape)
-    reach = [int(LARGEST_SHIFT * size) for size in reference.shape]
+    reach = [int(LARGEST_SHIFT * size) for size in image_shape]
     overlaps = [
         overlap[len(overlap) // 2 - far : len(overlap) // 2 + far + 1]
-        for overlap, far in zip(_overlaps(reference.shape), reach, strict=True)
+        for overlap, far in zip(_overlaps(image_shape), reach, strict=True)
     ]
     second = fourth = 0.0
-    mirrors = (cycle[::-1], cycle[:, ::-1], cycle[::-1, ::-1])
+    mirrors = (cycle[:, ::-1], cycle[..., ::-1], cycle[:, ::-1, ::-1])
     for mirror in mirrors:
-        spectrum = one * np.conj(scipy.fft.rfft2(mirror, s=shape))
+        spectrum = (one * np.conj(scipy.fft.rfft2(mirror, s=shape))).sum(axis=0)
         squares = np.square(_around_zero(scipy.fft.irfft2(spectrum, s=shape), reach))
         second += float(squares.mean()) / len(mirrors)
         fourth += float(np.square(squares).mean()) / len(mirrors)

@@ -7,6 +7,7 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
+from crossreg.fiducial.blocks import seen_by_both
 from crossreg.fiducial.correlation.binned import BIN, STEPS
 from crossreg.fiducial.evidence.coincidence import Image, log10_odds, moved, prepared
 from crossreg.fiducial.evidence.still import partly_still
@@ -15,6 +16,8 @@ GRID = 16
 """Bins between the places at which the field is evaluated: it is smooth over a block."""
 SUMMED = 4
 """Planes that are summed before the maximum along z is taken: about what a spot extends over."""
+FEW_PLANES = 8
+"""Planes below which each is compared by itself: a projection of few planes is hardly more."""
 
 ShiftsAt = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -31,17 +34,39 @@ def odds_of_images(
     first image. `noise` is the standard deviation of the noise, estimated if not given. The cycle
     has been turned back by `turn` degrees beforehand.
     """
-    reference, cycle = (prepared(image, noise) for image in images)
-    shifts = _in_bins(shifts_at, reference.shape)
-    return log10_odds(reference, cycle, moved(cycle, shifts), shifts.mean(axis=(0, 1)), turn)
+    return _odds(tuple(prepared(image, noise)[None] for image in images), shifts_at, turn)
 
 
 def odds_of_stacks(
-    stacks: tuple[NDArray[np.int16], NDArray[np.int16]], shifts_at: ShiftsAt, turn: float = 0.0
+    stacks: tuple[NDArray[np.int16], NDArray[np.int16]],
+    shifts_at: ShiftsAt,
+    shift_z: float = 0.0,
+    turn: float = 0.0,
 ) -> float:
-    """Return the same for two binned stacks (Z, y, x): their projections are compared."""
-    reference, cycle = map(_projection, stacks)
-    return odds_of_images((reference, cycle), shifts_at, STEPS, turn)
+    """Return the same for two binned stacks (Z, y, x), that are `shift_z` planes apart.
+
+    Stacks of a few planes are compared plane by plane, of taller ones the projections.
+    """
+    if min(map(len, stacks)) >= FEW_PLANES:
+        return odds_of_images(
+            (_projection(stacks[0]), _projection(stacks[1])), shifts_at, STEPS, turn
+        )
+    planes = len(stacks[0]), len(stacks[1])
+    both = seen_by_both(slice(0, planes[0]), planes[0], planes[1], round(shift_z))
+    layers = tuple(
+        np.stack([prepared(plane, STEPS) for plane in stack[seen]])
+        for stack, seen in zip(stacks, both, strict=True)
+        if seen.stop > seen.start
+    )
+    return _odds(layers, shifts_at, turn) if layers else 0.0
+
+
+def _odds(layers: tuple[Image, ...], shifts_at: ShiftsAt, turn: float) -> float:
+    """Return the logarithm of the odds of the prepared layers (n, y, x) of reference and cycle."""
+    reference, cycle = layers
+    shifts = _in_bins(shifts_at, reference.shape[1:])
+    aligned = np.stack([moved(layer, shifts) for layer in cycle])
+    return log10_odds(reference, cycle, aligned, shifts.mean(axis=(0, 1)), turn)
 
 
 def parts_lie_still(
@@ -58,7 +83,7 @@ def _projection(stack: NDArray[np.int16]) -> Image:
 
     A maximum alone picks noise: a spot shows in several planes, noise in one.
     """
-    count = max(1, round(len(stack) / SUMMED))
+    count = round(len(stack) / SUMMED)
     edges = np.linspace(0, len(stack), count + 1).round().astype(int)
     sums = [
         stack[start:stop].sum(axis=0, dtype=np.float32) / np.sqrt(np.float32(stop - start))

@@ -250,9 +250,10 @@ def _evidence(
     field = found.field
     shifts_at = _in_the_middle(field)
     middle_yx = turn.total(turn.middle_yx[None], shifts_at(turn.middle_yx[None]))[0]
+    shift_z = float(field.shift_at(np.array([[field.domain.middle_plane, *turn.middle_yx]]))[0, 0])
     turn_left, shear = turn_and_shear(shifts_at, field.domain.image_shape)
     return Evidence(
-        log10_odds=odds_of_stacks(stacks, shifts_at, turn.degrees),
+        log10_odds=odds_of_stacks(stacks, shifts_at, shift_z, turn.degrees),
         shift_yx=(float(middle_yx[0]), float(middle_yx[1])),
         global_shift_yx=global_shift_yx,
         z_ratio=ratio_of_z_steps(plane_similarities(stacks, shifts_at)),
