@@ -61,6 +61,46 @@ def test_what_is_no_image_is_refused(tmp_path, kind, content):
     assert f"stack{suffix}: " in refusal(path)[0]
 
 
+def write_czi_planes(path, planes):
+    """Write (place, image) pairs; a place is a plane, and maybe a scene."""
+    from pylibCZIrw import czi
+
+    with czi.create_czi(str(path), exist_ok=True) as file:
+        for place, image in planes:
+            scene = place.pop("S", None)
+            file.write(data=image, plane=place, **({} if scene is None else {"scene": scene}))
+
+
+def test_a_plane_of_a_czi_file_that_was_not_recorded_is_not_black(tmp_path):
+    path, stack = tmp_path / "stack.czi", planted()[0, 0]
+    places = [{"T": 0, "C": 0, "Z": z} for z in (0, 1, 3, 4)]
+    write_czi_planes(path, [(place, stack[place["Z"]]) for place in places])
+    assert "stack.czi: plane 2 is not in the file" in refusal(path)[0]
+    np.testing.assert_array_equal(read_kept_planes(path, choice=Choice(frames="3:")), stack[3:])
+
+
+def test_scenes_of_a_czi_file_with_fewer_planes_are_told(tmp_path):
+    path, stack = tmp_path / "scenes.czi", planted()[0, 0]
+    places = [{"Z": z, "S": scene} for scene in (0, 1) for z in range(5 - 2 * scene)]
+    write_czi_planes(path, [(place, stack[place["Z"]]) for place in places])
+    np.testing.assert_array_equal(read_kept_planes(path, choice=Choice(series="0")), stack)
+    assert "plane 3 is not in the file" in refusal(path, Choice(series="1"))[0]
+
+
+def test_planes_of_a_czi_file_may_be_counted_from_any_number(tmp_path):
+    path, images = tmp_path / "stack.czi", planted(times=2)[:, 0]
+    planes = [({"T": 3 + t, "C": 0, "Z": 7 + z}, images[t, z]) for t in (0, 1) for z in range(5)]
+    write_czi_planes(path, planes)
+    np.testing.assert_array_equal(read_kept_planes(path, choice=Choice(time="1")), images[1])
+
+
+def test_a_dark_plane_of_an_nd2_file_is_a_plane(tmp_path):
+    path, images = tmp_path / "stack.nd2", planted()
+    images[0, 0, 3] = 0
+    MANY["ND2"][1](path, images, ["Cy3"])
+    np.testing.assert_array_equal(read_kept_planes(path), images[0, 0])
+
+
 WRITERS_OF_STORES = {"0.4": write_ome_zarr, "0.5": write_ome_zarr_05}
 
 

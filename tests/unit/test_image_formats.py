@@ -143,6 +143,15 @@ def test_fields_of_a_plate_are_series(tmp_path):
     np.testing.assert_array_equal(stack, images[0, 2])
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("leading", [(), (1,), (1, 1)])
+@pytest.mark.parametrize("dtype", ["<u2", ">u2", ">f4"])
+def test_numpy_arrays_of_any_layout_are_read(tmp_path, order, leading, dtype):
+    path, stack = tmp_path / "stack.npy", planted()[0, 0]
+    np.save(path, np.asarray(stack.reshape(*leading, *stack.shape).astype(dtype), order=order))
+    np.testing.assert_array_equal(read_kept_planes(path, 2), stack[::2])
+
+
 @pytest.mark.parametrize(
     "choice", [Choice(), Choice("fov, 2", "a=b", "3", "1:9:2"), Choice(channel="Cy3,series=?")]
 )

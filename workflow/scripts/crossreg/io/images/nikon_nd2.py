@@ -1,6 +1,7 @@
 """ND2 files of Nikon microscopes, through the package nd2; positions are series."""
 
 import math
+import mmap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,13 @@ class Nd2Images:
                 )
             values = self._frame(frame, index).reshape(shape[1], *shape[3:])
             yield np.ascontiguousarray(values[channel])
+            self._forget()
+
+    def _forget(self) -> None:
+        """Give back what was seen of the package's memory map: it counts as memory."""
+        seen = getattr(self._file._rdr, "_mmap", None)
+        if seen is not None and hasattr(mmap, "MADV_DONTNEED"):
+            seen.madvise(mmap.MADV_DONTNEED)
 
     def _frame(self, frame: int, plane: int) -> NDArray[np.generic]:
         """Return a frame with all its channels; raise UserError if it is not in the file."""

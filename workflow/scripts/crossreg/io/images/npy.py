@@ -1,4 +1,4 @@
-"""NumPy files (.npy): one stack (Z, Y, X), or one plane."""
+"""NumPy files (.npy): one stack (Z, Y, X), or one plane; axes of length 1 may stand in front."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,7 +10,10 @@ from crossreg.io.images.image_file import Plane, Series
 
 
 class NpyFile:
-    """A .npy file, read through a memory map."""
+    """A .npy file. Its header is read through a memory map, its planes are not.
+
+    What was seen of a map counts as memory of this process.
+    """
 
     format = "NumPy"
 
@@ -22,7 +25,10 @@ class NpyFile:
             raise UserError(
                 f"{path}: this is no whole NumPy array of numbers; save or copy it again."
             ) from None
+        self._file = path.open("rb")
         shape = self._array.shape
+        while len(shape) > 3 and shape[0] == 1:
+            shape = shape[1:]
         fault = ""
         if len(shape) not in (2, 3):
             fault = f"the array has {len(shape)} axes; one stack (Z, Y, X) is needed"
@@ -35,10 +41,17 @@ class NpyFile:
         self, series: int, time: int, channel: int, indices: Sequence[int], threads: int = 1
     ) -> Iterator[Plane]:
         """Yield planes (Y, X) in the order of `indices`."""
-        stack = self._array if self._array.ndim == 3 else self._array[None]
+        shape = self.series[0].shape_tczyx[2:]
         for index in indices:
-            yield stack[index].astype(self.series[0].dtype)
+            if self._array.flags.c_contiguous:
+                plane = np.empty(shape[1:], self._array.dtype)
+                self._file.seek(self._array.offset + index * plane.nbytes)
+                self._file.readinto(plane.data)  # the map has found the file to be long enough
+            else:
+                plane = self._array.reshape(shape)[index]
+            yield plane.astype(self.series[0].dtype, copy=False)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
+        self._file.close()
         del self._array

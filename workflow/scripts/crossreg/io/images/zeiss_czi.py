@@ -1,6 +1,8 @@
 """CZI files of Zeiss microscopes, through the package pylibCZIrw; scenes are series."""
 
 import functools
+import math
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ from crossreg.io.errors import UserError
 from crossreg.io.images.image_file import PixelSize, Plane, Series, size_or_none
 
 GREY = {"Gray8": "uint8", "Gray16": "uint16", "Gray32Float": "float32"}
+MOST_EMPTY = 100
+"""How many times larger a plane may be than what was recorded of it: positions lie apart."""
 # More pixels a plane than any camera or stitched field of view has.
 LARGEST_PLANE = 10**10
 
@@ -38,26 +42,28 @@ class CziImages:
     ) -> Iterator[Plane]:
         """Yield planes (Y, X) in the order of `indices`."""
         scene = list(self._scenes)[series]
-        box = self._file.total_bounding_box
-        first = {axis: box[axis][0] if axis in box else 0 for axis in "TCZ"}
+        # A part of a longer acquisition keeps its numbers; the package states sizes alone.
+        first = [min(index[axis] for _, index in self._held) for axis in range(3)]
         for index in indices:
-            here = {"T": time, "C": channel, "Z": index}
-            place = {axis: first[axis] + here[axis] for axis in here}
-            if (scene, *place.values()) not in self._held:
+            here = zip("TCZ", first, (time, channel, index), strict=True)
+            place = {axis: start + number for axis, start, number in here}
+            held = self._held.get((scene, tuple(place.values())), 0)
+            if held * MOST_EMPTY < math.prod(self.series[series].shape_tczyx[3:]):
                 raise UserError(
-                    f"{self._path}: plane {index} is not in the file: its acquisition was stopped,"
-                    " or this series has fewer planes than others; save the part that is whole."
+                    f"{self._path}: plane {index} is not in the file, or hardly a part of it: its"
+                    " acquisition was stopped, or this series has fewer planes than others; save"
+                    " the part that is whole."
                 )
             yield self._file.read(plane=place, scene=scene)[..., 0]
 
     @functools.cached_property
-    def _held(self) -> set[tuple[int | None, int, int, int]]:
-        """Return the planes (scene, time, channel, z) of which the file holds pixels.
+    def _held(self) -> dict[tuple[int | None, tuple[int, ...]], int]:
+        """Return for each plane, as (scene, (time, channel, z)), how many pixels the file holds of it.
 
         Others would be read as black. Raises UserError if a part of a plane claims to be larger
         than its place: all that it claims would be unpacked.
         """
-        held: set[tuple[int | None, int, int, int]] = set()
+        held: dict[tuple[int | None, tuple[int, ...]], int] = defaultdict(int)
         swollen: list[int] = []
 
         def note(number: int, part: Any) -> bool:
@@ -67,7 +73,7 @@ class CziImages:
             elif (size.w, size.h) == (place.w, place.h):  # no reduced copy
                 index = part.coordinate.to_dict()
                 scene = index.get("S", 0) if None not in self._scenes else None
-                held.add((scene, *(index.get(axis, 0) for axis in "TCZ")))
+                held[scene, tuple(index.get(axis, 0) for axis in "TCZ")] += size.w * size.h
             return not swollen
 
         self._file.enumerate_subblocks(note)
@@ -76,6 +82,8 @@ class CziImages:
                 f"{self._path}: part {swollen[0]} of its pixels is larger than its place; the file"
                 " is damaged, copy it again."
             )
+        if not held:
+            raise UserError(f"{self._path}: the file holds no pixels; copy or save it again.")
         return held
 
     def close(self) -> None:
