@@ -73,7 +73,7 @@ class SubBlockSpectra:
     @property
     def shape(self) -> tuple[int, ...]:
         """Return the shape (Z, y, x) of the images."""
-        return self.parts.reference.shape[1:]
+        return self.parts.shape
 
 
 def sub_block_spectra(parts: SubBlockParts) -> SubBlockSpectra:
@@ -88,7 +88,10 @@ def sub_block_spectra(parts: SubBlockParts) -> SubBlockSpectra:
 
 
 def _spectra(values: np.ndarray, parts: SubBlockParts, tapers: list[np.ndarray]) -> np.ndarray:
-    """Return the spectra of parts (m, Z, y, x) under tapers (m, length) along z, y, x."""
+    """Return the spectra of parts (m, Z, y, x) under tapers (m, length) along z, y, x.
+
+    Only the planes that there are go through the transforms in the plane.
+    """
     planes = parts.seen[:, 0]
     shared = values.sum(axis=1) / np.maximum(planes, 1)[:, None, None].astype(np.float32)
     shared[parts.edges[:, 0] == 0] = 0
@@ -96,8 +99,9 @@ def _spectra(values: np.ndarray, parts: SubBlockParts, tapers: list[np.ndarray])
     tapered = values - shared[:, None]
     tapered *= (y[..., None] * x[:, None])[:, None]
     tapered *= z[..., None, None]
-    spectra = scipy.fft.rfftn(tapered, axes=(1, 2, 3))
-    spectra *= low_pass(values.shape[1:], BIN)
+    spectra = scipy.fft.rfft2(tapered, s=parts.shape[1:])
+    spectra = scipy.fft.fft(spectra, n=parts.shape[0], axis=1, overwrite_x=True)
+    spectra *= low_pass(parts.shape, BIN)
     return spectra
 
 

@@ -32,7 +32,7 @@ class SubBlockParts:
     """What both binned stacks show of m sub-blocks, the cycle moved to where it is expected.
 
     `reference` and `cycle` (m, Z, y, x) float32 hold each part in their first corner and 0
-    elsewhere. `seen` (m, 3) are the parts' sizes and `start` (m, 3) their first samples in the
+    elsewhere; they are transformed in the larger `shape` (Z, y, x). `seen` (m, 3) are the parts' sizes and `start` (m, 3) their first samples in the
     reference; the cycle is moved by `moved` (m, 3) samples, and `rest` (m, 3) samples is the
     shift that is expected to remain. A sub-block of which both show too little has the size 0.
     `depth` are the planes of the stack that has fewer.
@@ -40,6 +40,7 @@ class SubBlockParts:
 
     reference: np.ndarray
     cycle: np.ndarray
+    shape: tuple[int, ...]
     seen: np.ndarray
     start: np.ndarray
     moved: np.ndarray
@@ -113,15 +114,15 @@ def sub_block_parts(
     planes = int(heights.max()) if cut else max(depths)
     if planes < THIN:
         planes += min(depths) // 2
-    sizes = planes, *map(int, (last - first)[:, 1:].max(axis=0))
-    shape = (scipy.fft.next_fast_len(size, real=True) for size in sizes)
-    parts = np.zeros((2, len(seen), *shape), dtype=np.float32)
+    largest = (last - first)[:, 1:].max(axis=0).tolist()
+    shape = tuple(scipy.fft.next_fast_len(size, real=True) for size in (planes, *largest))
+    parts = np.zeros((2, len(seen), *seen.max(axis=0)), dtype=np.float32)
     for stack, into, origin in ((reference, parts[0], start), (cycle, parts[1], start - moved)):
         for sub_block, (z, y, x), (depth, height, width) in zip(into, origin, seen, strict=True):
             source = stack[z : z + depth, y : y + height, x : x + width]
             sub_block[:depth, :height, :width] = source
     rest = expected - moved
-    return SubBlockParts(parts[0], parts[1], seen, start, moved, rest, min(depths), cut)
+    return SubBlockParts(parts[0], parts[1], shape, seen, start, moved, rest, min(depths), cut)
 
 
 @dataclass(frozen=True)
