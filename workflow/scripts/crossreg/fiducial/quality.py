@@ -8,6 +8,7 @@ import scipy.ndimage
 
 from crossreg.fiducial.blocks import Block, block_grid, grid_shape, seen_by_both
 from crossreg.fiducial.correlation.binned import finite
+from crossreg.fiducial.quantiles import quantiles
 
 BOX = 64
 """Edge (px) of the boxes in which the background is estimated."""
@@ -84,8 +85,8 @@ def preprocessing(stack: np.ndarray, lower: float, higher: float, sigma: float) 
     background = _clipped_median(boxes.reshape(z, y // each, x // each, -1), sigma)
     background = scipy.ndimage.median_filter(background, size=(1, 3, 3), mode="nearest")
     above = boxes - background[..., None, None]
-    low, high = np.quantile(above, (lower, higher))
-    return Preprocessing(stack, background, float(low), float(high if high > low else low + 1))
+    low, high = quantiles(above, (lower, higher))
+    return Preprocessing(stack, background, low, high if high > low else low + 1)
 
 
 def _clipped_median(values: np.ndarray, sigma: float) -> np.ndarray:
@@ -218,7 +219,7 @@ def _nrmse(reference: np.ndarray, cycle: np.ndarray) -> float:
 
 def _rescaled(projection: np.ndarray) -> np.ndarray:
     """Return a projection clipped at its cumulative fractions and scaled to 0..1."""
-    low, high = np.quantile(projection, CLIPPED)
+    low, high = map(np.float32, quantiles(projection, CLIPPED))
     if high <= low:
         return np.zeros_like(projection)
     result: np.ndarray = np.clip((projection - low) / (high - low), 0, 1)

@@ -9,6 +9,7 @@ import scipy.ndimage
 
 from crossreg.fiducial.blocks import Block, block_grid, grid_shape
 from crossreg.fiducial.correlation.band_pass import BACKGROUND_SIGMA, SPOT_SIGMA
+from crossreg.fiducial.quantiles import median, quantiles
 from crossreg.pictures.previews import NOTHING, Preview, cut_details
 
 LONGEST_SIDE = 1024
@@ -132,10 +133,10 @@ def _reduced(image: np.ndarray, factors: tuple[int, int], together: np.ufunc) ->
 def contrast(image: np.ndarray) -> tuple[float, float]:
     """Return the values of an image that become black and white."""
     step = max(1, int(np.sqrt(image.size / ENOUGH)))
-    low, middle, high = np.quantile(image[::step, ::step], (DARKEST, 0.5, BRIGHTEST))
+    low, middle, high = quantiles(image[::step, ::step], (DARKEST, 0.5, BRIGHTEST))
     # The median difference of neighbours is 0.954 noise spreads (0.6745 times the root of 2).
-    noise = np.median(np.abs(np.diff(image[:: step**2].astype(np.float32), axis=-1))) / 0.954
-    return float(low), float(max(high, middle + NOISE_SPREADS * noise, low + 1e-6))
+    noise = median(np.abs(np.diff(image[:: step**2].astype(np.float32), axis=-1))) / 0.954
+    return low, max(high, middle + NOISE_SPREADS * noise, low + 1e-6)
 
 
 def flattened(image: np.ndarray) -> np.ndarray:
@@ -150,7 +151,7 @@ def flattened(image: np.ndarray) -> np.ndarray:
     down, across = MEDIAN_STEPS
     medians = [
         [
-            np.median(image[rows[0] : rows[-1] + 1 : down, columns[0] : columns[-1] + 1 : across])
+            median(image[rows[0] : rows[-1] + 1 : down, columns[0] : columns[-1] + 1 : across])
             for columns in boxes[1]
         ]
         for rows in boxes[0]

@@ -16,6 +16,7 @@ import scipy.special
 from crossreg.fiducial.blocks import Block, block_grid, centre_yx
 from crossreg.fiducial.correlation.band_pass import band_pass, window
 from crossreg.fiducial.field.consensus import affine_fit
+from crossreg.fiducial.quantiles import median
 
 PROBES = 6
 """Probes along the longer axis of an image."""
@@ -59,7 +60,7 @@ def probed_shift(reference: np.ndarray, cycle: np.ndarray, pool: Executor) -> np
     target = scipy.fft.rfft2(cycle * window(shape)) * weights
     energy = np.square(scipy.fft.irfft2(target, s=shape))
     energy = scipy.ndimage.uniform_filter(energy, size // BIN, mode="wrap")
-    floor = max(float(np.median(energy)) / 2, float(np.finfo(np.float32).tiny))
+    floor = max(median(energy) / 2, float(np.finfo(np.float32).tiny))
     energy = np.sqrt(np.maximum(energy, floor))[::-1, ::-1]
     target = np.conj(target) * weights
 

@@ -32,9 +32,10 @@ class SubBlockParts:
     """What both binned stacks show of m sub-blocks, the cycle moved to where it is expected.
 
     `reference` and `cycle` (m, Z, y, x) float32 hold each part in their first corner and 0
-    elsewhere; they are transformed in the larger `shape` (Z, y, x). `seen` (m, 3) are the parts' sizes and `start` (m, 3) their first samples in the
-    reference; the cycle is moved by `moved` (m, 3) samples, and `rest` (m, 3) samples is the
-    shift that is expected to remain. A sub-block of which both show too little has the size 0.
+    elsewhere; they are transformed in the larger `shape` (Z, y, x). `seen` (m, 3) are the parts'
+    sizes and `start` (m, 3) their first samples in the reference; the cycle is moved by `moved`
+    (m, 3) samples, and `rest` (m, 3) samples is the shift that is expected to remain. A sub-block
+    of which both show too little has the size 0.
     `depth` are the planes of the stack that has fewer.
     """
 
