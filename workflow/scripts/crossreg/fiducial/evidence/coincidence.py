@@ -17,6 +17,7 @@ import scipy.ndimage
 from numpy.typing import NDArray
 
 from crossreg.fiducial.correlation.band_pass import TAPERED, taper, window
+from crossreg.fiducial.quantiles import median
 
 LARGEST_SHIFT = 0.6
 """Shifts, as parts of the image, up to which a match may be found, and wrong pairings are tried."""
@@ -48,7 +49,7 @@ def prepared(image: NDArray[np.number], noise: float | None = None) -> Image:
     """
     values = np.asarray(image, dtype=np.float32)
     values = values / np.float32(_noise(values) if noise is None else noise)
-    values = np.clip(values - np.median(values), -HEIGHT, HEIGHT)
+    values = np.clip(values - np.float32(median(values)), -HEIGHT, HEIGHT)
     values = scipy.ndimage.gaussian_filter(values, DETAIL) - scipy.ndimage.gaussian_filter(
         values, BACKGROUND
     )
@@ -57,8 +58,8 @@ def prepared(image: NDArray[np.number], noise: float | None = None) -> Image:
 
 def _noise(image: Image) -> float:
     """Return the standard deviation of an image's noise, by the median of absolute values."""
-    distance = np.abs(image - np.median(image))
-    return float(np.median(distance)) / NORMAL_MEDIAN or float(distance.max()) or 1.0
+    distance = np.abs(image - np.float32(median(image)))
+    return median(distance) / NORMAL_MEDIAN or float(distance.max()) or 1.0
 
 
 def moved(image: Image, shifts_yx: NDArray[np.floating]) -> Image:
@@ -110,17 +111,28 @@ def _chance(reference: Image, cycle: Image) -> tuple[float, float]:
     """
     image_shape = reference.shape[1:]
     shape = [scipy.fft.next_fast_len(2 * size, real=True) for size in image_shape]
-    one = scipy.fft.rfft2(reference, s=shape)
+    one, two = (
+        scipy.fft.fft(scipy.fft.rfft(images, n=shape[1]), n=shape[0], axis=1)
+        for images in (reference, cycle)
+    )
     reach = [int(LARGEST_SHIFT * size) for size in image_shape]
     overlaps = [
         overlap[len(overlap) // 2 - far : len(overlap) // 2 + far + 1]
         for overlap, far in zip(_overlaps(image_shape), reach, strict=True)
     ]
+    # To mirror an image turns its frequencies round; no shift is then in another place of the map.
+    upside_down = two[:, -np.arange(shape[0])]
+    height, width = (size - 1 for size in image_shape)
+    mirrors = (
+        (np.conj(upside_down), (height, 0)),
+        (upside_down, (0, width)),
+        (two, (height, width)),
+    )
     second = fourth = 0.0
-    mirrors = (cycle[:, ::-1], cycle[..., ::-1], cycle[:, ::-1, ::-1])
-    for mirror in mirrors:
-        spectrum = (one * np.conj(scipy.fft.rfft2(mirror, s=shape))).sum(axis=0)
-        squares = np.square(_around_zero(scipy.fft.irfft2(spectrum, s=shape), reach))
+    for mirror, middle in mirrors:
+        cross = scipy.fft.ifft((one * mirror).sum(axis=0), axis=0)
+        rows = cross[_around(middle[0], reach[0])]
+        squares = np.square(scipy.fft.irfft(rows, n=shape[1])[:, _around(middle[1], reach[1])])
         second += float(squares.mean()) / len(mirrors)
         fourth += float(np.square(squares).mean()) / len(mirrors)
     area, squared_area = (
@@ -147,7 +159,6 @@ def _overlaps(shape: tuple[int, ...]) -> list[NDArray[np.floating]]:
     return [overlap / overlap.max() for overlap in overlaps]
 
 
-def _around_zero(values: Image, reach: list[int]) -> Image:
-    """Return the values of a circular map (Y, X) at shifts of at most `reach` px an axis."""
-    rows, columns = (np.arange(-size, size + 1) for size in reach)
-    return values[np.ix_(rows, columns)]
+def _around(middle: int, reach: int) -> NDArray[np.int64]:
+    """Return the indices of a circular axis up to `reach` to both sides of `middle`."""
+    return np.arange(middle - reach, middle + reach + 1)

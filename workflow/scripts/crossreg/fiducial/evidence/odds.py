@@ -4,7 +4,6 @@ import itertools
 from collections.abc import Callable
 
 import numpy as np
-import scipy.ndimage
 from numpy.typing import NDArray
 
 from crossreg.fiducial.blocks import seen_by_both
@@ -97,7 +96,12 @@ def _in_bins(shifts_at: ShiftsAt, shape: tuple[int, ...]) -> Image:
     axes = [np.linspace(0, size - 1, max(2, -(-size // GRID))) for size in shape]
     places = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
     coarse = shifts_at(places * BIN + (BIN - 1) / 2).reshape(*map(len, axes), 2) / BIN
-    steps = [np.linspace(0, len(axis) - 1, size) for axis, size in zip(axes, shape, strict=True)]
-    where = np.meshgrid(*steps, indexing="ij")
-    planes = [scipy.ndimage.map_coordinates(coarse[..., axis], where, order=1) for axis in (0, 1)]
+    down, across = (_interpolation(size, len(axis)) for axis, size in zip(axes, shape, strict=True))
+    planes = [down @ coarse[..., axis] @ across.T for axis in (0, 1)]
     return np.stack(planes, axis=-1).astype(np.float32)
+
+
+def _interpolation(size: int, count: int) -> NDArray[np.float64]:
+    """Return weights (size, count) of linear interpolation from `count` places to `size` pixels."""
+    places = np.linspace(0, count - 1, size)
+    return np.asarray(np.maximum(0, 1 - np.abs(places[:, None] - np.arange(count))))

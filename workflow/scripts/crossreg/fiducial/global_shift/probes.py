@@ -7,6 +7,7 @@ it survives rotation, and bright things that only one image shows.
 
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import scipy.fft
@@ -61,19 +62,26 @@ def probed_shift(reference: np.ndarray, cycle: np.ndarray, pool: Executor) -> np
     energy = np.square(scipy.fft.irfft2(target, s=shape))
     energy = scipy.ndimage.uniform_filter(energy, size // BIN, mode="wrap")
     floor = max(median(energy) / 2, float(np.finfo(np.float32).tiny))
-    energy = np.sqrt(np.maximum(energy, floor))[::-1, ::-1]
+    # what a correlation is divided by: the structure that the cycle has in the same place
+    over_energy = 1 / np.sqrt(np.maximum(energy, floor))[::-1, ::-1]
     target = np.conj(target) * weights
 
+    @lru_cache
+    def over_energy_of(size: tuple[int, int]) -> np.ndarray:
+        return np.roll(over_energy, [(edge - 1) // 2 + 1 for edge in size], axis=(0, 1))
+
     def one(probe: Block) -> tuple[np.ndarray, np.ndarray]:
-        part = np.zeros_like(reference)
         where = (probe.rows, probe.columns)
-        part[where] = reference[where] * window(reference[where].shape)
-        correlation = scipy.fft.irfft2(scipy.fft.rfft2(part) * target, s=shape)
-        # relative to the structure that the cycle has in the same place
-        centre = np.array(centre_yx(*where))
-        middle = tuple(int(at) + 1 for at in centre)
-        shifts, heights = _highest(correlation / np.roll(energy, middle, axis=(0, 1)))
+        part = reference[where] * window(reference[where].shape)
+        # moved to the corner of the map; only the rows that it has are transformed along x
+        spectrum = scipy.fft.fft(scipy.fft.rfft(part, n=shape[1]), n=shape[0], axis=0)
+        spectrum *= target
+        correlation = scipy.fft.irfft2(spectrum, s=shape, overwrite_x=True)
+        correlation *= over_energy_of(part.shape)
+        shifts, heights = _highest(correlation)
+        shifts = shifts + [edge.start for edge in where]
         # the map is circular: of all shifts that a peak may mean, one puts the probe into the cycle
+        centre = np.array(centre_yx(*where))
         return centre - (centre - shifts) % shape, heights
 
     found = list(pool.map(one, probes))
@@ -106,15 +114,17 @@ def _highest(correlation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     spread = float(np.sqrt(np.mean(np.square(correlation)))) or 1.0
     padding = [(0, -size % CELL) for size in correlation.shape]
-    padded = np.pad(correlation, padding, constant_values=-np.inf)
+    padded = (
+        np.pad(correlation, padding, constant_values=-np.inf) if np.any(padding) else correlation
+    )
     rows, columns = (size // CELL for size in padded.shape)
-    cells = padded.reshape(rows, CELL, columns, CELL).swapaxes(1, 2).reshape(-1, CELL**2)
-    heights = cells.max(axis=1) / spread
-    best = np.argsort(-heights, kind="stable")[:PEAKS]
-    best = best[heights[best] > LEAST_HEIGHT]
-    inside = cells[best].argmax(axis=1)
+    highest = padded.reshape(rows, CELL, -1).max(axis=1).reshape(rows, columns, CELL).max(axis=2)
+    heights = highest.ravel() / spread
+    high = np.flatnonzero(heights > LEAST_HEIGHT)
+    best = high[np.argsort(-heights[high], kind="stable")[:PEAKS]]
     place = np.column_stack([best // columns, best % columns]) * CELL
-    return place + np.column_stack([inside // CELL, inside % CELL]), heights[best]
+    inside = [padded[y : y + CELL, x : x + CELL].argmax() for y, x in place]
+    return place + np.column_stack(np.divmod(inside, CELL)), heights[best]
 
 
 def _agreeing(peaks: _Peaks, centres: np.ndarray, area: float) -> np.ndarray | None:

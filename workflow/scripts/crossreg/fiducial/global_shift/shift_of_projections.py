@@ -3,7 +3,7 @@
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,11 +24,14 @@ from crossreg.fiducial.field.consensus import agreeing_blocks
 from crossreg.fiducial.field.smooth_field import Domain, SmoothField
 from crossreg.fiducial.global_shift.probes import probed_shift
 from crossreg.fiducial.global_shift.turn_search import searched_turn
+from crossreg.fiducial.quantiles import median
 from crossreg.fiducial.turn import Turn
 from crossreg.fiducial.verdict import CERTAIN
 
-FLATTENED = 33
+FLATTENED = 34
 """Edge (px) of the box whose mean is taken off every pixel: ten spots wide."""
+ENOUGH = 2**18
+"""Pixels of an image, spread over it, that are looked at for its noise."""
 CLIP = 8.0
 """Standard deviations of the noise above which pixels are cut off: a few very bright spots or
 pieces of dirt must not outweigh all others."""
@@ -120,17 +123,30 @@ class _Correlation:
     moved_yx: tuple[int, int]
     pattern: float
 
+    @cached_property
+    def spread(self) -> float:
+        """Return the standard deviation of the correlation; 0 where one of the images is empty."""
+        if not all(spectrum.any() for spectrum in self.spectra):
+            return 0.0
+        return float(np.sqrt(np.mean(np.square(self.values))))
+
     def peak(self, near: np.ndarray | None = None) -> _Peak:
         """Return the highest peak, of those within PROBE_REACH of the circular shift `near`."""
-        spread = float(np.sqrt(np.mean(np.square(self.values))))
-        if spread == 0 or not all(spectrum.any() for spectrum in self.spectra):
+        if self.spread == 0:
             return _Peak(np.zeros(2), 0.0, (0, 0))
-        values = self.values
-        if near is not None:
-            values = np.where(_within(values.shape, near), values, 0)
-        shift, _ = _highest(values)
-        index = tuple(int(at) for at in np.unravel_index(np.argmax(values), values.shape))
-        return _Peak(shift + self.moved_yx, float(values[index]) / spread, index)
+        values, size = self.values, np.array(self.values.shape)
+        if near is None:
+            index = np.array(np.unravel_index(np.argmax(values), values.shape))
+        else:
+            lowest = np.ceil(near - PROBE_REACH).astype(int)
+            steps = np.floor(near + PROBE_REACH).astype(int) - lowest + 1
+            rows, columns = (at + np.arange(n) for at, n in zip(lowest, steps, strict=True))
+            around = values[rows[:, None] % size[0], columns % size[1]]
+            index = (lowest + np.unravel_index(np.argmax(around), around.shape)) % size
+        place = int(index[0]), int(index[1])
+        shift = sub_pixel_peak(values, place)
+        shift = np.where(shift >= size / 2, shift - size, shift)
+        return _Peak(shift + self.moved_yx, float(values[place]) / self.spread, place)
 
     def unwrapped(self, peak: _Peak, near: np.ndarray | None = None) -> np.ndarray:
         """Return the shift (2,) of a peak: of those that the circular map cannot tell apart.
@@ -150,10 +166,17 @@ class _Correlation:
 
     def similarity(self, index: tuple[int, ...]) -> float:
         """Return the cosine between the images, pattern included, at a place of the map."""
-        shape, (reference, cycle) = self.values.shape, self.spectra
-        norm = np.prod([np.linalg.norm(scipy.fft.irfft2(one, s=shape)) for one in self.spectra])
-        cosine = scipy.fft.irfft2(reference * np.conj(cycle), s=shape)[index]
-        return float(cosine / norm) if norm else 0.0
+        # All from the half spectra: the columns between the first and the last count twice.
+        size, (reference, cycle) = self.values.shape, self.spectra
+        counts = np.full(reference.shape[1], 2.0, dtype=np.float32)
+        counts[[0, -1] if size[1] % 2 == 0 else 0] = 1
+        norm = np.prod([float(counts @ np.square(np.abs(one)).sum(axis=0)) for one in self.spectra])
+        rows, columns = (
+            np.exp(2j * np.pi * np.arange(n) * at / whole).astype(np.complex64)
+            for n, at, whole in zip(reference.shape, index, size, strict=True)
+        )
+        cosine = float((rows @ (reference * np.conj(cycle)) @ (columns * counts)).real)
+        return float(cosine / np.sqrt(norm)) if norm else 0.0
 
 
 def global_shift(
@@ -251,23 +274,27 @@ def _match(
     return replace(found, log10_odds=odds)
 
 
-def _highest(correlation: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return (shift (2,), height in standard deviations) of the highest peak of a map."""
-    spread = float(np.sqrt(np.mean(np.square(correlation))))
-    if spread == 0:
-        return np.zeros(2), 0.0
-    index = tuple(int(at) for at in np.unravel_index(np.argmax(correlation), correlation.shape))
-    shift, size = sub_pixel_peak(correlation, index), np.array(correlation.shape)
-    return np.where(shift >= size / 2, shift - size, shift), float(correlation[index]) / spread
-
-
 def _flattened(image: np.ndarray) -> np.ndarray:
     """Return the image without border, background and stripes, its brightest pixels cut off."""
     image = np.asarray(image, dtype=np.float32)
-    image = filled_border(np.nan_to_num(image, nan=float(np.nanmedian(image))))
-    image = without_stripes(image - scipy.ndimage.uniform_filter(image, FLATTENED, mode="reflect"))
-    noise = float(np.median(np.abs(image))) / NORMAL_MEDIAN
-    return np.minimum(image, CLIP * noise) if noise > 0 else image
+    if np.isnan(image).any():
+        image = np.nan_to_num(image, nan=float(np.nanmedian(image)))
+    image = filled_border(image)
+    image = without_stripes(image - _background(image))
+    step = max(1, int(np.sqrt(image.size / ENOUGH)))
+    noise = median(np.abs(image[::step, ::step])) / NORMAL_MEDIAN
+    return np.minimum(image, CLIP * noise, out=image) if noise > 0 else image
+
+
+def _background(image: np.ndarray) -> np.ndarray:
+    """Return the mean of the pixels around each one of an image (Y, X), from pairs of pixels."""
+    rows, columns = image.shape
+    even = np.pad(image, ((0, rows % 2), (0, columns % 2)), mode="edge")
+    pairs = even[::2] + even[1::2]
+    pairs = (pairs[:, ::2] + pairs[:, 1::2]) / 4
+    background = scipy.ndimage.uniform_filter(pairs, FLATTENED // 2, mode="reflect")
+    result: np.ndarray = background.repeat(2, axis=0)[:rows].repeat(2, axis=1)[:, :columns]
+    return result
 
 
 def _correlated(
@@ -276,31 +303,38 @@ def _correlated(
     moved_yx: tuple[int, int] = (0, 0),
     pattern: float | None = None,
 ) -> _Correlation:
-    """Return the correlation of two flattened images of one shape.
+    """Return the correlation of two flattened images (Y, X) as `_all_correlated` does."""
+    return _all_correlated(reference[None], cycle[None], moved_yx, pattern)[0]
+
+
+def _all_correlated(
+    references: np.ndarray,
+    cycles: np.ndarray,
+    moved_yx: tuple[int, int] = (0, 0),
+    pattern: float | None = None,
+) -> list[_Correlation]:
+    """Return the correlations of n pairs of flattened images, each (n, Y, X).
 
     `moved_yx` is by how much the cycle has been moved beforehand. `pattern` is the variance of
-    the camera's pattern, where larger images have shown it.
+    the camera's pattern, where larger images have shown it; else that of all pairs together.
     """
-    shape, tapered = reference.shape, window(reference.shape)
-    spectra = [scipy.fft.rfft2(image * tapered) * band_pass(shape) for image in (reference, cycle)]
-    cross = spectra[0] * np.conj(spectra[1])
+    shape = references.shape[1:]
+    one, two = (
+        scipy.fft.rfft2(images * window(shape)) * band_pass(shape)
+        for images in (references, cycles)
+    )
+    cross = one * np.conj(two)
     phase = _pattern_phase(shape, moved_yx)
     energy = _energy_of_window(shape)
     if pattern is None:
-        pattern = _pattern_power(cross, shape, phase) / energy
-    shared = np.float32(pattern * energy) * _squared_band_pass(shape) * phase
-    values = scipy.fft.irfft2(cross - shared, s=shape)
-    return _Correlation(values, (spectra[0], spectra[1]), moved_yx, pattern)
-
-
-def _within(shape: tuple[int, int], near: np.ndarray) -> np.ndarray:
-    """Return which shifts of a circular map lie within PROBE_REACH of a shift along each axis."""
-    rows, columns = (
-        np.abs((np.arange(size) - at + size / 2) % size - size / 2) <= PROBE_REACH
-        for size, at in zip(shape, near, strict=True)
-    )
-    result: np.ndarray = rows[:, None] & columns
-    return result
+        pattern = _pattern_power(cross.mean(axis=0), shape, phase) / energy
+    if pattern:
+        cross -= np.float32(pattern * energy) * _squared_band_pass(shape) * phase
+    values = scipy.fft.irfft2(cross, s=shape, overwrite_x=True)
+    return [
+        _Correlation(*found, moved_yx, pattern)
+        for found in zip(values, zip(one, two, strict=True), strict=True)
+    ]
 
 
 @lru_cache(maxsize=16)
@@ -330,9 +364,8 @@ def _pattern_power(cross: np.ndarray, shape: tuple[int, int], phase: np.ndarray)
     """
     rows, columns = np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])
     beyond = np.hypot(rows, columns) > BEYOND_OPTICS
-    weights = _squared_band_pass(shape)
-    shared = np.sum((cross[beyond] * np.conj(phase[beyond])).real) / np.sum(weights[beyond])
-    return max(float(shared), 0.0)
+    shared = float(np.vdot(phase * beyond, cross).real)
+    return max(shared / float(np.sum(_squared_band_pass(shape), where=beyond)), 0.0)
 
 
 def _vote(
@@ -375,10 +408,12 @@ def _voted_field(
     blocks = block_grid(reference.shape, size)
     centres = _in_the_plane([centre_yx(block.rows, block.columns) for block in blocks])
 
-    def correlated(block: Block) -> _Correlation:
-        where = (block.rows, block.columns)
-        moved_yx = int(base[0]), int(base[1])
-        return _correlated(reference[where], moved[where], moved_yx, pattern)
+    def correlated(alike: list[Block]) -> list[_Correlation]:
+        one, two = (
+            np.stack([image[block.rows, block.columns] for block in alike])
+            for image in (reference, moved)
+        )
+        return _all_correlated(one, two, (int(base[0]), int(base[1])), pattern)
 
     def fitted(peaks: list[_Peak], chosen: np.ndarray) -> SmoothField:
         shifts = _in_the_plane([peak.shift_yx for peak in peaks])[chosen]
@@ -388,7 +423,7 @@ def _voted_field(
         domain = Domain(reference.shape, planes=1)
         return smooth_field.fit(domain, centres[chosen], shifts, sigmas, pool, rough=True)
 
-    correlations = list(pool.map(correlated, blocks))
+    correlations = list(itertools.chain(*pool.map(correlated, _alike(blocks))))
     peaks = [correlation.peak() for correlation in correlations]
     votes = np.array([max(peak.height - voters.least_height, 0) for peak in peaks])
     shifts = _in_the_plane([peak.shift_yx for peak in peaks])
@@ -400,6 +435,16 @@ def _voted_field(
     peaks = [one.peak(near) for one, near in zip(correlations, expected, strict=True)]
     found = np.array([peak.height >= EXPECTED_HEIGHT for peak in peaks])
     return fitted(peaks, found) if found.sum() >= voters.quorum else first
+
+
+def _alike(blocks: list[Block]) -> list[list[Block]]:
+    """Return blocks in lists of one row and one size: what is transformed at once."""
+
+    def size(block: Block) -> tuple[int, int, int]:
+        width = block.columns.stop - block.columns.start
+        return block.i, block.rows.stop - block.rows.start, width
+
+    return [list(alike) for _, alike in itertools.groupby(blocks, size)]
 
 
 def _in_the_plane(values_yx: np.ndarray | list[Any]) -> np.ndarray:
