@@ -228,13 +228,11 @@ class _Measured:
         Each measurement is compared with its prediction from all others, with the parameters that
         `found` thinks likeliest; repeated, because one outlier can hide another.
         """
-        amplitude, noise, priors = found.likeliest()
-        used = plain
+        choice, used = found.likeliest(), plain
         for _ in range(ROUNDS):
-            alone = self._likelihood(used, values, amplitude, noise)
-            mean, sigma = mixture((alone,), priors).predict(self.terms, {0: self.middle})
-            left_out = np.maximum(1 - sigma**2 / (used.variances * noise**2), 1e-6)
-            spread = sigma**2 / left_out + plain.variances * noise**2
+            mean, sigma = choice.smoothed(used, self.terms, values, self.repeats)
+            left_out = np.maximum(1 - sigma**2 / (used.variances * choice.noise**2), 1e-6)
+            spread = sigma**2 / left_out + plain.variances * choice.noise**2
             residual = np.abs(values - mean) / left_out / np.sqrt(spread)
             inflation = np.maximum(1.0, (residual / OUTLIER) ** 2)
             inflation[residual > HOPELESS] = IGNORED
