@@ -29,7 +29,7 @@ from crossreg.fiducial.local_shift.attempts import Match, Stacks, best_match
 from crossreg.fiducial.local_shift.held_out import held_out_residual
 from crossreg.fiducial.local_shift.levels import domain_of
 from crossreg.fiducial.local_shift.sub_blocks import Measurements, SubBlockMatcher
-from crossreg.fiducial.local_shift.wide_search import WideShifts, wide_shifts
+from crossreg.fiducial.local_shift.wide_search import WideSearch, WideShifts
 from crossreg.fiducial.quality import block_qualities, preprocessing
 from crossreg.fiducial.reference import Reference
 from crossreg.fiducial.turn import Turn, TurnedField
@@ -162,19 +162,20 @@ def local_shifts(
         stacks, depth = _stacks_to_match(binned, start_yx)
 
         def matched(stacks: Stacks, start_yx: tuple[float, float], is_freed: bool) -> Match:
-            wide = wide_shifts(*stacks, blocks, start_yx, pool)
+            search = WideSearch(stacks, start_yx, pool)
+            wide = search.some_shifts(blocks)
             found = _measured(stacks, reference.image_shape, blocks, wide, motion, pool)
             evidence = _evidence(stacks, cycle, found, turned, global_shift_yx, motion == "rigid")
             if not is_freed:
                 evidence = _with_camera(evidence, stacks, found, turned)
-            return Match(found, evidence, wide)
+            return Match(found, evidence, search)
 
         match = best_match(matched, stacks, start_yx, pool)
-        found, evidence, wide = match.found, match.evidence, match.wide
+        found, evidence = match.found, match.evidence
         if match.has_failed:
             return _failed(reference, found, evidence)
         total, sigma = found.field.mean_over(_sample_points(blocks, found.depths))
-        own = depth.shift(found.own_shifts(total, wide.shift_zyx))
+        own = depth.shift(_own_shifts(found, total, match.search, blocks))
         total, sigma = depth.shift(total), depth.sigma(sigma)
         applied = total if borrow else own
         held_out = held_out_residual(found.field.domain, found.sub_blocks, motion, pool)
@@ -193,6 +194,17 @@ def local_shifts(
     field = TurnedField(field, turned) if turned else field
     grids = applied - start, own - start, sigma
     return _as_grids(reference, *grids, found, status, quality, evidence, held_out, field)
+
+
+def _own_shifts(
+    found: Measurements, field_zyx: np.ndarray, search: WideSearch, blocks: list[Block]
+) -> np.ndarray:
+    """Return the own shift (n, 3) of each block; one without structure has the wide search's."""
+    own = found.own_shifts(field_zyx)
+    bare = np.flatnonzero(np.isnan(own).any(axis=1))
+    if len(bare):
+        own[bare] = search.shifts([blocks[number] for number in bare]).shift_zyx
+    return own
 
 
 def _stacks_to_match(
@@ -228,7 +240,7 @@ def _measured(
     """
     domain = domain_of(image_shape, *map(len, stacks))
     matcher = SubBlockMatcher(stacks, blocks, domain, pool, motion)
-    found = matcher.measure(_wide_field(domain, blocks, wide, pool, motion))
+    found = matcher.measure(_wide_field(domain, wide, pool, motion))
     if motion == "rigid" or found.matching.sum() >= FEWEST_MEASURED:
         return found
     return _measured(stacks, image_shape, blocks, wide, "rigid", pool)
@@ -288,11 +300,9 @@ def _in_the_middle(field: SmoothField) -> ShiftsAt:
     return shifts_at
 
 
-def _wide_field(
-    domain: Domain, blocks: list[Block], wide: WideShifts, pool: Executor, motion: str
-) -> SmoothField:
+def _wide_field(domain: Domain, wide: WideShifts, pool: Executor, motion: str) -> SmoothField:
     """Return the field through the blocks whose peaks agree, the first prediction."""
-    centres = np.array([centre_yx(block.rows, block.columns) for block in blocks])
+    centres = np.array([centre_yx(block.rows, block.columns) for block in wide.blocks])
     weights = np.maximum(wide.height - WIDE_HEIGHT, 0)
     agree = agreeing_blocks(centres - centres.mean(axis=0), wide.shift_zyx, weights)
     if not agree.any():

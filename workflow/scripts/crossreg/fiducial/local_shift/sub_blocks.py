@@ -100,12 +100,11 @@ class Measurements:
         """Return which blocks (n,) are measured."""
         return np.asarray(self.confidence > self.threshold)
 
-    def own_shifts(self, field_zyx: np.ndarray, wide_zyx: np.ndarray) -> np.ndarray:
+    def own_shifts(self, field_zyx: np.ndarray) -> np.ndarray:
         """Return the shift (n, 3) of each block from its own sub-blocks only.
 
         The sub-blocks' mean deviation from the field, weighted by their certainty, is added to the
-        field's value in the block (n, 3); a block without a useful sub-block has that of the wide
-        search (n, 3).
+        field's value in the block (n, 3); NaN for a block without a useful sub-block.
         """
         useful = self.sub_blocks.useful
         weights, deviation = np.zeros((2, *self.sub_blocks.shift_zyx.shape))
@@ -113,7 +112,7 @@ class Measurements:
         deviation[useful] = self.sub_blocks.shift_zyx[useful] - self.field.shift_at(
             self.sub_blocks.position_zyx[useful]
         )
-        own = wide_zyx.copy()
+        own = np.full(field_zyx.shape, np.nan)
         for number, mine in enumerate(self.sub_blocks_of_block):
             total = weights[mine].sum(axis=0)
             if np.all(total > 0):

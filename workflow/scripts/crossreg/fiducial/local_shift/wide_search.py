@@ -11,38 +11,62 @@ from crossreg.fiducial.correlation.band_pass import low_pass, window
 from crossreg.fiducial.correlation.binned import BIN, in_bins, moved_part
 from crossreg.fiducial.correlation.peak import sub_pixel_peak
 
+MOST_SEARCHED = 64
+"""Blocks, spread over the image, that are searched where they show enough: they hold any field that
+starts the second look."""
+CLEAR = 8.0
+"""Height of a peak that leaves no doubt."""
+
 
 @dataclass(frozen=True)
 class WideShifts:
-    """Shifts (n, 3) of n blocks (planes, px, px), and the heights (n,) of their peaks.
+    """What the wide search found of `blocks`: shifts (n, 3) (planes, px, px), and heights (n,).
 
     A height is in standard deviations of the correlation over all shifts.
     """
 
+    blocks: list[Block]
     shift_zyx: np.ndarray
     height: np.ndarray
 
 
-def wide_shifts(
-    reference: np.ndarray,
-    cycle: np.ndarray,
-    blocks: list[Block],
-    global_shift_yx: tuple[float, float],
-    pool: Executor,
-) -> WideShifts:
-    """Return the total shifts of blocks of two binned stacks (Z, y, x).
+class WideSearch:
+    """A wide search for the shifts of blocks of two binned stacks (Z, y, x).
 
     Shifts up to half a block around the global shift, and up to half a stack in z, are found.
     """
-    planes = scipy.fft.next_fast_len(max(len(reference), len(cycle)), real=True)
-    offset = (round(global_shift_yx[0] / BIN), round(global_shift_yx[1] / BIN))
 
-    def one(block: Block) -> tuple[np.ndarray, float]:
-        return _peak(_part(reference, block, (0, 0)), _part(cycle, block, offset), planes)
+    def __init__(
+        self,
+        stacks: tuple[np.ndarray, np.ndarray],
+        global_shift_yx: tuple[float, float],
+        pool: Executor,
+    ) -> None:
+        """Take the binned (reference, cycle), and the shift (px) around which is searched."""
+        self._stacks, self._pool = stacks, pool
+        self._planes = scipy.fft.next_fast_len(max(map(len, stacks)), real=True)
+        self._offset = round(global_shift_yx[0] / BIN), round(global_shift_yx[1] / BIN)
 
-    shifts, heights = zip(*pool.map(one, blocks), strict=True)
-    total = np.array(shifts) * (1, BIN, BIN) + (0, BIN * offset[0], BIN * offset[1])
-    return WideShifts(total, np.array(heights))
+    def some_shifts(self, blocks: list[Block]) -> WideShifts:
+        """Return the total shifts of blocks, of some only where these show enough."""
+        chosen = np.linspace(0, len(blocks) - 1, min(len(blocks), MOST_SEARCHED)).astype(int)
+        some = self.shifts([blocks[number] for number in chosen])
+        if len(chosen) == len(blocks) or 2 * np.sum(some.height > CLEAR) >= len(chosen):
+            return some
+        return self.shifts(blocks)
+
+    def shifts(self, blocks: list[Block]) -> WideShifts:
+        """Return the total shifts of blocks."""
+        reference, cycle = self._stacks
+
+        def one(block: Block) -> tuple[np.ndarray, float]:
+            parts = _part(reference, block, (0, 0)), _part(cycle, block, self._offset)
+            return _peak(*parts, self._planes)
+
+        shifts, heights = zip(*self._pool.map(one, blocks), strict=True)
+        row, column = self._offset
+        total = np.array(shifts) * (1, BIN, BIN) + (0, BIN * row, BIN * column)
+        return WideShifts(blocks, total, np.array(heights))
 
 
 def _part(stack: np.ndarray, block: Block, offset_yx: tuple[int, int]) -> np.ndarray:
