@@ -139,6 +139,17 @@ def test_a_stack_of_someone_else_is_overwritten_if_told_so(store):
     assert {z: without_boxes(tiles) for z, tiles in content(store).items()} == dict(planted())
 
 
+def test_an_overwrite_leaves_no_shared_transform_of_the_old_stack(service):
+    store = RenderService("127.0.0.1", service.port, "me", "mine")
+    store.create("OUT", {})
+    old = section(1.0)
+    old["transformIdToSpecMap"]["old"] = old["transformIdToSpecMap"]["lens_1"] | {"id": "old"}
+    store.upload_section("OUT", 1.0, old)
+    assert "old" in service.stacks["me", "mine", "OUT"].transforms
+    write(store, overwrite=True)
+    assert list(service.stacks["me", "mine", "OUT"].transforms) == ["lens_1"]
+
+
 def test_an_overwrite_that_stopped_is_continued_without_the_permission(store):
     fill(store, "OUT", zs=(1.0, 8.0))
     with pytest.raises(KeyboardInterrupt):

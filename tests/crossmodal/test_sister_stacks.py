@@ -188,3 +188,15 @@ def test_a_name_that_no_stack_can_have_is_refused_before_anything_is_written(mad
     assert made.bring_back("--sister-stack", "DAPI", "DAPI/registered") == 1
     assert "'DAPI/registered' cannot name a stack" in capsys.readouterr().err
     assert made.store.metadata(OUTPUT) is None
+
+
+def test_a_sister_that_is_being_written_is_taken_only_if_allowed(made, capsys):
+    made.store.create("DAPI", VERSION)
+    for z in ZS:
+        made.store.upload_section("DAPI", z, em_section(z))
+    pair = ("--sister-stack", "DAPI", "DAPI_registered")
+    assert made.bring_back(*pair) == 1
+    assert "'DAPI' is LOADING" in capsys.readouterr().err
+    assert made.store.metadata(OUTPUT) is None
+    assert made.bring_back(*pair, "--allow-loading") == 0
+    assert made.store.z_values("DAPI_registered") == list(ZS)

@@ -74,7 +74,9 @@ rule trakem2_write_stack:
         projects=sections.stamp_of_projects,
         lost=sections.lost_output_stack,
         policy=sections.policy,
-        stack=sections.options("missing_sections", "faulty_sections", "outside_bounds", "overwrite"),
+        stack=sections.options(
+            "missing_sections", "faulty_sections", "outside_bounds", "overwrite", "allow_loading"
+        ),
         sisters=sections.sisters,
     message:
         "write the output stack"

@@ -31,6 +31,7 @@ from crossreg.crossmodal.check.saved_sections import Registration
 from crossreg.crossmodal.check.section_record import (
     FOLDER_RECORD,
     record_file,
+    section_of_record,
     section_to_record,
     with_findings,
     write_record,
@@ -43,7 +44,7 @@ from crossreg.crossmodal.freeze.records import Frozen, FrozenSection
 from crossreg.crossmodal.render.stack_places import store_of
 from crossreg.crossmodal.render.stack_store import StackStore
 from crossreg.io.errors import UserError
-from crossreg.io.files import read_json, write_json, write_text
+from crossreg.io.files import read_json, whole, write_json, write_text
 from crossreg.workflow_support.command import log, new_parser, run
 
 
@@ -75,32 +76,39 @@ def main(options: argparse.Namespace) -> None:
     shutil.rmtree(options.reports, ignore_errors=True)
     registration = Registration(options.registration, frozen, project_policy(options))
     sections: list[Section] = []
-    motions: list[str] = []
-    for key, one, section in registration.keyed_sections():
-        section = replace(section, further=tuple(live.changes(one)))
-        if section.motion is not None:
-            maps = [TileMap(tile, frozen.origin) for tile in section.tiles]
-            motions.append(motion_lines(section.section, section.z, maps, frozen.pixel_size))
-        write_record(options.reports, section_to_record(section, key))
-        sections.append(section.summary())
+    with whole(options.motions) as temporary, temporary.open("w", encoding="utf-8") as motions:
+        motions.write(motion_head())
+        for key, one, found in registration.keyed_sections():
+            section = replace(found, further=tuple(live.changes(one)))
+            if section.motion is not None:
+                maps = [TileMap(tile, frozen.origin) for tile in section.tiles]
+                motions.write(motion_lines(section.section, section.z, maps, frozen.pixel_size))
+            write_record(options.reports, section_to_record(section, key))
+            write_page(options.reports, section)
+            sections.append(section.summary())
     sections = write_comparison(options.reports, sections)
     of_folder = findings_of_folder(registration) + live.unknown
     write_json(options.reports / FOLDER_RECORD, [one.to_record() for one in of_folder])
-    write_text(options.motions, "".join([motion_head(), *motions]))
     write_text(options.table, table_tsv([table_row(section) for section in sections]))
     write_text(options.text, table_text(sections, of_folder))
     log.info("'%s': %s", frozen.name, verdict_line(sections))
 
 
 def write_comparison(reports: Path, sections: list[Section]) -> list[Section]:
-    """Return the sections as compared with each other, after all their reports are written."""
+    """Return the sections as compared with each other; what that finds goes into their reports."""
     after = compared(sections)
     for before, section in zip(sections, after, strict=True):
         if section.further != before.further:
             record = read_json(record_file(reports, section.section))
-            write_record(reports, with_findings(record, section))
-        write_text(reports / f"{section.section}.txt", report_text(section), durable=False)
+            record = with_findings(record, section)
+            write_record(reports, record)
+            write_page(reports, section_of_record(record))
     return after
+
+
+def write_page(reports: Path, section: Section) -> None:
+    """Write the report of a section for people."""
+    write_text(reports / f"{section.section}.txt", report_text(section), durable=False)
 
 
 def findings_of_folder(registration: Registration) -> list[Finding]:

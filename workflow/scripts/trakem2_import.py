@@ -62,6 +62,11 @@ def parser() -> argparse.ArgumentParser:
         metavar=("INPUT", "OUTPUT"),
         help="another stack of the same sections, and the stack of it with the same motion",
     )
+    parser.add_argument(
+        "--allow-loading",
+        action="store_true",
+        help="take sister stacks that are still being written",
+    )
     add_reports(parser)
     parser.add_argument("--output", type=Path, required=True, help="receipt to write")
     return parser
@@ -86,7 +91,9 @@ def main(options: argparse.Namespace) -> None:
     store = store_of(parameters, options.stacks, str(options.parameters))
     pairs = [(source, output) for source, output in options.sister_stack]
     check_names(pairs, frozen, stack)
-    sisters = [sister(store, source, output, frozen) for source, output in pairs]
+    sisters = [
+        sister(store, source, output, frozen, options.allow_loading) for source, output in pairs
+    ]
     mark = frozen_mark(frozen.name, frozen.sha256)
     written = write_stack(
         store,

@@ -65,7 +65,7 @@ class Registration:
             if not isinstance(files, OSError):
                 record = kept_record(self.reports, entry.stem, files.key)
                 if record is not None:
-                    yield section_of_record(record)
+                    yield section_of_record(record).summary()
                     continue
             frozen = read_section(self.folder, self.frozen, entry)
             if isinstance(files, OSError):

@@ -212,8 +212,8 @@ class Section:
         return replace(self, motion=motion, tile_motions=motions, model=model)
 
     def summary(self) -> "Section":
-        """Return the section without its tiles, which are most of its memory."""
-        return replace(self, tiles=())
+        """Return the section without its tiles and their motions, most of its memory."""
+        return replace(self, tiles=(), tile_motions=())
 
 
 Pair = tuple[Patch, SavedPatch]

@@ -56,12 +56,15 @@ class Sister:
             yield f"'{self.source}': {self.left_out} tiles lie on no EM tile; left out."
 
 
-def sister(store: StackStore, source: str, output: str, frozen: Frozen) -> Sister:
+def sister(
+    store: StackStore, source: str, output: str, frozen: Frozen, allow_loading: bool = False
+) -> Sister:
     """Return a sister stack; raise UserError if it is not there, or still being written.
 
-    Where both stacks say their resolution, motions are scaled from one to the other.
+    `allow_loading` takes one that is being written all the same. Where both stacks say their
+    resolution, motions are scaled from one to the other.
     """
-    metadata = source_metadata(store, source)
+    metadata = source_metadata(store, source, allow_loading)
     em = frozen.em_metadata["currentVersion"]
     own = metadata["currentVersion"]
     x, y = (own[key] / em[key] if own.get(key) and em.get(key) else 1.0 for key in RESOLUTIONS)
