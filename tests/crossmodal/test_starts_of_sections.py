@@ -1,6 +1,8 @@
 """Sections start from what another registration found: their own motion, or one between them."""
 
 import csv
+import json
+import re
 
 import numpy as np
 import pytest
@@ -241,3 +243,44 @@ def test_a_stack_that_is_right_as_it_is_gives_starts_that_move_nothing(made):
     assert (frozen.start_from.saved, frozen.start_from.unlike) == ((1.0, 3.0), ())
     for z in (1.0, 2.0, 3.0):
         assert second(made).patches(z)[-1].start == pytest.approx(affine.IDENTITY)
+
+
+def test_the_report_tells_starts_landmarks_and_what_asks_to_be_confirmed(made):
+    """The page of a registration by hand, from the files of a check."""
+    assert started(made) == 0
+    other = second(made)
+    other.save(1.0)
+    points = np.array([[1000.0, 2000], [1300, 2050], [1250, 2300], [1020, 2280]])
+    fixed = points + np.array([[3.0, 4.0], [3.5, 4.0], [3.0, 4.5], [3.0, 4.0]])
+    pairs = np.hstack((points, fixed)).tolist()
+    rows = [f"p{i},true,{x},{y},{u},{v}" for i, (x, y, u, v) in enumerate(pairs)]
+    (other.folder / "00003.csv").write_text("\n".join(rows))
+    assert page_of(other, "second").count("<tr id=") == 3
+    text = page_of(other, "second")
+    assert "as saved before, confirmed" in text
+    assert "between neighbours, not confirmed" in text
+    assert "as saved before, corrected" in text
+    assert "1 has a start that nobody confirmed yet" in text
+    assert "4, residual up to 0." in text and "left out" in text
+
+    made.save(2.0)
+    text = page_of(made, "first")
+    assert "1 was saved without a move and asks to be confirmed" in text
+    assert "saved, with warnings, asks to be confirmed" in text
+
+
+def page_of(made: Registration, name: str) -> str:
+    """Return the text of the report of a registration, made from its check."""
+    results = made.root / "results"
+    folder = results / "trakem2" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {"reports": "sections", "table": "sections.tsv", "text": "sections.txt"}
+    paths = [f"--{key}={folder / file}" for key, file in files.items()]
+    registration = ("--registration", made.folder, f"--motions={folder / 'motions.tsv'}")
+    assert made.command("trakem2_check", *made.options, *registration, *paths) == 0
+    page = results / "report.html"
+    parameters = made.options[1]
+    options = ("--results", results, "--registration", name, "--parameters", parameters)
+    options += ("--configuration", json.dumps({"trakem2": {"parameters": str(parameters)}}))
+    assert made.command("make_report", *options, "--output", page) == 0
+    return " ".join(re.sub(r"<a [^>]*>|</a>", "", page.read_text()).split())
