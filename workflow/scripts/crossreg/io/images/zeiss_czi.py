@@ -58,7 +58,7 @@ class CziImages:
 
     @functools.cached_property
     def _held(self) -> dict[tuple[int | None, tuple[int, ...]], int]:
-        """Return for each plane, as (scene, (time, channel, z)), how many pixels the file holds of it.
+        """Return (scene, (time, channel, z)) of each plane -> how many pixels the file holds of it.
 
         Others would be read as black. Raises UserError if a part of a plane claims to be larger
         than its place: all that it claims would be unpacked.
