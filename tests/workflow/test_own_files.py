@@ -165,7 +165,7 @@ def test_a_pixel_size_that_contradicts_the_files_is_refused(tmp_path):
         write(tmp_path / f"hyb{cycle}{suffix}", hyperstack(cycle), CHANNELS)
     keys = {"images": ".", "file_names": f"hyb{{cycle}}{suffix}"}
     section = SECTION | {"pixel_size_um": {"xy": 0.2, "z": 0.5}}
-    told = "the file says a pixel size of 0.1 um, fiducial.pixel_size_um.xy 0.2 um"
+    told = "the file says a pixel size of 0.1 um, but that of the experiment is 0.2 um"
     assert told in run(tmp_path, "check_images", status=1, **keys, fiducial=section)
     assert told in run(tmp_path, "tables", status=1, **keys, fiducial=section)
     section["pixel_size_um"]["files_are_wrong"] = True

@@ -80,7 +80,8 @@ def main(options: argparse.Namespace) -> None:
     cycle = read_header(options.cycle, choice_of(options.cycle_image))
     check_same_size(reference, cycle, options.cycle)
     if not options.ignore_pixel_sizes:
-        size = options.pixel_size_xy, options.pixel_size_z
+        has_distance = reference.shape_zyx[0] > 1
+        size = options.pixel_size_xy, options.pixel_size_z if has_distance else None
         check_given_pixel_size(reference, *size, options.reference)
         check_given_pixel_size(cycle, *size, options.cycle)
         check_same_pixel_size(reference, cycle, options.cycle)

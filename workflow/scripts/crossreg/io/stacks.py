@@ -175,7 +175,10 @@ def check_same_pixel_size(reference: StackHeader, cycle: StackHeader, path: Path
 def check_given_pixel_size(
     header: StackHeader, xy_um: float | None, z_um: float | None, path: Path | str
 ) -> None:
-    """Raise UserError if a file says another pixel size than the user, who may say nothing."""
+    """Raise UserError if a file says another pixel size than what holds for the experiment.
+
+    That may be None: not known.
+    """
     z_said, _, said = header.pixel_size_um
     for name, axis, given, found in (
         ("pixel size", "xy", xy_um, said),
@@ -183,9 +186,9 @@ def check_given_pixel_size(
     ):
         if given and found and abs(found / given - 1) > SAME_SIZE:
             raise UserError(
-                f"{path}: the file says a {name} of {found:g} um, fiducial.pixel_size_um.{axis}"
-                f" {given:g} um; correct it, or, if the file is wrong, write files_are_wrong: true"
-                " beside it."
+                f"{path}: the file says a {name} of {found:g} um, but that of the experiment is"
+                f" {given:g} um (fiducial.pixel_size_um.{axis}, else the first reference); correct"
+                " it, or, if the file is wrong, give both sizes there with files_are_wrong: true."
             )
 
 

@@ -16,7 +16,6 @@ from crossreg.fiducial.experiment.file_names import (
 )
 from crossreg.fiducial.experiment.parameters import (
     PLAIN,
-    PYHIM,
     Parameters,
     channel_key,
     read_parameters,
@@ -40,14 +39,12 @@ SIZE_OF_ONE_PLANE = 1.0
 class Experiment:
     """The stacks of a run and their parameters, and what to say about them.
 
-    `given_pixel_um` is the pixel size (xy, z) that the user gave in the section `fiducial`.
     `ignored` are lines about the files that are no fiducial stacks.
     """
 
     parameters: Parameters
     samples: list[Sample]
     gaps: list[Gap] = field(default_factory=list)
-    given_pixel_um: Mapping[str, float | None] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -98,7 +95,7 @@ def _known_experiment(configuration: Mapping[str, Any], sheet: Path | str) -> Ex
         return None
     if not os.path.exists(samples[0].path):
         return None
-    known = Experiment(parameters, samples, given_pixel_um=_given_pixel_um(parameters))
+    known = Experiment(parameters, samples)
     known.take_pixel_size(samples[0].pixel_xy, samples[0].pixel_z)
     return known
 
@@ -119,7 +116,6 @@ def find_experiment(configuration: Mapping[str, Any], is_demo: bool = False) -> 
     """
     parameters = _parameters(configuration)
     experiment = Experiment(parameters, [], warnings=list(parameters.warnings))
-    experiment.given_pixel_um = _given_pixel_um(parameters)
     if "samples" in configuration:
         experiment.samples = _listed(configuration["samples"], parameters, must_exist=not is_demo)
         seen = set()
@@ -142,18 +138,11 @@ def find_experiment(configuration: Mapping[str, Any], is_demo: bool = False) -> 
     return experiment
 
 
-def _given_pixel_um(parameters: Parameters) -> dict[str, float | None]:
-    """Return the pixel size that the user gave for the files to agree with.
-
-    That of pyHiM's file is for scale bars only, and often is its default.
-    """
-    if parameters.written_in == PYHIM:
-        return {}
-    return {"xy": parameters["pixelSizeXY"], "z": parameters["pixelSizeZ"]}
-
-
 def _find_pixel_size(experiment: Experiment) -> None:
-    """Take the pixel size from the first reference whose file says it; raise UserError if none."""
+    """Take the pixel size from the first reference whose file says it; raise UserError if none.
+
+    Only where all references have one plane, no distance of planes is needed.
+    """
     try:
         # Only here: a dry run of a large experiment needs no library of images.
         from crossreg.io.images.choice import choice_of

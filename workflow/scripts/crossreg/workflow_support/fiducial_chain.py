@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
 
-from crossreg.fiducial.experiment.parameters import as_options
+from crossreg.fiducial.experiment.parameters import PYHIM, as_options
 from crossreg.fiducial.experiment.rois import numbers_of_rois
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.workflow_support.again import asked
@@ -145,11 +145,16 @@ class FiducialChain:
 
     @property
     def given_pixel_size(self) -> list[str]:
-        """Return the options that say the pixel size which the user gave in plain words."""
-        if self.parameters.values.get("files_are_wrong"):
+        """Return the options that say which pixel size holds for all files.
+
+        That of pyHiM's file is for scale bars only, and often is its default.
+        """
+        if self.parameters.written_in == PYHIM:
+            return []
+        if self.parameters["files_are_wrong"]:
             return ["--ignore-pixel-sizes"]
-        given = self.experiment.given_pixel_um
-        return [f"--pixel-size-{axes}={size}" for axes, size in given.items() if size is not None]
+        sizes = {"xy": self.parameters["pixelSizeXY"], "z": self.parameters["pixelSizeZ"]}
+        return [f"--pixel-size-{axes}={size}" for axes, size in sizes.items()]
 
     @cached_property
     def roi_numbers(self) -> dict[str, int]:

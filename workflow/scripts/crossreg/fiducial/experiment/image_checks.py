@@ -111,9 +111,11 @@ def checked_stacks(
     checked = [_checked(sample, options) for sample in samples]
     references = {one.sample.roi: one for one in checked if one.sample.cycle == reference}
     for one in checked:
-        first = references.get(one.sample.roi)
-        if first is not None and first is not one:
-            _compare(first, one, options["ignore_pixel_sizes"])
+        first = references.get(one.sample.roi, one)
+        if not options["ignore_pixel_sizes"]:
+            _compare_sizes(first, one, options)
+        if first is not one:
+            _compare(first, one)
     for copy, original in _copies(checked):
         copy.problems.append(
             f"The file is a copy of that of ROI {original.sample.roi}, cycle"
@@ -131,22 +133,29 @@ def _checked(sample: Sample, options: Mapping[str, Any]) -> CheckedStack:
     for key in ["blockSizeXY", *(["blockSize"] if options["alignByBlock"] else [])]:
         called = spelt(key, options["written_in"])
         one.note(check_block_fits, header, options[key], called, sample.path)
-    if not options["ignore_pixel_sizes"]:
-        size = options["pixel_size_xy"], options["pixel_size_z"]
-        one.note(check_given_pixel_size, header, *size, sample.path)
     if header.remark:
         one.remarks.append(f"{header.remark[0].upper()}{header.remark[1:]}.")
     return one
 
 
-def _compare(reference: CheckedStack, cycle: CheckedStack, ignore_pixel_sizes: bool) -> None:
+def _compare_sizes(
+    reference: CheckedStack, cycle: CheckedStack, options: Mapping[str, Any]
+) -> None:
+    """Note a pixel size that is neither that of the experiment nor that of the reference."""
+    if reference.header is None or cycle.header is None:
+        return
+    has_distance = reference.header.shape_zyx[0] > 1
+    size = options["pixel_size_xy"], options["pixel_size_z"] if has_distance else None
+    cycle.note(check_given_pixel_size, cycle.header, *size, cycle.sample.path)
+    cycle.note(check_same_pixel_size, reference.header, cycle.header, cycle.sample.path)
+
+
+def _compare(reference: CheckedStack, cycle: CheckedStack) -> None:
     """Note how a cycle differs from its reference."""
     if reference.header is None or cycle.header is None:
         return
     first, other = reference.header, cycle.header
     cycle.note(check_same_size, first, other, cycle.sample.path)
-    if not ignore_pixel_sizes:
-        cycle.note(check_same_pixel_size, first, other, cycle.sample.path)
     if first.shape_zyx[0] != other.shape_zyx[0]:
         cycle.remarks.append(
             f"{counted(other.shape_zyx[0], 'plane')}, the reference has {first.shape_zyx[0]}."

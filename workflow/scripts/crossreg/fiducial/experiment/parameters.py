@@ -144,7 +144,7 @@ def add_options(parser: argparse.ArgumentParser, keys: Sequence[str]) -> None:
 
 
 def add_pixel_size_options(parser: argparse.ArgumentParser) -> None:
-    """Add options for the pixel size that the user gave, with which that of the files is compared.
+    """Add options for the pixel size of the experiment, with which that of a file is compared.
 
     They are `--pixel-size-xy`, `--pixel-size-z` and `--ignore-pixel-sizes`.
     """
@@ -152,7 +152,7 @@ def add_pixel_size_options(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--pixel-size-{axes}",
             type=float,
-            help=f"{name} that the user gave, in micrometres (default: what the files say)",
+            help=f"{name}, in micrometres (default: what the files say)",
         )
     parser.add_argument(
         "--ignore-pixel-sizes", action="store_true", help="do not compare what the files say"
