@@ -57,13 +57,14 @@ class Truth:
 
 @dataclass(frozen=True)
 class Pair:
-    """A planted pair: two stacks (Z, Y, X) of uint16 and the truth."""
+    """A planted pair: two stacks (Z, Y, X) of uint16, the motion between them, and the truth."""
 
     specification: PairSpecification
     seed: int
     reference: NDArray[np.uint16]
     cycle: NDArray[np.uint16]
     truth: Truth
+    motion: Motion
 
 
 def make_pair(specification: PairSpecification, seed: int) -> Pair:
@@ -89,6 +90,7 @@ def make_pair(specification: PairSpecification, seed: int) -> Pair:
         record(height * reference, camera, uneven, rng),
         record(height * specification.remaining_brightness * cycle, camera, uneven, rng),
         _truth(specification, motion, empty),
+        motion,
     )
 
 

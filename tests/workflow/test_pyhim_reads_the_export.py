@@ -125,7 +125,7 @@ def test_its_localizations_get_the_shifts_and_those_without_one_go(experiment):
     check_in_place(found)
     assert "registered" in comments
     assert "8 localizations out of 20 were removed" in told
-    (traces,) = (folder / "tracing" / "data").glob("Trace_3D_barcode_KDtree*.ecsv")
+    traces = folder / "tracing" / "data" / f"Trace_3D_barcode_KDtree_ROI-{int(ROI)}.ecsv"
     # It takes the first of its clusters for background.
     assert set(Table.read(traces, format="ascii.ecsv")["Barcode #"]) == {0, 1, 2}
     assert (folder / "register_global" / "data" / "shifts.json").read_bytes() == shifts
