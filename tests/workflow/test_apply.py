@@ -60,7 +60,8 @@ def test_spots_images_and_pyhim_get_the_shifts_and_only_changes_run_again(fresh)
     del pyhim["localizations_columns"]
     own = configuration | {"localizations": "spots.csv"}
     (fresh.folder / "config.yaml").write_text(yaml.safe_dump(own))
-    fresh.succeed("register_localizations", "register_stacks")
+    printed = fresh.succeed("register_localizations", "register_stacks")
+    assert "4 spots: 1 reference, 2 measured, 1 missing. Of no cycle that was registered" in printed
 
     found = spots_of(fresh)
     assert {cycle: row["registration"] for cycle, row in found.items()} == {

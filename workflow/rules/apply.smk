@@ -16,7 +16,8 @@ rule registered_spots:
         table=applications.table,
         samples=places("samples"),
     output:
-        places("registered_spots"),
+        table=places("registered_spots"),
+        receipt=places("spots_receipt"),
     log:
         places.log("registered_spots", "{table}"),
     wildcard_constraints:
@@ -37,7 +38,8 @@ rule registered_spots:
     shell:
         command("register_localizations.py")
         + " --table {input.table:q} --samples {input.samples:q} --reference {params.reference:q}"
-        " --fields {params.fields:q} {params.options:q} --output {output:q} --log {log:q}"
+        " --fields {params.fields:q} {params.options:q} --output {output.table:q}"
+        " --receipt {output.receipt:q} --log {log:q}"
 
 
 rule registered_stack:
@@ -110,6 +112,7 @@ rule register_localizations:
     input:
         REGISTERED_TABLES,
         places("demo_spots") if IS_DEMO else [],
+        receipts=applications.spots_receipts,
     log:
         places.log("register_localizations"),
     localrule: True
@@ -120,7 +123,8 @@ rule register_localizations:
     message:
         "all tables of spots are registered"
     shell:
-        "test -z {params.hindrance:q} || {{ echo ERROR: {params.hindrance:q} >&2; exit 1; }}"
+        "test -z {params.hindrance:q} || {{ echo ERROR: {params.hindrance:q} >&2; exit 1; }}; "
+        "cat {input.receipts:q} >&2"
 
 
 rule register_stacks:

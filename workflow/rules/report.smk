@@ -3,6 +3,7 @@
 
 from crossreg.workflow_support.report_inputs import (
     configuration_text,
+    stamps_of_receipts,
     stamps_of_sections,
     templates,
 )
@@ -42,6 +43,7 @@ rule report:
         configuration=lambda wildcards: configuration_text(CONFIGURATION),
         # In a chain of its own these are inputs, whose stamps Snakemake itself compares.
         sections=(lambda wildcards: stamps_of_sections(RESULTS)) if WITH_FIDUCIALS else [],
+        receipts=(lambda wildcards: stamps_of_receipts(RESULTS)) if WITH_FIDUCIALS else [],
     message:
         "make the page that shows the run"
     shell:

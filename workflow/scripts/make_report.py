@@ -28,6 +28,7 @@ from crossreg.report import cycles as report_of_cycles
 from crossreg.report import page as report
 from crossreg.report import sections as report_of_sections
 from crossreg.report.advice import advice_on
+from crossreg.report.applied import applied
 from crossreg.workflow_support.command import log, new_parser, run
 
 TABLES = {
@@ -126,6 +127,7 @@ def about_cycles(options: argparse.Namespace, summaries: list[CycleSummary]) -> 
         "matrix": report_of_cycles.matrix(summaries),
         "state_of": report_of_cycles.state_of,
         "advice_on": advice_on,
+        "applied": applied(options.results),
         "times": report.run_times(*benchmarks(options.results / "benchmarks")),
     }
 

@@ -14,6 +14,7 @@ where shift_x belongs to the row: a spot at row 100, column 200 of a cycle with 
 import argparse
 import functools
 import gc
+import logging
 import sys
 from collections import Counter
 from pathlib import Path
@@ -35,8 +36,9 @@ from crossreg.fiducial.apply.spots import FRAMES, STATUSES, Cycle, registered_sp
 from crossreg.fiducial.experiment.rois import numbers_of_rois
 from crossreg.fiducial.field.field_file import load_field
 from crossreg.io.errors import UserError
-from crossreg.io.files import whole
+from crossreg.io.files import whole, write_text
 from crossreg.io.sheet import ALL_COLUMNS, read_sheet
+from crossreg.io.words import counted
 from crossreg.workflow_support.command import log, new_parser, run
 from crossreg.workflow_support.missing import missing_reason
 
@@ -49,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     parser = new_parser(__doc__)
     parser.add_argument("--table", type=Path, required=True, help="table of spots to register")
     parser.add_argument("--output", type=Path, required=True, help="registered table to write")
+    parser.add_argument("--receipt", type=Path, help="text to write at the end: what was done")
     parser.add_argument("--samples", type=Path, required=True, help="samples.tsv of the results")
     parser.add_argument("--reference", required=True, help="name of the reference cycle")
     parser.add_argument(
@@ -93,7 +96,11 @@ def main(options: argparse.Namespace) -> None:
                 counts.update(values[REGISTERED_COLUMN].tolist())
                 writer.write(chunk, values)
         cycles.check_any_found(options.table)
-    tell(counts, cycles)
+    text = told(counts, cycles)
+    log.log(logging.WARNING if cycles.unknown else logging.INFO, "%s", text)
+    if options.receipt:
+        name = options.table.name
+        write_text(options.receipt, f"{name} (positions of the {options.frame} stacks): {text}\n")
 
 
 class CyclesOfSpots:
@@ -185,12 +192,14 @@ def registered(
     return result | {REGISTERED_COLUMN: spots.status}
 
 
-def tell(counts: Counter[str], cycles: CyclesOfSpots) -> None:
-    """Log how many spots there are of each status; warn of those that were not registered."""
-    log.info("spots: %s", ", ".join(f"{counts[name]} {name}" for name in STATUSES if counts[name]))
+def told(counts: Counter[str], cycles: CyclesOfSpots) -> str:
+    """Return how many spots there are of each status, and of which cycles none was registered."""
+    by_status = ", ".join(f"{counts[name]} {name}" for name in STATUSES if counts[name])
+    text = f"{counted(counts.total(), 'spot')}: {by_status or 'the table is empty'}."
     if cycles.unknown:
         names = ", ".join(f"ROI {roi or '?'} {cycle}" for roi, cycle in sorted(cycles.unknown)[:10])
-        log.warning("of no cycle that was registered, so left where they are: spots of %s", names)
+        text += f" Of no cycle that was registered, so left where they are: spots of {names}."
+    return text
 
 
 if __name__ == "__main__":

@@ -100,6 +100,12 @@ class Applications:
         return [self.places("registered_spots", table=name) for name in names]
 
     @property
+    def spots_receipts(self) -> list[str]:
+        """Return the texts that say what was done to the tables."""
+        names = self.tables if not self.hindrance else ()
+        return [self.places("spots_receipt", table=name) for name in names]
+
+    @property
     def spot_options(self) -> list[str]:
         """Return the options of the script that registers spots."""
         columns = self.configuration.get("localizations_columns") or {}

@@ -40,6 +40,7 @@ PLACES: Mapping[str, str] = {
     "report": "report.html",
     # One file a table of spots.
     "registered_spots": "localizations/{table}",
+    "spots_receipt": "receipts/localizations/{table}.txt",
     # The cross-modal chain: a folder for each registration by hand.
     "frozen_receipt": "trakem2/{name}/frozen.txt",
     "projects_receipt": "trakem2/{name}/projects.txt",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from crossreg.report import TEMPLATES
+from crossreg.report.applied import receipts
 from crossreg.workflow_support.stamps import stamp
 
 OF_SECTIONS = ("trakem2/*/sections.tsv", "trakem2/*/pictures/*.png")
@@ -19,6 +20,12 @@ def templates() -> list[str]:
 def stamps_of_sections(results: Path | str) -> list[str]:
     """Return the stamps of the tables and pictures of sections that are there."""
     paths = sorted(path for pattern in OF_SECTIONS for path in Path(results).glob(pattern))
+    return [f"{path.relative_to(results)} {stamp(path)}" for path in paths]
+
+
+def stamps_of_receipts(results: Path | str) -> list[str]:
+    """Return the stamps of the texts that say what was done to spots and stacks."""
+    paths = receipts(Path(results))
     return [f"{path.relative_to(results)} {stamp(path)}" for path in paths]
 
 
