@@ -2,6 +2,7 @@
 
 import doctest
 import json
+import warnings
 from dataclasses import replace
 
 import dask.array
@@ -122,6 +123,10 @@ GOOD = np.random.default_rng(0).integers(0, 999, (6, 64, 64)).astype(np.uint16)
         (None, "cycle is no array of numbers, but NoneType"),
         ("stack.tif", "read the file with crossreg.read_stack"),
         (np.ma.masked_equal(GOOD, GOOD[0, 0, 0]), "cycle has masked values"),
+        (GOOD.astype(object), r"cycle holds Python objects; give cycle.astype\(float\)"),
+        (GOOD * 1e300, "cycle holds values from .* floats of 32 bits"),
+        (GOOD * 1e-300, "cycle holds values from .* floats of 32 bits"),
+        (np.moveaxis(GOOD, 0, 1), "those of the cycle 6 x 64"),
     ],
 )
 def test_what_is_no_stack_is_refused_in_one_sentence(array, sentence):
@@ -135,10 +140,54 @@ def test_impossible_blocks_are_refused(block):
         crossreg.register(GOOD, GOOD, block_size=block)
 
 
-@pytest.mark.parametrize("size", [0.1, (0.1, 0.1), (0.1, 0.1, 0), (1, 1, "x"), (1, 1, np.nan)])
+@pytest.mark.parametrize(
+    "size", [0.1, (0.1, 0.1), (0.1, 0.1, 0), (1, 1, "x"), (1, 1, np.nan), (0.1, 0.1, 0.25)]
+)
 def test_impossible_pixel_sizes_are_refused(size):
     with pytest.raises(crossreg.UserError, match="pixel_size_um is"):
         crossreg.register(GOOD, GOOD, block_size=32, pixel_size_um=size)
+
+
+@pytest.mark.parametrize("count", [0, -1, 1.5, "2", None, True])
+def test_impossible_counts_are_refused(found, tmp_path, count):
+    with pytest.raises(crossreg.UserError, match="threads is .*; give a whole number from 1 on"):
+        crossreg.register(GOOD, GOOD, block_size=32, threads=count)
+    with pytest.raises(crossreg.UserError, match="threads is"):
+        found.warp(GOOD, threads=count)
+    with pytest.raises(crossreg.UserError, match="z_binning is"):
+        crossreg.read_stack(tmp_path / "stack.tif", count)
+
+
+def test_axes_in_another_order_are_told(pair):
+    swapped = [np.moveaxis(stack[:8], 0, 1) for stack in pair]
+    with pytest.raises(
+        crossreg.UserError, match=r"planes have 8 x 224 px.*\(planes, rows, columns"
+    ):
+        crossreg.register(*swapped, block_size=32)
+
+
+@pytest.mark.parametrize("kind", ["uint64", ">u2", "float16", "read-only", "tiny"])
+def test_values_of_any_size_and_layout_give_the_same(pair, found, kind):
+    def turned(stack):
+        if kind == "uint64":
+            return stack.astype(np.uint64) * 2**44
+        if kind == "tiny":
+            return stack * 1e-30
+        if kind == "read-only":
+            copy = np.asfortranarray(stack)
+            copy.flags.writeable = False
+            return copy
+        return stack.astype(kind)
+
+    other = crossreg.register(*map(turned, pair), block_size=64)
+    assert np.abs(other.shift_at([[8, 80, 100]]) - found.shift_at([[8, 80, 100]])).max() < 0.02
+
+
+def test_an_infinite_position_has_no_place_and_an_empty_channel_is_warped(pair, found):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(found.to_reference([[np.inf, 5, 5], [1, np.nan, 5]])).any(axis=1).all()
+    assert not found.warp(np.zeros_like(pair[1])).any()
 
 
 @pytest.mark.parametrize("positions", [[1, 2, 3], [[1, 2]], [["a", "b", "c"]], None])

@@ -17,7 +17,13 @@ from crossreg.fiducial.field.sampled_field import constant_field, sampled
 from crossreg.fiducial.global_shift.shift_of_projections import global_shift
 from crossreg.fiducial.local_shift.local_shifts import local_shifts
 from crossreg.fiducial.reference import prepare_reference
-from crossreg.io.array_checks import checked_pair, checked_positions, checked_stack
+from crossreg.io.array_checks import (
+    checked_count,
+    checked_pair,
+    checked_positions,
+    checked_stack,
+    even,
+)
 from crossreg.io.errors import UserError
 from crossreg.io.stacks import read_kept_planes
 from crossreg.io.tables import size_nm_of
@@ -119,7 +125,8 @@ class Registration:
         Returns
         -------
         numpy.ndarray, shape of the reference
-            In the type of `cycle`. What the cycle does not show is 0.
+            In the type of `cycle` where that is uint8, uint16 or float32, else float32. What the
+            cycle does not show is 0.
 
         Raises
         ------
@@ -129,7 +136,8 @@ class Registration:
         """
         if self.cycle_field.failed:
             raise UserError(f"The registration failed, so nothing can be moved: {self.reason}.")
-        stack = checked_stack(cycle, "cycle")
+        stack = checked_stack(cycle, "cycle", may_be_empty=True)
+        checked_count(threads, "threads")
         shape = self.cycle_field.shape_zyx
         checked_pair(shape, stack.shape)
         resampling = Resampling(self.cycle_field.field, stack.shape, shape, 1, 1)
@@ -266,6 +274,9 @@ def register(
     stacks = checked_stack(reference, "reference"), checked_stack(cycle, "cycle")
     checked_pair(stacks[0].shape, stacks[1].shape)
     edge = _checked_block(block_size, stacks[0].shape)
+    size = _checked_size(pixel_size_um)
+    checked_count(threads, "threads")
+    stacks = even(stacks[0]), even(stacks[1])
     projections = [stack.max(axis=0) for stack in stacks]
     start = global_shift(*projections, block_size=edge, threads=threads)
     prepared = prepare_reference(stacks[0], block_size_xy=edge, threads=threads)
@@ -288,7 +299,7 @@ def register(
         verdict=shifts.verdict.name,
         reason=shifts.verdict.reason,
     )
-    return Registration(field, _checked_size(pixel_size_um))
+    return Registration(field, size)
 
 
 def load_registration(
@@ -342,7 +353,7 @@ def read_stack(path: Path | str, z_binning: int = 1) -> NDArray[Any]:
 
     Raises UserError if the file is missing, damaged, or holds anything but one stack.
     """
-    return read_kept_planes(path, z_binning)
+    return read_kept_planes(path, checked_count(z_binning, "z_binning"))
 
 
 def _size_of_run(results: Path) -> tuple[float, float, float] | None:
@@ -357,6 +368,12 @@ def _same_roi(name: str, roi: str | int) -> bool:
 
 def _checked_block(block_size: int, shape: Sequence[int]) -> int:
     """Return the block's edge; raise UserError if it is no whole number, or impossible."""
+    if min(shape[1:]) < SMALLEST_BLOCK:
+        raise UserError(
+            f"The planes have {shape[1]} x {shape[2]} px, fewer than the {SMALLEST_BLOCK} of the"
+            " smallest block; if the axes are in another order, move them to (planes, rows,"
+            " columns)."
+        )
     try:
         edge = operator.index(block_size)
     except TypeError:
@@ -379,4 +396,8 @@ def _checked_size(size: Sequence[float] | None) -> tuple[float, float, float] | 
         z = y = x = np.nan
     if not all(np.isfinite(value) and value > 0 for value in (z, y, x)):
         raise UserError(f"pixel_size_um is {size!r}; give three positive numbers (z, y, x).")
+    if z == y != x:
+        raise UserError(
+            f"pixel_size_um is {size!r}, as if the size along z came last; give it as (z, y, x)."
+        )
     return z, y, x

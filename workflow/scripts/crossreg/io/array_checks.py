@@ -1,5 +1,6 @@
 """Arrays from a notebook: lists, NumPy arrays, lazy ones; what is no stack gets one sentence."""
 
+import operator
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -11,14 +12,17 @@ from crossreg.io.errors import UserError
 
 KEPT_DTYPES = ("uint8", "uint16", "float32")
 """Types that are computed with as they are; other numbers become float32."""
+SMALL, LARGE = 1e-3, 1e6
+"""Largest values of stacks of floats between which all sums are exact enough."""
 PLANES_LAST = 4
 """How many times fewer planes than rows and columns the last axis has to have to be that of z."""
 
 
-def checked_stack(values: ArrayLike, name: str) -> NDArray[Any]:
+def checked_stack(values: ArrayLike, name: str, *, may_be_empty: bool = False) -> NDArray[Any]:
     """Return a stack (Z, Y, X) as a NumPy array of uint8, uint16 or float32.
 
-    Raises UserError, with `name`, for anything but finite grey values in three axes that differ.
+    Raises UserError, with `name`, for anything but finite grey values in three axes, or if all of
+    them are equal and it may not be empty.
     """
     stack = _as_array(values, name)
     if stack.dtype.kind not in "uif":
@@ -40,13 +44,31 @@ def checked_stack(values: ArrayLike, name: str) -> NDArray[Any]:
             f"{name} has the sizes {stack.shape}, as if the planes came last; give"
             f" numpy.moveaxis({name}, -1, 0)."
         )
-    with np.errstate(over="ignore"):
-        kept = stack if stack.dtype.name in KEPT_DTYPES else stack.astype(np.float32)
-    if not (np.isfinite(kept.min()) and np.isfinite(kept.max())):
+    lowest, highest = stack.min(), stack.max()
+    if not (np.isfinite(lowest) and np.isfinite(highest)):
         raise UserError(f"{name} holds NaN or infinite values; replace them first.")
-    if kept.min() == kept.max():
+    if lowest == highest and not may_be_empty:
         raise UserError(f"{name} is empty: all its values are {stack.flat[0]}.")
+    with np.errstate(over="ignore", under="ignore"):
+        kept = stack if stack.dtype.name in KEPT_DTYPES else stack.astype(np.float32)
+    is_lost = lowest < highest and kept.min() == kept.max()
+    if kept is not stack and (is_lost or not np.isfinite(kept).all()):
+        raise UserError(
+            f"{name} holds values from {lowest:g} to {highest:g}, which floats of 32 bits cannot"
+            " hold apart; scale them, to 0 to 65535 for example."
+        )
     return kept
+
+
+def even(stack: NDArray[Any]) -> NDArray[Any]:
+    """Return a stack, scaled if its values are so large or small that their powers are no floats.
+
+    Shifts do not depend on it.
+    """
+    highest = float(max(abs(stack.max()), abs(stack.min())))
+    if stack.dtype.kind != "f" or SMALL < highest < LARGE:
+        return stack
+    return stack * np.float32(1 / highest)
 
 
 def checked_pair(reference: Sequence[int], cycle: Sequence[int]) -> None:
@@ -59,14 +81,28 @@ def checked_pair(reference: Sequence[int], cycle: Sequence[int]) -> None:
 
 
 def checked_positions(values: ArrayLike) -> NDArray[np.float64]:
-    """Return positions (n, 3) as float64; raise UserError for anything else."""
+    """Return positions (n, 3) as float64, NaN where they are infinite.
+
+    Raises UserError for anything else.
+    """
     positions = _as_array(values, "positions_zyx")
     if positions.dtype.kind not in "uif" or positions.ndim != 2 or positions.shape[1] != 3:
         raise UserError(
             f"positions_zyx has the sizes {positions.shape} and type {positions.dtype}; give a row"
             " (z, y, x) of numbers for each position."
         )
-    return positions.astype(np.float64)
+    return np.where(np.isfinite(positions), positions, np.nan).astype(np.float64)
+
+
+def checked_count(value: int, name: str) -> int:
+    """Return a whole number from 1 on; raise UserError for anything else."""
+    try:
+        count = operator.index(value)
+    except TypeError:
+        count = 0
+    if isinstance(value, bool) or count < 1:
+        raise UserError(f"{name} is {value!r}; give a whole number from 1 on.")
+    return count
 
 
 def _as_array(values: ArrayLike, name: str) -> NDArray[Any]:
@@ -82,5 +118,7 @@ def _as_array(values: ArrayLike, name: str) -> NDArray[Any]:
     except (TypeError, ValueError) as error:
         raise UserError(f"{name} does not turn into an array ({error}).") from None
     if array.dtype.kind == "O":
+        if isinstance(values, np.ndarray):
+            raise UserError(f"{name} holds Python objects; give {name}.astype(float).")
         raise UserError(f"{name} is no array of numbers, but {type(values).__name__}.")
     return array
