@@ -256,6 +256,10 @@ def test_spots_without_z_lie_in_the_middle_plane_and_names_are_free(results, tmp
         ("a.csv", "", "no line that names its columns"),
         ("a.csv", "roi,cycle,x,y\n1,round1,5,6\n", "no spot is of a ROI and cycle that there is"),
         ("a.csv", "roi,cycle,x,y,registration\n", "the table is registered already"),
+        ("a.csv", "roi,cycle,x,y,raw_x\n1,RT1,5,6,7\n", "there is a column 'raw_x' already"),
+        ("a.csv", "roi,cycle,x,y,sigma_row_nm\n", "there is a column 'sigma_row_nm' already"),
+        ("a.csv", "roi;cycle;x;y\n1;RT1;5,5;6\n", "row 1 has '5,5' in the column 'x'"),
+        ("a.csv", "roi,cycle,x,y\n1.5,RT1,5,6\n", "no spot is of a ROI and cycle that there is"),
         ("a.xlsx", "x", "tables of spots end in"),
         ("a.parquet", "x", "this is no Parquet table"),
         ("a.ecsv", "# %ECSV 1.0\n# ---\n# nonsense: [\na b\n", "this is not an ECSV table"),
@@ -268,6 +272,45 @@ def test_a_faulty_table_is_named_in_one_sentence(results, tmp_path, name, conten
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
     assert not list((tmp_path / "out").glob("*"))
+
+
+def test_two_keys_for_one_column_are_refused(results, tmp_path):
+    (tmp_path / "a.csv").write_text("roi,cycle,x\n1,RT1,5\n")
+    done = registered(results, tmp_path / "a.csv", tmp_path / "out.csv", "--column-y", "x")
+    assert done.returncode == 1
+    assert "the column 'x' is named for both y and x" in done.stderr
+
+
+def test_row_numbers_and_other_line_ends_are_taken(results, tmp_path):
+    (tmp_path / "a.csv").write_bytes(b",roi,cycle,x,y\r\n0,1,RT1,50,60\r\n1,1,RT9,50,60")
+    done = registered(results, tmp_path / "a.csv", tmp_path / "out.csv")
+    assert done.returncode == 0, done.stderr
+    rows = read_csv(tmp_path / "out.csv")
+    assert [row["registration"] for row in rows] == ["measured", "missing"]
+    assert [row[""] for row in rows] == ["0", "1"]
+
+
+def test_spots_outside_of_the_image_are_told(results, tmp_path):
+    (tmp_path / "a.csv").write_text("roi,cycle,x,y\n1,RT1,5000,60\n1,RT1,50,60\n")
+    done = registered(results, tmp_path / "a.csv", tmp_path / "out.csv")
+    assert done.returncode == 0, done.stderr
+    assert "2 spots: 1 measured, 1 borrowed. 1 of them lie outside of the image" in done.stderr
+
+
+def test_damaged_parquet_tables_are_told(results, tmp_path):
+    path, output = tmp_path / "a.parquet", tmp_path / "out" / "a.parquet"
+    columns = {"roi": [1] * 999, "cycle": ["RT1"] * 999} | {k: np.arange(999.0) for k in "yx"}
+    pq.write_table(pa.table(columns), path)
+    content = path.read_bytes()
+    path.write_bytes(content[:40] + bytes(200) + content[240:])
+    done = registered(results, path, output)
+    assert done.returncode == 1, done.stderr
+    assert "the Parquet table is damaged" in done.stderr
+    twice = pa.Table.from_arrays([pa.array([1.0]), pa.array([1.0])], names=["x", "x"])
+    pq.write_table(twice, path)
+    done = registered(results, path, output)
+    assert "a column has no name, or that of another one" in done.stderr
+    assert not list(output.parent.glob("*"))
 
 
 def test_a_table_is_not_registered_twice(results, tmp_path):

@@ -25,6 +25,7 @@ from threadpoolctl import threadpool_limits
 from crossreg.fiducial.apply.spot_columns import (
     DECIMALS,
     REGISTERED_COLUMN,
+    SIGMA_COLUMNS,
     UNITS,
     Z_UNITS,
     PixelSize,
@@ -42,7 +43,6 @@ from crossreg.io.words import counted
 from crossreg.workflow_support.command import log, new_parser, run
 from crossreg.workflow_support.missing import missing_reason
 
-SIGMAS = ("sigma_z_nm", "sigma_row_nm", "sigma_column_nm")
 COLUMN_KEYS = ("roi", "cycle", "z", "y", "x", "units", "z_units")
 
 
@@ -90,14 +90,15 @@ def main(options: argparse.Namespace) -> None:
         one_roi = len(cycles.rois) == 1
         columns = spot_columns(table.names, given or None, options.table, one_roi=one_roi)
         decimals = {name: DECIMALS[columns.in_unit(axis)] for axis, name in columns.positions}
-        with table.writer(temporary, decimals, [*SIGMAS, REGISTERED_COLUMN]) as writer:
+        with table.writer(temporary, decimals, [*SIGMA_COLUMNS, REGISTERED_COLUMN]) as writer:
             for chunk in table.chunks():
                 values = registered(chunk, columns, size, cycles, options.frame)
                 counts.update(values[REGISTERED_COLUMN].tolist())
                 writer.write(chunk, values)
         cycles.check_any_found(options.table)
     text = told(counts, cycles)
-    log.log(logging.WARNING if cycles.unknown else logging.INFO, "%s", text)
+    is_odd = cycles.unknown or cycles.outside
+    log.log(logging.WARNING if is_odd else logging.INFO, "%s", text)
     if options.receipt:
         name = options.table.name
         write_text(options.receipt, f"{name} (positions of the {options.frame} stacks): {text}\n")
@@ -117,7 +118,7 @@ class CyclesOfSpots:
         }
         self.rois = sorted({roi for roi, _ in self.paths})
         self.unknown: set[tuple[str, str]] = set()
-        self.known = 0
+        self.known = self.outside = 0
 
     @functools.cache  # noqa: B019 (one object a job)
     def __call__(self, roi: str, cycle: str) -> Cycle:
@@ -144,9 +145,10 @@ class CyclesOfSpots:
         if roi in self.numbers:
             return self.numbers[roi]
         try:
-            return int(float(roi))
+            number = float(roi)
         except ValueError:
             return None
+        return int(number) if number.is_integer() else None
 
     def check_any_found(self, path: Path) -> None:
         """Raise UserError if a table has spots, but none of a cycle that there is."""
@@ -178,6 +180,7 @@ def registered(
     keys = zip(rois, names, strict=True)
     flat = columns.position[0] is None
     spots = registered_spots(positions, keys, cycles, frame, flat=flat)
+    cycles.outside += int(spots.outside.sum())
     result = {
         # What stays where it is keeps its value to the last digit.
         name: np.where(
@@ -188,7 +191,7 @@ def registered(
         for axis, name in columns.positions
     }
     sigma_nm = spots.sigma_zyx * size.nm_zyx
-    result |= dict(zip(SIGMAS, sigma_nm.T, strict=True))
+    result |= dict(zip(SIGMA_COLUMNS, sigma_nm.T, strict=True))
     return result | {REGISTERED_COLUMN: spots.status}
 
 
@@ -196,6 +199,11 @@ def told(counts: Counter[str], cycles: CyclesOfSpots) -> str:
     """Return how many spots there are of each status, and of which cycles none was registered."""
     by_status = ", ".join(f"{counts[name]} {name}" for name in STATUSES if counts[name])
     text = f"{counted(counts.total(), 'spot')}: {by_status or 'the table is empty'}."
+    if cycles.outside:
+        text += (
+            f" {cycles.outside} of them lie outside of the image, and their shifts are those of its"
+            " edges: check units and localizations_columns."
+        )
     if cycles.unknown:
         names = ", ".join(f"ROI {roi or '?'} {cycle}" for roi, cycle in sorted(cycles.unknown)[:10])
         text += f" Of no cycle that was registered, so left where they are: spots of {names}."

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crossreg.fiducial.apply.spot_columns import RAW_PREFIX
-from crossreg.fiducial.apply.spot_tables import CHUNK, SpotTable, Values
+from crossreg.fiducial.apply.spot_tables import CHUNK, SpotTable, Values, check_names
 from crossreg.io.errors import UserError
 
 
@@ -44,11 +44,22 @@ class ParquetTable(SpotTable):
         """Take the opened file."""
         self.path, self.file = path, file
         self.names = list(file.schema_arrow.names)
+        check_names(self.names, path)
 
     def chunks(self) -> Iterator[ParquetChunk]:
         """Yield the rows in their order."""
-        for batch in self.file.iter_batches(batch_size=CHUNK):
+        batches = self.file.iter_batches(batch_size=CHUNK)
+        while (batch := self._next(batches)) is not None:
             yield ParquetChunk(self.path, batch)
+
+    def _next(self, batches: Iterator[Any]) -> Any:
+        """Return the next batch, None at the end; raise UserError if it is damaged."""
+        try:
+            return next(batches, None)
+        except (OSError, pa.ArrowException) as error:
+            raise UserError(
+                f"{self.path}: the Parquet table is damaged ({first_line(error)}); write it again."
+            ) from None
 
     @contextlib.contextmanager
     def writer(
@@ -101,5 +112,9 @@ def open_parquet(path: Path) -> Iterator[ParquetTable]:
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file; check the path.") from None
     except pa.ArrowInvalid as error:
-        first_line = str(error).splitlines()[0]
-        raise UserError(f"{path}: this is no Parquet table ({first_line[:100]}).") from None
+        raise UserError(f"{path}: this is no Parquet table ({first_line(error)}).") from None
+
+
+def first_line(error: Exception) -> str:
+    """Return the beginning of what an error says."""
+    return (str(error).splitlines() or [""])[0][:100]

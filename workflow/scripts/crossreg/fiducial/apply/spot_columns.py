@@ -24,6 +24,7 @@ PYHIM_CYCLE = "RT"
 """What pyHiM puts before a number of a barcode to name its cycle."""
 REGISTERED_COLUMN = "registration"
 RAW_PREFIX = "raw_"
+SIGMA_COLUMNS = ("sigma_z_nm", "sigma_row_nm", "sigma_column_nm")
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ def spot_columns(
                 f"{path}: there is no column '{name}' for {key}; the columns are"
                 f" {', '.join(names)}: name them with the key localizations_columns."
             )
+    _check_apart(names, columns, path)
     has_z = columns["z"] in names
     units = chosen.get("units", "px")
     z_units = chosen.get("z_units", units if units != "px" else "")
@@ -114,3 +116,21 @@ def spot_columns(
         z_units=z_units or "kept_plane",
         cycle_prefix=PYHIM_CYCLE if columns["cycle"] == PYHIM_COLUMNS["cycle"] else "",
     )
+
+
+def _check_apart(names: Sequence[str], columns: Mapping[str, str], path: Path | str) -> None:
+    """Raise UserError if two keys mean one column, or an added column would be there twice."""
+    meant = {name: key for key, name in columns.items() if name in names}
+    for key, name in columns.items():
+        if meant.get(name, key) != key:
+            raise UserError(
+                f"{path}: the column '{name}' is named for both {key} and {meant[name]}; correct"
+                " localizations_columns."
+            )
+    added = {RAW_PREFIX + columns[axis] for axis in "zyx"} | set(SIGMA_COLUMNS)
+    twice = [name for name in names if name in added]
+    if twice:
+        raise UserError(
+            f"{path}: there is a column '{twice[0]}' already, which the registered table gets; if"
+            " the table was registered before, give it as it was, else rename the column."
+        )

@@ -9,7 +9,7 @@ import io
 import itertools
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -84,6 +84,12 @@ def open_spots(path: Path) -> contextlib.AbstractContextManager[SpotTable]:
     return _open_text(path)
 
 
+def check_names(names: Sequence[str], path: Path) -> None:
+    """Raise UserError if two columns have one name; a first one without is that of row numbers."""
+    if len(set(names)) < len(names) or not all(names[1:]):
+        raise UserError(f"{path}: a column has no name, or that of another one; rename it.")
+
+
 class TextChunk:
     """Rows of a text table, lists of their cells; `first` is the number of the first (from 1)."""
 
@@ -123,8 +129,7 @@ class TextTable(SpotTable):
             _likely_separator(lines[-1]) if self.ecsv is None else ecsv_separator(lines)
         )
         self.names = next(csv.reader(lines[-1:], delimiter=self.separator), [])
-        if len(set(self.names)) < len(self.names) or not all(self.names):
-            raise UserError(f"{path}: a column has no name, or that of another one; rename it.")
+        check_names(self.names, path)
 
     def chunks(self) -> Iterator[TextChunk]:
         """Yield the rows in their order; raise UserError for one with too few or many cells."""

@@ -16,15 +16,17 @@ Cycle = CycleField | str
 
 @dataclass(frozen=True)
 class RegisteredSpots:
-    """Registered positions (n, 3), their standard errors (n, 3) and status (n,) of n spots.
+    """Registered positions (n, 3), their standard errors (n, 3), status (n,) of n spots, and more.
 
     Positions and `sigma_zyx` are in kept planes, px, px. Sigma is the error of the registration
     alone, not of finding the spot; 0 in the reference, NaN where the status is failed or missing.
+    `outside` (n,) says which spots lie outside of the rows and columns of their cycle.
     """
 
     position_zyx: np.ndarray
     sigma_zyx: np.ndarray
     status: np.ndarray
+    outside: np.ndarray
 
 
 def registered_spots(
@@ -45,6 +47,7 @@ def registered_spots(
     registered = np.array(position_zyx, float)
     sigma = np.full(registered.shape, np.nan)
     status = np.full(len(registered), "missing", dtype="<U9")
+    outside = np.zeros(len(registered), bool)
     for key, mine in _grouped(cycle_of_spot).items():
         found = cycle(*key)
         placed = mine[np.isfinite(registered[mine]).all(axis=1)]
@@ -57,10 +60,13 @@ def registered_spots(
             if flat:
                 registered[placed, 0] = (found.shape_zyx[0] - 1) / 2
             moved = (0.0, *found.global_shift_yx) if frame == "global" else 0.0
-            registered[placed] = found.field.to_reference(registered[placed] - moved)
+            seen = registered[placed] - moved
+            size = np.array(found.shape_zyx[1:])
+            outside[placed] = ((seen[:, 1:] < -0.5) | (seen[:, 1:] > size - 0.5)).any(axis=1)
+            registered[placed] = found.field.to_reference(seen)
             sigma[placed] = found.field.sigma_at(registered[placed])
             status[placed] = found.status_at(registered[placed])
-    return RegisteredSpots(registered, sigma, status)
+    return RegisteredSpots(registered, sigma, status, outside)
 
 
 def _grouped(keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], np.ndarray]:
