@@ -87,12 +87,17 @@ class Domain:
 
 @dataclass(frozen=True)
 class SmoothField:
-    """The shift as a function of the position; made by `fit`."""
+    """The shift as a function of the position; made by `fit`.
+
+    `variances_zyx` (n, 3) are those of the measurements that it goes through, widened where they
+    contradict their surroundings.
+    """
 
     domain: Domain
     offset_zyx: Floats
     features: tuple[Features, ...]
     mixtures: tuple[Mixture, ...]
+    variances_zyx: Floats
 
     def mean_over(self, points_zyx: Floats) -> tuple[Floats, Floats]:
         """Return (shift, sigma), both (n, 3), averaged over points (n, p, 3)."""
@@ -150,13 +155,15 @@ def fit(
     depth_spread: Floats | None = None,
     rough: bool = False,
     motion: str = "smooth",
+    with_outliers: bool = True,
 ) -> SmoothField:
     """Return the field through measurements (n, 3) at positions (n, 3) with uncertainties.
 
     `depth_spread` (n,) is the standard deviation (planes) of the depths that each measurement
     averages over; without it each is taken at its position.
 
-    Measurements that contradict their surroundings are weighed down. The threads of `pool`, if
+    Measurements that contradict their surroundings are weighed down, unless the uncertainties say
+    so already and there are none `with_outliers`. The threads of `pool`, if
     there is one, share the components of the shift. A `rough` field averages over fewer choices
     of the random field: enough to predict where to look. A `rigid` motion is one shift.
     """
@@ -172,11 +179,13 @@ def fit(
     )
     many = pool.map if pool else map
 
-    def one(axis: int) -> tuple[Likelihood, ...]:
-        values = shifts_zyx[:, axis] - offset[axis]
-        return data.likelihoods(_priors(domain, motion, axis), values, sigmas_zyx[:, axis])
+    def one(axis: int) -> tuple[tuple[Likelihood, ...], Floats]:
+        values, weighed = shifts_zyx[:, axis] - offset[axis], data.weighed(sigmas_zyx[:, axis])
+        if with_outliers:
+            weighed = data.without_outliers(weighed, _priors(domain, motion, axis), values)
+        return data.likelihoods(weighed, values), weighed.variances
 
-    likelihoods = list(many(one, range(3)))
+    likelihoods, variances = zip(*many(one, range(3)), strict=True)
     slopes: dict[int, Slope] = {}
     if motion == "smooth" and not rough:
         slopes = {3 - axis: _slope(likelihoods[axis], domain, axis) for axis in (1, 2)}
@@ -185,7 +194,8 @@ def fit(
         other = slopes.get(axis)
         return mixture(likelihoods[axis], _priors(domain, motion, axis, other))
 
-    return SmoothField(domain, offset, features, tuple(many(whole, range(3))))
+    mixtures = tuple(many(whole, range(3)))
+    return SmoothField(domain, offset, features, mixtures, np.column_stack(variances))
 
 
 @dataclass(frozen=True)
@@ -197,23 +207,25 @@ class _Measured:
     amplitudes: Floats
     repeats: float
 
-    def likelihoods(self, priors: Priors, values: Floats, sigmas: Floats) -> tuple[Likelihood, ...]:
-        """Return what the values (n,) of one component say, outliers weighed down, by length."""
-        plain = Weighed.by(self.middle, sigmas**2 + FLOOR**2)
+    def weighed(self, sigmas: Floats) -> Weighed:
+        """Return the features of a correlation length that does to find outliers, weighed."""
+        return Weighed.by(self.features[len(self.features) // 2], sigmas**2 + FLOOR**2)
+
+    def without_outliers(self, plain: Weighed, priors: Priors, values: Floats) -> Weighed:
+        """Return the weighed features, the values (n,) that contradict others weighed down."""
         used, few = plain, priors.spread(FEW_PRIORS)
         for _ in range(ROUGH_FITS):
             found = self._likelihood(used, values, self.amplitudes[::2], NOISES[::2])
             used = self._weighed_down(mixture((found,), few), values, plain)
+        return used
+
+    def likelihoods(self, weighed: Weighed, values: Floats) -> tuple[Likelihood, ...]:
+        """Return what the values (n,) of one component say, by correlation length."""
         parts = (
-            used if part is self.middle else Weighed.by(part, used.variances)
+            weighed if part is weighed.features else Weighed.by(part, weighed.variances)
             for part in self.features
         )
         return tuple(self._likelihood(part, values, self.amplitudes, NOISES) for part in parts)
-
-    @property
-    def middle(self) -> Floats:
-        """Return the features of a correlation length that does to find outliers."""
-        return self.features[len(self.features) // 2]
 
     def _likelihood(
         self, weighed: Weighed, values: Floats, amplitudes: Floats, noises: Floats

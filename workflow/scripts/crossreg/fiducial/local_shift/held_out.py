@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossreg.fiducial.field import smooth_field
-from crossreg.fiducial.field.smooth_field import Domain
+from crossreg.fiducial.field.smooth_field import SmoothField
 from crossreg.fiducial.local_shift.sub_blocks import SubBlockShifts
 
 CELL = 48.0
@@ -18,18 +18,19 @@ NORMAL_MEDIAN = 0.6745
 
 
 def held_out_residual(
-    domain: Domain, found: SubBlockShifts, motion: str, pool: Executor
+    whole: SmoothField, found: SubBlockShifts, motion: str, pool: Executor
 ) -> NDArray[np.float64]:
     """Return the typical residual of sub-blocks from a field that is fitted without them.
 
     The image is a chessboard; the field through one colour predicts what the other shows. What
     sub-blocks of all depths in one place show is held out together. The residuals hold the noise
-    of the sub-blocks themselves, and the field lacks half of its evidence: an upper limit.
+    of the sub-blocks themselves, and the field lacks half of its evidence: an upper limit. Only
+    which of them count less, since they contradict all others, is taken from the whole field.
 
     Parameters
     ----------
-    domain : Domain
-        Where the field lives.
+    whole : SmoothField
+        The field through all useful sub-blocks.
     found : SubBlockShifts
         What the sub-blocks show.
     motion : str
@@ -44,16 +45,17 @@ def held_out_residual(
         are too few sub-blocks.
 
     """
-    shifts, sigmas, positions, spreads = (part[found.useful] for part in vars(found).values())
+    shifts, _, positions, spreads = (part[found.useful] for part in vars(found).values())
     white = (positions[:, 1:] // CELL).sum(axis=1) % 2 == 0
     residuals = np.full(shifts.shape, np.nan)
     if min(white.sum(), (~white).sum()) < FEWEST:
         return np.full(3, np.nan)
+    sigmas = np.sqrt(whole.variances_zyx)
     for held in (white, ~white):
         field = smooth_field.fit(
-            domain, positions[~held], shifts[~held], sigmas[~held], pool,
-            depth_spread=spreads[~held], rough=True, motion=motion,
+            whole.domain, positions[~held], shifts[~held], sigmas[~held], pool,
+            depth_spread=spreads[~held], rough=True, motion=motion, with_outliers=False,
         )  # fmt: skip
-        residuals[held] = shifts[held] - field.at(positions[held])[0]
+        residuals[held] = shifts[held] - field.shift_at(positions[held])
     residual: NDArray[np.float64] = np.median(np.abs(residuals), axis=0) / NORMAL_MEDIAN
     return residual

@@ -178,7 +178,7 @@ def local_shifts(
         own = depth.shift(_own_shifts(found, total, match.search, blocks))
         total, sigma = depth.shift(total), depth.sigma(sigma)
         applied = total if borrow else own
-        held_out = held_out_residual(found.field.domain, found.sub_blocks, motion, pool)
+        held_out = held_out_residual(found.field, found.sub_blocks, motion, pool)
         held_out[0] = held_out[0] if depth.is_searched else np.nan
         prepared = preprocessing(cycle, lower_threshold, higher_threshold, background_sigma)
         quality = block_qualities(reference.projections, prepared, blocks, applied, pool)

@@ -11,9 +11,9 @@ from crossreg.fiducial.correlation.band_pass import low_pass, window
 from crossreg.fiducial.correlation.binned import BIN, in_bins, moved_part
 from crossreg.fiducial.correlation.peak import sub_pixel_peak
 
-MOST_SEARCHED = 64
-"""Blocks, spread over the image, that are searched where they show enough: they hold any field that
-starts the second look."""
+MOST_SEARCHED = 100
+"""Blocks, spread over the image, that are searched where they show enough: with fewer, more of the
+sub-blocks have to be measured again than is won."""
 CLEAR = 8.0
 """Height of a peak that leaves no doubt."""
 
