@@ -124,13 +124,15 @@ def _chance(reference: Image, cycle: Image) -> tuple[float, float]:
     upside_down = two[:, -np.arange(shape[0])]
     height, width = (size - 1 for size in image_shape)
     mirrors = (
-        (np.conj(upside_down), (height, 0)),
-        (upside_down, (0, width)),
-        (two, (height, width)),
+        (upside_down, True, (height, 0)),
+        (upside_down, False, (0, width)),
+        (two, False, (height, width)),
     )
     second = fourth = 0.0
-    for mirror, middle in mirrors:
-        cross = scipy.fft.ifft((one * mirror).sum(axis=0), axis=0)
+    for mirror, is_conjugated, middle in mirrors:
+        other = np.conj(mirror) if is_conjugated else mirror
+        cross = np.einsum("nyx,nyx->yx", one, other)
+        cross = scipy.fft.ifft(cross, axis=0, overwrite_x=True)
         rows = cross[_around(middle[0], reach[0])]
         squares = np.square(scipy.fft.irfft(rows, n=shape[1])[:, _around(middle[1], reach[1])])
         second += float(squares.mean()) / len(mirrors)

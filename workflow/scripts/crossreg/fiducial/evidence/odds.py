@@ -1,5 +1,6 @@
 """What two binned images have in common under a field, or under one shift."""
 
+import functools
 import itertools
 from collections.abc import Callable
 
@@ -84,11 +85,11 @@ def _projection(stack: NDArray[np.int16]) -> Image:
     """
     count = round(len(stack) / SUMMED)
     edges = np.linspace(0, len(stack), count + 1).round().astype(int)
-    sums = [
+    sums = (
         stack[start:stop].sum(axis=0, dtype=np.float32) / np.sqrt(np.float32(stop - start))
         for start, stop in itertools.pairwise(edges)
-    ]
-    return np.asarray(np.maximum.reduce(sums))
+    )
+    return functools.reduce(np.maximum, sums)
 
 
 def _in_bins(shifts_at: ShiftsAt, shape: tuple[int, ...]) -> Image:
