@@ -1,9 +1,9 @@
 """CZI files of Zeiss microscopes, through the package pylibCZIrw; scenes are series."""
 
-import functools
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,40 @@ from crossreg.io.images.image_file import PixelSize, Plane, Series, size_or_none
 
 GREY = {"Gray8": "uint8", "Gray16": "uint16", "Gray32Float": "float32"}
 MOST_EMPTY = 100
-"""How many times larger a plane may be than what was recorded of it: positions lie apart."""
+"""How many times more planes, or pixels of a plane, there may be than were recorded of them."""
 # More pixels a plane than any camera or stitched field of view has.
 LARGEST_PLANE = 10**10
+
+
+@dataclass
+class Scene:
+    """What a file holds of a scene: pixels by (time, channel, z), and numbers on further axes."""
+
+    pixels: dict[tuple[int, int, int], int] = field(default_factory=lambda: defaultdict(int))
+    others: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    kinds: set[str] = field(default_factory=set)
+
+    @property
+    def first(self) -> tuple[int, int, int]:
+        """Return the first time, channel and z: a part of an acquisition keeps its numbers."""
+        t, c, z = (min(index[axis] for index in self.pixels) for axis in range(3))
+        return t, c, z
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Return how many times, channels and z there are, from the first to the last."""
+        last = (max(index[axis] for index in self.pixels) for axis in range(3))
+        t, c, z = (end - start + 1 for end, start in zip(last, self.first, strict=True))
+        return t, c, z
+
+    @property
+    def fault(self) -> str:
+        """Return why no stack can be taken from the scene; empty if one can."""
+        unknown = sorted(self.kinds - GREY.keys())
+        if unknown:
+            return f"pixels of type {unknown[0]} are not supported; save grey values"
+        several = sorted(axis for axis, numbers in self.others.items() if len(numbers) > 1)
+        return f"its axis '{several[0]}' is not read here; save one stack a file" if several else ""
 
 
 class CziImages:
@@ -29,9 +60,10 @@ class CziImages:
         self._path = path
         self._file = czi.CziReader(str(path))
         try:
-            self._scenes = self._file.scenes_bounding_rectangle or {
+            self._boxes = self._file.scenes_bounding_rectangle or {
                 None: self._file.total_bounding_rectangle
             }
+            self._scenes = self._held()
             self.series = tuple(self._described())
         except BaseException:
             self._file.close()
@@ -41,29 +73,30 @@ class CziImages:
         self, series: int, time: int, channel: int, indices: Sequence[int], threads: int = 1
     ) -> Iterator[Plane]:
         """Yield planes (Y, X) in the order of `indices`."""
-        scene = list(self._scenes)[series]
-        # A part of a longer acquisition keeps its numbers; the package states sizes alone.
-        first = [min(index[axis] for _, index in self._held) for axis in range(3)]
+        name = list(self._boxes)[series]
+        scene, size = self._scenes[name], math.prod(self.series[series].shape_tczyx[3:])
+        first_t, first_c, first_z = scene.first
         for index in indices:
-            here = zip("TCZ", first, (time, channel, index), strict=True)
-            place = {axis: start + number for axis, start, number in here}
-            held = self._held.get((scene, tuple(place.values())), 0)
-            if held * MOST_EMPTY < math.prod(self.series[series].shape_tczyx[3:]):
+            place = {"T": first_t + time, "C": first_c + channel, "Z": first_z + index}
+            held = scene.pixels.get((place["T"], place["C"], place["Z"]), 0)
+            if held * MOST_EMPTY < size:
                 raise UserError(
                     f"{self._path}: plane {index} is not in the file, or hardly a part of it: its"
-                    " acquisition was stopped, or this series has fewer planes than others; save"
-                    " the part that is whole."
+                    " acquisition was stopped; save the part that is whole."
                 )
-            yield self._file.read(plane=place, scene=scene)[..., 0]
+            yield self._file.read(plane=place, scene=name)[..., 0]
 
-    @functools.cached_property
-    def _held(self) -> dict[tuple[int | None, tuple[int, ...]], int]:
-        """Return (scene, (time, channel, z)) of each plane -> how many pixels the file holds of it.
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
-        Others would be read as black. Raises UserError if a part of a plane claims to be larger
-        than its place: all that it claims would be unpacked.
+    def _held(self) -> dict[int | None, Scene]:
+        """Return what the file holds of each scene: what it lacks would be read as black.
+
+        Raises UserError if a part of a plane claims to be larger than its place: all that it claims
+        would be unpacked.
         """
-        held: dict[tuple[int | None, tuple[int, ...]], int] = defaultdict(int)
+        scenes: dict[int | None, Scene] = {name: Scene() for name in self._boxes}
         swollen: list[int] = []
 
         def note(number: int, part: Any) -> bool:
@@ -72,8 +105,12 @@ class CziImages:
                 swollen.append(number)
             elif (size.w, size.h) == (place.w, place.h):  # no reduced copy
                 index = part.coordinate.to_dict()
-                scene = index.get("S", 0) if None not in self._scenes else None
-                held[scene, tuple(index.get(axis, 0) for axis in "TCZ")] += size.w * size.h
+                scene = scenes.get(None) or scenes.setdefault(index.pop("S", 0), Scene())
+                t, c, z = (index.pop(axis, 0) for axis in "TCZ")
+                scene.pixels[t, c, z] += size.w * size.h
+                scene.kinds.add(part.pixelType.name)
+                for axis, number_there in index.items():
+                    scene.others[axis].add(number_there)
             return not swollen
 
         self._file.enumerate_subblocks(note)
@@ -82,34 +119,33 @@ class CziImages:
                 f"{self._path}: part {swollen[0]} of its pixels is larger than its place; the file"
                 " is damaged, copy it again."
             )
-        if not held:
-            raise UserError(f"{self._path}: the file holds no pixels; copy or save it again.")
-        return held
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        return scenes
 
     def _described(self) -> Iterator[Series]:
-        box = self._file.total_bounding_box
-        t, c, z = (box[axis][1] - box[axis][0] if axis in box else 1 for axis in "TCZ")
-        kinds = set(self._file.pixel_types.values())
-        unknown = sorted(kinds - GREY.keys())
-        fault = (
-            f"pixels of type {unknown[0]} are not supported; save grey values" if unknown else ""
-        )
-        dtype = np.dtype(GREY.get(min(kinds, default=""), "uint16"))
         image = self._file.metadata["ImageDocument"]["Metadata"]
-        names = _channel_names(image)
-        for scene, box_yx in self._scenes.items():
-            if box_yx.w * box_yx.h > LARGEST_PLANE:
+        all_names = _channel_names(image)
+        for name, box in self._boxes.items():
+            scene = self._scenes[name]
+            if not scene.pixels:
+                raise UserError(f"{self._path}: a scene holds no pixels; copy the file again.")
+            t, c, z = scene.sizes
+            few = t * c * z > MOST_EMPTY * len(scene.pixels)
+            if few or not 0 < box.w * box.h <= LARGEST_PLANE:
                 raise UserError(
-                    f"{self._path}: the file claims planes of {box_yx.h} x {box_yx.w} px; it is"
-                    " damaged, copy it again."
+                    f"{self._path}: the file claims {t * c * z} planes of {box.h} x {box.w} px, but"
+                    f" holds {len(scene.pixels)}; it is damaged, copy it again."
                 )
-            name = "" if scene is None else f"scene {scene}"
-            shape = (t, c, z, box_yx.h, box_yx.w)
-            yield Series(name, shape, dtype, names if len(names) == c else (), _sizes(image), fault)
+            first = scene.first[1]
+            names = all_names[first : first + c]
+            kinds = [np.dtype(GREY[kind]) for kind in scene.kinds if kind in GREY]
+            yield Series(
+                "" if name is None else f"scene {name}",
+                (t, c, z, box.h, box.w),
+                np.result_type(*kinds) if kinds else np.dtype("uint16"),
+                names if len(names) == c else (),
+                _sizes(image),
+                scene.fault,
+            )
 
 
 def _channel_names(image: dict[str, Any]) -> tuple[str, ...]:
