@@ -15,6 +15,7 @@ from crossreg.workflow_support.discovery import (
     check_samples,
     check_told_apart,
     find_files,
+    other_channels,
     restrict,
     select_fiducials,
 )
@@ -170,3 +171,16 @@ def test_a_faulty_sheet_is_refused(tmp_path, text, sentence):
     path.write_text(text)
     with pytest.raises(UserError, match=sentence):
         read_sheet(path)
+
+
+def test_other_channels_of_listed_stacks_are_the_files_beside_them_that_are_named_alike(parameters):
+    names = names_by_expression(parameters["fileNameRegExp"])
+    # A sheet may call its ROIs as it likes.
+    listed = [Sample("left", "RT1", f"a/{name('RT1')}"), Sample("right", "RT1", "a/stack.tif")]
+    beside = [name("RT1"), name("RT1", channel="ch01"), name("RT1", channel="ch02")]
+    elsewhere = [f"b/{name('RT1', channel='ch03')}", f"a/{name('RT2', channel='ch01')}"]
+    found = other_channels([*(f"a/{one}" for one in beside), *elsewhere, "a/c.tif"], listed, names)
+    assert [(one.roi, one.cycle, one.named_channel, one.path) for one in found] == [
+        ("left", "RT1", "ch01", f"a/{beside[1]}"),
+        ("left", "RT1", "ch02", f"a/{beside[2]}"),
+    ]

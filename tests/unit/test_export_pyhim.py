@@ -46,9 +46,8 @@ def experiment(tmp_path):
         for kind in ("global", "local"):
             table = getattr(planted_tables, f"{kind}_table")(ROI, cycle)
             write_table(tmp_path / kind / ROI / f"{cycle}.ecsv", table)
-    note_missing(
-        [tmp_path / kind / ROI / f"{BROKEN}.ecsv" for kind in ("global", "local")], "it is cut off."
-    )
+    for kind in ("global", "local"):
+        note_missing(tmp_path / kind / ROI / f"{BROKEN}.ecsv", "it is cut off.")
     align = {"referenceFiducial": "RT0", "outputFile": "register"}
     parameters = {"common": {"alignImages": align}, "labels": {"barcode": {}}}
     (tmp_path / "parameters.json").write_text(json.dumps(parameters))
@@ -61,6 +60,9 @@ def exported(experiment, *options):
     words = ["--roi", ROI, "--samples", experiment / "samples.tsv", "--reference", "RT0"]
     words += ["--gaps", experiment / "gaps.tsv", "--parameters", experiment / "parameters.json"]
     words += ["--global-tables", experiment / "global", "--local-tables", experiment / "local"]
+    for cycle in ("RT0", GOOD, FAILED, BROKEN):
+        other = experiment / "images" / NAME.format(cycle=cycle, roi=ROI, channel="ch01")
+        words += ["--other-channel", cycle, "ch01", other]
     with contextlib.redirect_stderr(io.StringIO()) as told:
         status = run(
             command.parser(), command.main, [*map(str, words), "--output", str(output), *options]
@@ -124,7 +126,7 @@ def test_the_text_says_what_was_left_out_and_which_commands_are_safe(experiment)
 
 def test_a_roi_without_any_shift_says_so_and_leaves_nothing_of_before(experiment):
     _, folder, _ = exported(experiment)
-    note_missing([experiment / "local" / ROI / f"{GOOD}.ecsv"], "it is dark.")
+    note_missing(experiment / "local" / ROI / f"{GOOD}.ecsv", "it is dark.")
     status, _, told = exported(experiment)
     assert status == 0, told
     text = (folder / "README.txt").read_text()

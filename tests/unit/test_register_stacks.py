@@ -83,6 +83,9 @@ def registered(experiment, output, *options, cycle="RT2", field="field.npz"):
     words = ["--reference", experiment / NAME.format(cycle="RT27", channel="ch00")]
     words += ["--cycle", experiment / NAME.format(cycle=cycle, channel="ch00")]
     words += ["--field", experiment / field] if field else []
+    other = experiment / NAME.format(cycle=cycle, channel="ch01")
+    words += ["--channel-of-cycle", "ch00"]
+    words += ["--other-channel", "ch01", other] if other.exists() else []
     words += ["--name", f"ROI 005 {cycle}", "--output", output, *options]
     with contextlib.redirect_stderr(io.StringIO()) as told:
         status = run(command.parser(), command.main, [str(word) for word in words])

@@ -54,6 +54,9 @@ def jobs(experiment, *targets):
 
 def test_spots_images_and_pyhim_get_the_shifts_and_only_changes_run_again(fresh):
     set_up(fresh)
+    other = fresh.image("001", "RT1")
+    other = other.with_name(other.name.replace("ch00", "ch01"))
+    shutil.copy2(fresh.image("001", "RT1"), other)
     # pyHiM's table has its own names of columns, so the two are registered one after another.
     configuration = yaml.safe_load((fresh.folder / "config.yaml").read_text())
     pyhim = configuration | {"localizations": "barcodes.dat"}
@@ -87,6 +90,12 @@ def test_spots_images_and_pyhim_get_the_shifts_and_only_changes_run_again(fresh)
     stack = fresh.image("001", "RT2")
     stack.write_bytes(stack.read_bytes())
     assert jobs(fresh, "register_stacks") == {"write the registered stacks of ROI 001, cycle RT2"}
+    # So does the file of another channel.
+    assert store["RT1"]["0"].shape[0] == 2
+    other.write_bytes(other.read_bytes())
+    assert jobs(fresh, "register_stacks") == {
+        f"write the registered stacks of ROI 001, cycle {cycle}" for cycle in ROWS
+    }
 
     fresh.succeed("register_stacks")
     shutil.rmtree(fresh.results / "registered/001/RT1.ome.zarr")

@@ -46,6 +46,7 @@ rule registered_stack:
     input:
         reference=fiducial.reference_stack,
         cycle=fiducial.cycle_stack,
+        others=applications.other_stacks,
         field=applications.field_of,
     output:
         receipt=places("registered_stack"),
@@ -60,16 +61,17 @@ rule registered_stack:
         runtime=fiducial.resources.runtime(),
     params:
         code=code("register_stacks.py"),
-        stamps=fiducial.stamps("registered_stack"),
+        stamps=applications.stamps_of_stack,
         images=fiducial.images,
         options=applications.stack_options,
         field=lambda wildcards, input: ["--field", *input.field] if input.field else [],
+        others=applications.other_channels,
         image=applications.stack_output,
     message:
         "write the registered stacks of ROI {wildcards.roi}, cycle {wildcards.cycle}"
     shell:
         command("register_stacks.py")
-        + " --reference {input.reference:q} --cycle {input.cycle:q} {params.images:q} {params.field:q}"
+        + " --reference {input.reference:q} --cycle {input.cycle:q} {params.images:q} {params.others:q} {params.field:q}"
         " --name 'ROI {wildcards.roi} {wildcards.cycle}' {params.options:q} --threads {threads}"
         " --note-missing --output {params.image:q} --receipt {output.receipt:q} --log {log:q}"
 
@@ -77,6 +79,7 @@ rule registered_stack:
 rule pyhim_export:
     input:
         fiducial.tables_of_roi,
+        others=applications.other_stacks_of_roi,
         spots=applications.tables_for_pyhim,
         samples=places("samples"),
         gaps=places("gaps"),
@@ -96,6 +99,7 @@ rule pyhim_export:
         reference=fiducial.reference,
         global_tables=fiducial.folder_beside("samples", "global_table"),
         local_tables=fiducial.folder_beside("samples", "local_table"),
+        others=applications.other_channels_of_roi,
         options=applications.export_options,
     message:
         "export ROI {wildcards.roi} to pyHiM"
@@ -104,7 +108,7 @@ rule pyhim_export:
         + " --roi {wildcards.roi:q} --samples {input.samples:q} --gaps {input.gaps:q}"
         " --reference {params.reference:q}"
         " --parameters {input.parameters:q} --global-tables {params.global_tables:q}"
-        " --local-tables {params.local_tables:q} --spots {input.spots:q} {params.options:q}"
+        " --local-tables {params.local_tables:q} --spots {input.spots:q} {params.others:q} {params.options:q}"
         " --output {output:q} --log {log:q}"
 
 

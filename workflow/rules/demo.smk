@@ -5,15 +5,20 @@ DEMO = "../../demo"
 DEMO_DATA = REPOSITORY / "demo" / "data"
 DEMO_ROIS = ("001", "002")
 DEMO_CYCLES = ("RT27", "RT1", "RT2", "DAPI")
+DEMO_IMAGES = [
+    str(DEMO_DATA / f"images/scan_001_{cycle}_{{roi}}_ROI_converted_decon_{channel}.tif")
+    for cycle in DEMO_CYCLES
+    for channel in ("ch00", "ch01")
+]
+# They are not there at first.
+fiducial.experiment.find_others(
+    image.replace("{roi}", roi) for roi in DEMO_ROIS for image in DEMO_IMAGES
+)
 
 
 rule demo_images:
     output:
-        images=[
-            str(DEMO_DATA / f"images/scan_001_{cycle}_{{roi}}_ROI_converted_decon_{channel}.tif")
-            for cycle in DEMO_CYCLES
-            for channel in ("ch00", "ch01")
-        ],
+        images=DEMO_IMAGES,
         spots=str(DEMO_DATA / "spots_{roi}.csv"),
         planted=str(DEMO_DATA / "planted_{roi}.tsv"),
     log:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from crossreg.fiducial.apply.channel_stacks import channel_stacks
+from crossreg.fiducial.apply.channel_stacks import ChannelStack, channel_stacks
 from crossreg.fiducial.apply.pyhim_files import (
     COLUMNS,
     exported_parameters,
@@ -26,7 +26,6 @@ from crossreg.fiducial.apply.pyhim_files import (
     rows_of_blocks,
 )
 from crossreg.fiducial.apply.spots_for_pyhim import copy_rows_of_pyhim, is_of_pyhim
-from crossreg.fiducial.experiment.file_names import names_by
 from crossreg.fiducial.experiment.parameters import add_options, projected_planes, spelt_planes
 from crossreg.fiducial.experiment.rois import numbers_of_rois
 from crossreg.fiducial.experiment.sample import Sample
@@ -41,7 +40,7 @@ from crossreg.workflow_support.applications import check_outside
 from crossreg.workflow_support.command import log, new_parser, run
 from crossreg.workflow_support.missing import missing_reason, read_gaps
 
-PARAMETERS = ("mode", "zProjectOption", "zmin", "zmax", "fileNameRegExp")
+PARAMETERS = ("mode", "zProjectOption", "zmin", "zmax")
 OWN_FILES = ".exported_by_crossreg"
 TIFF_SUFFIXES = (".tif", ".tiff")
 """What pyHiM reads, a file a channel."""
@@ -64,7 +63,12 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--spots", type=Path, nargs="*", default=[], help="registered tables")
     parser.add_argument("--output", type=Path, required=True, help="README.txt of the folder")
     parser.add_argument(
-        "--file-names", help="template of the files' names, instead of fileNameRegExp"
+        "--other-channel",
+        nargs=3,
+        action="append",
+        default=[],
+        metavar=("CYCLE", "NAME", "FILE"),
+        help="file of another channel of a cycle; repeat",
     )
     add_options(parser, PARAMETERS)
     return parser
@@ -169,10 +173,14 @@ class Export:
 
         Files that pyHiM cannot read are noted instead.
         """
-        choice = choice_of(sample.image)
         path = Path(sample.path)
-        named = names_by(self.options.file_names, self.options.fileNameRegExp)
-        stacks = channel_stacks(path, choice, named)
+        others = {
+            name: Path(other)
+            for cycle, name, other in self.options.other_channel
+            if cycle == sample.cycle
+        }
+        fiducial = ChannelStack(sample.named_channel, path, choice_of(sample.image))
+        stacks = channel_stacks(fiducial, others)
         if path.suffix.lower() not in TIFF_SUFFIXES or len({one.path for one in stacks}) < len(
             stacks
         ):

@@ -23,7 +23,6 @@ from crossreg.fiducial.apply.image_pyramids import (
     write_ome_zarr,
 )
 from crossreg.fiducial.apply.resampling import Resampling
-from crossreg.fiducial.experiment.file_names import names_by
 from crossreg.fiducial.experiment.parameters import add_options
 from crossreg.fiducial.field.field_file import load_field
 from crossreg.fiducial.field.sampled_field import constant_field
@@ -35,7 +34,7 @@ from crossreg.workflow_support.command import log, new_parser, run
 from crossreg.workflow_support.missing import refuse_missing
 
 WRITERS = {"ome-zarr": write_ome_zarr, "ome-tiff": write_ome_tiff}
-PARAMETERS = ("zBinning", "pixelSizeXY", "pixelSizeZ", "fileNameRegExp")
+PARAMETERS = ("zBinning", "pixelSizeXY", "pixelSizeZ")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -45,6 +44,17 @@ def parser() -> argparse.ArgumentParser:
     add_image_option(parser, "reference")
     parser.add_argument("--cycle", type=Path, required=True, help="stack of the cycle's fiducial")
     add_image_option(parser, "cycle")
+    parser.add_argument(
+        "--channel-of-cycle", default="", help="channel of that file, where its name says it"
+    )
+    parser.add_argument(
+        "--other-channel",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "FILE"),
+        help="file of another channel of the cycle; repeat",
+    )
     parser.add_argument("--field", type=Path, help="field of the cycle (.npz); none: not moved")
     parser.add_argument("--name", required=True, help="name of the image")
     parser.add_argument(
@@ -59,9 +69,6 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, required=True, help="image to write")
     parser.add_argument("--receipt", type=Path, help="text to write at the end: what was done")
     parser.add_argument("--threads", type=int, default=1, help="threads to use (default: 1)")
-    parser.add_argument(
-        "--file-names", help="template of the files' names, instead of fileNameRegExp"
-    )
     add_options(parser, PARAMETERS)
     return parser
 
@@ -72,12 +79,9 @@ def main(options: argparse.Namespace) -> None:
     reference = read_header(options.reference, choice_of(options.reference_image))
     cycle = read_header(options.cycle, choice_of(options.cycle_image))
     check_same_size(reference, cycle, options.cycle)
-    stacks = channel_stacks(
-        options.cycle,
-        choice_of(options.cycle_image),
-        names_by(options.file_names, options.fileNameRegExp),
-        options.channel,
-    )
+    fiducial = ChannelStack(options.channel_of_cycle, options.cycle, choice_of(options.cycle_image))
+    others = {name: Path(path) for name, path in options.other_channel}
+    stacks = channel_stacks(fiducial, others, options.channel)
     resampling = _resampling(options, reference, cycle)
     about = Description(
         options.name,

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ class Applications:
         """Take the complete configuration, with absolute paths."""
         self.configuration, self.fiducial, self.places = configuration, fiducial, places
         self.stacks_section: Mapping[str, Any] = configuration["register_stacks"]
+        self._stamps_of_fiducials = fiducial.stamps("registered_stack")
 
     @property
     def hindrance(self) -> str:
@@ -160,14 +161,38 @@ class Applications:
         if channels != "all":
             names = [channels] if isinstance(channels, str) else channels
             options += [f"--channel={name}" for name in names]
-        keys = ("zBinning", "pixelSizeXY", "pixelSizeZ", "fileNameRegExp")
-        return options + self._names_of_files + self.fiducial.options(*keys)
+        named = self.fiducial.samples[wildcards.roi, wildcards.cycle].named_channel
+        options += [f"--channel-of-cycle={named}"] if named else []
+        return options + self.fiducial.options("zBinning", "pixelSizeXY", "pixelSizeZ")
 
-    @property
-    def _names_of_files(self) -> list[str]:
-        """Return the option that says how files are named, where a template does."""
-        template = self.configuration.get("file_names")
-        return [f"--file-names={template}"] if template else []
+    @cached_property
+    def _other_stacks(self) -> dict[tuple[str, str], dict[str, str]]:
+        """Return (ROI, cycle) -> channel -> file of the other channels."""
+        found: dict[tuple[str, str], dict[str, str]] = {key: {} for key in self.fiducial.samples}
+        for one in sorted(self.fiducial.experiment.others):
+            found.get((one.roi, one.cycle), {}).setdefault(one.named_channel, one.path)
+        return found
+
+    def other_stacks(self, wildcards: Wildcards) -> list[str]:
+        """Return the files of other channels of a cycle."""
+        return list(self._other_stacks[wildcards.roi, wildcards.cycle].values())
+
+    def other_channels(self, wildcards: Wildcards, output: Any) -> list[str]:
+        """Return the options that say which files hold the other channels of a cycle.
+
+        With `output` as an argument nothing is recorded: their names and stamps are.
+        """
+        stacks = self._other_stacks[wildcards.roi, wildcards.cycle]
+        return [word for name, path in stacks.items() for word in ("--other-channel", name, path)]
+
+    def stamps_of_stack(self, wildcards: Wildcards) -> list[str]:
+        """Return the stamps of all that a registered stack is made from."""
+        stacks = self._other_stacks[wildcards.roi, wildcards.cycle]
+        others = [f"{name} {self._stamp(path)}" for name, path in stacks.items()]
+        return self._stamps_of_fiducials(wildcards) + others
+
+    def _stamp(self, path: str) -> str:
+        return OF_DEMO if self.fiducial.is_demo else f"{os.path.basename(path)} {stamp(path)}"
 
     def stack_output(self, wildcards: Wildcards, output: Any) -> str:
         """Return the path of the image beside a receipt."""
@@ -212,16 +237,34 @@ class Applications:
         return [path for path in self.registered_tables if path.lower().endswith(ends)]
 
     def stamps_of_roi(self, wildcards: Wildcards) -> list[str]:
-        """Return the stamps of the stacks of all cycles of a ROI."""
+        """Return the stamps of the stacks of all cycles of a ROI, of all their channels."""
         samples = self.fiducial.samples.items()
         paths = [sample.path for (roi, _), sample in samples if roi == wildcards.roi]
-        return [OF_DEMO if self.fiducial.is_demo else stamp(path) for path in paths]
+        return [*map(self._stamp, paths), *self._others_of_roi(wildcards, self._stamp)]
+
+    def other_stacks_of_roi(self, wildcards: Wildcards) -> list[str]:
+        """Return the files of other channels of all cycles of a ROI."""
+        return self._others_of_roi(wildcards, str)
+
+    def _others_of_roi(self, wildcards: Wildcards, word_of: Callable[[str], str]) -> list[str]:
+        stacks = self._other_stacks.items()
+        paths = [path for (roi, _), one in stacks if roi == wildcards.roi for path in one.values()]
+        return list(map(word_of, paths))
+
+    def other_channels_of_roi(self, wildcards: Wildcards, output: Any) -> list[str]:
+        """Return the options that say which files hold the other channels of a ROI's cycles."""
+        return [
+            word
+            for (roi, cycle), stacks in self._other_stacks.items()
+            if roi == wildcards.roi
+            for name, path in stacks.items()
+            for word in ("--other-channel", cycle, name, path)
+        ]
 
     @property
     def export_options(self) -> list[str]:
         """Return the options of the script that exports to pyHiM."""
-        keys = ("mode", "zProjectOption", "zmin", "zmax", "fileNameRegExp")
-        return self._names_of_files + self.fiducial.options(*keys)
+        return self.fiducial.options("mode", "zProjectOption", "zmin", "zmax")
 
 
 def check_outside(folder: Path | str, stacks: Iterable[str]) -> None:

@@ -153,6 +153,39 @@ def _take_only_channel(discovered: Discovered) -> None:
         discovered.samples, discovered.others = discovered.others, []
 
 
+def files_beside(samples: Iterable[Sample]) -> list[str]:
+    """Return all images in the folders of these samples, sorted; of folders that can be read."""
+    found: list[str] = []
+    for folder in {os.path.dirname(sample.path) for sample in samples}:
+        with contextlib.suppress(OSError):
+            found += (os.path.join(folder, name) for name in os.listdir(folder) if name[0] != ".")
+    return sorted(filter(is_image, found))
+
+
+def other_channels(
+    files: Iterable[str], samples: Iterable[Sample], names: FileNames
+) -> list[Sample]:
+    """Return the stacks of other channels of samples: files beside them that are named alike.
+
+    A sheet may call ROI and cycle otherwise than the names of its files do.
+    """
+    listed: dict[tuple[str, str, str], list[Sample]] = {}
+    for sample in samples:
+        said = names.parsed(sample.path)
+        if said is not None and said.channel is not None:
+            key = (os.path.dirname(sample.path), said.roi, said.cycle)
+            listed.setdefault(key, []).append(sample)
+    found = []
+    for path in files:
+        said = names.parsed(path)
+        if said is None or said.channel is None:
+            continue
+        for sample in listed.get((os.path.dirname(path), said.roi, said.cycle), ()):
+            if path != sample.path:
+                found.append(Sample(sample.roi, sample.cycle, path, named_channel=said.channel))
+    return found
+
+
 def same_channel(wanted: str, named: str) -> bool:
     """Return whether a channel in a name is the wanted one: 0 stands for ch00 and C0, too."""
     if wanted == named or not wanted.isdigit():

@@ -39,11 +39,13 @@ SIZE_OF_ONE_PLANE = 1.0
 class Experiment:
     """The stacks of a run and their parameters, and what to say about them.
 
+    `others` are the stacks of other channels of the samples' cycles, in files of their own.
     `ignored` are lines about the files that are no fiducial stacks.
     """
 
     parameters: Parameters
     samples: list[Sample]
+    others: list[Sample] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
@@ -69,10 +71,20 @@ class Experiment:
         ]
         return values["pixelSizeXY"] is not None and values["pixelSizeZ"] is not None
 
+    def find_others(self, files: Iterable[str]) -> None:
+        """Find the stacks of other channels of listed samples among these files."""
+        names = names_by_expression(self.parameters["fileNameRegExp"])
+        self.others = discovery.other_channels(files, self.samples, names)
+
     @property
     def sheet(self) -> str:
         """Return the text of the table of its stacks, with all columns."""
         return sheet_text(self.samples)
+
+    @property
+    def sheet_for_jobs(self) -> str:
+        """Return the same with the stacks of other channels at the end."""
+        return sheet_text([*self.samples, *self.others])
 
 
 def experiment_of_run(
@@ -95,7 +107,11 @@ def _known_experiment(configuration: Mapping[str, Any], sheet: Path | str) -> Ex
         return None
     if not os.path.exists(samples[0].path):
         return None
-    known = Experiment(parameters, samples)
+    known = Experiment(parameters, [])
+    fiducials = by_cycle(reversed(samples))
+    for sample in samples:
+        is_fiducial = fiducials[sample.roi, sample.cycle] is sample
+        (known.samples if is_fiducial else known.others).append(sample)
     known.take_pixel_size(samples[0].pixel_xy, samples[0].pixel_z)
     return known
 
@@ -131,6 +147,8 @@ def find_experiment(configuration: Mapping[str, Any], is_demo: bool = False) -> 
     experiment.gaps = gaps(experiment.samples, seen)
     if experiment.gaps:
         experiment.warnings.append(gaps_words(experiment.gaps))
+    if "samples" in configuration:
+        experiment.find_others(discovery.files_beside(experiment.samples))
     if configuration["register_global"]:
         _add_given_shifts(experiment, configuration["register_global"])
     if parameters["pixelSizeXY"] is None or parameters["pixelSizeZ"] is None:
@@ -229,7 +247,7 @@ def _find_in_folder(
         "no image": found.no_images,
     }
     counts = ", ".join(f"{len(paths)} {kind}" for kind, paths in ignored.items() if paths)
-    experiment.samples = found.samples
+    experiment.samples, experiment.others = found.samples, found.others
     experiment.ignored = [
         f"{kind}: {one_line(path)}" for kind, paths in ignored.items() for path in paths
     ]

@@ -61,7 +61,7 @@ def _begin_chain(results: str, places: Places, chain: FiducialChain) -> None:
     """Write what jobs on other nodes need to know of the stacks, and say what a person should."""
     experiment = chain.experiment
     for name, text in (
-        ("known_stacks", experiment.sheet),
+        ("known_stacks", experiment.sheet_for_jobs),
         ("ignored_files", "".join(f"{line}\n" for line in experiment.ignored)),
     ):
         write_text_if_new(places(name), text)

@@ -1,10 +1,9 @@
 """Which stacks hold the channels of a cycle: in one file, or in files beside one another."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from crossreg.fiducial.experiment.file_names import FileNames
 from crossreg.io.errors import UserError
 from crossreg.io.images.choice import Choice
 from crossreg.io.stacks import read_header
@@ -20,14 +19,15 @@ class ChannelStack:
 
 
 def channel_stacks(
-    path: Path, choice: Choice, names: FileNames, wanted: Sequence[str] = ()
+    fiducial: ChannelStack, others: Mapping[str, Path], wanted: Sequence[str] = ()
 ) -> list[ChannelStack]:
-    """Return the channels of the cycle whose fiducial stack is `choice` of the file `path`.
+    """Return the channels of the cycle that this fiducial stack is of, in the order of their names.
 
-    They are the channels of that file; and, where it has only one, the files of its folder whose
-    `names` say the same ROI and cycle, too. `wanted` are names of channels, all if empty. Raises
-    UserError if one of them is not there, or if the stacks differ in size.
+    They are the channels of its file; and, where that has only one, those of the `others`, too:
+    files of other channels by name. `wanted` are names of channels, all if empty. Raises UserError
+    if one of them is not there, or if the stacks differ in size.
     """
+    path, choice = fiducial.path, fiducial.choice
     header = read_header(path, choice)
     if len(header.channels) > 1:
         found = [
@@ -35,9 +35,10 @@ def channel_stacks(
             for number, name in enumerate(header.channels)
         ]
     else:
-        found = _beside(path, choice, names) or [
-            ChannelStack(header.channel or "ch00", path, choice)
-        ]
+        stacks = {name: ChannelStack(name, other, Choice()) for name, other in others.items()}
+        name = fiducial.name or header.channel or "ch00"
+        stacks[name] = ChannelStack(name, path, choice)
+        found = [stacks[name] for name in sorted(stacks)]
     there = [stack.name for stack in found]
     missing = [name for name in wanted if name not in there]
     if missing:
@@ -55,18 +56,3 @@ def channel_stacks(
                 " correct the file, or leave it out with register_stacks.channels."
             )
     return found
-
-
-def _beside(path: Path, choice: Choice, names: FileNames) -> list[ChannelStack]:
-    """Return the files of the cycle by channel, that of the fiducial among them; [] if unnamed."""
-    own = names.parsed(str(path))
-    if own is None or own.channel is None:
-        return []
-    found = {own.channel: ChannelStack(own.channel, path, choice)}
-    for other in sorted(path.parent.iterdir()):
-        said = names.parsed(str(other))
-        if said is None or said.channel is None or other.name.startswith("."):
-            continue
-        if (said.roi, said.cycle) == (own.roi, own.cycle):
-            found.setdefault(said.channel, ChannelStack(said.channel, other, Choice()))
-    return [found[name] for name in sorted(found)]

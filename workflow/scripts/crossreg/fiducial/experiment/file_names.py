@@ -73,11 +73,6 @@ def names_by_expression(expression: str) -> FileNames:
     return FileNames(re.compile(expression), "name", "fileNameRegExp", True)
 
 
-def names_by(template: str | None, expression: str) -> FileNames:
-    """Return the names that a template describes, or, without one, pyHiM's expression."""
-    return names_by_template(template) if template else names_by_expression(expression)
-
-
 def names_by_template(template: str) -> FileNames:
     """Return the names that a template such as `Exp_{roi}/round{cycle}_{channel}.tif` describes.
 
