@@ -98,6 +98,7 @@ def stacks(folder: Path, planes: int, size: int) -> None:
     write_field(folder / "field.npz", (-(-planes // 2), size, size))
     path = folder / NAME.format(channel="ch00")
     words = ("--reference", path, "--cycle", path, "--name", "RT2", "--z", "all", "--threads", 2)
+    words += ("--other-channel", "ch01", folder / NAME.format(channel="ch01"))
     for name, suffix in (("ome-zarr", ".ome.zarr"), ("ome-tiff", ".ome.tif")):
         output = ("--format", name, "--output")
         moved = ("--field", folder / "field.npz", *output, folder / f"moved{suffix}")
