@@ -84,8 +84,12 @@ def test_a_module_takes_a_prefix(importer):
     write_importer(importer, "config/config.yaml", more='prefix: "first"')
     (importer / "config" / "config.yaml").write_text(yaml.safe_dump(KEYS))
     run(importer, "reg_tables")
-    assert (importer / "first" / "registered" / "register_global.ecsv").is_file()
+    table = importer / "first" / "registered" / "register_global" / "001" / "RT1.ecsv"
+    assert table.is_file()
     assert not (importer / "registered" / "register_global.ecsv").exists()
+    # What jobs ask for is found there, too.
+    table.with_name(".again-RT1.ecsv").write_text("2026-11-29 it is damaged\n")
+    assert re.search("^reg_register_global +1$", run(importer, "reg_tables", "-n"), re.MULTILINE)
 
 
 def test_a_module_without_a_local_copy_is_refused_in_one_sentence(importer):

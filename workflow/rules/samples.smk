@@ -32,6 +32,9 @@ rule samples:
         "../scripts/snakemake_only/write_samples.py"
 
 
+fiducial.on_disk = Places(os.path.dirname(rules.samples.output.samples))
+
+
 rule check_images:
     input:
         fiducial.all_stacks,

@@ -40,6 +40,8 @@ class FiducialChain:
         A job on another node has its resources already: it looks at no other stack than its own.
         """
         self.experiment, self.places = experiment, places
+        # Where they lie on the disk: a `module` may put a prefix before them.
+        self.on_disk = places
         self.parameters, self.reference = experiment.parameters, experiment.reference
         self.given_shifts, self.is_demo = given_shifts, is_demo
         self.samples = by_cycle(experiment.samples)
@@ -92,7 +94,7 @@ class FiducialChain:
 
         @for_every_job
         def again(wildcards: Wildcards) -> list[str]:
-            paths = (self.places(name, **dict(wildcards.items())) for name in names)
+            paths = (self.on_disk(name, **dict(wildcards.items())) for name in names)
             return [*filter(None, map(asked, paths))]
 
         return again
@@ -271,10 +273,13 @@ class FiducialChain:
 
     def _asked_of_cycle(self, roi: str, cycle: str) -> Iterable[str]:
         """Return the first picture of a cycle, and those that somebody removed beside it."""
-        first, *others = (
-            self.places("cycle_picture", roi=roi, cycle=cycle, kind=kind)
-            for kind in self.kinds_of_pictures
-        )
-        if os.path.exists(first):
-            return [first, *(path for path in others if not os.path.exists(path))]
-        return [first]
+
+        def path(places: Places, kind: str) -> str:
+            return places("cycle_picture", roi=roi, cycle=cycle, kind=kind)
+
+        first, *others = self.kinds_of_pictures
+        if os.path.exists(path(self.on_disk, first)):
+            lost = [kind for kind in others if not os.path.exists(path(self.on_disk, kind))]
+        else:
+            lost = []
+        return [path(self.places, kind) for kind in (first, *lost)]
