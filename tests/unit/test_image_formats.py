@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import crossreg
 from crossreg.io.errors import UserError
 from crossreg.io.images.choice import Choice, choice_of
 from crossreg.io.images.opening import open_image
@@ -77,6 +78,26 @@ def test_one_stack_needs_no_choice(tmp_path, kind):
     images = planted(times=1, channels=1)
     write(path, images, CHANNELS[:1])
     np.testing.assert_array_equal(read_kept_planes(path), images[0, 0])
+
+
+def test_a_notebook_says_by_name_or_number_which_stack_is_meant(tmp_path):
+    path, images = tmp_path / "images.ome.tif", planted()
+    MANY["OME-TIFF"][1](path, images, CHANNELS)
+    stack = crossreg.read_stack(path, 2, channel="Cy5", time=1)
+    np.testing.assert_array_equal(stack, images[1, 2, ::2])
+    stack = crossreg.read_stack(path, channel=0, time=0, frames="3:")
+    np.testing.assert_array_equal(stack, images[0, 0, 3:])
+
+
+def test_a_dax_file_may_be_described_in_xml(tmp_path):
+    path, stack = tmp_path / "movie.dax", planted()[0, 0]
+    path.write_bytes(stack.astype("<u2").tobytes())
+    path.with_suffix(".xml").write_text(
+        '<settings><acquisition><number_frames type="int">7</number_frames></acquisition>'
+        '<camera1><x_pixels type="int">50</x_pixels><y_pixels type="int">40</y_pixels></camera1>'
+        "</settings>"
+    )
+    np.testing.assert_array_equal(read_kept_planes(path), stack)
 
 
 @pytest.mark.parametrize("kind", [*ONE, *MANY])

@@ -25,6 +25,7 @@ from crossreg.io.array_checks import (
     even,
 )
 from crossreg.io.errors import UserError
+from crossreg.io.images.choice import Choice
 from crossreg.io.stacks import read_kept_planes
 from crossreg.io.tables import size_nm_of
 
@@ -348,12 +349,23 @@ def load_registration(
     return Registration(load_field(paths[0]), size)
 
 
-def read_stack(path: Path | str, z_binning: int = 1) -> NDArray[Any]:
+def read_stack(
+    path: Path | str,
+    z_binning: int = 1,
+    *,
+    channel: str | int = "",
+    series: str | int = "",
+    time: str | int = "",
+    frames: str = "",
+) -> NDArray[Any]:
     """Return planes 0, n, 2n, ... (n = `z_binning`) of an image file as an array (Z, Y, X).
 
-    Raises UserError if the file is missing, damaged, or holds anything but one stack.
+    Where the file holds several stacks, `channel` and `series` (names or numbers from 0), `time` (a
+    number from 0) and `frames` ("2::5": every fifth plane from the third) say which one is meant.
+    Raises UserError if the file is missing or damaged, or if that does not say which.
     """
-    return read_kept_planes(path, checked_count(z_binning, "z_binning"))
+    choice = Choice(str(series), str(channel), str(time), frames)
+    return read_kept_planes(path, checked_count(z_binning, "z_binning"), choice=choice)
 
 
 def _size_of_run(results: Path) -> tuple[float, float, float] | None:
