@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from crossreg.fiducial.evidence.odds import odds_of_images, odds_of_stacks
+from crossreg.fiducial.evidence.odds import likeness, odds_of_images
 from crossreg.fiducial.verdict import CERTAIN, POSSIBLE
 
 SIZE = 64
@@ -63,4 +63,4 @@ def test_faint_spots_of_tall_stacks_are_found_in_the_noise() -> None:
         np.rint(10 * (2.5 * spots / spots.max() + random.normal(size=spots.shape))).astype(np.int16)
         for _ in range(2)
     ]
-    assert odds_of_stacks((stacks[0], stacks[1]), lambda at: np.zeros_like(at)) < CERTAIN
+    assert likeness((stacks[0], stacks[1]), lambda at: np.zeros_like(at)).log10_odds < CERTAIN

@@ -41,7 +41,8 @@ class Evidence:
     few blocks match to make it exact. `is_pattern`: what both
     share at no shift is narrower than optics allow; `is_partly_still`: a part of what they show
     lies still while the rest has moved; `is_inverted`: structure is bright in the one and dark in
-    the other; `is_copy`: both stacks are equal; `is_saturated`: half of the pixels of the cycle
+    the other; `is_copy`: both stacks are equal; `copied`: part of the planes that are alike to
+    within their noise; `is_saturated`: half of the pixels of the cycle
     have its highest value.
     """
 
@@ -56,6 +57,7 @@ class Evidence:
     is_partly_still: bool = False
     is_inverted: bool = False
     is_copy: bool = False
+    copied: float = 0.0
     is_saturated: bool = False
 
 
@@ -86,6 +88,12 @@ def _why_doubtful(evidence: Evidence) -> str:
     if evidence.is_copy:
         return (
             "both stacks are equal pixel by pixel: a file was copied, or stands in the sheet twice"
+        )
+    if 0 < evidence.copied < 1 or (evidence.copied and _lies_still(evidence)):
+        return (
+            f"{evidence.copied:.0%} of the planes are alike to within their noise, which two"
+            " exposures never are: a file, or a part of it, was copied, or a pattern of the camera"
+            " that lies still hides the specimen"
         )
     if _lies_still(evidence) and math.hypot(*evidence.global_shift_yx) > MOVED:
         row, column = evidence.global_shift_yx

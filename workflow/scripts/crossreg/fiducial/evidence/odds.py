@@ -3,6 +3,7 @@
 import functools
 import itertools
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from crossreg.fiducial.blocks import seen_by_both
 from crossreg.fiducial.correlation.binned import BIN, STEPS
 from crossreg.fiducial.evidence.coincidence import Image, log10_odds, moved, prepared
+from crossreg.fiducial.evidence.images import is_opposite
 from crossreg.fiducial.evidence.still import partly_still
 
 GRID = 16
@@ -34,23 +36,36 @@ def odds_of_images(
     first image. `noise` is the standard deviation of the noise, estimated if not given. The cycle
     has been turned back by `turn` degrees beforehand.
     """
-    return _odds(tuple(prepared(image, noise)[None] for image in images), shifts_at, turn)
+    layers = tuple(prepared(image, noise)[None] for image in images)
+    return _likeness(layers, shifts_at, turn).log10_odds
 
 
-def odds_of_stacks(
+@dataclass(frozen=True)
+class Likeness:
+    """How two stacks match.
+
+    `log10_odds` is the logarithm of the odds that it is a coincidence; `is_opposite`: what is
+    bright in the one is dark in the other.
+    """
+
+    log10_odds: float
+    is_opposite: bool = False
+
+
+def likeness(
     stacks: tuple[NDArray[np.int16], NDArray[np.int16]],
     shifts_at: ShiftsAt,
     shift_z: float = 0.0,
     turn: float = 0.0,
-) -> float:
-    """Return the same for two binned stacks (Z, y, x), that are `shift_z` planes apart.
+) -> Likeness:
+    """Return how two binned stacks (Z, y, x) match that are `shift_z` planes apart.
 
-    Stacks of a few planes are compared plane by plane, of taller ones the projections.
+    The other arguments are those of `odds_of_images`. Stacks of a few planes are compared plane by
+    plane, of taller ones the projections.
     """
     if min(map(len, stacks)) >= FEW_PLANES:
-        return odds_of_images(
-            (_projection(stacks[0]), _projection(stacks[1])), shifts_at, STEPS, turn
-        )
+        layers = tuple(prepared(_projection(stack), STEPS)[None] for stack in stacks)
+        return _likeness(layers, shifts_at, turn)
     planes = len(stacks[0]), len(stacks[1])
     both = seen_by_both(slice(0, planes[0]), planes[0], planes[1], round(shift_z))
     layers = tuple(
@@ -58,15 +73,16 @@ def odds_of_stacks(
         for stack, seen in zip(stacks, both, strict=True)
         if seen.stop > seen.start
     )
-    return _odds(layers, shifts_at, turn) if layers else 0.0
+    return _likeness(layers, shifts_at, turn) if layers else Likeness(0.0)
 
 
-def _odds(layers: tuple[Image, ...], shifts_at: ShiftsAt, turn: float) -> float:
-    """Return the logarithm of the odds of the prepared layers (n, y, x) of reference and cycle."""
+def _likeness(layers: tuple[Image, ...], shifts_at: ShiftsAt, turn: float) -> Likeness:
+    """Return how the prepared layers (n, y, x) of reference and cycle match."""
     reference, cycle = layers
     shifts = _in_bins(shifts_at, reference.shape[1:])
     aligned = np.stack([moved(layer, shifts) for layer in cycle])
-    return log10_odds(reference, cycle, aligned, shifts.mean(axis=(0, 1)), turn)
+    odds = log10_odds(reference, cycle, aligned, shifts.mean(axis=(0, 1)), turn)
+    return Likeness(odds, is_opposite(reference, aligned))
 
 
 def parts_lie_still(

@@ -90,6 +90,17 @@ def ratio_of_z_steps(similarities: Similarities) -> float:
     return best.ratio if believed else 1.0
 
 
+def are_opposite(similarities: Similarities) -> bool:
+    """Return whether planes that correspond (Z, Z') are bright in the one and dark in the other.
+
+    Then they are clearly more unlike along a line than any others are alike.
+    """
+    if min(similarities.shape) < FEWEST_PLANES:
+        return False
+    alike, unlike = (_best_line(sign * similarities, 1.0).score for sign in (1, -1))
+    return unlike > CLEARLY * alike
+
+
 def _best_line(similarities: Similarities, ratio: float) -> _Line:
     """Return the line of a slope along which the planes are most similar, over all offsets."""
     rows, columns = similarities.shape

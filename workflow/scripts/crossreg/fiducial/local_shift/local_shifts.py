@@ -14,9 +14,16 @@ from threadpoolctl import threadpool_limits
 from crossreg.fiducial.blocks import Block, block_grid, centre_yx, grid_shape
 from crossreg.fiducial.correlation.binned import binned_stack
 from crossreg.fiducial.evidence.deformation import turn_and_shear
-from crossreg.fiducial.evidence.images import is_copy, is_inverted, is_pattern, is_saturated
-from crossreg.fiducial.evidence.odds import ShiftsAt, odds_of_stacks, parts_lie_still
+from crossreg.fiducial.evidence.images import (
+    is_copy,
+    is_inverted,
+    is_pattern,
+    is_saturated,
+    share_of_copied_planes,
+)
+from crossreg.fiducial.evidence.odds import ShiftsAt, likeness, parts_lie_still
 from crossreg.fiducial.evidence.planes import (
+    are_opposite,
     matching_plane,
     plane_similarities,
     ratio_of_z_steps,
@@ -264,16 +271,19 @@ def _evidence(
     middle_yx = turn.total(turn.middle_yx[None], shifts_at(turn.middle_yx[None]))[0]
     shift_z = float(field.shift_at(np.array([[field.domain.middle_plane, *turn.middle_yx]]))[0, 0])
     turn_left, shear = turn_and_shear(shifts_at, field.domain.image_shape)
+    similarities = plane_similarities(stacks, shifts_at)
+    match = likeness(stacks, shifts_at, shift_z, turn.degrees)
     return Evidence(
-        log10_odds=odds_of_stacks(stacks, shifts_at, shift_z, turn.degrees),
+        log10_odds=match.log10_odds,
         shift_yx=(float(middle_yx[0]), float(middle_yx[1])),
         global_shift_yx=global_shift_yx,
-        z_ratio=ratio_of_z_steps(plane_similarities(stacks, shifts_at)),
+        z_ratio=ratio_of_z_steps(similarities),
         turn=turn_left,
         shear=shear,
         is_turn_open=bool(turn) and (is_rigid or found.matching.sum() < FEWEST_MEASURED),
-        is_inverted=is_inverted(*stacks),
+        is_inverted=match.is_opposite or are_opposite(similarities) or is_inverted(*stacks),
         is_copy=is_copy(*stacks),
+        copied=0.0 if turn else share_of_copied_planes(*stacks),
         is_saturated=is_saturated(cycle),
     )
 
