@@ -284,3 +284,21 @@ def page_of(made: Registration, name: str) -> str:
     options += ("--configuration", json.dumps({"trakem2": {"parameters": str(parameters)}}))
     assert made.command("make_report", *options, "--output", page) == 0
     return " ".join(re.sub(r"<a [^>]*>|</a>", "", page.read_text()).split())
+
+
+def test_a_section_registered_by_landmarks_gives_a_start_by_the_rules_of_its_table(made):
+    """Landmarks in nm, an affine: read as px and as a similarity they would give another start."""
+    stretched = affine.affine([1.04, 0.01, -0.02, 0.98, 12.0, -7.0])
+    points = np.array([[1000.0, 2000], [1300, 2050], [1250, 2300], [1020, 2280]])
+    nm = np.array([4.0, 8.0])
+    pairs = np.hstack((points * nm, affine.apply(stretched, points) * nm)).tolist()
+    rows = [f"p{i},true,{x!r},{y!r},{u!r},{v!r}" for i, (x, y, u, v) in enumerate(pairs)]
+    (made.folder / "00002.csv").write_text("\n".join(rows))
+    options = ("--landmark-units", "nm", "--landmark-model", "affine")
+    assert started(made, "second", *options) == 0
+    stage = {patch.tile_id: patch for patch in made.patches(2.0)}
+    origin = np.array(made.frozen.origin)
+    for patch in second(made).patches(2.0):
+        if patch.stack == "EM":
+            expected = affine.apply(stretched, patch_corners(stage[patch.tile_id]) + origin)
+            np.testing.assert_allclose(patch_corners(patch) + origin, expected, atol=1e-6)

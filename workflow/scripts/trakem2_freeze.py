@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from crossreg import __version__
+from crossreg.crossmodal.check.registration_options import add_project_policy, project_policy
 from crossreg.crossmodal.freeze.freezing import freeze
 from crossreg.crossmodal.freeze.frozen import (
     check_request,
@@ -52,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="folder of another registration: the sections start with the motions found there",
     )
+    add_project_policy(parser)
     parser.add_argument("--output", type=Path, required=True, help="report to write")
     return parser
 
@@ -94,7 +96,7 @@ def frozen_now(options: argparse.Namespace, parameters: Parameters) -> Frozen:
         store,
         info,
         allow_loading=options.allow_loading,
-        starts=starts_from(other, stack) if other else None,
+        starts=starts_from(other, stack, project_policy(options)) if other else None,
     )
 
 

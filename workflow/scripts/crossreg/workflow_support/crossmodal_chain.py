@@ -44,7 +44,8 @@ class CrossmodalChain:
         words = self.options("allow_loading")
         if self.section["start_from"] is not None:
             folder = os.path.join(self.section["registered"], self.section["start_from"])
-            words.append(f"--start-from={folder}")
+            # What was saved there is read by the same rules as what will be saved here.
+            words += [f"--start-from={folder}", *self.policy]
         return words
 
     def options(self, *keys: str) -> list[str]:

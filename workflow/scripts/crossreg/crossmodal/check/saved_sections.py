@@ -1,6 +1,6 @@
 """The sections of a registration as the person left them, read one after the other."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,57 +47,45 @@ class Registration:
         copies = self.copies()
         for entry in self.frozen.sections:
             frozen = read_section(self.folder, self.frozen, entry)
-            files = self._files(entry, copies)
-            if isinstance(files, OSError):
-                yield "", frozen, _unreadable(entry.stem, frozen.start, files)
-                continue
-            record = kept_record(self.reports, entry.stem, files.key)
-            if record is not None:
-                yield files.key, frozen, section_of_record(record, frozen)
-            else:
-                yield files.key, frozen, self._checked(files, frozen)
+            key, section = self._keyed(entry, copies, frozen)
+            yield key, frozen, section
 
     def summaries(self) -> Iterator[Section]:
         """Yield the sections without their tiles, those with a record without reading more."""
         copies = self.copies()
         for entry in self.frozen.sections:
-            files = self._files(entry, copies)
-            if not isinstance(files, OSError):
-                record = kept_record(self.reports, entry.stem, files.key)
-                if record is not None:
-                    yield section_of_record(record).summary()
-                    continue
-            frozen = read_section(self.folder, self.frozen, entry)
-            if isinstance(files, OSError):
-                yield _unreadable(entry.stem, frozen.start, files)
-            else:
-                yield self._checked(files, frozen).summary()
+            yield self._keyed(entry, copies)[1].summary()
 
     def copies(self) -> dict[str, list[SavedCopy]]:
         """Return section -> what a person saved of it under another name, the newest first."""
         drafts = {entry.stem: entry.draft_sha256 for entry in self.frozen.sections}
         return saved_copies(self.folder, self.frozen.sha256, drafts) if self.folder.is_dir() else {}
 
-    def _files(
-        self, entry: SectionEntry, copies: dict[str, list[SavedCopy]]
-    ) -> SectionFiles | OSError:
-        """Return the files of a section, or why they cannot be read."""
-        try:
-            return files_of_section(
-                self.folder, self.frozen, entry, self.policy, copies.get(entry.stem, [])
-            )
-        except OSError as error:
-            return error
+    def _keyed(
+        self,
+        entry: SectionEntry,
+        copies: Mapping[str, Sequence[SavedCopy]],
+        frozen: FrozenSection | None = None,
+    ) -> tuple[str, Section]:
+        """Return a section after the key of its files.
 
-    def _checked(self, files: SectionFiles, frozen: FrozenSection) -> Section:
-        """Return the section, with what was found in the file that counts."""
+        Where what was frozen of it is not given and a record holds, it comes without its tiles.
+        """
         try:
-            section = self._found(files, frozen)
+            found = copies.get(entry.stem, [])
+            files = files_of_section(self.folder, self.frozen, entry, self.policy, found)
+            record = kept_record(self.reports, entry.stem, files.key)
+            if record is not None:
+                return files.key, section_of_record(record, frozen)
+            frozen = frozen or read_section(self.folder, self.frozen, entry)
+            section = replace(self._found(files, frozen), start=frozen.start)
+            return files.key, section.measured(self.frozen.pixel_size)
         except OSError as error:
-            return _unreadable(frozen.section, frozen.start, error)
-        return replace(section, start=frozen.start).measured(self.frozen.pixel_size)
+            frozen = frozen or read_section(self.folder, self.frozen, entry)
+            return "", _unreadable(entry.stem, frozen.start, error)
 
     def _found(self, files: SectionFiles, frozen: FrozenSection) -> Section:
+        """Return what was found in the file of a section that counts; OSError if it cannot be."""
         stem = frozen.section
         if files.table is not None:
             return self._found_in_table(files.table, files.state, frozen)

@@ -6,7 +6,7 @@ motion interpolated over z between the saved ones. All motions here are in the f
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -85,9 +85,10 @@ class Starts:
         return StartedFrom(self.name, self.sha256, z, self.unlike)
 
 
-def starts_from(folder: Path, stack: str) -> Starts:
+def starts_from(folder: Path, stack: str, policy: Policy) -> Starts:
     """Return the starts that the registration in `folder` gives to sections of `stack`.
 
+    `policy` says how what was saved there is read; transforms that were added count in any case.
     Raises UserError if it moved another stack, or no section of it was saved without errors.
     """
     frozen = required_frozen(folder)
@@ -96,7 +97,7 @@ def starts_from(folder: Path, stack: str) -> Starts:
             f"start_from: '{frozen.name}' registers the stack '{frozen.input_stack}', not"
             f" '{stack}'; only one of the same inputStack can be started from."
         )
-    registration = Registration(folder, frozen, Policy(new_transforms="accept"))
+    registration = Registration(folder, frozen, replace(policy, new_transforms="accept"))
     saved: list[SavedMotion] = []
     unmoved: set[float] = set()
     for _, section in registration.sections():
