@@ -7,7 +7,7 @@ from crossmodal import planted_project as pp
 from crossmodal.planted_registration import OUTPUT, Registration, planted_registration
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.check.bigwarp_tables import landmark_rows, read_landmarks
-from crossreg.crossmodal.check.landmarks import similarity
+from crossreg.crossmodal.check.landmarks import similarity, spline_left_out
 from crossreg.crossmodal.check.section_record import read_sections
 from crossreg.crossmodal.render.stack_store import TILES
 from crossreg.crossmodal.render.tile_specs import tile_corners
@@ -210,3 +210,16 @@ def test_residuals_and_errors_of_landmarks_come_back_from_the_report(made):
     assert len(first.landmarks.left_out) == 7
     words = landmarks_in_words(first.landmarks)
     assert words.startswith("7, residual up to ") and "left out" in words
+
+
+def test_landmarks_of_a_thin_plate_are_left_out_as_if_one_by_one():
+    random = np.random.default_rng(8)
+    moving = random.uniform([1000, 2000], [9000, 7000], (40, 2))
+    fixed = affine.apply(MOTION, moving) + random.normal(0, 3.0, (40, 2))
+    found = spline_left_out(moving, fixed)
+    for index in range(40):
+        others = np.arange(40) != index
+        spline = spline_transform(moving[others], fixed[others])
+        off = apply((spline,), moving[[index]])[0] - fixed[index]
+        assert found[index] == pytest.approx(np.hypot(*off), rel=1e-6)
+    assert np.isnan(spline_left_out(moving[:4], fixed[:4])).all()

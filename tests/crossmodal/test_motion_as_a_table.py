@@ -49,6 +49,10 @@ def test_the_table_has_a_row_a_tile_in_the_frame_of_the_stack(made):
         assert float(row["shift_x_nm"]) == pytest.approx(4.0 * float(row["shift_x"]))
         assert float(row["shift_y_nm"]) == pytest.approx(8.0 * float(row["shift_y"]))
         assert float(row["not_affine_px"]) < 1e-6
+        for side in ("before", "after"):
+            for axis, nm in (("x", 4.0), ("y", 8.0)):
+                px = float(row[f"{side}_{axis}"])
+                assert float(row[f"{side}_{axis}_nm"]) == pytest.approx(nm * px)
 
 
 def mapped(made, text, *options):

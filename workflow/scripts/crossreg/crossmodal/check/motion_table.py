@@ -23,8 +23,12 @@ COLUMNS = (
     *("section", "z", "stack", "tile", "m00", "m10", "m01", "m11", "m02", "m12"),
     *("before_x", "before_y", "after_x", "after_y", "shift_x", "shift_y", "moved_px"),
     *("shift_x_nm", "shift_y_nm", "moved_nm", "not_affine_px"),
+    *("before_x_nm", "before_y_nm", "after_x_nm", "after_y_nm"),
 )
-"""x' = m00 x + m01 y + m02, y' = m10 x + m11 y + m12 in px; before, after: a tile's centre."""
+"""x' = m00 x + m01 y + m02, y' = m10 x + m11 y + m12 in px; before, after: a tile's centre.
+
+Affine and px are in the frame of the stack; nm count from the same origin.
+"""
 
 POINT_COLUMNS = ("stack", "z", "x", "y")
 ADDED_COLUMNS = ("tile", "inside", "x_mapped", "y_mapped")
@@ -101,6 +105,8 @@ def motion_lines(
         *(shifts * pixel_size).T,
         _longest(moved * pixel_size),
         _longest(after - expected),
+        *(before.mean(axis=1) * pixel_size).T,
+        *(after.mean(axis=1) * pixel_size).T,
     )
     numbers = np.column_stack((affines, *columns)).tolist()
     out = io.StringIO()

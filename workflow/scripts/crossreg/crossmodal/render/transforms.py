@@ -301,18 +301,25 @@ def spline_transform(source: Points, target: Points) -> Transform:
     TrakEM2 reads. Raises ValueError if the points are too few or on one line.
     """
     count = len(source)
-    squared = ((source[:, None] - source[None]) ** 2).sum(axis=-1)
-    kernel = 0.5 * squared * np.log(np.where(squared > 0, squared, 1.0))
-    plane = np.column_stack((np.ones(count), source))
-    if np.linalg.matrix_rank(plane) < 3:
-        raise ValueError("the points are on one line")
-    system = np.block([[kernel, plane], [plane.T, np.zeros((3, 3))]])
-    solved = np.linalg.solve(system, np.concatenate((target, np.zeros((3, 2)))))
+    solved = np.linalg.solve(spline_system(source), np.concatenate((target, np.zeros((3, 2)))))
     weights, shift, linear = solved[:count], solved[count], solved[count + 1 :].T - np.eye(2)
     affine_text = _packed([*linear.ravel(), *shift])
     landmarks_text = _packed([*source.ravel(), *weights.T.ravel()])
     data = f"ThinPlateSplineR2LogR 2 {count} {affine_text} {landmarks_text}"
     return Transform(PREFIX + "ThinPlateSplineTransform", data)
+
+
+def spline_system(source: Points) -> Points:
+    """Return the matrix (N + 3, N + 3) whose solution is a thin plate spline: kernel, then plane.
+
+    Raises ValueError if the points are on one line.
+    """
+    squared = ((source[:, None] - source[None]) ** 2).sum(axis=-1)
+    kernel = 0.5 * squared * np.log(np.where(squared > 0, squared, 1.0))
+    plane = np.column_stack((np.ones(len(source)), source))
+    if np.linalg.matrix_rank(plane) < 3:
+        raise ValueError("the points are on one line")
+    return np.block([[kernel, plane], [plane.T, np.zeros((3, 3))]])
 
 
 def _packed(values: Sequence[float]) -> str:
