@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from crossreg.io.errors import DamagedResultError, UserError, one_line
+from crossreg.workflow_support.told_to_jobs import is_of_a_run
 
 MARK_PREFIX = ".again-"
 """What stands before the name of a result in the name of its mark."""
@@ -35,8 +36,11 @@ def asked_since_made(path: Path | str) -> bool:
 
 
 def ask_if_damaged(error: UserError) -> None:
-    """Let the next run make again what an error found damaged, if it is such an error."""
-    if isinstance(error, DamagedResultError):
+    """Let the next run make again what an error found damaged, if it is such an error.
+
+    A command that is called by hand leaves nothing beside the files that it was given.
+    """
+    if isinstance(error, DamagedResultError) and is_of_a_run():
         ask_again(error.path, str(error))
 
 

@@ -27,6 +27,11 @@ def tell_jobs(results: str, told: Told) -> None:
     os.environ[TOLD] = json.dumps(_all_told() | {results: asdict(told)})
 
 
+def is_of_a_run() -> bool:
+    """Return whether this process was started by a run of the workflow, not by hand."""
+    return bool(_all_told())
+
+
 def told_about(results: str) -> Told | None:
     """Return what was told about a run on `results`; None if this process is no job of one."""
     told = _all_told().get(results)
