@@ -19,6 +19,7 @@ from crossreg.workflow_support.discovery import (
     restrict,
     select_fiducials,
 )
+from crossreg.workflow_support.experiment import experiment_of_run
 
 
 @pytest.fixture
@@ -184,3 +185,20 @@ def test_other_channels_of_listed_stacks_are_the_files_beside_them_that_are_name
         ("left", "RT1", "ch01", f"a/{beside[1]}"),
         ("left", "RT1", "ch02", f"a/{beside[2]}"),
     ]
+
+
+def test_jobs_on_other_nodes_know_the_stacks_of_all_channels(tmp_path):
+    (tmp_path / "parameters.json").write_text(json.dumps({"common": {}}))
+    for channel in ("ch00", "ch01"):
+        for cycle in ("RT1", "RT27"):
+            (tmp_path / name(cycle, channel=channel)).touch()
+    configuration = {
+        **{"images": str(tmp_path), "parameters": str(tmp_path / "parameters.json")},
+        **{"results": str(tmp_path / "results"), "register_global": None},
+        **{"rois": None, "cycles": None},
+    }
+    found = experiment_of_run(configuration, "none.tsv", is_job=False, is_demo=False)
+    assert [one.named_channel for one in found.others] == ["ch01", "ch01"]
+    (tmp_path / "stacks.tsv").write_text(found.sheet_for_jobs)
+    known = experiment_of_run(configuration, tmp_path / "stacks.tsv", is_job=True, is_demo=False)
+    assert (known.samples, known.others) == (found.samples, found.others)
