@@ -1,9 +1,11 @@
 """The demo runs through the real Snakemake and finds what was planted in it."""
 
 import csv
+import json
 import subprocess
 
 import numpy as np
+import zarr
 
 from crossreg.io.tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, read_table
 from snakemake_runs import REPOSITORY, copied_files, copy_of_the_repository, snakemake
@@ -92,3 +94,50 @@ def test_nothing_that_it_makes_shows_up_in_git(demo):
         text=True,
     ).stdout.splitlines()
     assert sorted(new) == sorted(ignored)
+
+
+def test_spots_images_and_the_export_of_the_demo_are_where_they_were_planted(demo):
+    folder, _ = demo
+    targets = ("register_localizations", "register_stacks", "export_pyhim")
+    run = snakemake(*targets, folder=folder, snakefile=folder / "Snakefile")
+    assert run.returncode == 0, run.stdout
+    for roi in ("001", "002"):
+        with (folder / "results" / "localizations" / f"spots_{roi}.csv").open() as file:
+            rows = [row for row in csv.DictReader(file) if row["registration"] != "reference"]
+        found, planted = (
+            np.array([[float(row[f"{prefix}{axis}"]) for axis in "zyx"] for row in rows])
+            for prefix in ("", "planted_")
+        )
+        rms = np.sqrt(((found - planted) ** 2).mean(axis=0))
+        # In kept planes, of which each is two planes of the file, and px.
+        assert rms[0] / 2 <= 0.08
+        assert max(rms[1:]) <= 0.05
+        exported = folder / "results" / "pyhim" / roi
+        shifts = json.loads((exported / "register_global" / "data" / "shifts.json").read_text())
+        assert set(shifts[f"ROI:{roi}"]) == set(CYCLES)
+        images = [path.name for path in exported.glob("*.tif")]
+        assert len(images) == 2 * (len(CYCLES) + 1)
+        blocks = read_table(exported / "register_local" / "data" / "shifts_block3D.dat")
+        assert len(blocks) == len(CYCLES) * len(BLOCKS)
+    store = zarr.open_group(folder / "results" / "registered" / "002" / "RT1.ome.zarr", mode="r")
+    places = planted[[row["cycle"] == "RT1" for row in rows]]
+    errors = centroids(store["0"][1].max(axis=0), places[:, 1:]) - places[:, 1:]
+    seen = np.isfinite(errors).all(axis=1)
+    assert seen.sum() > 20
+    assert np.sqrt((errors[seen] ** 2).mean(axis=0)).max() < 0.1
+
+
+def centroids(image, places):
+    """Return the centroids (n, 2) of spots near places in an image (Y, X); NaN if not alone."""
+    reach = 6
+    found = np.full(places.shape, np.nan)
+    for number, place in enumerate(places):
+        distance = np.hypot(*(places - place).T)
+        y, x = np.rint(place).astype(int)
+        part = image[y - reach : y + reach + 1, x - reach : x + reach + 1].astype(float)
+        if np.sort(distance)[1] > 3 * reach and part.shape == 2 * (2 * reach + 1,):
+            weights = np.clip(part - np.percentile(part, 80), 0, None)
+            grid = np.indices(part.shape)
+            found[number] = (grid * weights).sum(axis=(1, 2)) / weights.sum() + (y, x)
+            found[number] -= reach
+    return found
