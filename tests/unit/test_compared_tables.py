@@ -8,6 +8,7 @@ import pytest
 from astropy.table import Table
 
 import compare_block_tables as command
+from crossreg.io.tables import PIXEL_NM, PLANE_NM
 from crossreg.workflow_support.command import run
 
 
@@ -82,3 +83,10 @@ def test_tables_that_cannot_be_compared(tmp_path, second, sentence):
     status, _, err = told(tmp_path, table(), second)
     assert status == 1
     assert sentence in err
+
+
+def test_a_table_that_says_its_size_of_pixels_gives_nm(tmp_path):
+    one = table((1, 2, 3))
+    one.meta.update({PLANE_NM: 500.0, PIXEL_NM: 100.0})
+    _, text, _ = told(tmp_path, one, table((1.5, 2.25, 2)))
+    assert text.splitlines()[3].split()[9:12] == ["250.0", "25.0", "100.0"]

@@ -15,7 +15,7 @@ from crossreg.fiducial.apply.compared_tables import (
     comparison_text,
 )
 from crossreg.io.files import whole
-from crossreg.io.tables import read_table
+from crossreg.io.tables import read_table, size_nm_of
 from crossreg.workflow_support.command import new_parser, run
 
 
@@ -32,7 +32,9 @@ def main(options: argparse.Namespace) -> None:
     """Read, compare, print, draw."""
     tables = [read_table(path, NEEDED) for path in (options.first, options.second)]
     found = compared(*({name: table[name] for name in table.colnames} for table in tables))
-    print(comparison_text(found), end="")
+    # pyHiM's tables do not say how large planes and pixels are; ours do.
+    sizes = [size_nm_of(path) for path in (options.first, options.second)]
+    print(comparison_text(found, sizes[0] or sizes[1]), end="")
     if options.picture:
         with whole(options.picture) as temporary:
             comparison_figure(found).savefig(temporary, format="png", dpi=120)

@@ -18,7 +18,7 @@ from crossreg.workflow_support.places import (
 )
 
 WILDCARDS = {
-    "roi": "[0-9]+",
+    "roi": SAFE_NAME.pattern,
     "cycle": SAFE_NAME.pattern,
     "kind": "|".join(PICTURES_OF_CYCLE),
     "step": "(?:reference|register|registered|picture|summary)_[a-z_]+",

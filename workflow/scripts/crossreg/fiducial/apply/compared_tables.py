@@ -79,16 +79,21 @@ def _shifts(
     }
 
 
-def comparison_text(found: Comparison) -> str:
-    """Return a table with the median and largest difference of each cycle, the worst block last."""
+def comparison_text(found: Comparison, size_nm: tuple[float, float] | None = None) -> str:
+    """Return a table with the median and largest difference of each cycle, the worst block last.
+
+    `size_nm` is how many nm a kept plane and a px are, if known: then the medians follow in nm.
+    """
+    unit_nm = np.array([size_nm[0], size_nm[1], size_nm[1]]) if size_nm else None
     lines = [
         f"{len(found.keys)} blocks are in both tables; only in the first: {found.only_first}, only"
         f" in the second: {found.only_second}.",
         "Differences, second minus first: shift_z in kept planes, shift_x (rows) and shift_y"
-        " (columns) in px.",
+        f" (columns) in px{'; their medians also in nm' if size_nm else ''}.",
         f"{'ROI':>5} {'cycle':<10} {'blocks':>6}"
         + "".join(f"{'median ' + axis:>10}" for axis in AXES)
         + "".join(f"{'largest ' + axis:>11}" for axis in AXES)
+        + "".join(f"{axis + ' [nm]':>9}" for axis in AXES if size_nm)
         + "  worst block",
     ]
     for roi, cycle in found.cycles:
@@ -103,6 +108,8 @@ def comparison_text(found: Comparison) -> str:
         worst = found.keys[mine[known][size[known].max(axis=1).argmax()]]
         figures = "".join(f"{value:>10.3f}" for value in median)
         figures += "".join(f"{value:>11.3f}" for value in largest)
+        if unit_nm is not None:
+            figures += "".join(f"{value:>9.1f}" for value in median * unit_nm)
         without = f", {(~known).sum()} without a shift" if not known.all() else ""
         lines.append(f"{start}{figures}  ({worst[2]}, {worst[3]}){without}")
     return "\n".join(lines) + "\n"
