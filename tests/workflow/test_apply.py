@@ -145,3 +145,15 @@ def test_without_spots_the_target_says_which_key_is_missing(fresh):
     done = fresh.snakemake("register_localizations")
     assert done.returncode != 0
     assert "the key 'localizations' names no table of spots" in done.stdout + done.stderr
+
+
+def test_an_export_is_not_put_among_the_stacks(fresh):
+    path = fresh.folder / "config.yaml"
+    path.write_text(
+        yaml.safe_dump(yaml.safe_load(path.read_text()) | {"results": "images/results"})
+    )
+    done = fresh.snakemake("export_pyhim")
+    told = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "would take the exported files for its own; move the folder of the results" in told
+    assert not (fresh.folder / "images" / "results" / "pyhim").exists()
