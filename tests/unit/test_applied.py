@@ -5,7 +5,7 @@ from crossreg.report.applied import applied, receipts
 
 def test_every_receipt_gives_a_row_with_its_first_line(tmp_path):
     texts = {
-        "receipts/localizations/a.csv.txt": "a.csv (positions of the raw stacks): 2 spots.\n",
+        "receipts/localizations/a.csv.txt": "a.csv, found in raw stacks: 2 spots.\n",
         "registered/left/02.txt": "02.ome.zarr: ROI left 02, channels beads\n",
         "registered/left/03.txt": "This result is missing: it does not match.\n",
         "pyhim/left/README.txt": "ROI left, registered to 01: 02.\n\nRun pyHiM\n",
@@ -16,7 +16,7 @@ def test_every_receipt_gives_a_row_with_its_first_line(tmp_path):
         (tmp_path / name).write_text(text)
     assert len(receipts(tmp_path)) == 4
     assert applied(tmp_path) == [
-        ("Spots", "localizations", "a.csv (positions of the raw stacks): 2 spots."),
+        ("Spots", "localizations", "a.csv, found in raw stacks: 2 spots."),
         ("Images", "registered/left", "02.ome.zarr: ROI left 02, channels beads"),
         ("Images", "registered/left", "This result is missing: it does not match."),
         ("pyHiM", "pyhim/left", "ROI left, registered to 01: 02."),

@@ -198,6 +198,18 @@ def test_what_cannot_be_registered_is_said_in_one_sentence(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("kind", ["ome-zarr", "ome-tiff"])
+def test_an_image_of_before_goes_where_the_cycle_no_longer_matches(experiment, tmp_path, kind):
+    output = tmp_path / f"RT2.{kind.replace('-', '.')}"
+    assert registered(experiment, output, "--format", kind)[0] == 0
+    assert output.exists()
+    nothing = constant_field(3 * (np.nan,), 3 * (np.nan,), KEPT_SHAPE)
+    write_field(experiment / "failed.npz", nothing, "failed")
+    status, _ = registered(experiment, output, "--format", kind, field="failed.npz")
+    assert status == 1
+    assert not output.exists()
+
+
 def test_a_channel_of_another_size_is_named(experiment, tmp_path):
     save(experiment, "RT3", "ch01", np.zeros((3, 600, 320), np.uint16))
     status, told = registered(experiment, tmp_path / "out.ome.zarr", cycle="RT3")

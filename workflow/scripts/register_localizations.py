@@ -100,8 +100,8 @@ def main(options: argparse.Namespace) -> None:
     is_odd = cycles.unknown or cycles.outside
     log.log(logging.WARNING if is_odd else logging.INFO, "%s", text)
     if options.receipt:
-        name = options.table.name
-        write_text(options.receipt, f"{name} (positions of the {options.frame} stacks): {text}\n")
+        frame = "raw" if options.frame == "raw" else "globally shifted"
+        write_text(options.receipt, f"{options.table.name}, found in {frame} stacks: {text}\n")
 
 
 class CyclesOfSpots:

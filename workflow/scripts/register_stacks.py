@@ -7,6 +7,7 @@ reference, in the same grid.
 """
 
 import argparse
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -74,6 +75,18 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(options: argparse.Namespace) -> None:
+    """Write the image; remove that of an earlier run where the cycle can no longer be registered."""
+    try:
+        write(options)
+    except UserError:
+        if options.output.is_dir():
+            shutil.rmtree(options.output)
+        else:
+            options.output.unlink(missing_ok=True)
+        raise
+
+
+def write(options: argparse.Namespace) -> None:
     """Check, resample and write."""
     refuse_missing(options.field)
     reference = read_header(options.reference, choice_of(options.reference_image))
