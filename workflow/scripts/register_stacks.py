@@ -75,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(options: argparse.Namespace) -> None:
-    """Write the image; remove that of an earlier run where the cycle can no longer be registered."""
+    """Write the image; remove the one of an earlier run where the cycle can no longer be moved."""
     try:
         write(options)
     except UserError:
