@@ -32,6 +32,11 @@ ELSEWHERE_TOO = (
     '<TiffData FirstZ="1" IFD="1"><UUID FileName="stack.ome.tif">urn:uuid:2</UUID></TiffData>'
 )
 
+TWICE = "".join(
+    f'<TiffData FirstZ="{z}" IFD="{page}" PlaneCount="1"/>'
+    for z, page in enumerate((0, 1, 1, 3, 4))
+)
+
 
 def grey(dtype="uint16"):
     return np.random.default_rng(1).integers(0, 200, SHAPE).astype(dtype)
@@ -159,6 +164,10 @@ BAD_IMAGES = {
             description=OME.replace("<TiffData/>", ELSEWHERE + ELSEWHERE_TOO).format(planes=5),
         ),
         r"continue in the file 'secret\.ome\.tif', which is not beside it",
+    ),
+    "a page that is two planes": (
+        image(grey(), description=OME.replace("<TiffData/>", TWICE).format(planes=5)),
+        "a page is said to be two planes",
     ),
     "images of two sizes": (two_series, "holds 2 images of different sizes"),
     "planes in a missing file": (

@@ -128,8 +128,10 @@ def test_folders_of_another_computer_do_not_matter(tmp_path, holder, on):
 def test_a_stack_whose_planes_lie_in_several_files_is_put_together(tmp_path, holder, order):
     images = planted()
     write_set(tmp_path, images, lambda t, c, z: f"T{t}_Z{z}.ome.tif", holder, order)
-    stack = read_kept_planes(tmp_path / "T0_Z2.ome.tif", choice=Choice("", "beads", "2"))
-    np.testing.assert_array_equal(stack, images[2, 1])
+    for t, c, z in np.ndindex(3, 2, 4):
+        choice = Choice("", str(c), str(t))
+        stack = read_kept_planes(tmp_path / f"T{(t + c) % 3}_Z{z}.ome.tif", choice=choice)
+        np.testing.assert_array_equal(stack, images[t, c])
     (tmp_path / "T1_Z3.ome.tif").unlink()
     with pytest.raises(UserError, match=r"continue in the file 'T1_Z3\.ome\.tif', which is not"):
         read_header(tmp_path / "T0_Z0.ome.tif", Choice("", "beads", "0"))
@@ -188,6 +190,14 @@ def test_a_description_of_other_files_is_refused(tmp_path):
     )
     with pytest.raises(UserError, match="are those of other files; was it renamed"):
         read_header(stranger)
+
+
+def test_a_page_cannot_be_two_planes(tmp_path):
+    write_set(tmp_path, planted(), one_of_channel, "companion")
+    companion = tmp_path / "set.companion.ome"
+    companion.write_text(companion.read_text().replace('IFD="3"', 'IFD="2"'))
+    with pytest.raises(UserError, match="OME metadata are cut off or do not fit its planes"):
+        read_kept_planes(tmp_path / "C0.ome.tif", choice=Choice(time="0"))
 
 
 @pytest.mark.parametrize("value", ["-1", "10000000000000", "x", "1.5"])

@@ -220,14 +220,15 @@ def check_found(
 
 
 def check_told_apart(discovered: Discovered, folder: Path | str, names: FileNames) -> None:
-    """Raise UserError if several files are of one cycle, and other names would tell them apart."""
+    """Raise UserError if several files are of one cycle, and folders would tell them apart."""
     found = discovered.samples
     if len({(sample.roi, sample.cycle) for sample in found}) == len(found):
         return
     below = [os.path.relpath(sample.path, folder) for sample in found]
     template = suggested_template(below)
     parsed = [names_by_template(template).parsed(path) for path in below] if template else []
-    if parsed and None not in parsed and len(set(parsed)) == len(parsed):
+    in_folders = template is not None and "/" in template
+    if in_folders and None not in parsed and len(set(parsed)) == len(parsed):
         raise UserError(
             f"{folder}: several files are of one ROI and cycle by {names.key}; this would tell them"
             f' apart: file_names: "{template}".'

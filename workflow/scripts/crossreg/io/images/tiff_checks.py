@@ -37,6 +37,10 @@ def _check_pages(series: Pages, file: tifffile.TiffFile, path: Path) -> None:
             f"{path}: planes are missing in the file, or another file of the image is not beside"
             " it; copy it again with all its files."
         )
+    if len({(page.parent.filehandle.name, page.index) for page in series.pages}) < len(
+        series.pages
+    ):
+        raise UserError(f"{path}: a page is said to be two planes; save the image again.")
 
 
 def _check_claim(series: Pages, path: Path) -> None:

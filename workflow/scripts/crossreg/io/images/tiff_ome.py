@@ -77,6 +77,10 @@ def text_of_file(text: str, path: Path, pages: int) -> str:
         uuid, reference = root.get("UUID"), root.find("{*}BinaryOnly")
         if reference is not None:
             root = _parsed(_companion(reference, path))
+            # The reader takes the file that it opens for the one that the text is of.
+            root.attrib.pop("UUID", None)
+            if uuid is not None:
+                root.set("UUID", uuid)
         for pixels in root.iterfind("{*}Image/{*}Pixels"):
             _sizes(pixels)
         named = {one.text for one in root.iterfind("{*}Image/{*}Pixels/{*}TiffData/{*}UUID")}
@@ -212,6 +216,8 @@ class _Planes:
             if min(page, count, *index.values()) < 0 or not fits:
                 raise ValueError(part.attrib)
             found |= {first + step: page + step for step in range(count)}
+        if len(set(found.values())) < len(found):
+            raise ValueError("a page is said to be two planes")
         return found
 
     def are_stacks(self, own: dict[int, int]) -> bool:
