@@ -90,3 +90,21 @@ def test_a_table_that_says_its_size_of_pixels_gives_nm(tmp_path):
     one.meta.update({PLANE_NM: 500.0, PIXEL_NM: 100.0})
     _, text, _ = told(tmp_path, one, table((1.5, 2.25, 2)))
     assert text.splitlines()[3].split()[9:12] == ["250.0", "25.0", "100.0"]
+
+
+def test_rois_are_called_by_their_names_and_found_in_a_table_without_them(tmp_path):
+    named = table((1, 2, 3))
+    named["ROI name"] = "pos5"
+    for first, second in ((named, named), (named, table()), (table(), named)):
+        status, text, _ = told(tmp_path, first, second)
+        assert status == 0
+        assert text.startswith("12 blocks are in both tables; only in the first: 0,")
+        assert " pos5 RT1" in text
+
+
+def test_leading_zeros_of_a_roi_do_not_count(tmp_path):
+    named = table((1, 2, 3))
+    named["ROI name"] = "005"
+    status, text, _ = told(tmp_path, named, table())
+    assert status == 0
+    assert text.startswith("12 blocks are in both")

@@ -15,6 +15,8 @@ from crossreg.workflow_support.discovery import (
     check_samples,
     check_told_apart,
     find_files,
+    named_cycles,
+    named_rois,
     other_channels,
     restrict,
     select_fiducials,
@@ -117,12 +119,41 @@ SAMPLES = [
 
 
 def test_rois_and_cycles_restrict_but_the_reference_stays():
-    assert restrict(SAMPLES, "RT27", ["2"], ["RT1"]) == sorted(SAMPLES[2:])
-    assert restrict(SAMPLES, "RT27", None, []) == [SAMPLES[0], SAMPLES[2]]
-    with pytest.raises(UserError, match="'rois' asks for '7'.*001, 002"):
-        restrict(SAMPLES, "RT27", ["7"], None)
-    with pytest.raises(UserError, match="'cycles' asks for 'RT9'"):
-        restrict(SAMPLES, "RT27", None, ["RT9"])
+    there = {(sample.roi, sample.cycle) for sample in SAMPLES}
+    assert restrict(there, "RT27", {"002"}, {"RT1"}) == {("002", "RT27"), ("002", "RT1")}
+    assert restrict(there, "RT27", None, set()) == {("001", "RT27"), ("002", "RT27")}
+    assert restrict(there, "RT27", None, None) == there
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there", "found"),
+    [
+        (["2"], {"001", "002"}, {"002"}),
+        (["pos3", "7"], {"pos3", "pos7", "pos12"}, {"pos3", "pos7"}),
+        (["FOV_7"], {"FOV_7", "FOV_8"}, {"FOV_7"}),
+        # Without numbers at their ends they are numbered by the alphabet, as in the tables.
+        (["right", "1"], {"left", "right"}, {"right", "left"}),
+        # A name that is a number is meant, not another ROI's number.
+        (["2"], {"2", "left"}, {"2"}),
+        (None, {"left"}, None),
+    ],
+)
+def test_rois_are_asked_for_by_name_or_number(wanted, there, found):
+    assert named_rois("rois", wanted, there) == found
+
+
+def test_cycles_may_lack_leading_zeros():
+    assert named_cycles("cycles", ["1", "RT2"], {"01", "RT2", "10"}) == {"01", "RT2"}
+    assert named_cycles("cycles", ["1"], {"1", "01"}) == {"1"}
+
+
+def test_names_that_are_not_there_are_told_beside_those_that_are():
+    with pytest.raises(UserError, match=r"'rois' asks for '7'.*are: 001, 002\."):
+        named_rois("rois", ["7"], {"001", "002"})
+    with pytest.raises(UserError, match=r"'rois' asks for 'C1'.*are: A1 \(1\), B1 \(2\)\."):
+        named_rois("rois", ["C1"], {"A1", "B1"})
+    with pytest.raises(UserError, match=r"'cycles' asks for 'RT9'.*are: RT1, RT27\."):
+        named_cycles("cycles", ["RT9"], {"RT27", "RT1"})
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from astropy.table import Table
 
 import export_pyhim as command
 import planted_tables
+from crossreg.fiducial.apply.spots_for_pyhim import copy_rows_of_pyhim
 from crossreg.io.tables import write_table
 from crossreg.workflow_support.command import run
 from crossreg.workflow_support.missing import note_missing
@@ -184,3 +185,24 @@ def test_an_export_among_the_stacks_is_refused(experiment):
     assert status == 1
     assert "would take the exported files for its own; move the folder" in told
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_spots_of_named_rois_are_handed_on_with_the_number_that_pyhim_wants(tmp_path, as_text):
+    rois = ["pos3", "pos3", "pos12", "3"] if as_text else [3, 3, 12, 3]
+    table = Table(
+        {
+            "Buid": ["a", "b", "c", "d"],
+            "ROI #": rois,
+            "Barcode #": [6, 7, 6, 8],
+            **{f"{axis}centroid": np.arange(4.0) for axis in "zxy"},
+            "registration": ["measured", "failed", "measured", "borrowed"],
+        }
+    )
+    table.write(tmp_path / "spots.ecsv", format="ascii.ecsv")
+    output = tmp_path / "out.dat"
+    done = copy_rows_of_pyhim(tmp_path / "spots.ecsv", output, "pos3", {"pos3", "pos12"})
+    assert done == (2, 1)
+    found = Table.read(output, format="ascii.ecsv")
+    assert list(found["Buid"]) == ["a", "d"]
+    assert found["ROI #"].tolist() == [3, 3]

@@ -122,3 +122,26 @@ def test_registered_stacks_go_with_their_cycle_and_when_their_format_has_changed
     assert not any(path.exists() for path in found)
     assert (tmp_path / "registered/001/RT1.ome.zarr/0/0/0").is_file()
     assert not (tmp_path / "registered/009").exists()
+
+
+def test_rois_with_names_are_pruned_as_those_with_numbers(tmp_path: Path) -> None:
+    samples = [Sample("pos3", cycle, "a.tif") for cycle in (REFERENCE, "RT1")]
+    stack = ("logs/registered_stack/{roi}/{cycle}.log", "registered/{roi}/.again-{cycle}.txt")
+    kept = [place.format(roi="pos3", cycle="RT1") for place in (*PLACES, *stack)]
+    write(tmp_path, [*kept, *(place.format(roi="pos3") for place in OF_ROI), *OF_ALL, *OF_OTHERS])
+    gone = [
+        place.format(roi=roi, cycle=cycle)
+        for place in (*PLACES, *stack)
+        for roi, cycle in (("pos3", "RT9"), ("FOV_7", "RT1"), ("left", "RT1"))
+    ]
+    old = write(tmp_path, [*gone, *(place.format(roi="left") for place in OF_ROI)])
+    assert set(old_files(tmp_path, samples, REFERENCE)) == old
+
+
+def test_images_of_the_format_before_are_old(tmp_path: Path) -> None:
+    samples = [Sample("left", cycle, "a.tif") for cycle in (REFERENCE, "RT1")]
+    write(tmp_path, ["logs/registered_stack/left/RT1.log", "registered/left/RT1.ome.tif"])
+    (tmp_path / "registered/left/RT1.txt").write_text("RT1.ome.tif: ROI left, cycle RT1")
+    store = tmp_path / "registered/left/RT1.ome.zarr"
+    (store / "0").mkdir(parents=True)
+    assert old_files(tmp_path, samples, REFERENCE) == [store]

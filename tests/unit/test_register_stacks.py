@@ -11,9 +11,12 @@ from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
 
 import register_stacks as command
+from crossreg.fiducial.apply.channel_stacks import ChannelStack, channel_stacks
 from crossreg.fiducial.apply.image_pyramids import halved
 from crossreg.fiducial.field.field_file import CycleField, save_field
 from crossreg.fiducial.field.sampled_field import constant_field, sampled
+from crossreg.io.errors import UserError
+from crossreg.io.images.choice import Choice
 from crossreg.workflow_support.command import run
 from fiducial_images import drawn
 
@@ -222,3 +225,29 @@ def test_means_of_four_pixels_are_rounded():
     assert halved(planes).tolist() == [[[3]]]
     assert halved(planes.astype(np.float32)).tolist() == [[[2.5]]]
     assert halved(-planes.astype(np.int16)).tolist() == [[[-2]]]
+
+
+@pytest.mark.parametrize("wanted", ["ch01", "1", "01"])
+def test_a_channel_is_named_or_numbered(experiment, wanted):
+    paths = [experiment / NAME.format(cycle="RT2", channel=name) for name in ("ch00", "ch01")]
+    fiducial = ChannelStack("ch00", paths[0], Choice())
+    found = channel_stacks(fiducial, {"ch01": paths[1]}, [wanted])
+    assert [stack.name for stack in found] == ["ch01"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"), [("1", ["bead"]), ("nuclei", ["nuclei"]), ("2", None)]
+)
+def test_a_channel_of_a_file_of_several_is_named_or_numbered(tmp_path, wanted, found):
+    stack = np.zeros((3, 2, 32, 32), np.uint16)
+    labels = {"axes": "ZCYX", "Channel": {"Name": ["nuclei", "bead"]}}
+    tifffile.imwrite(tmp_path / "a.ome.tif", stack, photometric="minisblack", metadata=labels)
+    fiducial = ChannelStack("", tmp_path / "a.ome.tif", Choice(channel="0"))
+    if found:
+        chosen = channel_stacks(fiducial, {}, [wanted])
+        assert [one.name for one in chosen] == found
+    else:
+        with pytest.raises(
+            UserError, match="no channel '2' of this cycle; there are: nuclei, bead"
+        ):
+            channel_stacks(fiducial, {}, [wanted])

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import all_cycles_registered
 import planted_tables
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.fiducial.precision import Scale, precision_of
@@ -15,6 +16,7 @@ from crossreg.fiducial.summary import (
     missing_cycle,
     read_summaries,
     summaries_of_roi,
+    with_gaps,
     worst_first,
     write_summaries,
 )
@@ -251,3 +253,29 @@ def test_every_kind_of_finding_has_advice(summaries) -> None:
     kinds = {f.kind for one in (*summaries, doubtful, lost) for f in one.findings}
     assert kinds == set(ADVICE)
     assert all(advice_on(one.findings) for one in summaries if one.findings)
+
+
+@pytest.mark.parametrize(
+    ("ordered", "gaps", "others", "found"),
+    [
+        (["hyb1", "hyb3"], ["hyb2"], [["hyb1", "hyb2", "hyb3"]], ["hyb1", "hyb2", "hyb3"]),
+        (["b", "a"], ["d", "c"], [["d", "b", "c", "a"]], ["d", "b", "c", "a"]),
+        (["b", "a"], ["c", "d"], [["c", "a"], ["b", "d", "a"]], ["c", "b", "d", "a"]),
+        # No ROI has it, or it could not be read: names count.
+        (["RT1", "RT2", "RT10"], ["RT9", "RT1"], [], ["RT1", "RT2", "RT9", "RT10"]),
+        ([], ["RT1"], [["RT1"]], ["RT1"]),
+    ],
+)
+def test_missing_cycles_keep_their_place_in_the_order_of_imaging(ordered, gaps, others, found):
+    assert with_gaps(ordered, gaps, others) == found
+
+
+def test_the_last_line_tells_registered_failed_and_missing_cycles_apart() -> None:
+    summaries = planted_tables.summaries(4, 10)
+    failed = sum(one.has_failed for one in summaries)
+    missing = missing_cycle("002", "RT11", "this ROI has no stack of the cycle.")
+    good = len(summaries) - failed
+    assert failed == 1
+    text = all_cycles_registered.told([*summaries, missing])
+    assert text == f"{good} cycles registered, 1 failed, 1 missing.\n"
+    assert all_cycles_registered.told(summaries[:1]) == "1 cycle registered.\n"

@@ -1,5 +1,6 @@
 """What napari is given to show: both stacks in micrometres, and how sure each block is."""
 
+import shutil
 import sys
 from dataclasses import replace
 from types import SimpleNamespace
@@ -81,3 +82,28 @@ def test_a_cycle_that_is_not_there_and_a_missing_napari_are_told(results, monkey
     words = ["--results", str(results), "--roi", "1", "--cycle", "RT1"]
     assert run(command.parser(), command.main, words) == 1
     assert "napari is not installed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("roi", ["pos7", "7"])
+def test_stacks_of_equal_names_in_folders_of_rois_and_cycles_are_told_apart(results, tmp_path, roi):
+    """A microscope names all files alike: the ROI and the cycle are names of folders."""
+    field = crossreg.load_registration(results, "001", "RT1").cycle_field
+    names = {"reference_file": "stack.tif", "cycle_file": "stack.tif"}
+    save_field(tmp_path / "fields" / "pos7" / "RT1.npz", replace(field, roi=7, **names))
+    lines = ["roi\tcycle\tpath"]
+    for name in ("pos7", "pos8"):
+        for cycle in ("RT0", "RT1"):
+            path = tmp_path / name / cycle / "stack.tif"
+            path.parent.mkdir(parents=True)
+            # Only those of pos7 may be read.
+            if name == "pos7":
+                shutil.copy(results.parent / f"{cycle}.tif", path)
+            lines.append(f"{name}\t{cycle}\t{path}")
+    (tmp_path / "samples.tsv").write_text("\n".join([*lines, ""]))
+    viewer, known = RecordingViewer(), RecordingViewer()
+    chosen = options(tmp_path)
+    chosen.roi = roi
+    command.show(viewer, chosen)
+    command.show(known, options(results))
+    for shown in ("reference", "RT1, registered"):
+        assert np.array_equal(viewer.images[shown][0], known.images[shown][0])

@@ -72,7 +72,7 @@ rule registered_stack:
     shell:
         command("register_stacks.py")
         + " --reference {input.reference:q} --cycle {input.cycle:q} {params.images:q} {params.others:q} {params.field:q}"
-        " --name 'ROI {wildcards.roi} {wildcards.cycle}' {params.options:q} --threads {threads}"
+        " --name 'ROI {wildcards.roi}, cycle {wildcards.cycle}' {params.options:q} --threads {threads}"
         " --note-missing --output {params.image:q} --receipt {output.receipt:q} --log {log:q}"
 
 

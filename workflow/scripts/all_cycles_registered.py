@@ -6,9 +6,10 @@ says how many cycles are registered. The table that ends a run is printed if ask
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from crossreg.fiducial.summary import read_summaries
+from crossreg.fiducial.summary import CycleSummary, read_summaries
 from crossreg.io.files import read_text, write_text
 from crossreg.io.words import counted
 from crossreg.workflow_support.command import log, new_parser, run
@@ -43,9 +44,17 @@ def main(options: argparse.Namespace) -> int:
             options.summary,
         )
         return 1
-    registered = sum(not one.missing for one in summaries)
-    write_text(options.output, f"{counted(registered, 'cycle')} registered.\n")
+    write_text(options.output, told(summaries))
     return 0
+
+
+def told(summaries: Sequence[CycleSummary]) -> str:
+    """Return how many cycles are registered, and how many failed or are missing, in one line."""
+    failed = sum(one.has_failed for one in summaries)
+    missing = sum(bool(one.missing) for one in summaries)
+    text = f"{counted(len(summaries) - failed - missing, 'cycle')} registered"
+    others = {"failed": failed, "missing": missing}
+    return ", ".join([text, *(f"{n} {word}" for word, n in others.items() if n)]) + ".\n"
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ Files that somebody else put there stay.
 import argparse
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,6 @@ from crossreg.fiducial.apply.pyhim_files import (
 )
 from crossreg.fiducial.apply.spots_for_pyhim import copy_rows_of_pyhim, is_of_pyhim
 from crossreg.fiducial.experiment.parameters import add_options, projected_planes, spelt_planes
-from crossreg.fiducial.experiment.rois import numbers_of_rois
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io import ecsv
 from crossreg.io.files import read_json, read_text, whole, write_json, write_text
@@ -93,8 +92,7 @@ def main(options: argparse.Namespace) -> None:
             if sample.cycle not in left_out:
                 shift_yx = cycles[sample.cycle].shift_yx if sample.cycle in cycles else (0.0, 0.0)
                 export.write_images(sample, shift_yx)
-        number = numbers_of_rois(sample.roi for sample in listed)[options.roi]
-        export.write_spots(options.spots, number)
+        export.write_spots(options.spots, {sample.roi for sample in listed})
     export.remove_old_files()
     said = (cycles, left_out, export.spots, export.not_linked)
     write_text(options.output, note(options.roi, options.reference, *said))
@@ -204,7 +202,7 @@ class Export:
             place = (self.align["register_global_folder"], "data")
             save(self.place(*place, f"{stack.path.stem}_2d_registered.npy"), moved)
 
-    def write_spots(self, tables: list[Path], roi: int) -> None:
+    def write_spots(self, tables: list[Path], rois: Collection[str]) -> None:
         """Write what registered tables in pyHiM's columns say of the ROI to where it looks.
 
         Only spots that have a place in the reference: it would take the others for registered.
@@ -214,7 +212,7 @@ class Export:
             suffix = "" if len(chosen) == 1 else f"_{number + 1}"
             name = f"{self.segment['outputFile']}_3D{suffix}_barcode.dat"
             place = self.place(self.segment["localize_3d_folder"], "data", name)
-            kept, left = copy_rows_of_pyhim(path, place, roi)
+            kept, left = copy_rows_of_pyhim(path, place, self.options.roi, rois)
             text = f"{place.relative_to(self.folder)} from {path.name}: {counted(kept, 'spot')}"
             if left:
                 text += f"; {left} of cycles that failed or are missing are left out"

@@ -92,7 +92,9 @@ def main(options: argparse.Namespace) -> None:
     elif options.z_projections:
         source, shift = "z-projection", from_z_projections(options)
         log.info(
-            "ROI %d, cycle %s: global shift from the z-projections", options.roi, options.label
+            "ROI %s, cycle %s: global shift from the z-projections",
+            options.roi_name or options.roi,
+            options.label,
         )
     else:
         check_block_fits(

@@ -127,7 +127,7 @@ def tell(shifts: LocalShifts, row: Mapping[str, Any]) -> None:
     log.info("blocks: %s", ", ".join(f"{n} {name}" for name, n in zip(names, counts, strict=True)))
     verdict = shifts.verdict
     if verdict.name != REGISTERED:
-        place = row["ROI #"], row["label"]
+        place = row["ROI name"], row["label"]
         log.warning("ROI %s, cycle %s: %s: %s", *place, verdict.name, verdict.reason)
 
 

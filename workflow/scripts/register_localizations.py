@@ -34,7 +34,7 @@ from crossreg.fiducial.apply.spot_columns import (
 )
 from crossreg.fiducial.apply.spot_tables import Chunk, open_spots
 from crossreg.fiducial.apply.spots import FRAMES, STATUSES, Cycle, registered_spots
-from crossreg.fiducial.experiment.rois import numbers_of_rois
+from crossreg.fiducial.experiment.rois import roi_called, rois_in_words
 from crossreg.fiducial.field.field_file import load_field
 from crossreg.io.errors import UserError
 from crossreg.io.files import whole, write_text
@@ -111,9 +111,8 @@ class CyclesOfSpots:
         """Read which cycles there are."""
         self.reference, self.fields = reference, fields
         listed = read_sheet(samples, ALL_COLUMNS)
-        self.numbers = numbers_of_rois(sample.roi for sample in listed)
         self.paths = {
-            (self.numbers[sample.roi], sample.cycle): fields / sample.roi / f"{sample.cycle}.npz"
+            (sample.roi, sample.cycle): fields / sample.roi / f"{sample.cycle}.npz"
             for sample in listed
         }
         self.rois = sorted({roi for roi, _ in self.paths})
@@ -123,7 +122,9 @@ class CyclesOfSpots:
     @functools.cache  # noqa: B019 (one object a job)
     def __call__(self, roi: str, cycle: str) -> Cycle:
         """Return the field of a cycle; `reference`, or `missing` where it has none."""
-        key = (self._number(roi), cycle)
+        # A table of one ROI need not say which.
+        name = roi_called(roi, self.rois) if roi else self.rois[0]
+        key = (name or "", cycle)
         if key not in self.paths:
             self.unknown.add((roi, cycle))
             return "missing"
@@ -135,34 +136,16 @@ class CyclesOfSpots:
             return "missing"
         return load_field(self.paths[key])
 
-    def _number(self, roi: str) -> int | None:
-        """Return the number of a ROI as a table may spell it: its name, 1, 001, 1.0.
-
-        Of "" it is the only one's.
-        """
-        if not roi:
-            return self.rois[0]
-        if roi in self.numbers:
-            return self.numbers[roi]
-        try:
-            number = float(roi)
-        except ValueError:
-            return None
-        return int(number) if number.is_integer() else None
-
     def check_any_found(self, path: Path) -> None:
         """Raise UserError if a table has spots, but none of a cycle that there is."""
         if self.unknown and not self.known:
             roi, cycle = sorted(self.unknown)[0]
             there = ", ".join(sorted({cycle for _, cycle in self.paths})[:20])
-            rois = ", ".join(
-                f"{number}" if name.isdigit() else f"{name} ({number})"
-                for name, number in sorted(self.numbers.items())[:20]
-            )
             raise UserError(
                 f"{path}: no spot is of a ROI and cycle that there is (the first says ROI"
-                f" '{roi}', cycle '{cycle}'; there are the ROIs {rois}"
-                f" and the cycles {there}); correct localizations_columns."
+                f" '{roi}', cycle '{cycle}'; there are the ROIs"
+                f" {rois_in_words(self.rois)} and the cycles {there}); correct"
+                " localizations_columns."
             )
 
 
@@ -205,7 +188,9 @@ def told(counts: Counter[str], cycles: CyclesOfSpots) -> str:
             " edges: check units and localizations_columns."
         )
     if cycles.unknown:
-        names = ", ".join(f"ROI {roi or '?'} {cycle}" for roi, cycle in sorted(cycles.unknown)[:10])
+        names = ", ".join(
+            f"ROI {roi or '?'}, cycle {cycle}" for roi, cycle in sorted(cycles.unknown)[:10]
+        )
         text += f" Of no cycle that was registered, so left where they are: spots of {names}."
     return text
 

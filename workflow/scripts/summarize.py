@@ -3,7 +3,7 @@
 In: the sheet of samples and the tables of the ROI's cycles (ROI/CYCLE.ecsv). Out: a TSV in the
 order of imaging, which is that of the run numbers in the file names, then of the cycles' names.
 Cycles that could not be registered, or whose table is damaged, have a line that says why, as have
-those that have no stack; these come last.
+those that have no stack; these stand where other ROIs have them.
 """
 
 import argparse
@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from crossreg.fiducial.experiment.parameters import add_options
+from crossreg.fiducial.experiment.sample import Sample
 from crossreg.fiducial.precision import Scale
 from crossreg.fiducial.summary import (
     in_order_of_imaging,
     missing_cycle,
     summaries_of_roi,
+    with_gaps,
     write_summaries,
 )
 from crossreg.io.ecsv import Table
@@ -50,12 +52,11 @@ def parser() -> argparse.ArgumentParser:
 
 def main(options: argparse.Namespace) -> None:
     """Read the tables in the order of imaging, summarise, write."""
-    samples = [
-        sample
-        for sample in read_sheet(options.samples, ALL_COLUMNS)
-        if sample.roi == options.roi and sample.cycle != options.reference
-    ]
-    ordered = in_order_of_imaging(samples)
+    by_roi: dict[str, list[Sample]] = {options.roi: []}
+    for sample in read_sheet(options.samples, ALL_COLUMNS):
+        if sample.cycle != options.reference:
+            by_roi.setdefault(sample.roi, []).append(sample)
+    ordered = in_order_of_imaging(by_roi[options.roi])
     gaps = [gap for gap in read_gaps(options.gaps) if gap.roi == options.roi]
     missing = {gap.cycle: gap.reason for gap in gaps}
     cycles = []
@@ -71,7 +72,8 @@ def main(options: argparse.Namespace) -> None:
         options.tolerance_nm and tuple(options.tolerance_nm),
     )
     known = {summary.cycle: summary for summary in summaries_of_roi(options.roi, cycles, scale)}
-    names = [*ordered, *(gap.cycle for gap in gaps)]
+    others = [in_order_of_imaging(samples) for samples in by_roi.values()] if gaps else []
+    names = with_gaps(ordered, missing, others)
     write_summaries(
         options.output,
         [known.get(name) or missing_cycle(options.roi, name, missing[name]) for name in names],

@@ -14,6 +14,9 @@ from typing import Any
 import numpy as np
 
 from crossreg import load_registration
+from crossreg.fiducial.experiment.rois import roi_called
+from crossreg.fiducial.experiment.sample import Sample
+from crossreg.fiducial.field.field_file import CycleField
 from crossreg.io.errors import UserError
 from crossreg.io.images.choice import choice_of
 from crossreg.io.sheet import ALL_COLUMNS, read_sheet
@@ -46,7 +49,7 @@ def main(options: argparse.Namespace) -> None:
         raise UserError(
             'napari is not installed; install it with: pip install "napari[all]".'
         ) from None
-    show(napari.Viewer(title=f"ROI {options.roi} {options.cycle}"), options)
+    show(napari.Viewer(title=f"ROI {options.roi}, cycle {options.cycle}"), options)
     napari.run()
 
 
@@ -54,15 +57,8 @@ def show(viewer: Any, options: argparse.Namespace) -> None:
     """Show the reference, the registered cycle and the blocks in a viewer."""
     found = load_registration(options.results, options.roi, options.cycle)
     field = found.cycle_field
-    samples = {
-        Path(sample.path).name: sample
-        for sample in read_sheet(options.results / "samples.tsv", ALL_COLUMNS)
-    }
     stacks = []
-    for name in (field.reference_file, field.cycle_file):
-        if name not in samples:
-            raise UserError(f"{options.results}: samples.tsv has no stack {name}; run again.")
-        sample = samples[name]
+    for sample in samples_of(options, field):
         choice = choice_of(sample.image)
         stacks.append(read_kept_planes(sample.path, field.z_binning, choice=choice))
     shown = {"reference": stacks[0]}
@@ -92,6 +88,28 @@ def show(viewer: Any, options: argparse.Namespace) -> None:
     )
     viewer.dims.axis_labels = ("z", "row", "column")
     viewer.scale_bar.visible = True
+
+
+def samples_of(options: argparse.Namespace, field: CycleField) -> list[Sample]:
+    """Return the reference and the cycle; raise UserError if one is no longer in samples.tsv.
+
+    Files of other ROIs and cycles may have the same name, in other folders.
+    """
+    listed = read_sheet(options.results / "samples.tsv", ALL_COLUMNS)
+    roi = roi_called(options.roi, {sample.roi for sample in listed})
+    samples = {sample.cycle: sample for sample in listed if sample.roi == roi}
+    fields = options.results / "fields" / str(roi)
+    references = [one for one in samples if not (fields / f"{one}.npz").is_file()]
+    found = []
+    for cycles, name in ((references, field.reference_file), ([options.cycle], field.cycle_file)):
+        named = [one for one in cycles if one in samples and Path(samples[one].path).name == name]
+        if not named:
+            raise UserError(
+                f"{options.results}: samples.tsv has no stack {name} of ROI {options.roi}; run"
+                " again."
+            )
+        found.append(samples[named[0]])
+    return found
 
 
 def contrast(stack: np.ndarray) -> tuple[float, float]:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
 from crossreg.fiducial.apply.resampling import Resampling
+from crossreg.fiducial.experiment.rois import roi_called
 from crossreg.fiducial.field.field_file import CycleField, load_field
 from crossreg.fiducial.field.sampled_field import constant_field, sampled
 from crossreg.fiducial.global_shift.shift_of_projections import global_shift
@@ -26,6 +27,7 @@ from crossreg.io.array_checks import (
 )
 from crossreg.io.errors import UserError
 from crossreg.io.images.choice import Choice
+from crossreg.io.sheet import ALL_COLUMNS, read_sheet
 from crossreg.io.stacks import read_kept_planes
 from crossreg.io.tables import size_nm_of
 
@@ -334,19 +336,17 @@ def load_registration(
 
     """
     folder = Path(results) / "fields"
-    paths = [
-        path
-        for path in sorted(folder.glob("*/*.npz"))
-        if path.stem == cycle and _same_roi(path.parent.name, roi)
-    ]
-    if not paths:
-        there = [f"ROI {path.parent.name} {path.stem}" for path in sorted(folder.glob("*/*.npz"))]
+    paths = sorted(folder.glob("*/*.npz"))
+    name = roi_called(str(roi), _rois_of(Path(results)))
+    chosen = folder / str(name) / f"{cycle}.npz"
+    if chosen not in paths:
+        there = "; ".join(f"ROI {path.parent.name}, cycle {path.stem}" for path in paths[:20])
         raise UserError(
             f"{folder}: there is no field of ROI {roi}, cycle {cycle}; there are:"
-            f" {', '.join(there[:20]) or 'none, so run the workflow first'}."
+            f" {there or 'none, so run the workflow first'}."
         )
     size = _checked_size(pixel_size_um) or _size_of_run(Path(results))
-    return Registration(load_field(paths[0]), size)
+    return Registration(load_field(chosen), size)
 
 
 def read_stack(
@@ -374,8 +374,12 @@ def _size_of_run(results: Path) -> tuple[float, float, float] | None:
     return (nm[0] / 1000, nm[1] / 1000, nm[1] / 1000) if nm else None
 
 
-def _same_roi(name: str, roi: str | int) -> bool:
-    return name == str(roi) or (name.isdecimal() and str(roi).isdecimal() and int(name) == int(roi))
+def _rois_of(results: Path) -> set[str]:
+    """Return the names of the ROIs of a run, all of them, as their numbers may depend on that."""
+    sheet = results / "samples.tsv"
+    if sheet.is_file():
+        return {sample.roi for sample in read_sheet(sheet, ALL_COLUMNS)}
+    return {path.name for path in (results / "fields").glob("*")}
 
 
 def _checked_block(block_size: int, shape: Sequence[int]) -> int:

@@ -162,6 +162,25 @@ def in_order_of_imaging(samples: Iterable[Sample]) -> list[str]:
     return [sample.cycle for sample in sorted(samples, key=key)]
 
 
+def with_gaps(
+    ordered: Sequence[str], gaps: Iterable[str], others: Iterable[Sequence[str]]
+) -> list[str]:
+    """Return a ROI's cycles with its missing ones, each where the order of another ROI has it.
+
+    `ordered` are the cycles that there are, `others` those of other ROIs, all in the order of
+    imaging. Missing cycles that no ROI has come where their names belong.
+    """
+    result, left = list(ordered), set(gaps) - set(ordered)
+    by_name = in_order_of_imaging(Sample("", name, "") for name in [*ordered, *left])
+    for other in [*others, by_name]:
+        for place, name in enumerate(other):
+            if name in left:
+                before = [result.index(one) for one in other[:place] if one in result]
+                result.insert(max(before, default=-1) + 1, name)
+                left.remove(name)
+    return result
+
+
 def summaries_of_roi(
     roi: str,
     cycles: Sequence[tuple[str, Mapping[str, Any], Table | None]],

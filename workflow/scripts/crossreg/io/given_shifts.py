@@ -67,7 +67,7 @@ class GivenShifts:
     def unused(self) -> list[str]:
         """Return the entries that no cycle has asked for."""
         files = [name for name in self._by_file if name not in self._used]
-        cycles = [f"ROI {roi} {cycle}" for roi, cycle in self._by_cycle]
+        cycles = [f"ROI {roi}, cycle {cycle}" for roi, cycle in self._by_cycle]
         keys = list(self._by_cycle)
         return files + [
             name for name, key in zip(cycles, keys, strict=True) if key not in self._used

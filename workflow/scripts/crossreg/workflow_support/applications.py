@@ -9,7 +9,7 @@ from typing import Any
 
 from crossreg.io.errors import UserError
 from crossreg.workflow_support.again import ask_again, asked_since_made
-from crossreg.workflow_support.discovery import check_path
+from crossreg.workflow_support.discovery import check_path, named_cycles, named_rois
 from crossreg.workflow_support.fiducial_chain import OF_DEMO, FiducialChain
 from crossreg.workflow_support.missing import missing_reason
 from crossreg.workflow_support.places import IMAGE_SUFFIXES, Places
@@ -131,21 +131,17 @@ class Applications:
     @property
     def registered_stacks(self) -> list[str]:
         """Return the receipts of the stacks to write; raise UserError for names not there."""
-        keys = list(self.fiducial.samples) if not self.hindrance else []
-        section = self.stacks_section
-        for number, key in enumerate(("rois", "cycles")):
-            wanted = section.get(key)
-            if wanted is None:
-                continue
-            names = {one[number] for one in keys}
-            for name in map(str, wanted):
-                if not any(_same(name, other) for other in names):
-                    raise UserError(
-                        f"The key 'register_stacks.{key}' asks for '{name}', which is not there;"
-                        f" there are: {', '.join(sorted(names)[:50])}."
-                    )
-            keys = [one for one in keys if any(_same(str(name), one[number]) for name in wanted)]
-        return [self.places("registered_stack", roi=roi, cycle=cycle) for roi, cycle in keys]
+        if self.hindrance:
+            return []
+        keys, section = list(self.fiducial.samples), self.stacks_section
+        there = {roi for roi, _ in keys}, {cycle for _, cycle in keys}
+        rois = named_rois("register_stacks.rois", section["rois"], there[0])
+        cycles = named_cycles("register_stacks.cycles", section["cycles"], there[1])
+        return [
+            self.places("registered_stack", roi=roi, cycle=cycle)
+            for roi, cycle in keys
+            if (rois is None or roi in rois) and (cycles is None or cycle in cycles)
+        ]
 
     def field_of(self, wildcards: Wildcards) -> list[str]:
         """Return the field of a cycle; none for the reference, which is not moved."""
@@ -281,7 +277,3 @@ def check_outside(folder: Path | str, stacks: Iterable[str]) -> None:
                 " folder of the results to another place and give that with the key 'results'"
                 " (nothing is registered again)."
             )
-
-
-def _same(wanted: str, name: str) -> bool:
-    return wanted == name or (wanted.isdecimal() and name.isdecimal() and int(wanted) == int(name))

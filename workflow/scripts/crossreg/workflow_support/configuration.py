@@ -21,6 +21,7 @@ PATHS_OF_SECTIONS = ("parameters", "registered", "folder")
 """Keys whose value is a path in the sections of the cross-modal chain and their `stacks`."""
 SECTIONS = ("trakem2", "apply_global_affine", "copy_stack")
 NAMES = ("rois", "cycles")
+NAMES_OF_STACKS = (*NAMES, "channels")
 """Keys whose values are names, which YAML would take for numbers: 010 is not 8."""
 
 
@@ -48,10 +49,10 @@ def read_configuration(
         values["localizations"] = [absolute(path, base) for path in paths]
     for section in SECTIONS:
         _locate_in_section(values.get(section, {}), base)
-    for key in NAMES:
-        if values[key] is not None:
-            written = [name for file in files for name in names_as_written(file, key, values[key])]
-            values[key] = written or [str(name) for name in values[key]]
+    for part, keys in ((values, NAMES), (values["register_stacks"], NAMES_OF_STACKS)):
+        for key in keys:
+            if part[key] is not None:
+                part[key] = _names(part[key], key, files)
     _check_results(values, source)
     return values
 
@@ -170,6 +171,14 @@ def check_keys_stand_once(path: Path | str) -> None:
                     f"{path}: the key '{name}' stands twice (again in line {line}); remove one."
                 )
             seen.add(name)
+
+
+def _names(given: Any, key: str, files: Sequence[Path | str]) -> str | list[str]:
+    """Return a name, or names as the files have them, as text."""
+    if not isinstance(given, list):
+        return str(given)
+    written = [name for file in files for name in names_as_written(file, key, given)]
+    return written or [str(name) for name in given]
 
 
 def names_as_written(path: Path | str, key: str, values: Sequence[Any]) -> list[str]:

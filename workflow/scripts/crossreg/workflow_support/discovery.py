@@ -16,7 +16,7 @@ from crossreg.fiducial.experiment.file_names import (
     suggested_template,
 )
 from crossreg.fiducial.experiment.parameters import PLAIN, Parameters, fiducial_channel
-from crossreg.fiducial.experiment.rois import numbers_of_rois
+from crossreg.fiducial.experiment.rois import numbers_of_rois, roi_called, rois_in_words
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.errors import UserError
 from crossreg.io.files import TEMPORARY_PREFIX
@@ -251,45 +251,53 @@ def _none_matches(unmatched: list[str], folder: Path | str, key: str) -> str:
     return f"{folder}: {count}{verb} {key} (for example {shown}); {advice}."
 
 
-def restrict(
-    samples: Iterable[Sample],
-    reference: str,
-    rois: Collection[str] | None,
-    cycles: Collection[str] | None,
-) -> list[Sample]:
-    """Return the samples of the wanted ROIs and cycles, sorted; the reference always stays.
+def named_rois(key: str, wanted: Iterable[str] | None, there: Collection[str]) -> set[str] | None:
+    """Return the names of the ROIs that a key asks for, by name or number; None means all.
 
-    None means all. A wanted ROI may be written without its leading zeros. Raises UserError for a
-    wanted ROI or cycle that does not exist.
+    Raises UserError for one that is not there.
     """
-    samples = sorted(samples)
-    for key, wanted, present in (
-        ("rois", rois, {sample.roi for sample in samples}),
-        ("cycles", cycles, {sample.cycle for sample in samples}),
-    ):
-        for name in wanted or ():
-            if not any(_same(name, other) for other in present):
-                raise UserError(
-                    f"The key '{key}' asks for '{name}', which is not there;"
-                    f" there are: {', '.join(sorted(present)[:50])}."
-                )
-    names = ((sample.roi, sample.cycle) for sample in samples)
-    kept = restrict_names(names, reference, rois, cycles)
-    return [sample for sample in samples if (sample.roi, sample.cycle) in kept]
+    if wanted is None:
+        return None
+    found = {name: roi_called(name, there) for name in wanted}
+    for name, roi in found.items():
+        if roi is None:
+            raise UserError(
+                f"The key '{key}' asks for '{name}', which is not there; there are:"
+                f" {rois_in_words(there, 50)}."
+            )
+    return {roi for roi in found.values() if roi is not None}
 
 
-def restrict_names(
+def named_cycles(key: str, wanted: Iterable[str] | None, there: Collection[str]) -> set[str] | None:
+    """Return the names of the cycles that a key asks for, 1 for 01, too; None means all.
+
+    Raises UserError for one that is not there.
+    """
+    if wanted is None:
+        return None
+    found: set[str] = set()
+    for name in wanted:
+        same = {name} & set(there) or {other for other in there if _same(name, other)}
+        if not same:
+            raise UserError(
+                f"The key '{key}' asks for '{name}', which is not there; there are:"
+                f" {', '.join(sorted(there)[:50])}."
+            )
+        found |= same
+    return found
+
+
+def restrict(
     names: Iterable[tuple[str, str]],
     reference: str,
     rois: Collection[str] | None,
     cycles: Collection[str] | None,
 ) -> set[tuple[str, str]]:
-    """Return the wanted among (ROI, cycle), as `restrict` does for samples."""
+    """Return the wanted among (ROI, cycle); None means all, and the reference always stays."""
     return {
         (roi, cycle)
         for roi, cycle in names
-        if (rois is None or any(_same(wanted, roi) for wanted in rois))
-        and (cycles is None or cycle in (*cycles, reference))
+        if (rois is None or roi in rois) and (cycles is None or cycle in (*cycles, reference))
     }
 
 
@@ -347,8 +355,8 @@ def check_path(path: str, place: str = "") -> None:
         )
 
 
-def _same(wanted: str, roi: str) -> bool:
-    return wanted == roi or (wanted.isdecimal() and roi.isdecimal() and int(wanted) == int(roi))
+def _same(wanted: str, name: str) -> bool:
+    return wanted.isdecimal() and name.isdecimal() and int(wanted) == int(name)
 
 
 def _check_name(name: str, kind: str, place: str) -> None:

@@ -137,13 +137,18 @@ def find_experiment(configuration: Mapping[str, Any], is_demo: bool = False) -> 
         seen = set()
     else:
         seen = _find_in_folder(experiment, configuration)
-    wanted = (configuration["rois"], configuration["cycles"])
     _tell_cycles_of_unknown_kind(experiment)
-    experiment.samples = discovery.restrict(experiment.samples, experiment.reference, *wanted)
+    there = by_cycle(experiment.samples)
+    wanted = (
+        discovery.named_rois("rois", configuration["rois"], {roi for roi, _ in there}),
+        discovery.named_cycles("cycles", configuration["cycles"], {cycle for _, cycle in there}),
+    )
+    kept = discovery.restrict(there, experiment.reference, *wanted)
+    experiment.samples = [one for one in sorted(experiment.samples) if (one.roi, one.cycle) in kept]
     discovery.check_samples(
         experiment.samples, experiment.reference, parameters.spelt("referenceFiducial")
     )
-    seen = discovery.restrict_names(seen, experiment.reference, *wanted)
+    seen = discovery.restrict(seen, experiment.reference, *wanted)
     experiment.gaps = gaps(experiment.samples, seen)
     if experiment.gaps:
         experiment.warnings.append(gaps_words(experiment.gaps))

@@ -33,6 +33,6 @@ def gaps_words(found: Collection[Gap], most: int = 10) -> str:
     """Return in one sentence which cycles are missing, the first of many; "" without any."""
     if not found:
         return ""
-    names = ", ".join(f"ROI {gap.roi} {gap.cycle}" for gap in list(found)[:most])
+    names = "; ".join(f"ROI {gap.roi}, cycle {gap.cycle}" for gap in list(found)[:most])
     rest = f" and {len(found) - most} more" if len(found) > most else ""
     return f"No fiducial stack of {names}{rest}; the tables name them as missing."

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from crossreg.io.errors import UserError
-from crossreg.io.images.choice import Choice
+from crossreg.io.images.choice import NUMBERED_CHANNEL, Choice
 from crossreg.io.stacks import read_header
 
 
@@ -39,14 +39,15 @@ def channel_stacks(
         name = fiducial.name or header.channel or "ch00"
         stacks[name] = ChannelStack(name, path, choice)
         found = [stacks[name] for name in sorted(stacks)]
-    there = [stack.name for stack in found]
-    missing = [name for name in wanted if name not in there]
-    if missing:
-        raise UserError(
-            f"{path}: there is no channel '{missing[0]}' of this cycle; there are:"
-            f" {', '.join(there)}; correct register_stacks.channels."
-        )
-    found = [stack for stack in found if not wanted or stack.name in wanted]
+    if wanted:
+        chosen = [_meant(name, found) for name in wanted]
+        if None in chosen:
+            raise UserError(
+                f"{path}: there is no channel '{wanted[chosen.index(None)]}' of this cycle; there"
+                f" are: {', '.join(stack.name for stack in found)}; correct"
+                " register_stacks.channels."
+            )
+        found = [stack for stack in found if stack in chosen]
     for stack in found:
         other = read_header(stack.path, stack.choice)
         if (other.shape_zyx, other.dtype) != (header.shape_zyx, header.dtype):
@@ -56,3 +57,15 @@ def channel_stacks(
                 " correct the file, or leave it out with register_stacks.channels."
             )
     return found
+
+
+def _meant(wanted: str, found: Sequence[ChannelStack]) -> ChannelStack | None:
+    """Return the channel that a name or a number from 0 means: 1 is C1 and ch01, and the second."""
+    named = [stack for stack in found if stack.name == wanted]
+    if named or not wanted.isdecimal():
+        return next(iter(named), None)
+    for stack in found:
+        said = NUMBERED_CHANNEL.fullmatch(stack.name)
+        if (said and int(said[1]) == int(wanted)) or stack.choice.channel == str(int(wanted)):
+            return stack
+    return None

@@ -1,14 +1,19 @@
 """Registered tables of spots as pyHiM's later steps may read them: one ROI, only sound places."""
 
 import csv
-from collections.abc import Iterator
+import functools
+import re
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from crossreg.fiducial.apply.spot_columns import PYHIM_COLUMNS, REGISTERED_COLUMN
 from crossreg.fiducial.apply.spot_tables import ECSV_START, ecsv_separator, quoted
+from crossreg.fiducial.experiment.rois import numbers_of_rois, roi_called
 from crossreg.io.files import whole
 
 NEEDED = {PYHIM_COLUMNS[key] for key in ("roi", "cycle", "z", "y", "x")} | {REGISTERED_COLUMN}
+NAMES_OF_ROIS = re.compile(r"(\{name: 'ROI #',.*?datatype: )string\b")
+"""The line of an ECSV's header that says that ROIs are text."""
 WITHOUT_A_PLACE = ("failed", "missing")
 """Statuses of spots that are where they were in their cycle."""
 
@@ -19,12 +24,17 @@ def is_of_pyhim(path: Path) -> bool:
     return lines[0].startswith(ECSV_START) and set(_cells(lines)) >= NEEDED
 
 
-def copy_rows_of_pyhim(source: Path, target: Path, roi: int) -> tuple[int, int]:
+def copy_rows_of_pyhim(
+    source: Path, target: Path, roi: str, rois: Collection[str]
+) -> tuple[int, int]:
     """Write the spots of a ROI that have a place in the reference; return how many, and the rest's.
 
-    The header is copied, so that the new table is marked as registered, too. The rest are the spots
-    of this ROI without a place.
+    `roi` is the name of the ROI among all `rois`, which a table gives by name or number; for pyHiM
+    it is the number. The header is copied, so that the new table is marked as registered, too. The
+    rest are the spots of this ROI without a place.
     """
+    number = str(numbers_of_rois(rois)[roi])
+    called = functools.cache(functools.partial(roi_called, names=frozenset(rois)))
     lines = _header(source)
     names, separator = _cells(lines), ecsv_separator(lines)
     roi_at, status_at = names.index(PYHIM_COLUMNS["roi"]), names.index(REGISTERED_COLUMN)
@@ -34,10 +44,11 @@ def copy_rows_of_pyhim(source: Path, target: Path, roi: int) -> tuple[int, int]:
         whole(target) as temporary,
         temporary.open("w", encoding="utf-8", newline="") as copy,
     ):
-        copy.writelines(file.readline() for _ in lines)
+        copy.writelines(NAMES_OF_ROIS.sub(r"\1int64", file.readline()) for _ in lines)
         for row in csv.reader(file, delimiter=separator):
-            if int(float(row[roi_at])) != roi:
+            if called(row[roi_at]) != roi:
                 continue
+            row[roi_at] = number
             if row[status_at] in WITHOUT_A_PLACE:
                 left += 1
                 continue

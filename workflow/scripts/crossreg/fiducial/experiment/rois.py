@@ -9,6 +9,38 @@ LONGEST_NUMBER = 18
 NUMBER_AT_END = re.compile(r"[0-9]{1,18}$")
 
 
+def roi_called(wanted: str, names: Iterable[str]) -> str | None:
+    """Return the name of the ROI that a person or a table means; None if there is none.
+
+    `wanted` is the name itself, or else the ROI's number however it is spelt: 3, 003 and 3.0 are
+    "pos3" and "003". A name that is a number goes before the number of another name.
+    """
+    numbers = numbers_of_rois(names)
+    if wanted in numbers:
+        return wanted
+    try:
+        number = float(wanted)
+    except ValueError:
+        return None
+    named = [name for name in numbers if _is_number(name) and int(name) == number]
+    numbered = [name for name in numbers if numbers[name] == number]
+    return next(iter([*named, *numbered]), None)
+
+
+def rois_in_words(names: Iterable[str], most: int = 20) -> str:
+    """Return the names of ROIs for a message, each with its number where it is none itself."""
+    numbers = numbers_of_rois(names)
+    shown = [
+        name if _is_number(name) else f"{name} ({number})"
+        for name, number in sorted(numbers.items())[:most]
+    ]
+    return ", ".join(shown)
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit() and len(name) <= LONGEST_NUMBER
+
+
 def numbers_of_rois(names: Iterable[str]) -> dict[str, int]:
     """Return a number for each ROI: what its name says, else its place among the names.
 
@@ -17,7 +49,7 @@ def numbers_of_rois(names: Iterable[str]) -> dict[str, int]:
     alphabetical order. Raises UserError if one ROI is written in two ways ("1" and "001").
     """
     unique = sorted(set(names))
-    if all(name.isascii() and name.isdigit() and len(name) <= LONGEST_NUMBER for name in unique):
+    if all(map(_is_number, unique)):
         numbers = {name: int(name) for name in unique}
         first: dict[int, str] = {}
         for name, number in numbers.items():
