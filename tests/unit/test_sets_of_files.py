@@ -192,6 +192,13 @@ def test_a_description_of_other_files_is_refused(tmp_path):
         read_header(stranger)
 
 
+def test_a_companion_is_no_image(tmp_path):
+    write_set(tmp_path, planted(), one_of_channel, "companion")
+    told = r"set\.companion\.ome: this file describes others; give the path of an image that it"
+    with pytest.raises(UserError, match=told):
+        read_header(tmp_path / "set.companion.ome")
+
+
 def test_a_page_cannot_be_two_planes(tmp_path):
     write_set(tmp_path, planted(), one_of_channel, "companion")
     companion = tmp_path / "set.companion.ome"

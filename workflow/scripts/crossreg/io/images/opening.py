@@ -10,6 +10,8 @@ from crossreg.io.errors import UserError
 from crossreg.io.images.image_file import ImageFile
 from crossreg.io.images.kinds import is_store
 
+DESCRIPTIONS = (".ome", ".xml", ".inf", ".index")
+"""Endings of files that lie beside images and describe them."""
 INSTALL_FORMATS = "pip install -r envs/requirements-formats.txt"
 
 
@@ -44,6 +46,10 @@ def _reader(path: Path) -> tuple[str, Callable[[Path], _Reader]]:
     if os.path.lexists(path) and not path.is_file():
         raise UserError(f"{path}: this is no file that can be read as an image; correct the path.")
     suffix = path.suffix.lower()
+    if suffix in DESCRIPTIONS:
+        raise UserError(
+            f"{path}: this file describes others; give the path of an image that it describes."
+        )
     if suffix == ".npy":
         from crossreg.io.images.npy import NpyFile
 
