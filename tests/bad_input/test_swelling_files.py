@@ -24,7 +24,10 @@ GROWTH_BYTES = 60e6
 def refusal(sound: Path, path: Path) -> tuple[str, int]:
     """Return the sentence with which a file is refused, and by how much the process grew."""
     read_kept_planes(sound)  # so that all libraries are loaded
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts at what is used now
+    try:
+        Path("/proc/self/clear_refs").write_text("5")  # the peak starts at what is used now
+    except OSError:
+        pytest.skip("this system does not tell how much memory a process has used at most")
     before = memory("VmHWM")
     with pytest.raises(UserError) as refused:
         read_kept_planes(path, choice=Choice("", "0", "0"))
