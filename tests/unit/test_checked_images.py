@@ -140,3 +140,9 @@ def test_cycles_without_a_fiducial_stack_are_lines_of_the_table(tmp_path, refere
     assert rows["1", "R5"]["problems"] == "The fiducial is not there, but DAPI is."
     assert rows["1", "R6"]["remarks"].startswith("This ROI has no stack of the cycle")
     assert not rows["1", "R6"]["problems"]
+
+
+def test_missing_stacks_are_counted_beside_those_that_were_checked(tmp_path, reference, capsys):
+    gap = Gap("1", "R6", "this ROI has no stack of the cycle, but other ROIs have.")
+    assert checked(tmp_path, [reference], gaps=[gap])[0] == 0
+    assert "1 stack checked, 1 missing, 0 problems." in capsys.readouterr().out

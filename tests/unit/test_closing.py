@@ -28,3 +28,10 @@ def test_doubtful_cycles_are_named_with_their_reasons() -> None:
     doubtful = replace(first, verdict="doubtful", reason="few blocks agree.")
     lines = closing.summary_text([doubtful, *others]).splitlines()
     assert f"DOUBTFUL: ROI {first.roi}, cycle {first.cycle}: few blocks agree." in lines
+
+
+def test_no_block_is_named_where_none_stands_out() -> None:
+    sound = [one for one in planted_tables.summaries(1, 4) if not one.faults]
+    assert closing.worst_block_text(sound) == "-"
+    worse = replace(sound[0], worst_sigma_nm=40.0, usual_sigma_nm=8.0)
+    assert closing.worst_block_text([worse, *sound[1:]]).endswith("sigma 40 nm, usually 8")

@@ -12,6 +12,7 @@ from PIL import Image
 import fiducial_images
 from crossreg.fiducial.blocks import block_grid
 from crossreg.pictures.before_after import before_after_picture, overlaid_states
+from crossreg.pictures.block_maps import block_maps
 from crossreg.pictures.cycle import Blocks, Cycle, in_detail
 from crossreg.pictures.details import detail_rows, details_picture
 from crossreg.pictures.layout import OUTLIER_COLOUR, round_length, round_steps
@@ -21,7 +22,7 @@ from crossreg.pictures.precision_maps import precision_maps_picture
 from crossreg.pictures.preprocessing import preprocessing_picture
 from crossreg.pictures.previews import Preview, load_preview, save_preview
 from crossreg.pictures.quality_maps import quality_maps_picture
-from crossreg.pictures.shift_maps import arrow, shift_maps_picture
+from crossreg.pictures.shift_maps import ARROW_COLOURS, arrow, draw_arrows, shift_maps_picture
 from crossreg.pictures.stack_previews import blocks_to_detail, slab_of, stack_preview
 from crossreg.pictures.warp import between_blocks, moved
 
@@ -154,11 +155,15 @@ def test_a_failed_cycle_says_so_and_hatches_all_blocks() -> None:
     cycle, reference, image = cycle_and_previews(SHAPES["square"])
     cycle = failed(cycle)
     titles = [title for title, *_ in overlaid_states(cycle, reference, image)]
-    assert titles == ["Raw", "After the global shift", "No local shift: the cycle failed"]
+    assert titles == ["Raw: the cycle failed, no shift is given"]
+    # Without a local step, too, nothing is moved.
+    lost = replace(cycle, blocks=None, shift_yx=(np.nan, np.nan))
+    assert [title for title, *_ in overlaid_states(lost, reference, image)] == titles
     told = [text for text, _ in shift_maps_picture(cycle, image).texts]
     assert "The cycle failed: no shift is given for any block" in told
     assert any("failed" in text for text, _ in precision_maps_picture(cycle, image).texts)
-    details_picture(cycle, reference, image)
+    told = " ".join(text for text, _ in details_picture(cycle, reference, image).texts)
+    assert "Raw" in told and "After" not in told
     # What was tried: the confidence that each block reached, and nothing else.
     titles = [text for text, _ in quality_maps_picture(cycle, image).texts]
     assert "Confidence" in titles
@@ -247,3 +252,20 @@ def test_an_image_is_moved_by_what_is_added_to_its_positions() -> None:
 @pytest.mark.parametrize(("longest", "length"), [(9.9, 5), (10, 10), (0.3, 0.2), (49, 20)])
 def test_scale_bars_have_round_lengths(longest: float, length: float) -> None:
     assert round_length(longest) == pytest.approx(length)
+
+
+def test_blocks_at_the_edge_have_their_true_size_and_arrows_stay_inside() -> None:
+    """Of 150 x 170 px in blocks of 64 the last are 22 px high and 42 px wide."""
+    cycle, _, image = cycle_and_previews(SHAPES["uneven"])
+    maps = block_maps("title", "note", 1, cycle, image)
+    corner, full, box = maps.block_box(0, 2, 2), maps.block_box(0, 0, 0), maps.box(0)
+    assert corner.height / full.height == pytest.approx(22 / 64)
+    assert corner.width / full.width == pytest.approx(42 / 64)
+    assert corner.left + corner.width == pytest.approx(box.left + box.width)
+    draw_arrows(maps, 0, cycle, image)
+    yellow = np.array(rgb(ARROW_COLOURS["measured"]))
+    rows, columns = np.nonzero((np.asarray(maps.paper.image) == yellow).all(axis=-1))
+    left, top, right, bottom = box.px
+    assert len(rows)
+    assert top <= rows.min() and rows.max() < bottom
+    assert left <= columns.min() and columns.max() < right

@@ -279,3 +279,17 @@ def test_the_last_line_tells_registered_failed_and_missing_cycles_apart() -> Non
     text = all_cycles_registered.told([*summaries, missing])
     assert text == f"{good} cycles registered, 1 failed, 1 missing.\n"
     assert all_cycles_registered.told(summaries[:1]) == "1 cycle registered.\n"
+
+
+@pytest.mark.parametrize(("slipped", "end"), [(0.0, 0.3), (500.0, 0.8)])
+def test_drifts_are_drawn_on_a_scale_of_their_own(summaries, slipped, end) -> None:
+    """A stage that slipped once leaves the others their colours: it lies beyond the scale."""
+    drifts = (0.0, 1.0, 2.0, 3.0, slipped)
+    found = [
+        replace(one, drift_x=drift, drift_y=0.0)
+        for one, drift in zip(summaries, drifts, strict=False)
+    ]
+    names = [cycle.cycle for cycle in found]
+    axes = heat_maps_figure(found, names, 0.1).axes[0]
+    assert axes.images[0].get_clim() == pytest.approx((0.0, end))
+    assert axes.images[0].colorbar.extend == ("max" if slipped else "neither")

@@ -144,7 +144,24 @@ def test_a_faulty_configuration_is_named_in_one_sentence(fresh, keys, sentence):
 def test_without_spots_the_target_says_which_key_is_missing(fresh):
     done = fresh.snakemake("register_localizations")
     assert done.returncode != 0
-    assert "the key 'localizations' names no table of spots" in done.stdout + done.stderr
+    told = done.stdout + done.stderr
+    assert "the key 'localizations' names no table of spots" in told
+    assert "Error in rule" not in told and "Traceback" not in told
+
+
+def test_an_export_without_parameters_of_pyhim_is_refused_before_the_first_job(fresh):
+    path = fresh.folder / "config.yaml"
+    keys = yaml.safe_load(path.read_text())
+    del keys["parameters"]
+    section = {"reference": "RT0", "channel": "ch00", "pixel_size_um": {"xy": 0.1, "z": 0.25}}
+    names = "scan_{run}_{cycle}_{roi}_ROI_converted_decon_{channel}.tif"
+    path.write_text(yaml.safe_dump(keys | {"fiducial": section, "file_names": names}))
+    done = fresh.snakemake("export_pyhim")
+    told = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert told.count("export_pyhim needs pyHiM's parameters.json: give it with the key") == 1
+    assert "Error in rule" not in told and "Traceback" not in told
+    assert not (fresh.results / "register_global").exists()
 
 
 def test_an_export_is_not_put_among_the_stacks(fresh):

@@ -116,18 +116,16 @@ rule register_localizations:
     input:
         REGISTERED_TABLES,
         places("demo_spots") if IS_DEMO else [],
+        applications.refusal("hindrance_of_spots"),
         receipts=applications.spots_receipts,
     log:
         places.log("register_localizations"),
     localrule: True
     conda:
         ENVIRONMENT
-    params:
-        hindrance=applications.hindrance_of_spots,
     message:
         "all tables of spots are registered"
     shell:
-        "test -z {params.hindrance:q} || {{ echo ERROR: {params.hindrance:q} >&2; exit 1; }}; "
         "cat {input.receipts:q} >&2"
 
 
@@ -135,30 +133,14 @@ rule register_stacks:
     input:
         REGISTERED_STACKS,
         places("all_cycles_registered") if REGISTERED_STACKS else [],
-    log:
-        places.log("register_stacks"),
-    localrule: True
-    conda:
-        ENVIRONMENT
-    params:
-        hindrance=applications.hindrance,
+        applications.refusal("hindrance"),
     message:
         "all stacks are registered"
-    shell:
-        "test -z {params.hindrance:q} || {{ echo ERROR: {params.hindrance:q} >&2; exit 1; }}"
 
 
 rule export_pyhim:
     input:
         applications.exports,
-    log:
-        places.log("export_pyhim"),
-    localrule: True
-    conda:
-        ENVIRONMENT
-    params:
-        hindrance=applications.hindrance_of_export,
+        applications.refusal("hindrance_of_export"),
     message:
         "all ROIs are exported to pyHiM"
-    shell:
-        "test -z {params.hindrance:q} || {{ echo ERROR: {params.hindrance:q} >&2; exit 1; }}"

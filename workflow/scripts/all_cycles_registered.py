@@ -36,7 +36,7 @@ def main(options: argparse.Namespace) -> int:
     if missing:
         log.error(
             "%s could not be registered, such as ROI %s, cycle %s: %s; %s names all: correct or"
-            " remove their stacks and run again.",
+            " remove their stacks (of a sheet: their rows) and run again.",
             counted(len(missing), "cycle"),
             missing[0].roi,
             missing[0].cycle,

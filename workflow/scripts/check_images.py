@@ -58,7 +58,9 @@ def main(options: argparse.Namespace) -> int:
             problems += 1
         for remark in one.remarks:
             log.info("ROI %s, cycle %s: %s", one.sample.roi, one.sample.cycle, remark)
-    print(f"{counted(len(samples), 'stack')} checked, {counted(problems, 'problem')}.")
+    missing = sum(not one.sample.path for one in checked)
+    not_there = f", {missing} missing" if missing else ""
+    print(f"{counted(len(samples), 'stack')} checked{not_there}, {counted(problems, 'problem')}.")
     return 1 if problems else 0
 
 

@@ -62,8 +62,14 @@ def main(options: argparse.Namespace) -> None:
     print(
         "Look at the sheet, correct it, and write a configuration:\n"
         f"    samples: {options.output}\n    fiducial: {{reference: {reference!r}}}"
-        "\n    results: results"
+        f"\n    results: {folder_beside(options.folder)}"
     )
+
+
+def folder_beside(images: Path) -> Path:
+    """Return a folder for results beside that of the images: none of theirs is looked through."""
+    absolute = Path(os.path.abspath(images))
+    return absolute.with_name(f"{absolute.name}_registered")
 
 
 def described(folder: Path) -> dict[str, Sequence[Series]]:

@@ -130,7 +130,7 @@ def _resampling(
         if found.failed:
             raise UserError(
                 f"{options.name} does not match the reference, so that it has no shift to be moved"
-                " by; leave it out with register_stacks.cycles, or look at its pictures."
+                " by: it is left out; its pictures show why."
             )
         field = found.field
     step = options.zBinning if options.z == "kept" else 1

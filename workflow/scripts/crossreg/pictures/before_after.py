@@ -44,14 +44,13 @@ def overlaid_states(
     cycle: Cycle, reference: Preview, image: Preview
 ) -> list[tuple[str, Views, float]]:
     """Return (title, colours, correlation in XY) of each state of a cycle."""
-    states = [
-        ("Raw", Views(image.xy, image.zx, image.zy)),
-        ("After the global shift", globally_moved(cycle, image)),
-    ]
-    if cycle.blocks is not None and cycle.blocks.matched:
-        states.append(("After the local shifts", locally_moved(cycle, image)))
-    elif cycle.blocks is not None:
-        states.append(("No local shift: the cycle failed", states[-1][1]))
+    raw = Views(image.xy, image.zx, image.zy)
+    if not cycle.matched:
+        states = [("Raw: the cycle failed, no shift is given", raw)]
+    else:
+        states = [("Raw", raw), ("After the global shift", globally_moved(cycle, image))]
+        if cycle.blocks is not None:
+            states.append(("After the local shifts", locally_moved(cycle, image)))
     result = []
     for title, views in states:
         pairs = [

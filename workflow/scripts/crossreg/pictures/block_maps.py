@@ -42,9 +42,14 @@ BAR_STEPS = 256
 
 @dataclass(frozen=True)
 class Maps:
-    """A sheet of paper and where its maps lie on it, row by row."""
+    """A sheet of paper and where its maps lie on it, row by row.
+
+    `edges_i` and `edges_j` are where blocks begin and end, as parts of a map's height and width.
+    """
 
     paper: Paper
+    edges_i: np.ndarray
+    edges_j: np.ndarray
     columns: int
     width: float
     height: float
@@ -55,6 +60,11 @@ class Maps:
         left = LEFT + 0.1 + column * (self.width + MARGIN[0])
         top = HEADER + ABOVE + row * (self.height + MARGIN[1])
         return Box(left, top, self.width, self.height)
+
+    def block_box(self, index: int, i: int, j: int) -> Box:
+        """Return the place of block (i, j) of a map: those at the edges may be smaller."""
+        (top, bottom), (left, right) = self.edges_i[i : i + 2], self.edges_j[j : j + 2]
+        return self.box(index).part(left, top, right, bottom)
 
     def title(self, index: int, text: str, colour: str = BLACK) -> None:
         """Write the title of a map."""
@@ -85,7 +95,11 @@ def block_maps(title: str, note: str, count: int, cycle: Cycle, image: Preview) 
     needed = max(0.2 + columns * (width + MARGIN[0]), NARROWEST, noted)
     paper = Paper(needed, HEADER + rows * (height + MARGIN[1]), title)
     paper.note(note)
-    return Maps(paper, columns, width, height)
+    size = in_detail(cycle).size_px
+    edges_i, edges_j = (
+        np.append(np.arange(0, length, size), length) / length for length in (rows_px, columns_px)
+    )
+    return Maps(paper, edges_i, edges_j, columns, width, height)
 
 
 def draw_map(
@@ -104,52 +118,54 @@ def draw_map(
     """
     box, paper = maps.box(index), maps.paper
     colours = coloured(values, palette, limits)
-    paper.squares(box, colours)
+    for i, j in np.ndindex(values.shape):
+        paper.filled(maps.block_box(index, i, j), "#" + bytes(colours[i, j]).hex())
     if status is not None:
         for i, j in np.argwhere(np.isin(status, list(HATCHES))):
-            paper.hatched(block_box(box, values.shape, i, j), str(status[i, j]))
+            paper.hatched(maps.block_box(index, i, j), str(status[i, j]))
     maps.title(index, title)
-    write_numbers(paper, box, values, colours, number)
+    write_numbers(maps, index, values, colours, number)
     paper.frame(box)
-    _name_blocks(paper, box, values.shape)
+    _name_blocks(maps, box)
     _colour_bar(paper, box, palette, limits)
 
 
-def block_box(box: Box, shape: tuple[int, ...], i: int, j: int) -> Box:
-    """Return the place of block (i, j) of a map of `shape` (n_i, n_j) blocks."""
-    return box.part(j / shape[1], i / shape[0], (j + 1) / shape[1], (i + 1) / shape[0])
-
-
 def write_numbers(
-    paper: Paper, box: Box, values: np.ndarray, colours: np.ndarray, number: str
+    maps: Maps, index: int, values: np.ndarray, colours: np.ndarray, number: str
 ) -> None:
-    """Write each value into its block, dark on light colours, as large as fits."""
+    """Write each value into its block, dark on light colours, as large as fits a full one.
+
+    Smaller blocks at the edges have no number where it does not fit.
+    """
     texts = {
         # Zero is added because a rounded -0.001 would be written as -0.00.
         at: number.format(round(float(values[at]), 2) + 0.0) if np.isfinite(values[at]) else "-"
         for at in np.ndindex(values.shape)
     }
     widest = max(map(text_width, texts.values())) / FONT_SIZE
-    cell = (box.width / values.shape[1], box.height / values.shape[0])
-    size = min(cell[0] * FILLED / widest, cell[1] * FILLED * POINTS_PER_INCH, FONT_SIZE)
+    full = maps.block_box(index, 0, 0)
+    size = min(full.width * FILLED / widest, full.height * FILLED * POINTS_PER_INCH, FONT_SIZE)
     if size < SMALLEST_FONT:
         return
     dark = (colours @ BRIGHTNESS < 0.5) & np.isfinite(values)
     for at, text in texts.items():
-        place = block_box(box, values.shape, *at)
+        place = maps.block_box(index, *at)
+        if place.width < widest * size or place.height * POINTS_PER_INCH < size:
+            continue
         middle = (place.left + place.width / 2, place.top + place.height / 2)
         colour, rim = (WHITE, GREY) if dark[at] else (BLACK, "#e8e8e8")
-        paper.text(middle, text, size=size, colour=colour, anchor="mm", rim=rim)
+        maps.paper.text(middle, text, size=size, colour=colour, anchor="mm", rim=rim)
 
 
-def _name_blocks(paper: Paper, box: Box, shape: tuple[int, ...]) -> None:
+def _name_blocks(maps: Maps, box: Box) -> None:
     """Number the rows and columns of a map, at most about MOST_TICKS an axis."""
-    small = FONT_SIZE - 1
-    for i in range(0, shape[0], max(1, math.ceil(shape[0] / MOST_TICKS))):
-        place = (box.left - 0.05, box.top + (i + 0.5) * box.height / shape[0])
+    small, paper = FONT_SIZE - 1, maps.paper
+    rows, columns = ((edges[:-1] + edges[1:]) / 2 for edges in (maps.edges_i, maps.edges_j))
+    for i in range(0, len(rows), max(1, math.ceil(len(rows) / MOST_TICKS))):
+        place = (box.left - 0.05, box.top + rows[i] * box.height)
         paper.text(place, str(i), size=small, anchor="rm")
-    for j in range(0, shape[1], max(1, math.ceil(shape[1] / MOST_TICKS))):
-        place = (box.left + (j + 0.5) * box.width / shape[1], box.top + box.height + 0.04)
+    for j in range(0, len(columns), max(1, math.ceil(len(columns) / MOST_TICKS))):
+        place = (box.left + columns[j] * box.width, box.top + box.height + 0.04)
         paper.text(place, str(j), size=small, anchor="ma")
     paper.text((box.left + box.width / 2, box.top + box.height + 0.18), "block_j", anchor="ma")
     paper.upright_text((box.left - 0.32, box.top + box.height / 2), "block_i")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from crossreg.fiducial.blocks import block_grid, centre_yx
+from crossreg.fiducial.verdict import FAILED
 from crossreg.io.ecsv import Table
 
 
@@ -44,8 +45,8 @@ class Blocks:
 class Cycle:
     """A cycle of a ROI: names, size of a voxel (um, z between kept planes) and shifts.
 
-    `shift_yx` is the global shift; `blocks` is None where there is no local step. `tolerance_nm`
-    (xy, z) is what the user asked for, None where it was not said.
+    `shift_yx` is the global shift, NaN where the cycle failed; `blocks` is None where there is no
+    local step. `tolerance_nm` (xy, z) is what the user asked for, None where it was not said.
     """
 
     roi: str
@@ -56,6 +57,11 @@ class Cycle:
     shift_yx: tuple[float, float]
     blocks: Blocks | None
     tolerance_nm: tuple[float, float] | None = None
+
+    @property
+    def matched(self) -> bool:
+        """Return whether the cycle has shifts."""
+        return self.blocks.matched if self.blocks else bool(np.isfinite(self.shift_yx).all())
 
     @property
     def nm_zyx(self) -> np.ndarray:
@@ -93,5 +99,7 @@ def blocks_of(table: Table) -> Blocks:
 
 
 def shift_of(row: Mapping[str, Any]) -> tuple[float, float]:
-    """Return the global shift (rows, columns) of a row of the table of global shifts."""
+    """Return the global shift (rows, columns) of a row of the table; NaN if the cycle failed."""
+    if row["verdict"] == FAILED:
+        return np.nan, np.nan
     return float(row["shift_x"]), float(row["shift_y"])

@@ -24,8 +24,8 @@ LEAST_RANGE = 12
 def details_picture(cycle: Cycle, reference: Preview, image: Preview) -> Paper:
     """Return the picture: a row a block, a column a state, magenta and green."""
     blocks = in_detail(cycle)
-    states = ["Raw", "After the global shift"]
-    states += ["After the local shift"] if blocks.matched else []
+    states = ["Raw"]
+    states += ["After the global shift", "After the local shift"] if cycle.matched else []
     rows = detail_rows(cycle, reference, image)
     height, width = (size - 2 * DETAIL_MARGIN for size in image.details.shape[1:])
     scale = LONGEST / max(height, width)
@@ -79,9 +79,9 @@ def detail_rows(
         shown, fixed, image.details, image.moved_details, strict=True
     ):
         at = (block.i, block.j)
-        states = [raw, moved(shifted, rest)]
-        if blocks.matched:
-            states.append(moved(shifted, rest + blocks.shift_zyx[at][1:]))
+        states = [raw]
+        if cycle.matched:
+            states += [moved(shifted, rest), moved(shifted, rest + blocks.shift_zyx[at][1:])]
         pairs = [(_without_margin(still, block), _without_margin(s, block)) for s in states]
         label = (
             f"block ({block.i}, {block.j})\n{blocks.status[at]}\n"

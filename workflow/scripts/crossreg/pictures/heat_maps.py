@@ -14,15 +14,20 @@ from crossreg.pictures.layout import FONT_SIZE
 CELL = 0.24
 """Inches of a cell, in which the rank of a bad cycle can be read."""
 NARROWEST, WIDEST, TALLEST = 5.0, 24.0, 14.0
-LEFT, HEADER, ABOVE, BELOW, RIGHT = 0.9, 0.75, 0.35, 0.75, 1.3
+LEFT, HEADER, ABOVE, RIGHT = 0.9, 0.75, 0.3, 0.8
+LETTER, LEAST_BELOW, MOST_BELOW = 0.08, 0.3, 1.0
+"""Inches of a letter of a cycle's name, and of the room for names below a map."""
 MARKED = 10
 """Worst cycles that are numbered."""
 DARK_COLOURS = "magma"
 DRIFT, SHARE, QUALITY = "Drift in XY [µm]", "Share of borrowed blocks", "Median NRMSE in XY"
 ERROR, BEYOND = "Standard error in XY, 95 % of the blocks [nm]", "Share beyond the tolerance"
-SMALLEST_SCALE = {DRIFT: 5.0, ERROR: 50.0, BEYOND: 0.5, SHARE: 0.5, QUALITY: 1.5}
-"""End of a map's colour scale at least, so that all is dark where all is well: drifts of some um
-and blocks without fiducials are usual, and so is an NRMSE of about 0.5."""
+SMALLEST_SCALE = {DRIFT: 0.1, ERROR: 10.0, BEYOND: 0.5, SHARE: 0.5, QUALITY: 1.5}
+"""End of a map's colour scale at least: smaller values differ by chance only. Of shares and NRMSE
+all is dark where all is well: blocks without fiducials are usual, and so is an NRMSE of 0.5."""
+FAR = 4.0
+"""Times the median up to which a colour scale follows the largest value: those far beyond, such as
+a stage that slipped, would make all others look alike."""
 
 
 def heat_maps_figure(
@@ -43,7 +48,10 @@ def heat_maps_figure(
         maps += [(name, values_of(summaries, rois, cycles, of)) for name, of in of_blocks.items()]
     width = float(np.clip(CELL * len(cycles), NARROWEST, WIDEST))
     height = float(np.clip(CELL * len(rois), 2 * CELL, TALLEST))
-    step = ABOVE + height + BELOW
+    longest = LETTER * max(map(len, cycles), default=0)
+    upright = longest > 0.9 * width / max(len(cycles), 1)
+    below = min(LEAST_BELOW + upright * longest, MOST_BELOW)
+    step = ABOVE + height + below
     figure = new_figure(LEFT + width + RIGHT, HEADER + len(maps) * step, "All ROIs and cycles")
     figure.text(
         0.15 / figure.get_figwidth(),
@@ -54,7 +62,7 @@ def heat_maps_figure(
     for index, (title, values) in enumerate(maps):
         axes = panel(figure, LEFT, HEADER + ABOVE + index * step, width, height)
         draw_heat_map(axes, values, title, width)
-        name_ticks(axes, rois, cycles, (height, width))
+        name_ticks(axes, rois, cycles, (height, width), upright)
         mark(axes, summaries, rois, cycles)
     return figure
 
@@ -84,23 +92,31 @@ def worst_of(summaries: Sequence[CycleSummary]) -> list[CycleSummary]:
 
 
 def draw_heat_map(axes: Axes, values: np.ndarray, title: str, width: float) -> None:
-    """Draw values (ROI, cycle) from 0 on, with a colour bar."""
+    """Draw values (ROI, cycle) from 0 on, with a colour bar that says whether some lie beyond."""
     palette = mpl.colormaps[DARK_COLOURS].with_extremes(bad=MISSING_COLOUR)
-    highest = max(float(values[np.isfinite(values)].max(initial=0)), SMALLEST_SCALE[title])
+    known = values[np.isfinite(values)]
+    largest = float(known.max(initial=0))
+    usual = FAR * float(np.median(known)) if known.size else 0.0
+    highest = max(min(largest, usual), SMALLEST_SCALE[title])
     drawn = axes.imshow(values, cmap=palette, vmin=0, vmax=highest, aspect="auto")
     axes.set_title(title, loc="left", pad=4)
-    axes.figure.colorbar(drawn, cax=axes.inset_axes((1 + 0.1 / width, 0, 0.15 / width, 1)))
+    bar = axes.inset_axes((1 + 0.1 / width, 0, 0.15 / width, 1))
+    axes.figure.colorbar(drawn, cax=bar, extend="max" if largest > highest else "neither")
 
 
 def name_ticks(
-    axes: Axes, rois: Sequence[str], cycles: Sequence[str], size: tuple[float, float]
+    axes: Axes,
+    rois: Sequence[str],
+    cycles: Sequence[str],
+    size: tuple[float, float],
+    upright: bool,
 ) -> None:
     """Write the names of ROIs and cycles at the axes, as many as are readable."""
     least = 1.3 * FONT_SIZE / 72
     for axis, names, inches in ((axes.yaxis, rois, size[0]), (axes.xaxis, cycles, size[1])):
         step = int(np.ceil(least * len(names) / inches))
         axis.set_ticks(range(0, len(names), step), names[::step])
-    axes.tick_params(axis="x", rotation=90, length=2)
+    axes.tick_params(axis="x", rotation=90 if upright else 0, length=2)
     axes.set_ylabel("ROI")
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from crossreg.pictures.block_maps import block_box, block_maps, draw_map
+from crossreg.pictures.block_maps import block_maps, draw_map
 from crossreg.pictures.cycle import Cycle, in_detail
 from crossreg.pictures.layout import OUTLIER_COLOUR
 from crossreg.pictures.palettes import VALUE_COLOURS
@@ -38,7 +38,7 @@ def precision_maps_picture(cycle: Cycle, image: Preview) -> Paper:
         end = max(LEAST_SCALE_NM, float(values[np.isfinite(values)].max(initial=0)))
         draw_map(maps, axis, values, name, VALUE_COLOURS, (0.0, end), "{:.0f}", blocks.status)
         for i, j in np.argwhere(values > limit):
-            inner = block_box(maps.box(axis), values.shape, i, j).part(0.04, 0.04, 0.96, 0.96)
+            inner = maps.block_box(axis, i, j).part(0.04, 0.04, 0.96, 0.96)
             maps.paper.inner_frame(inner, OUTLIER_COLOUR, 2)
     maps.key_to_hatches(blocks.status)
     return maps.paper

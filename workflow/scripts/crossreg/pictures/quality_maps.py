@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from crossreg.pictures.block_maps import Maps, block_box, block_maps, draw_map
+from crossreg.pictures.block_maps import Maps, block_maps, draw_map
 from crossreg.pictures.cycle import Blocks, Cycle, in_detail
 from crossreg.pictures.layout import OUTLIER_COLOUR
 from crossreg.pictures.palettes import CONFIDENCE_COLOURS, VALUE_COLOURS
@@ -50,5 +50,5 @@ def draw_confidence(maps: Maps, index: int, blocks: Blocks) -> None:
     number = "{:.2f}" if best < MANY else "{:.0f}"
     draw_map(maps, index, values, "Confidence", CONFIDENCE_COLOURS, (0.0, best), number)
     for i, j in np.argwhere(~(values > blocks.threshold)):
-        inner = block_box(maps.box(index), values.shape, i, j).part(0.04, 0.04, 0.96, 0.96)
+        inner = maps.block_box(index, i, j).part(0.04, 0.04, 0.96, 0.96)
         maps.paper.inner_frame(inner, OUTLIER_COLOUR, 2)

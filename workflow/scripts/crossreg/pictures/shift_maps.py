@@ -27,6 +27,11 @@ def shift_maps_picture(cycle: Cycle, image: Preview) -> Paper:
     Of a cycle that failed, the projection alone, which says so.
     """
     blocks = in_detail(cycle)
+    title = f"{cycle.title}: local shifts"
+    if not blocks.matched:
+        maps = block_maps(title, "no shift is given", 1, cycle, image)
+        draw_arrows(maps, 0, cycle, image)
+        return maps.paper
     row, column = cycle.shift_yx
     note = (
         f"global shift: x (row) {row:+.2f} px = {1000 * row * cycle.pixel_um:+.0f} nm,"
@@ -35,11 +40,6 @@ def shift_maps_picture(cycle: Cycle, image: Preview) -> Paper:
         "\nx belongs to the image row (numpy y), y to the image column (numpy x)"
         "    arrows: yellow measured, blue borrowed"
     )
-    title = f"{cycle.title}: local shifts"
-    if not blocks.matched:
-        maps = block_maps(title, note, 1, cycle, image)
-        draw_arrows(maps, 0, cycle, image)
-        return maps.paper
     maps = block_maps(title, note, 4, cycle, image)
     for axis, name in enumerate(TITLES):
         values = blocks.shift_zyx[..., axis]
@@ -63,8 +63,12 @@ def draw_arrows(maps: Maps, index: int, cycle: Cycle, image: Preview) -> None:
     step = blocks.shift_zyx[..., 1:]
     longest = max(float(np.nanmax(np.hypot(step[..., 0], step[..., 1]))), 1e-3)
     scale = box.width / width
-    places = (middles * scale + (box.top, box.left))[..., ::-1]
-    enlarged = (step * (LONGEST_ARROW * blocks.size_px / longest * scale))[..., ::-1]
+    enlarged = step * (LONGEST_ARROW * blocks.size_px / longest * scale)
+    # In a narrow block at the edge an arrow is moved inwards: it may not leave the image.
+    room = np.minimum(np.abs(enlarged) / 2 + HEAD_WIDTH / 2, (box.height / 2, box.width / 2))
+    corner = np.array((box.top, box.left))
+    inside = np.clip(middles * scale, room, (box.height, box.width) - room)
+    places, enlarged = (inside + corner)[..., ::-1], enlarged[..., ::-1]
     for name, colour in ARROW_COLOURS.items():
         chosen = blocks.status == name
         pairs = zip(places[chosen], enlarged[chosen], strict=True)

@@ -3,10 +3,13 @@
 from crossreg.fiducial.summary import Finding
 
 ADVICE = {
-    "missing": "Mend or replace the file that is named, or leave the cycle out with the key"
-    " cycles; the next run registers what has changed. The target check_images looks at all files.",
+    "missing": "If there is a stack, mend it or put it there: the next run registers it. If it was"
+    " never taken, or is lost, there is nothing to do: all other results are complete. The target"
+    " check_images looks at all files.",
     "failed": "Look at 'before and after': is it the same field of view, in focus, the right"
-    " channel? No shift is given, and its spots are marked as failed. If it is lost, leave it out.",
+    " channel? If not, put the right stack in its place and run again. If it is lost, there is"
+    " nothing to do: no shift is given, its spots are marked as failed, and nothing else is"
+    " touched.",
     "doubtful": "Look at 'before and after' and the blocks in detail before you use its shifts: if"
     " both colours come together all over the image, it is right.",
     "unusual": "The fiducials of these blocks are lost in this cycle (bleached, moved, covered)."

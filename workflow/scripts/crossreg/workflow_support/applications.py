@@ -9,8 +9,9 @@ from typing import Any
 
 from crossreg.io.errors import UserError
 from crossreg.workflow_support.again import ask_again, asked_since_made
+from crossreg.workflow_support.command import in_one_sentence
 from crossreg.workflow_support.discovery import check_path, named_cycles, named_rois
-from crossreg.workflow_support.fiducial_chain import OF_DEMO, FiducialChain
+from crossreg.workflow_support.fiducial_chain import OF_DEMO, FiducialChain, InputFunction
 from crossreg.workflow_support.missing import missing_reason
 from crossreg.workflow_support.places import IMAGE_SUFFIXES, Places
 from crossreg.workflow_support.stamps import stamp
@@ -43,6 +44,21 @@ class Applications:
         """Return in one sentence why no spots can be registered; empty if they can."""
         missing = "the key 'localizations' names no table of spots to register; add it."
         return self.hindrance or ("" if self.tables else missing)
+
+    def refusal(self, hindrance: str) -> InputFunction:
+        """Return an input function of no files; it ends a run that asks for what is hindered.
+
+        So the run ends before its first job, whichever target is asked for beside it.
+        """
+
+        def no_files(wildcards: Wildcards) -> list[str]:
+            sentence = getattr(self, hindrance)
+            with in_one_sentence():
+                if sentence:
+                    raise UserError(sentence)
+            return []
+
+        return no_files
 
     # --- Spots -----------------------------------------------------------------------------------
 
@@ -210,7 +226,10 @@ class Applications:
     def hindrance_of_export(self) -> str:
         """Return in one sentence why there is nothing to export; empty if there is."""
         if not self.configuration.get("parameters"):
-            return "export_pyhim needs pyHiM's parameters.json; give it with the key 'parameters'."
+            return (
+                "export_pyhim needs pyHiM's parameters.json: give it with the key 'parameters' in"
+                " place of the section 'fiducial'."
+            )
         try:
             folder = os.path.join(self.configuration["results"], "pyhim")
             check_outside(folder, self.fiducial.stacks)

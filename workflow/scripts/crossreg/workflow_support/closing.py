@@ -7,6 +7,8 @@ from crossreg.fiducial.verdict import DOUBTFUL
 
 MOST_ROWS = 60
 """Rows of the table; the report shows all."""
+STANDS_OUT, LEAST_SIGMA_NM = 2.0, 10.0
+"""Times its usual standard error, and nm, that a block must exceed to be named as the worst."""
 MOST_NAMED = 20
 """Cycles that are named one by one."""
 
@@ -50,8 +52,19 @@ def _named(word: str, reasons: Mapping[CycleSummary, str]) -> list[str]:
 
 
 def worst_block_text(cycles: Sequence[CycleSummary]) -> str:
-    """Return the block of a ROI that is most out of the ordinary, and how uncertain it is."""
-    matched = [cycle for cycle in cycles if cycle.worst_block]
+    """Return the block of a ROI that is most out of the ordinary, and how uncertain it is.
+
+    "-" where none stands out.
+    """
+    matched = [
+        cycle
+        for cycle in cycles
+        if cycle.worst_block
+        and (
+            cycle.unusual
+            or cycle.worst_sigma_nm > max(STANDS_OUT * cycle.usual_sigma_nm, LEAST_SIGMA_NM)
+        )
+    ]
     if not matched:
         return "-"
     worst = max(matched, key=lambda cycle: (bool(cycle.unusual), cycle.excess, cycle.worst_sigma))

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from crossreg.fiducial.experiment.sample import Sample
@@ -12,7 +12,7 @@ from crossreg.io.words import counted
 from crossreg.workflow_support.fiducial_chain import FiducialChain
 from crossreg.workflow_support.locks import hold_results, run_lock
 from crossreg.workflow_support.old_files import old_files
-from crossreg.workflow_support.places import Places
+from crossreg.workflow_support.places import PLACES, Places
 from crossreg.workflow_support.told_to_jobs import Told, tell_jobs
 from crossreg.workflow_support.versions import changed_code, remember_code
 
@@ -65,8 +65,11 @@ def _begin_chain(results: str, places: Places, chain: FiducialChain) -> None:
         ("ignored_files", "".join(f"{line}\n" for line in experiment.ignored)),
     ):
         write_text_if_new(places(name), text)
-    rois, cycles = counted(len(chain.rois), "ROI"), counted(len(chain.cycles), "cycle")
-    tell(f"{rois} with {cycles} in all to register to {chain.reference}.")
+    rois, rounds = counted(len(chain.rois), "ROI"), {cycle for _, cycle in chain.cycles}
+    tell(
+        f"{rois}, {counted(len(rounds), 'cycle')}: {counted(len(chain.cycles), 'stack')} to"
+        f" register to {chain.reference}."
+    )
     for sentence in (*experiment.remarks, *(f"WARNING: {one}" for one in experiment.warnings)):
         tell(sentence)
     _tell_old_files(results, places, experiment.samples, chain.reference)
@@ -92,6 +95,48 @@ def end_well(results: str, hashes: Mapping[str, str]) -> None:
     kinds = {"tables": "", "pictures": "pictures", "report": "report.html", "logs": "logs"}
     there = {kind: os.path.join(results, name) for kind, name in kinds.items()}
     tell(", ".join(f"{kind}: {path}" for kind, path in there.items() if os.path.exists(path)))
+    for sentence in out_of_date(places):
+        tell(sentence)
+
+
+def out_of_date(places: Places) -> list[str]:
+    """Return a sentence for each result that was made on request before those that it is made from.
+
+    A run makes such results only where it is asked for them.
+    """
+    tables = [places(name) for name in ("merged_global_table", "merged_local_table", "summary")]
+    root = Path(places.root)
+    fields = [str(path) for path in root.glob(PLACES["field"].format(roi="*", cycle="*"))]
+    receipts = [str(path) for path in root.glob(PLACES["spots_receipt"].format(table="*"))]
+    # The receipt of a stack lies as its field does; one of spots rests on all fields.
+    of_stacks = {
+        places("registered_stack", roi=Path(field).parent.name, cycle=Path(field).stem): [field]
+        for field in fields
+    }
+    kinds = {
+        "report": ({places("report"): tables}, places("report")),
+        "register_localizations": (
+            dict.fromkeys(receipts, fields),
+            os.path.dirname(places("registered_spots")),
+        ),
+        "register_stacks": (
+            of_stacks,
+            os.path.dirname(places("registered_stack").partition("{")[0]),
+        ),
+    }
+    return [
+        f"{shown} is older than what it is made from; make it anew with the target {target}."
+        for target, (made_from, shown) in kinds.items()
+        if any(_is_older(path, sources) for path, sources in made_from.items())
+    ]
+
+
+def _is_older(path: str, sources: Sequence[str]) -> bool:
+    """Return whether a file is there, and older than one of those that it is made from."""
+    if not os.path.exists(path):
+        return False
+    made = os.path.getmtime(path)
+    return any(os.path.getmtime(source) > made for source in sources if os.path.exists(source))
 
 
 def end_with_error(results: str) -> None:
