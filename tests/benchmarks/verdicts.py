@@ -25,11 +25,12 @@ from ours import register  # noqa: E402
 from tables import text_table  # noqa: E402
 
 from few_beads import WRONG, pair  # noqa: E402
-from two_views import Views, two_views  # noqa: E402
+from two_views import CONTENTS, Views, two_views  # noqa: E402
 
 FIRST_SEED = 7000
 SHARES = (0.3, 0.5, 0.6)
-TURNS = (2, 4, 5, 6, 8, 10, 15)
+TURNS = (2, 5, 8, 12, 15)
+FAR_AND_TURNED = (0.6, 15.0)
 OFF, SIGMAS = 1.0, 3.0
 HEADING = ("family", "pairs", "registered", "doubtful", "failed", "wrong, not failed")
 
@@ -66,8 +67,21 @@ def families(seeds: range) -> Iterator[tuple[str, list[tuple[str, bool]]]]:
         views = [two_views(seed, share=share) for seed in seeds]
         yield f"shift of {share:.0%} along one axis", [_of_views(one) for one in views]
     for degrees in TURNS:
-        views = [two_views(seed, degrees=degrees) for seed in seeds]
+        views = [two_views(seed, degrees=degrees, content=_content(seed)) for seed in seeds]
         yield f"turned by {degrees} degrees", [_of_views(one) for one in views]
+    share, degrees = FAR_AND_TURNED
+    views = [two_views(seed, share, degrees, _content(seed)) for seed in seeds]
+    yield (
+        f"shift of {share:.0%}, turned by {degrees:.0f} degrees",
+        [_of_views(one) for one in views],
+    )
+    mirrored = [two_views(seed, content=_content(seed)) for seed in seeds]
+    others = [outcome(one.reference, one.cycle[:, ::-1], 64, None) for one in mirrored]
+    yield "mirrored", others
+
+
+def _content(seed: int) -> str:
+    return CONTENTS[seed % len(CONTENTS)]
 
 
 def _of_views(views: Views) -> tuple[str, bool]:

@@ -21,9 +21,10 @@ from crossreg.fiducial.quantiles import median
 
 LARGEST_SHIFT = 0.6
 """Shifts, as parts of the image, up to which a match may be found, and wrong pairings are tried."""
-HEIGHT = 4.0
+HEIGHTS = (4.0, 12.0)
 """Standard deviations of the noise at which heights are cut off: one bright object is one object,
-and must not outweigh many others."""
+and must not outweigh many others. With the first, many faint objects tell most, with the second a
+few clear ones."""
 DETAIL, BACKGROUND = 0.7, 2.5
 """Gaussian scales (bins) between which structure counts."""
 NEAREST = 5.0
@@ -42,14 +43,17 @@ SMALLEST_KURTOSIS = 1e-9
 Image = NDArray[np.float32]
 
 
-def prepared(image: NDArray[np.number], noise: float | None = None) -> Image:
+def prepared(
+    image: NDArray[np.number], noise: float | None = None, height: float = HEIGHTS[0]
+) -> Image:
     """Return an image (Y, X) freed of its background, cut off in height, tapered at its borders.
 
-    `noise` is the standard deviation of the noise in it, estimated if not given.
+    `noise` is the standard deviation of the noise in it, estimated if not given; heights above
+    `height` of it are cut off.
     """
     values = np.asarray(image, dtype=np.float32)
     values = values / np.float32(_noise(values) if noise is None else noise)
-    values = np.clip(values - np.float32(median(values)), -HEIGHT, HEIGHT)
+    values = np.clip(values - np.float32(median(values)), -height, height)
     values = scipy.ndimage.gaussian_filter(values, DETAIL) - scipy.ndimage.gaussian_filter(
         values, BACKGROUND
     )

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from crossreg.fiducial.blocks import seen_by_both
 from crossreg.fiducial.correlation.binned import BIN, STEPS
-from crossreg.fiducial.evidence.coincidence import Image, log10_odds, moved, prepared
+from crossreg.fiducial.evidence.coincidence import HEIGHTS, Image, log10_odds, moved, prepared
 from crossreg.fiducial.evidence.images import is_opposite
 from crossreg.fiducial.evidence.still import partly_still
+from crossreg.fiducial.verdict import CERTAIN
 
 GRID = 16
 """Bins between the places at which the field is evaluated: it is smooth over a block."""
@@ -36,8 +37,7 @@ def odds_of_images(
     first image. `noise` is the standard deviation of the noise, estimated if not given. The cycle
     has been turned back by `turn` degrees beforehand.
     """
-    layers = tuple(prepared(image, noise)[None] for image in images)
-    return _likeness(layers, shifts_at, turn).log10_odds
+    return _likeness((images[0][None], images[1][None]), noise, shifts_at, turn).log10_odds
 
 
 @dataclass(frozen=True)
@@ -64,25 +64,39 @@ def likeness(
     plane, of taller ones the projections.
     """
     if min(map(len, stacks)) >= FEW_PLANES:
-        layers = tuple(prepared(_projection(stack), STEPS)[None] for stack in stacks)
-        return _likeness(layers, shifts_at, turn)
+        projections = _projection(stacks[0])[None], _projection(stacks[1])[None]
+        return _likeness(projections, STEPS, shifts_at, turn)
     planes = len(stacks[0]), len(stacks[1])
-    both = seen_by_both(slice(0, planes[0]), planes[0], planes[1], round(shift_z))
-    layers = tuple(
-        np.stack([prepared(plane, STEPS) for plane in stack[seen]])
-        for stack, seen in zip(stacks, both, strict=True)
-        if seen.stop > seen.start
-    )
-    return _likeness(layers, shifts_at, turn) if layers else Likeness(0.0)
+    seen, seen_in_cycle = seen_by_both(slice(0, planes[0]), planes[0], planes[1], round(shift_z))
+    if seen.stop == seen.start:
+        return Likeness(0.0)
+    return _likeness((stacks[0][seen], stacks[1][seen_in_cycle]), STEPS, shifts_at, turn)
 
 
-def _likeness(layers: tuple[Image, ...], shifts_at: ShiftsAt, turn: float) -> Likeness:
-    """Return how the prepared layers (n, y, x) of reference and cycle match."""
-    reference, cycle = layers
-    shifts = _in_bins(shifts_at, reference.shape[1:])
-    aligned = np.stack([moved(layer, shifts) for layer in cycle])
-    odds = log10_odds(reference, cycle, aligned, shifts.mean(axis=(0, 1)), turn)
-    return Likeness(odds, is_opposite(reference, aligned))
+def _likeness(
+    layers: tuple[NDArray[np.number], NDArray[np.number]],
+    noise: float | None,
+    shifts_at: ShiftsAt,
+    turn: float,
+) -> Likeness:
+    """Return how the layers (n, y, x) of reference and cycle match.
+
+    The odds are the lowest of all HEIGHTS, times their number; once they are certain, no further
+    one is looked at.
+    """
+    shifts = _in_bins(shifts_at, layers[0].shape[1:])
+    odds, opposite = np.inf, False
+    for height in HEIGHTS:
+        reference, cycle = (
+            np.stack([prepared(layer, noise, height) for layer in part]) for part in layers
+        )
+        aligned = np.stack([moved(layer, shifts) for layer in cycle])
+        found = log10_odds(reference, cycle, aligned, shifts.mean(axis=(0, 1)), turn)
+        odds = min(odds, found + np.log10(len(HEIGHTS)))
+        opposite |= is_opposite(reference, aligned)
+        if odds <= CERTAIN:
+            break
+    return Likeness(float(odds), opposite)
 
 
 def parts_lie_still(
