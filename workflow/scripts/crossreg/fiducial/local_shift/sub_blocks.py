@@ -22,11 +22,15 @@ from crossreg.fiducial.local_shift.sub_block_map import (
 from crossreg.fiducial.local_shift.sub_block_parts import sub_block_parts
 from crossreg.fiducial.local_shift.sub_block_shift import sub_block_shifts
 
-ROUNDS = 2
-"""Rounds of measuring sub-blocks around the field and fitting the field to them."""
+ROUNDS, TALL_ROUNDS = 1, 4
+"""Rounds of measuring sub-blocks anew around the field that was fitted to them, at most; of tall
+stacks as many as it takes."""
 OFF_TARGET = 0.35
 """Distance (px, planes) of the prediction from where a sub-block was measured from which on it is
 measured again."""
+OFF_LEVEL = 0.1
+"""The same along z (planes) in tall stacks: structure that is about as high as a level is drawn to
+where it is looked for, as what lies beyond the ends of the level is not seen."""
 PREDICTION_FLOOR = 0.3
 """Uncertainty (px, planes) that a prediction has at least: what the field cannot follow."""
 USEFUL_SIGMA = 2.0
@@ -161,14 +165,19 @@ class SubBlockMatcher:
         aimed = expected.copy()
         maps, null = self._first_maps(aimed)
         found, block = self._shifts(maps, field)
-        for round_ in range(ROUNDS):
-            last = round_ == ROUNDS - 1
+        for _ in range(TALL_ROUNDS if self.domain.levels > 1 else ROUNDS):
             if found.useful.any():
-                field = self._field(found, rough=not last)
+                field = self._field(found, rough=True)
                 expected = field.shift_at(self.centres)
-            if not last:
-                maps = self._aimed_again(maps, aimed, expected)
-                found, block = self._shifts(maps, field)
+            again = self._off_target(aimed, expected)
+            maps = self._aimed_again(maps, again, expected)
+            aimed[again] = expected[again]
+            found, block = self._shifts(maps, field)
+            if not len(again):
+                break
+        if found.useful.any():
+            field = self._field(found, rough=False)
+            expected = field.shift_at(self.centres)
         confidence = block_confidences(maps, expected, self.sub_blocks_of_block)
         of_block = [np.flatnonzero(block == number) for number in range(len(confidence))]
         return Measurements(found, self._depths(maps), of_block, field, confidence, null)
@@ -183,11 +192,16 @@ class SubBlockMatcher:
             depth_spread=spreads, rough=rough, motion=self.motion,
         )  # fmt: skip
 
+    def _off_target(self, aimed: np.ndarray, expected: np.ndarray) -> np.ndarray:
+        """Return the numbers of sub-blocks aimed at a shift (m, 3) that is not expected now."""
+        along_z = OFF_LEVEL if self.domain.levels > 1 else OFF_TARGET
+        limits = np.array([along_z, OFF_TARGET, OFF_TARGET])
+        return np.flatnonzero((np.abs(expected - aimed) > limits).any(axis=1))
+
     def _aimed_again(
-        self, maps: SubBlockMaps, aimed: np.ndarray, expected: np.ndarray
+        self, maps: SubBlockMaps, again: np.ndarray, expected: np.ndarray
     ) -> SubBlockMaps:
-        """Return the maps, anew for sub-blocks aimed at a shift (m, 3) not expected now."""
-        again = np.flatnonzero(np.abs(expected - aimed).max(axis=1) > OFF_TARGET)
+        """Return the maps, those of some sub-blocks (k,) anew at the shifts (m, 3) expected now."""
         if not len(again):
             return maps
         by_block = np.split(again, np.flatnonzero(np.diff(self.block_of_sub_block[again])) + 1)
