@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter, map_coordinates
 
 from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
 from crossreg.fiducial.reference import load_reference, prepare_reference, save_reference
@@ -200,6 +201,31 @@ def test_a_bend_along_a_tall_stack_is_followed_at_any_position() -> None:
     whole = np.column_stack([np.linspace(-0.5, 39.5, 81)] + 2 * [np.zeros(81)])
     residual = planted(whole).mean(axis=0) - (0, 3, -2)
     assert np.abs(found.shift_zyx - residual).max() < 0.15
+
+
+def test_soft_tissue_that_bends_along_z_is_not_drawn_to_where_it_is_looked_for() -> None:
+    shape = (40, 128, 128)
+    random = np.random.default_rng(3)
+    tissue = gaussian_filter(random.normal(size=(52, 152, 152)), (2.5, 1.5, 1.5))
+    tissue = np.maximum(tissue / tissue.std() - 0.5, 0)
+    depth = np.linspace(-1, 1, 40)
+    places = np.indices(shape, dtype=float) + np.array([6, 12, 12]).reshape(3, 1, 1, 1)
+    bend = 0.6 * np.cos(np.pi * depth)
+    reference, moved = places.copy(), places.copy()
+    reference[0] -= bend[:, None, None]
+    moved[1] += 2.0
+    stacks = (
+        random.poisson(200 + 150 * np.maximum(map_coordinates(tissue, at, order=3), 0))
+        for at in (reference, moved)
+    )
+    reference, cycle = (stack.astype(np.uint16) for stack in stacks)
+    found = registered(reference, cycle, (2.0, 0.0))
+    at = np.array([[z, y, x] for z in range(4, 36) for y in (30, 64, 98) for x in (30, 64, 98)])
+    shift, sigma = found.field.at(at.astype(float))
+    error = shift[:, 0] - np.repeat(bend[4:36], 9)
+    assert np.sqrt(np.mean(error**2)) < 0.12
+    assert np.mean(np.abs(error) < sigma[:, 0]) > 0.5
+    assert np.all(np.abs(error) < 3 * sigma[:, 0])
 
 
 def test_evidence_on_one_side_of_a_rigid_stage() -> None:

@@ -31,6 +31,12 @@ DEGREES = (2, 3, 4, 5)
 weights falls as 2 / degree."""
 BEYOND_ENDS = 1.2
 """Depth, in half stacks from the middle, from which on the bend stays what it is."""
+BEND_ERROR = 0.2
+"""Error of each bend, relative to the whole, seen on planted textures: soft structure as high as
+its level is drawn to where it is looked for, and in all sub-blocks of the level alike, so that more
+of them do not help."""
+FIRST_BEND = 4
+"""Column of the first bend along z."""
 Y_TERM, X_TERM = 1, 2
 """Columns of the gradients along y and x."""
 
@@ -78,6 +84,14 @@ def terms(positions_zyx: NDArray[np.float64], planes: int, levels: int) -> NDArr
     depth = np.clip(z / max((planes - 1) / 2, 1.0), -BEYOND_ENDS, BEYOND_ENDS)
     bends = [legendre.Legendre.basis(degree)(depth) for degree in DEGREES]
     return np.column_stack([*plain, *bends, depth * y, depth * x])
+
+
+def bend_errors(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the standard deviations (p,) of weights (p,) that all sub-blocks of a level share."""
+    bends = slice(FIRST_BEND, FIRST_BEND + len(DEGREES))
+    errors = np.zeros_like(weights)
+    errors[bends] = BEND_ERROR * np.linalg.norm(weights[bends]) * 2.0 / np.array(DEGREES)
+    return errors
 
 
 def constant_prior(levels: int) -> Priors:

@@ -6,7 +6,7 @@ a normal likelihood of the few weights of the explicit functions, for which prio
 averaged over all likely choices.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -198,6 +198,10 @@ class Mixture:
     covariance: Floats
     prior_mean: Floats
     prior_deviation: Floats
+
+    def widened(self, deviations: Floats) -> "Mixture":
+        """Return the posterior with further, independent errors (p,) of the weights."""
+        return replace(self, covariance=self.covariance + np.diag(np.square(deviations)))
 
     def predict(self, terms: Floats, features: dict[int, Floats]) -> tuple[Floats, Floats]:
         """Return (mean, sigma), both (n,), for terms (n, p) and features (n, q) by length."""

@@ -192,7 +192,10 @@ def fit(
 
     def whole(axis: int) -> Mixture:
         other = slopes.get(axis)
-        return mixture(likelihoods[axis], _priors(domain, motion, axis, other))
+        found = mixture(likelihoods[axis], _priors(domain, motion, axis, other))
+        if motion == "rigid" or domain.levels == 1:
+            return found
+        return found.widened(motion_terms.bend_errors(found.weight @ found.mean))
 
     mixtures = tuple(many(whole, range(3)))
     return SmoothField(domain, offset, features, mixtures, np.column_stack(variances))
