@@ -90,7 +90,7 @@ def main(options: argparse.Namespace) -> None:
         rows = write_merged(options.output, there, columns, nm, **meta)
     log.info("%d rows of %d cycles", rows, len(there))
     if missing:
-        names = ", ".join(f"ROI {roi}, cycle {cycle}" for roi, cycle in sorted(missing)[:10])
+        names = "; ".join(f"ROI {roi}, cycle {cycle}" for roi, cycle in sorted(missing)[:10])
         lacking = counted(len(missing), "cycle")
         log.warning("%s lacks %s (%s); it says why.", options.output, lacking, names)
 

@@ -188,7 +188,7 @@ def told(counts: Counter[str], cycles: CyclesOfSpots) -> str:
             " edges: check units and localizations_columns."
         )
     if cycles.unknown:
-        names = ", ".join(
+        names = "; ".join(
             f"ROI {roi or '?'}, cycle {cycle}" for roi, cycle in sorted(cycles.unknown)[:10]
         )
         text += f" Of no cycle that was registered, so left where they are: spots of {names}."
