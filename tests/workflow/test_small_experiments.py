@@ -91,7 +91,7 @@ def test_given_shifts_are_used_and_a_missing_cycle_falls_back_to_z_projections(t
     write_experiment(tmp_path, (10, 128, 128))
     (tmp_path / "given.json").write_text(json.dumps({"ROI:007": {"RT1": [2.5, -4], "RT9": [0, 0]}}))
     printed = run_through(tmp_path, parameters={"blockSizeXY": 64}, register_global="given.json")
-    assert "entries that match no stack: 1, such as 'ROI 7 RT9'" in printed
+    assert "entries that match no stack: 1, such as 'ROI 7, cycle RT9'" in printed
     assert (
         f"cycle DAPI is not in {tmp_path}/given.json: its global shift comes from the z-proj"
         in printed
