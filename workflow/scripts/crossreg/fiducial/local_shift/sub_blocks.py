@@ -28,7 +28,7 @@ stacks as many as it takes."""
 OFF_TARGET = 0.35
 """Distance (px, planes) of the prediction from where a sub-block was measured from which on it is
 measured again."""
-OFF_LEVEL = 0.03
+OFF_LEVEL = 0.1
 """The same along z (planes) in tall stacks: structure that is about as high as a level is drawn to
 where it is looked for, as what lies beyond the ends of the level is not seen."""
 PREDICTION_FLOOR = 0.3
