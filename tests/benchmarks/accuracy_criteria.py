@@ -268,7 +268,7 @@ def false_accept_rows(matching: list[Result], null: list[Result]) -> list[Row]:
         pairs = [r.null_pairs for r in results]
         rows.append(
             Row(f"false accepts, {name} ({min(pairs, default=0)} to {max(pairs, default=0)} null"
-                " pairs a cycle)", f"{accepted} of {count}", "-", "-", None)
+                " pairs per cycle)", f"{accepted} of {count}", "-", "-", None)
         )  # fmt: skip
     return rows
 

@@ -30,14 +30,14 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rois", type=int, default=10, help="number of ROIs (default: 10)")
-    parser.add_argument("--cycles", type=int, default=40, help="cycles a ROI (default: 40)")
+    parser.add_argument("--cycles", type=int, default=40, help="cycles per ROI (default: 40)")
     options = parser.parse_args()
     reason = reason_against()
     if reason:
         raise SystemExit(f"cluster.py: {reason}.")
-    # Projection and prepared blocks a ROI, two steps a cycle, two merged tables.
+    # Projection and prepared blocks per ROI, two steps a cycle, two merged tables.
     jobs = options.rois * (2 + 2 * (options.cycles - 1)) + 2
-    print(f"{'way':<24}{'jobs':>8}{'submissions':>14}{'s':>8}{'s a job':>10}")
+    print(f"{'way':<24}{'jobs':>8}{'submissions':>14}{'s':>8}{'s per job':>10}")
     folder = Path(tempfile.mkdtemp(prefix="crossreg-cluster-"))
     try:
         experiment = make_experiment(

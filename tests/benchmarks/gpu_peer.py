@@ -8,7 +8,7 @@ Three comparisons, each printed as it is there:
 - wild blocks and rms on planted pairs of every kind, of seeds that nothing else uses;
 - rms at random positions in the 3D fields of `other_pairs`;
 - time for 60 x 2048 x 2048, all planes and every second one: crossreg on 1, 4 and 16 threads,
-  warpfield, and what uploading and three FFTs a block take.
+  warpfield, and what uploading and three FFTs per block take.
 
 Each recipe of warpfield runs in a process of its own, because a fault on a GPU ends the process.
 """

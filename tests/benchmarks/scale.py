@@ -29,7 +29,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rois", type=int, default=50, help="number of ROIs (default: 50)")
-    parser.add_argument("--cycles", type=int, nargs="+", default=[40, 100], help="cycles a ROI")
+    parser.add_argument("--cycles", type=int, nargs="+", default=[40, 100], help="cycles per ROI")
     parser.add_argument("--files", type=int, default=50_000, help="files to discover")
     options = parser.parse_args()
     print(f"{'experiment':<24}{'step':<24}{'s':>8}{'CPU s':>8}{'MB':>8}")

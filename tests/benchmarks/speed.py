@@ -5,7 +5,7 @@
     python tests/benchmarks/speed.py --no-peer
 
 Ours: from the TIFF file and the prepared reference to the table, quality included. The limit:
-reading the TIFF and three float32 real FFTs a block on the kept planes. The peer: its sequence on
+reading the TIFF and three float32 real FFTs per block on the kept planes. The peer: its sequence on
 one thread, on a stack of at most 512 x 512 px, and scaled by the number of voxels. Every run is a
 process of its own; peak memory is all that the process held. zBinning is 2 throughout. The
 stacks (up to 2.6 GB) are written to the folder of temporary files; planting the large ones takes

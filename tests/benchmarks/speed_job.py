@@ -95,7 +95,7 @@ def time_ours(folder: Path, block: int, threads: int, repeats: int) -> dict:
 
 
 def time_limit(folder: Path, block: int, threads: int, repeats: int) -> dict:
-    """Time the reading of the kept planes and three float32 real FFTs a block."""
+    """Time the reading of the kept planes and three float32 real FFTs per block."""
 
     def run() -> None:
         stack = _kept_planes(folder / CYCLE).astype(np.float32)

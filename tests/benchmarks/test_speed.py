@@ -20,7 +20,7 @@ def test_every_measurement_runs_on_files_and_reports_seconds_and_memory(tmp_path
     found = speed.measure(speed.Case(60, 128, 64), tmp_path, rounds=1)
     assert set(found) == {(name, n) for name in ("ours", "limit") for n in speed.THREADS}
     ours, limit = found["ours", 1], found["limit", 1]
-    assert ours["table"].count("RT1") >= 4  # a row a block
+    assert ours["table"].count("RT1") >= 4  # a row per block
     assert 0 < ours["reading"] < ours["seconds"] < 60
     assert 0 < limit["seconds"] < ours["seconds"]
     assert 50e6 < ours["peak"] < 2e9

@@ -10,7 +10,7 @@ users. By rule: what Snakemake's benchmarks say of the jobs, which look at them 
 so that CPU seconds of short jobs are too low. "Snakemake itself" is what its process takes, its
 jobs are the rest of the run. Start-up is what a job takes to say its version, reading what it takes
 to read the kept planes; computing and writing are the rest.
-The limit (reading, and three float32 FFTs a block) and the peer's sequence, on a crop of at most
+The limit (reading, and three float32 FFTs per block) and the peer's sequence, on a crop of at most
 512 x 512 px scaled by the number of voxels, stand beside. Exit status 1 when a goal is missed.
 """
 
@@ -183,16 +183,18 @@ def measure(case: Case, repository: Path, with_peer: bool) -> bool:
         rules = jobs_by_rule(folder / "results")
         read = reading(case, repository, folder / "images" / name_of(1))
     print(f"\n{case.name}\n")
-    print(text_table(("rule", "jobs", "CPU s a job", "wall s a job", "peak MB"), by_rule(rules)))
+    print(
+        text_table(("rule", "jobs", "CPU s per job", "wall s per job", "peak MB"), by_rule(rules))
+    )
     lines = parts(case, repository, whole, read)
-    print("\n" + text_table(("part, CPU s a cycle", ""), lines))
+    print("\n" + text_table(("part, CPU s per cycle", ""), lines))
     lines, passed = comparison(case, (tables, whole), with_peer)
     print("\n" + text_table(("a cycle", "tables", "with pictures", ""), lines))
     return passed
 
 
 def by_rule(rules: dict[str, dict[str, float]]) -> list[list[str]]:
-    """Return a line a rule."""
+    """Return a line per rule."""
     return [
         [name, f"{one['jobs']:.0f}", f"{one['cpu'] / one['jobs']:.2f}",
          f"{one['wall'] / one['jobs']:.2f}", f"{one['peak']:.0f}"]

@@ -136,7 +136,7 @@ def test_a_section_that_the_service_does_not_return_is_told():
         store.upload_section("EM", 1.0, section(1.0, count=3))
         sentence = told(lambda: store.section("EM", 1.0))
     assert "it answered 400" in sentence
-    assert "at most 50,000 tiles a section" in sentence
+    assert "at most 50,000 tiles per section" in sentence
 
 
 def test_the_limit_of_tiles_is_named_only_where_it_is_the_reason(service):

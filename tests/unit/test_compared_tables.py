@@ -13,7 +13,7 @@ from crossreg.workflow_support.command import run
 
 
 def table(shift=(0.0, 0.0, 0.0), split=None, edge=64, cycles=("RT1", "RT2")):
-    """Return a table of 2 x 3 blocks a cycle with a shift (z, x, y), maybe in two parts."""
+    """Return a table of 2 x 3 blocks per cycle with a shift (z, x, y), maybe in two parts."""
     i, j = (index.ravel() for index in np.indices((2, 3)))
     count, n = len(cycles), len(i)
     columns = {

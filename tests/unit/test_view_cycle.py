@@ -66,7 +66,7 @@ def test_reference_and_registered_cycle_lie_on_each_other_in_micrometres(results
     assert looks["scale"] == (0.25, 0.2, 0.2)
     inner = (slice(1, -1), slice(10, -10), slice(10, -10))
     assert np.corrcoef(reference[inner].ravel(), cycle[inner].ravel())[0, 1] > 0.8
-    # No planes: napari shows it in every one. One value a block, the last ones narrower.
+    # No planes: napari shows it in every one. One value per block, the last ones narrower.
     assert sigma.shape == SHAPE[1:]
     assert len(np.unique(sigma)) == 6
     assert (sigma[:64, :64] == sigma[0, 0]).all()

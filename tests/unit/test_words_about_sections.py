@@ -1,4 +1,4 @@
-"""The report on sections: one sentence, a row a section, plain words for damaged files."""
+"""The report on sections: one sentence, a row per section, plain words for damaged files."""
 
 import pytest
 

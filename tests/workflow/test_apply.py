@@ -18,7 +18,7 @@ ROWS = {"RT1": -1.0, "RT2": -2.0}
 
 
 def set_up(experiment: Experiment) -> None:
-    """Add spots to an experiment: one a cycle, at row 30 and column 40 of it; one of no cycle."""
+    """Add spots to an experiment: one per cycle, at row 30 and column 40 of it; one of no cycle."""
     with (experiment.folder / "spots.csv").open("w") as file:
         file.write("roi,cycle,z,y,x\n")
         file.writelines(f"1,{cycle},2,30,40\n" for cycle in ("RT0", "RT1", "RT2", "RT9"))

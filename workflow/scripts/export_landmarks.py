@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(options: argparse.Namespace) -> None:
-    """Write one table a section."""
+    """Write one table per section."""
     if options.output.resolve() == options.registration.resolve():
         raise UserError(
             f"{options.output}: tables there would count as a registration by landmarks; choose"

@@ -42,7 +42,7 @@ from crossreg.workflow_support.missing import missing_reason, read_gaps
 PARAMETERS = ("mode", "zProjectOption", "zmin", "zmax")
 OWN_FILES = ".exported_by_crossreg"
 TIFF_SUFFIXES = (".tif", ".tiff")
-"""What pyHiM reads, a file a channel."""
+"""What pyHiM reads, a file per channel."""
 
 
 def parser() -> argparse.ArgumentParser:

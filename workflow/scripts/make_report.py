@@ -35,11 +35,11 @@ TABLES = {
     "register_global.ecsv": "global shift of every cycle",
     "register_global.json": "the same as JSON, as pyHiM reads it",
     "register_local_block3D.ecsv": "local shift of every block",
-    "summary.tsv": "one line a cycle: drift, statuses, quality",
+    "summary.tsv": "one line per cycle: drift, statuses, quality",
     "samples.tsv": "the stacks that were registered",
 }
 TABLES_OF_SECTIONS = {
-    "sections.tsv": "one line a section: state, findings, median motion of its EM tiles",
+    "sections.tsv": "one line per section: state, findings, median motion of its EM tiles",
     "sections.txt": "the same for reading",
 }
 

@@ -1,6 +1,6 @@
 """Merge the tables of all cycles into one, sorted by ROI, cycle and block.
 
-In: the sheet of samples and the folder with one table a cycle (ROI/CYCLE.ecsv). Out: the merged
+In: the sheet of samples and the folder with one table per cycle (ROI/CYCLE.ecsv). Out: the merged
 table (ECSV) and, for global shifts, the same as JSON. Rows are sorted by ROI, cycle (in the order
 of their names), block_i and block_j. What is in px or kept planes follows in nm, in columns with
 _nm after their names.

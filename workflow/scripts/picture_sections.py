@@ -195,7 +195,7 @@ def picture_of_stack(frozen: Frozen, sections: Sequence[Section]) -> Figure:
         for name, label in VALUES.items()
     }
     wrong = [one.section for one in sections if one.apart]
-    title = f"{frozen.name}: EM tiles of {len(sections)} sections, median a section"
+    title = f"{frozen.name}: EM tiles of {len(sections)} sections, median per section"
     return stack_figure(title, [one.section for one in sections], values, wrong)
 
 

@@ -1,6 +1,6 @@
 """Propose the sheet of samples that a folder of images suggests, to be looked at and corrected.
 
-In: a folder. Out: a sheet (.tsv) with a line a stack, and what was assumed. Headers are read, no
+In: a folder. Out: a sheet (.tsv) with a line per stack, and what was assumed. Headers are read, no
 pixels. An existing sheet is never overwritten.
 """
 

@@ -1,7 +1,7 @@
 """Measure the local 3D shift of every block of one cycle of one ROI.
 
 In: the cycle's stack, the prepared reference and the cycle's global shift. Out: a table with
-one row a block (ECSV): the residual after the global shift, to be added to a position in the
+one row per block (ECSV): the residual after the global shift, to be added to a position in the
 cycle; shift_z in kept planes, shift_x along rows and shift_y along columns of the image in px.
 If asked for, also the field that gives the shift at any position, for what applies it, and small
 images of the stack, from which the cycle's pictures are drawn.
@@ -155,7 +155,7 @@ def as_field(
 
 
 def as_table(shifts: LocalShifts, row: Mapping[str, Any], block_size_xy: int) -> Table:
-    """Return the table with one row a block, by rows and columns of blocks."""
+    """Return the table with one row per block, by rows and columns of blocks."""
     n_i, n_j = shifts.status.shape
     count = n_i * n_j
     block_i, block_j = (index.ravel() for index in np.indices((n_i, n_j)))

@@ -119,7 +119,7 @@ class CyclesOfSpots:
         self.unknown: set[tuple[str, str]] = set()
         self.known = self.outside = 0
 
-    @functools.cache  # noqa: B019 (one object a job)
+    @functools.cache  # noqa: B019 (one object per job)
     def __call__(self, roi: str, cycle: str) -> Cycle:
         """Return the field of a cycle; `reference`, or `missing` where it has none."""
         # A table of one ROI need not say which.

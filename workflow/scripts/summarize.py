@@ -1,4 +1,4 @@
-"""Summarise the cycles of one ROI: a line a cycle with drift, statuses of blocks, quality.
+"""Summarise the cycles of one ROI: a line per cycle with drift, statuses of blocks, quality.
 
 In: the sheet of samples and the tables of the ROI's cycles (ROI/CYCLE.ecsv). Out: a TSV in the
 order of imaging, which is that of the run numbers in the file names, then of the cycles' names.

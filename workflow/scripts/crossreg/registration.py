@@ -154,7 +154,7 @@ class Registration:
         return result
 
     def table(self) -> "astropy.table.Table":
-        """Return the shift at the centre of each block, a row a block.
+        """Return the shift at the centre of each block, a row per block.
 
         Returns
         -------

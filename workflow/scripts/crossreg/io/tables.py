@@ -256,7 +256,7 @@ def read_global_row(path: Path | str) -> dict[str, Any]:
 
 
 def read_local_table(path: Path | str) -> Table:
-    """Return a cycle's table of local shifts, a row a block; raise UserError as `read_rows`."""
+    """Return a cycle's table of local shifts, a row per block; raise UserError as `read_rows`."""
     return read_cycle_table(path, LOCAL_COLUMNS)
 
 

@@ -1,4 +1,4 @@
-"""Maps of numbers, one a block, side by side."""
+"""Maps of numbers, one per block, side by side."""
 
 import math
 from dataclasses import dataclass

@@ -22,7 +22,7 @@ LEAST_RANGE = 12
 
 
 def details_picture(cycle: Cycle, reference: Preview, image: Preview) -> Paper:
-    """Return the picture: a row a block, a column a state, magenta and green."""
+    """Return the picture: a row per block, a column per state, magenta and green."""
     blocks = in_detail(cycle)
     states = ["Raw"]
     states += ["After the global shift", "After the local shift"] if cycle.matched else []

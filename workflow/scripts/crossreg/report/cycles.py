@@ -1,4 +1,4 @@
-"""What the report says about the cycles of the fiducial chain: the verdict, and a row a cycle."""
+"""What the report says about the cycles of the fiducial chain: the verdict, and a row per cycle."""
 
 from collections.abc import Collection, Sequence
 from typing import Any

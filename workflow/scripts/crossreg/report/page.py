@@ -68,7 +68,7 @@ def versions() -> dict[str, str]:
 def run_times(
     seconds: dict[str, list[float]], memory: dict[str, list[float]]
 ) -> list[dict[str, Any]]:
-    """Return a row a rule: jobs, total hours, median and longest seconds, largest memory (MB)."""
+    """Return a row per rule: jobs, total hours, median and longest seconds, largest memory (MB)."""
     return [
         {
             "rule": rule,

@@ -1,4 +1,4 @@
-"""What the report says about sections that a person registers: the verdict, and a row a section."""
+"""What the report says about sections that a person registers: the verdict, and a row per section."""
 
 import math
 import statistics
@@ -69,7 +69,7 @@ def verdict(sections: Sequence[Section]) -> dict[str, Any]:
 
 
 def rows(sections: Sequence[Section]) -> list[dict[str, Any]]:
-    """Return a row a section, those that need a look first, those not saved yet last.
+    """Return a row per section, those that need a look first, those not saved yet last.
 
     A row has the section, its state in words, the class of its cell (one of ORDER), its start and
     landmarks in words, the worst findings as pairs of level and text, and how many more there are.

@@ -239,7 +239,7 @@ class Applications:
 
     @property
     def exports(self) -> list[str]:
-        """Return the notes in the folders exported to pyHiM, one a ROI."""
+        """Return the notes in the folders exported to pyHiM, one per ROI."""
         rois = dict.fromkeys(roi for roi, _ in self.fiducial.cycles)
         return [
             self.places("pyhim_export", roi=roi) for roi in rois if not self.hindrance_of_export

@@ -14,7 +14,7 @@ MOST_NAMED = 20
 
 
 def summary_text(summaries: Sequence[CycleSummary]) -> str:
-    """Return a table with a line a ROI: cycles, worst block, share borrowed, failed cycles.
+    """Return a table with a line per ROI: cycles, worst block, share borrowed, failed cycles.
 
     Doubtful cycles, and those that could not be registered, follow, each with the reason.
     """

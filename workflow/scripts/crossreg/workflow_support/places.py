@@ -15,7 +15,7 @@ PLACES: Mapping[str, str] = {
     "ignored_files": "logs/discovery.log",
     "old_files": "logs/old_files.txt",
     "code_hashes": "logs/code.json",
-    # One file a ROI.
+    # One file per ROI.
     "projection": "reference/{roi}/projection.npy",
     "blocks": "reference/{roi}/blocks.npz",
     "reference_preview": "previews/{roi}/reference.npz",

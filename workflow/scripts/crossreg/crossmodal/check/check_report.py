@@ -1,4 +1,4 @@
-"""What was found about saved projects: a page a section, and the table over all sections."""
+"""What was found about saved projects: a page per section, and the table over all sections."""
 
 import math
 from collections import Counter

@@ -141,7 +141,7 @@ def _given(parameters: Parameters, stack: str) -> list[float] | None:
 def samples_of_stacks(
     read: Callable[[float], SectionTiles], sections: Mapping[str, Sequence[float]]
 ) -> dict[str, list[ImageSource]]:
-    """Return the images of a few tiles a stack, spread over its sections and over their tiles."""
+    """Return the images of a few tiles per stack, spread over its sections and over their tiles."""
     chosen = {stack: sample_tiles(z_values) for stack, z_values in sections.items()}
     samples: dict[str, list[ImageSource]] = {stack: [] for stack in sections}
     for z in sorted(set().union(*chosen.values())):

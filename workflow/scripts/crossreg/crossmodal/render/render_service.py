@@ -294,7 +294,7 @@ class RenderService:
         except _RefusedError as refused:
             hint = ""
             if "50000" in refused.text.replace(",", ""):
-                hint = f" (at most {MOST_TILES_A_SECTION:,} tiles a section are possible)"
+                hint = f" (at most {MOST_TILES_A_SECTION:,} tiles per section are possible)"
             passing = refused.status in STATUSES_TO_RETRY
             raise (_CutShortError if passing else UserError)(f"{start}{hint}; {refused}") from None
         except (*CUT_SHORT, requests.exceptions.Timeout) as error:

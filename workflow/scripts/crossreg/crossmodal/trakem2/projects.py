@@ -22,7 +22,7 @@ UNKNOWN_RESOLUTION = 1.0
 
 
 def project_layers(stacks: tuple[str, ...]) -> tuple[Layer, ...]:
-    """Return the layers of a frozen configuration, one a stack in this order."""
+    """Return the layers of a frozen configuration, one per stack in this order."""
     return tuple(Layer(index, stack, FIRST_LAYER_OID + index) for index, stack in enumerate(stacks))
 
 

@@ -141,7 +141,7 @@ def read_project(data: bytes, name: str) -> SavedProject:
 def recovered_project(data: bytes, name: str) -> SavedProject:
     """Return the project in `data` after every attribute that TrakEM2 did not escape is escaped.
 
-    TrakEM2 writes attributes of its elements one a line and escapes none of them, so that `&`,
+    TrakEM2 writes attributes of its elements one per line and escapes none of them, so that `&`,
     `<` or `"` in a label or title make the file unreadable, for itself as well; all else in it is
     whole. Raises UserError, as `read_project`, if that is not all that is wrong.
     """

@@ -134,7 +134,7 @@ def comparison_text(found: Comparison, size_nm: tuple[float, float] | None = Non
 
 
 def comparison_figure(found: Comparison) -> "matplotlib.figure.Figure":
-    """Return maps of the blocks' differences, a row a cycle, those that differ most first."""
+    """Return maps of the blocks' differences, a row per cycle, those that differ most first."""
     from matplotlib.figure import Figure
 
     def size(cycle: tuple[str, str]) -> float:

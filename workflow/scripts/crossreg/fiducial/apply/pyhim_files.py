@@ -111,7 +111,7 @@ def note(
         ]
     if not_linked:
         lines += [
-            "Not linked, as pyHiM reads TIFF stacks only, a file a channel; so there are no",
+            "Not linked, as pyHiM reads TIFF stacks only, a file per channel; so there are no",
             "projections of them either:",
             *(f"    {name}" for name in not_linked),
             "",

@@ -157,7 +157,7 @@ def local_shifts(
     `global_shift_yx` (px) is where the search starts and what the shifts are relative to. A cycle
     that is turned by `turn` degrees is turned back before it is compared. With
     `borrow` every block gets the shift of the smooth field, otherwise its own. `motion` is smooth
-    or rigid (one shift a cycle, for a stage that drifts without deformation). The thresholds
+    or rigid (one shift per cycle, for a stage that drifts without deformation). The thresholds
     and `background_sigma` act on the quality only. The result does not depend on `threads`.
     """
     blocks = block_grid(reference.image_shape, reference.block_size_xy)
