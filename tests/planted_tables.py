@@ -6,8 +6,8 @@ import numpy as np
 
 from crossreg.fiducial.precision import Scale
 from crossreg.fiducial.summary import CycleSummary, summaries_of_roi
+from crossreg.io.cycle_tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, new_table
 from crossreg.io.ecsv import Table
-from crossreg.io.tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, new_table
 
 SCALE = Scale(pixel_nm=100, plane_nm=500, tolerance_nm=(20, 100))
 """Errors are 2 to 4 nm in XY and 10 to 20 nm in z, 60 and 300 nm in weak blocks."""

@@ -13,15 +13,15 @@ from crossreg.crossmodal.freeze.frozen import FORMAT, fingerprint, read_frozen
 from crossreg.crossmodal.freeze.parameters import read_parameters as read_trakem2_parameters
 from crossreg.crossmodal.trakem2.saved_project import read_project
 from crossreg.fiducial.experiment.parameters import read_parameters
-from crossreg.io.ecsv import as_text
-from crossreg.io.given_shifts import GivenShifts
-from crossreg.io.sheet import read_sheet
-from crossreg.io.tables import (
+from crossreg.io.cycle_tables import (
     GLOBAL_COLUMNS,
     new_table,
     read_global_row,
     read_table,
 )
+from crossreg.io.ecsv import as_text
+from crossreg.io.given_shifts import GivenShifts
+from crossreg.io.sheet import read_sheet
 from crossreg.workflow_support.configuration import check_keys_stand_once
 
 LONG = "x" * 5000

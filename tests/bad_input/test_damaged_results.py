@@ -11,8 +11,7 @@ import reference_blocks
 from crossreg.fiducial.reference import load_reference, prepare_reference, save_reference
 from crossreg.fiducial.summary import missing_cycle, read_summaries, write_summaries
 from crossreg.io.arrays import load_arrays, made_with, save_arrays
-from crossreg.io.errors import UserError
-from crossreg.io.tables import (
+from crossreg.io.cycle_tables import (
     GLOBAL_COLUMNS,
     LOCAL_COLUMNS,
     read_global_row,
@@ -21,6 +20,7 @@ from crossreg.io.tables import (
     write_merged,
     write_table,
 )
+from crossreg.io.errors import UserError
 from crossreg.pictures.previews import load_preview, save_preview
 from crossreg.pictures.stack_previews import slab_of, stack_preview
 from crossreg.report.page import run_times

@@ -27,7 +27,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPTS = REPOSITORY / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from crossreg.fiducial.apply.resampling import Resampling  # noqa: E402
+from crossreg.fiducial.apply.stack_resampling import Resampling  # noqa: E402
 from crossreg.fiducial.field.field_file import CycleField, save_field  # noqa: E402
 from crossreg.fiducial.field.sampled_field import SampledField, sampled  # noqa: E402
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from crossreg.fiducial.evidence.odds import likeness, odds_of_images
+from crossreg.fiducial.evidence.odds_under_field import likeness, odds_of_images
 from crossreg.fiducial.verdict import CERTAIN, POSSIBLE
 
 SIZE = 64

@@ -5,7 +5,7 @@ import importlib
 import numpy as np
 import pytest
 
-from crossreg.io.tables import read_global_row, read_local_table
+from crossreg.io.cycle_tables import read_global_row, read_local_table
 from fiducial_images import drawn, spot_positions
 from image_formats import MANY, ONE
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import prune
 from crossreg.fiducial.experiment.sample import Sample
-from crossreg.workflow_support.command import run
 from crossreg.workflow_support.old_files import old_files
+from crossreg.workflow_support.script_main import run
 
 REFERENCE = "RT27"
 SAMPLES = [Sample("001", cycle, "a.tif") for cycle in (REFERENCE, "RT1", "RT.2", "cycles")]

@@ -9,7 +9,7 @@ import yaml
 
 import crossreg
 from crossreg.fiducial.summary import CycleSummary
-from crossreg.io.tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, columns_in_nm
+from crossreg.io.cycle_tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, columns_in_nm
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LIBRARY = REPOSITORY / "workflow" / "scripts" / "crossreg"

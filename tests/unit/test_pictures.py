@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import fiducial_images
-from crossreg.fiducial.blocks import block_grid
+from crossreg.fiducial.block_grid import block_grid
 from crossreg.pictures.before_after import before_after_picture, overlaid_states
 from crossreg.pictures.block_maps import block_maps
 from crossreg.pictures.cycle import Blocks, Cycle, in_detail

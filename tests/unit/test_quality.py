@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from crossreg.fiducial.blocks import block_grid
+from crossreg.fiducial.block_grid import block_grid
 from crossreg.fiducial.quality import block_projections, block_qualities, preprocessing
 from fiducial_images import drawn, spot_positions
 

@@ -11,13 +11,13 @@ from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
 
 import register_stacks as command
-from crossreg.fiducial.apply.channel_stacks import ChannelStack, channel_stacks
+from crossreg.fiducial.apply.find_channels import ChannelStack, channel_stacks
 from crossreg.fiducial.apply.image_pyramids import halved
 from crossreg.fiducial.field.field_file import CycleField, save_field
 from crossreg.fiducial.field.sampled_field import constant_field, sampled
 from crossreg.io.errors import UserError
 from crossreg.io.images.choice import Choice
-from crossreg.workflow_support.command import run
+from crossreg.workflow_support.script_main import run
 from fiducial_images import drawn
 
 RAW_SHAPE, Z_BINNING = (24, 600, 320), 2

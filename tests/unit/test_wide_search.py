@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from crossreg.fiducial.blocks import block_grid
+from crossreg.fiducial.block_grid import block_grid
 from crossreg.fiducial.local_shift.wide_search import MOST_SEARCHED, WideSearch, WideShifts
 
 BLOCKS = block_grid((768, 768), 64)

@@ -7,7 +7,7 @@ import subprocess
 import numpy as np
 import zarr
 
-from crossreg.io.tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, read_table
+from crossreg.io.cycle_tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, read_table
 from snakemake_runs import REPOSITORY, copied_files, copy_of_the_repository, snakemake
 
 ROIS, CYCLES = (1, 2), ("DAPI", "RT1", "RT2")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from crossreg.fiducial.summary import read_summaries
-from crossreg.io.tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, read_rows, read_table
+from crossreg.io.cycle_tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, read_rows, read_table
 from experiment import TIMEOUT_S, Experiment, write_stack
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
-from crossreg.io.tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, read_table
+from crossreg.io.cycle_tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, read_table
 from fiducial_images import drawn, spot_positions
 from image_formats import MANY, ONE
 from snakemake_runs import snakemake

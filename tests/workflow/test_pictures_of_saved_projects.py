@@ -13,7 +13,7 @@ from crossmodal.planted_registration import planted_registration
 from crossreg.crossmodal.check.saved_sections import Registration
 from crossreg.crossmodal.check.sections import Policy
 from crossreg.crossmodal.freeze.frozen import required_frozen
-from crossreg.workflow_support.command import run
+from crossreg.workflow_support.script_main import run
 from snakemake_runs import REPOSITORY, snakemake
 
 

@@ -16,8 +16,8 @@ logging.raiseExceptions = False
 gc.set_threshold(100_000, 50, 1000)
 
 from crossreg.workflow_support import locks, slurm_arrays
-from crossreg.workflow_support.command import in_one_sentence
-from crossreg.workflow_support.commands import Commands, prefer_this_python
+from crossreg.workflow_support.script_main import in_one_sentence
+from crossreg.workflow_support.rule_commands import Commands, prefer_this_python
 from crossreg.workflow_support.configuration import (
     has_fiducials,
     has_sections,

@@ -22,8 +22,8 @@ from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.files import write_text
 from crossreg.io.sheet import ALL_COLUMNS, read_sheet
 from crossreg.io.words import counted
-from crossreg.workflow_support.command import log, new_parser, run
-from crossreg.workflow_support.missing import Gap, read_gaps
+from crossreg.workflow_support.missing_cycles import Gap, read_gaps
+from crossreg.workflow_support.script_main import log, new_parser, run
 
 PARAMETERS = ("blockSize", "blockSizeXY", "alignByBlock")
 

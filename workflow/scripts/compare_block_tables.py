@@ -14,9 +14,9 @@ from crossreg.fiducial.apply.compared_tables import (
     comparison_figure,
     comparison_text,
 )
+from crossreg.io.cycle_tables import read_table, size_nm_of
 from crossreg.io.files import whole
-from crossreg.io.tables import read_table, size_nm_of
-from crossreg.workflow_support.command import new_parser, run
+from crossreg.workflow_support.script_main import new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

@@ -13,7 +13,7 @@ from crossreg.crossmodal.registered.output_stack import marked_version, write_st
 from crossreg.crossmodal.render.stack_places import FORMS, is_same_stack, open_store
 from crossreg.crossmodal.render.stack_store import read_sections, source_metadata
 from crossreg.io.errors import UserError
-from crossreg.workflow_support.command import log, new_parser, run
+from crossreg.workflow_support.script_main import log, new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

@@ -20,7 +20,7 @@ from crossreg.crossmodal.check.sections import Landmark, Section
 from crossreg.crossmodal.freeze.frozen import required_frozen
 from crossreg.io.errors import UserError
 from crossreg.io.files import write_text
-from crossreg.workflow_support.command import log, new_parser, run
+from crossreg.workflow_support.script_main import log, new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

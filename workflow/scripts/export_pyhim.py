@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from crossreg.fiducial.apply.channel_stacks import ChannelStack, channel_stacks
+from crossreg.fiducial.apply.find_channels import ChannelStack, channel_stacks
 from crossreg.fiducial.apply.pyhim_files import (
     COLUMNS,
     exported_parameters,
@@ -29,15 +29,15 @@ from crossreg.fiducial.apply.spots_for_pyhim import copy_rows_of_pyhim, is_of_py
 from crossreg.fiducial.experiment.parameters import add_options, projected_planes, spelt_planes
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io import ecsv
+from crossreg.io.cycle_tables import LOCAL_COLUMNS, new_table, read_global_row, read_local_table
 from crossreg.io.files import read_json, read_text, whole, write_json, write_text
 from crossreg.io.images.choice import choice_of
 from crossreg.io.sheet import ALL_COLUMNS, read_sheet
 from crossreg.io.stacks import read_projection
-from crossreg.io.tables import LOCAL_COLUMNS, new_table, read_global_row, read_local_table
 from crossreg.io.words import counted
 from crossreg.workflow_support.applications import check_outside
-from crossreg.workflow_support.command import log, new_parser, run
-from crossreg.workflow_support.missing import missing_reason, read_gaps
+from crossreg.workflow_support.missing_cycles import missing_reason, read_gaps
+from crossreg.workflow_support.script_main import log, new_parser, run
 
 PARAMETERS = ("mode", "zProjectOption", "zmin", "zmax")
 OWN_FILES = ".exported_by_crossreg"

@@ -29,7 +29,7 @@ from crossreg.report import page as report
 from crossreg.report import sections as report_of_sections
 from crossreg.report.advice import advice_on
 from crossreg.report.applied import applied
-from crossreg.workflow_support.command import log, new_parser, run
+from crossreg.workflow_support.script_main import log, new_parser, run
 
 TABLES = {
     "register_global.ecsv": "global shift of every cycle",

@@ -27,7 +27,7 @@ from crossreg.crossmodal.freeze.frozen import required_frozen
 from crossreg.crossmodal.freeze.records import Frozen
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_text, write_text
-from crossreg.workflow_support.command import log, new_parser, run
+from crossreg.workflow_support.script_main import log, new_parser, run
 
 Points = list[dict[str, str]]
 

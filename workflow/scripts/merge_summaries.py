@@ -12,7 +12,7 @@ from crossreg.fiducial.experiment.rois import numbers_of_rois
 from crossreg.fiducial.summary import read_summaries, write_summaries
 from crossreg.io.files import write_text
 from crossreg.workflow_support.closing import summary_text
-from crossreg.workflow_support.command import new_parser, run
+from crossreg.workflow_support.script_main import new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

@@ -20,9 +20,7 @@ from typing import Any
 
 from crossreg.fiducial.experiment.parameters import add_options
 from crossreg.fiducial.experiment.rois import numbers_of_rois
-from crossreg.io.errors import UserError
-from crossreg.io.sheet import read_sheet
-from crossreg.io.tables import (
+from crossreg.io.cycle_tables import (
     GLOBAL_COLUMNS,
     LOCAL_COLUMNS,
     PIXEL_NM,
@@ -36,10 +34,12 @@ from crossreg.io.tables import (
     write_merged,
     write_table,
 )
+from crossreg.io.errors import UserError
+from crossreg.io.sheet import read_sheet
 from crossreg.io.words import counted
-from crossreg.workflow_support.again import ask_if_damaged
-from crossreg.workflow_support.command import log, new_parser, run
-from crossreg.workflow_support.missing import read_gaps, reasons, refuse_missing
+from crossreg.workflow_support.marks_to_remake import ask_if_damaged
+from crossreg.workflow_support.missing_cycles import read_gaps, reasons, refuse_missing
+from crossreg.workflow_support.script_main import log, new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

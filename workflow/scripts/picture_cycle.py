@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from crossreg.fiducial.experiment.parameters import add_options
-from crossreg.io.tables import read_global_row, read_local_table
+from crossreg.io.cycle_tables import read_global_row, read_local_table
 from crossreg.pictures.before_after import before_after_picture
 from crossreg.pictures.cycle import Cycle, blocks_of, shift_of
 from crossreg.pictures.details import details_picture
@@ -21,9 +21,9 @@ from crossreg.pictures.preprocessing import preprocessing_picture
 from crossreg.pictures.previews import load_preview
 from crossreg.pictures.quality_maps import quality_maps_picture
 from crossreg.pictures.shift_maps import shift_maps_picture
-from crossreg.workflow_support.command import add_tolerance_option, new_parser, run
-from crossreg.workflow_support.missing import missing_reason
+from crossreg.workflow_support.missing_cycles import missing_reason
 from crossreg.workflow_support.places import PICTURES_OF_CYCLE
+from crossreg.workflow_support.script_main import add_tolerance_option, new_parser, run
 
 PARAMETERS = ("pixelSizeXY", "pixelSizeZ", "zBinning")
 

@@ -42,7 +42,7 @@ from crossreg.pictures.low_resolution import (
     unit_of,
 )
 from crossreg.pictures.sections import Residuals, section_figure, stack_figure
-from crossreg.workflow_support.command import log, new_parser, run
+from crossreg.workflow_support.script_main import log, new_parser, run
 
 MOST_PIXELS = 500_000_000
 """Of all images of a section that is drawn with images: some seconds of reading from a disk."""

@@ -19,8 +19,8 @@ from crossreg.io.images.image_file import Series
 from crossreg.io.images.opening import open_image
 from crossreg.io.sheet import COLUMNS, sheet_text
 from crossreg.io.words import counted
-from crossreg.workflow_support.command import log, new_parser, run
 from crossreg.workflow_support.discovery import find_files, is_image
+from crossreg.workflow_support.script_main import log, new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from crossreg.io.sheet import read_sheet
 from crossreg.io.words import counted
-from crossreg.workflow_support.command import log, new_parser, run
 from crossreg.workflow_support.old_files import old_files
+from crossreg.workflow_support.script_main import log, new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

@@ -15,7 +15,7 @@ from crossreg.io.images.choice import add_image_option, choice_of
 from crossreg.io.stacks import check_block_fits, read_header, read_kept_planes
 from crossreg.pictures.previews import save_preview
 from crossreg.pictures.stack_previews import slab_of, stack_preview
-from crossreg.workflow_support.command import new_parser, run
+from crossreg.workflow_support.script_main import new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

@@ -15,7 +15,7 @@ from crossreg.io.images.choice import add_image_option, choice_of
 from crossreg.io.stacks import read_projection
 from crossreg.pictures.previews import save_preview
 from crossreg.pictures.stack_previews import projection_preview
-from crossreg.workflow_support.command import new_parser, run
+from crossreg.workflow_support.script_main import new_parser, run
 
 PARAMETERS = ("mode", "zProjectOption", "zmin", "zmax")
 

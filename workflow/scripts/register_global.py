@@ -25,6 +25,7 @@ from crossreg.fiducial.experiment.parameters import (
 from crossreg.fiducial.global_shift.shift_of_projections import GlobalShift, global_shift
 from crossreg.fiducial.verdict import REGISTERED, Evidence, Verdict, judged
 from crossreg.io.arrays import load_arrays, made_with
+from crossreg.io.cycle_tables import GLOBAL_COLUMNS, new_table, write_table
 from crossreg.io.ecsv import Table
 from crossreg.io.images.choice import add_image_option, choice_of
 from crossreg.io.stacks import (
@@ -35,11 +36,10 @@ from crossreg.io.stacks import (
     read_header,
     read_projection,
 )
-from crossreg.io.tables import GLOBAL_COLUMNS, new_table, write_table
 from crossreg.pictures.previews import save_preview
 from crossreg.pictures.stack_previews import projection_preview
-from crossreg.workflow_support.command import log, new_parser, run
-from crossreg.workflow_support.missing import refuse_missing
+from crossreg.workflow_support.missing_cycles import refuse_missing
+from crossreg.workflow_support.script_main import log, new_parser, run
 
 PROJECTION_PARAMETERS = ("mode", "zProjectOption", "zmin", "zmax")
 PARAMETERS = ("alignByBlock", "blockSize", *PROJECTION_PARAMETERS)

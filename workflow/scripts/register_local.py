@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from crossreg.fiducial.blocks import block_grid
+from crossreg.fiducial.block_grid import block_grid
 from crossreg.fiducial.experiment.parameters import LOCAL_PARAMETERS, add_options
 from crossreg.fiducial.field.field_file import CycleField, save_field
 from crossreg.fiducial.field.sampled_field import constant_field, sampled
@@ -24,19 +24,19 @@ from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
 from crossreg.fiducial.reference import Reference, load_reference
 from crossreg.fiducial.verdict import REGISTERED
 from crossreg.io.arrays import made_with
-from crossreg.io.ecsv import Table
-from crossreg.io.images.choice import add_image_option, choice_of
-from crossreg.io.stacks import read_kept_planes
-from crossreg.io.tables import (
+from crossreg.io.cycle_tables import (
     LOCAL_COLUMNS,
     new_table,
     read_global_row,
     write_table,
 )
+from crossreg.io.ecsv import Table
+from crossreg.io.images.choice import add_image_option, choice_of
+from crossreg.io.stacks import read_kept_planes
 from crossreg.pictures.previews import load_preview, save_preview
 from crossreg.pictures.stack_previews import blocks_to_detail, stack_preview
-from crossreg.workflow_support.command import log, new_parser, run
-from crossreg.workflow_support.missing import refuse_missing
+from crossreg.workflow_support.missing_cycles import refuse_missing
+from crossreg.workflow_support.script_main import log, new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

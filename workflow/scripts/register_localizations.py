@@ -33,15 +33,15 @@ from crossreg.fiducial.apply.spot_columns import (
     spot_columns,
 )
 from crossreg.fiducial.apply.spot_tables import Chunk, open_spots
-from crossreg.fiducial.apply.spots import FRAMES, STATUSES, Cycle, registered_spots
+from crossreg.fiducial.apply.spots_to_reference import FRAMES, STATUSES, Cycle, registered_spots
 from crossreg.fiducial.experiment.rois import roi_called, rois_in_words
 from crossreg.fiducial.field.field_file import load_field
 from crossreg.io.errors import UserError
 from crossreg.io.files import whole, write_text
 from crossreg.io.sheet import ALL_COLUMNS, read_sheet
 from crossreg.io.words import counted
-from crossreg.workflow_support.command import log, new_parser, run
-from crossreg.workflow_support.missing import missing_reason
+from crossreg.workflow_support.missing_cycles import missing_reason
+from crossreg.workflow_support.script_main import log, new_parser, run
 
 COLUMN_KEYS = ("roi", "cycle", "z", "y", "x", "units", "z_units")
 

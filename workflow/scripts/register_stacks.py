@@ -16,14 +16,14 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from crossreg.fiducial.apply.channel_stacks import ChannelStack, channel_stacks
+from crossreg.fiducial.apply.find_channels import ChannelStack, channel_stacks
 from crossreg.fiducial.apply.image_pyramids import (
     CHUNK_PLANES,
     Description,
     write_ome_tiff,
     write_ome_zarr,
 )
-from crossreg.fiducial.apply.resampling import Resampling
+from crossreg.fiducial.apply.stack_resampling import Resampling
 from crossreg.fiducial.experiment.parameters import add_options
 from crossreg.fiducial.field.field_file import load_field
 from crossreg.fiducial.field.sampled_field import constant_field
@@ -31,8 +31,8 @@ from crossreg.io.errors import UserError
 from crossreg.io.files import write_text
 from crossreg.io.images.choice import add_image_option, choice_of
 from crossreg.io.stacks import StackHeader, check_same_size, open_stack, read_header
-from crossreg.workflow_support.command import log, new_parser, run
-from crossreg.workflow_support.missing import refuse_missing
+from crossreg.workflow_support.missing_cycles import refuse_missing
+from crossreg.workflow_support.script_main import log, new_parser, run
 
 WRITERS = {"ome-zarr": write_ome_zarr, "ome-tiff": write_ome_tiff}
 PARAMETERS = ("zBinning", "pixelSizeXY", "pixelSizeZ")

@@ -22,13 +22,13 @@ from crossreg.fiducial.summary import (
     with_gaps,
     write_summaries,
 )
+from crossreg.io.cycle_tables import read_global_row, read_local_table
 from crossreg.io.ecsv import Table
 from crossreg.io.errors import UserError
 from crossreg.io.sheet import ALL_COLUMNS, read_sheet
-from crossreg.io.tables import read_global_row, read_local_table
-from crossreg.workflow_support.again import ask_if_damaged
-from crossreg.workflow_support.command import add_tolerance_option, new_parser, run
-from crossreg.workflow_support.missing import read_gaps, refuse_missing
+from crossreg.workflow_support.marks_to_remake import ask_if_damaged
+from crossreg.workflow_support.missing_cycles import read_gaps, refuse_missing
+from crossreg.workflow_support.script_main import add_tolerance_option, new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

@@ -32,7 +32,7 @@ from crossreg.crossmodal.freeze.records import Frozen
 from crossreg.crossmodal.freeze.starts import starts_from
 from crossreg.crossmodal.render.stack_places import store_of
 from crossreg.io.files import write_text
-from crossreg.workflow_support.command import log, new_parser, run
+from crossreg.workflow_support.script_main import log, new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

@@ -40,7 +40,7 @@ from crossreg.crossmodal.render.stack_places import store_of
 from crossreg.crossmodal.render.stack_store import StackStore
 from crossreg.io.errors import UserError
 from crossreg.io.files import write_text
-from crossreg.workflow_support.command import log, new_parser, run
+from crossreg.workflow_support.script_main import log, new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

@@ -13,7 +13,7 @@ from pathlib import Path
 from crossreg.crossmodal.freeze.frozen import required_frozen
 from crossreg.crossmodal.trakem2.projects import create_missing, create_script
 from crossreg.io.files import write_text
-from crossreg.workflow_support.command import log, new_parser, run
+from crossreg.workflow_support.script_main import log, new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

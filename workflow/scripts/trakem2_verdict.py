@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from crossreg.io.files import read_text
-from crossreg.workflow_support.command import log, new_parser, run
+from crossreg.workflow_support.script_main import log, new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

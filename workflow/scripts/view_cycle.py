@@ -22,7 +22,7 @@ from crossreg.io.images.choice import choice_of
 from crossreg.io.sheet import ALL_COLUMNS, read_sheet
 from crossreg.io.stacks import read_kept_planes
 from crossreg.registration import Registration
-from crossreg.workflow_support.command import new_parser, run
+from crossreg.workflow_support.script_main import new_parser, run
 
 DARKEST, BRIGHTEST = 90, 99.95
 """Percentiles of the grey values that are shown black and in full colour: background is uneven,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from crossreg.fiducial.apply.resampling import Resampling
+from crossreg.fiducial.apply.stack_resampling import Resampling
 from crossreg.fiducial.experiment.rois import roi_called
 from crossreg.fiducial.field.field_file import CycleField, load_field
 from crossreg.fiducial.field.sampled_field import constant_field, sampled
@@ -25,11 +25,11 @@ from crossreg.io.array_checks import (
     checked_stack,
     even,
 )
+from crossreg.io.cycle_tables import size_nm_of
 from crossreg.io.errors import UserError
 from crossreg.io.images.choice import Choice
 from crossreg.io.sheet import ALL_COLUMNS, read_sheet
 from crossreg.io.stacks import read_kept_planes
-from crossreg.io.tables import size_nm_of
 
 if TYPE_CHECKING:
     import astropy.table

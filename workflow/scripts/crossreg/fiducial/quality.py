@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.ndimage
 
-from crossreg.fiducial.blocks import Block, block_grid, grid_shape, seen_by_both
+from crossreg.fiducial.block_grid import Block, block_grid, grid_shape, seen_by_both
 from crossreg.fiducial.correlation.binned import finite
 from crossreg.fiducial.quantiles import quantiles
 

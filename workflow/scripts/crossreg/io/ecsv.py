@@ -1,8 +1,8 @@
 """Small ECSV tables, written and read without a library of tables.
 
 Astropy, which takes a third of a second to import, reads what is written here, and writes the
-same bytes. Tables from elsewhere may hold more kinds of columns: `crossreg.io.tables.read_table`
-reads those.
+same bytes. Tables from elsewhere may hold more kinds of columns:
+`crossreg.io.cycle_tables.read_table` reads those.
 """
 
 import csv

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from crossreg.fiducial.blocks import block_grid, centre_yx
+from crossreg.fiducial.block_grid import block_grid, centre_yx
 from crossreg.fiducial.verdict import FAILED
 from crossreg.io.ecsv import Table
 

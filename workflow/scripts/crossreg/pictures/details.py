@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from crossreg.fiducial.blocks import Block, block_grid
+from crossreg.fiducial.block_grid import Block, block_grid
 from crossreg.pictures.before_after import correlation
 from crossreg.pictures.cycle import Cycle, in_detail
 from crossreg.pictures.layout import overlay

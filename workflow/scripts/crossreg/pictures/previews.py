@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from crossreg.fiducial.blocks import Block
+from crossreg.fiducial.block_grid import Block
 from crossreg.io.arrays import told_if_damaged
 from crossreg.io.files import whole
 

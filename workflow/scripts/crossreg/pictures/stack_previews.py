@@ -7,7 +7,7 @@ from dataclasses import fields
 import numpy as np
 import scipy.ndimage
 
-from crossreg.fiducial.blocks import Block, block_grid, grid_shape
+from crossreg.fiducial.block_grid import Block, block_grid, grid_shape
 from crossreg.fiducial.correlation.band_pass import BACKGROUND_SIGMA, SPOT_SIGMA
 from crossreg.fiducial.quantiles import median, quantiles
 from crossreg.pictures.previews import NOTHING, Preview, cut_details

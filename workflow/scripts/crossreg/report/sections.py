@@ -1,4 +1,4 @@
-"""What the report says about sections that a person registers: the verdict, and a row per section."""
+"""What the report says about sections that a person registers: a verdict, a row per section."""
 
 import math
 import statistics

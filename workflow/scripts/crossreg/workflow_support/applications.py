@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from crossreg.io.errors import UserError
-from crossreg.workflow_support.again import ask_again, asked_since_made
-from crossreg.workflow_support.command import in_one_sentence
 from crossreg.workflow_support.discovery import check_path, named_cycles, named_rois
 from crossreg.workflow_support.fiducial_chain import OF_DEMO, FiducialChain, InputFunction
-from crossreg.workflow_support.missing import missing_reason
+from crossreg.workflow_support.marks_to_remake import ask_again, asked_since_made
+from crossreg.workflow_support.missing_cycles import missing_reason
 from crossreg.workflow_support.places import IMAGE_SUFFIXES, Places
+from crossreg.workflow_support.script_main import in_one_sentence
 from crossreg.workflow_support.stamps import stamp
 
 Wildcards = Any

@@ -27,8 +27,8 @@ from crossreg.io.sheet import ALL_COLUMNS, read_sheet, sheet_text
 from crossreg.io.words import counted
 from crossreg.workflow_support import discovery
 from crossreg.workflow_support.configuration import absolute
-from crossreg.workflow_support.gaps import gaps, gaps_words
-from crossreg.workflow_support.missing import Gap
+from crossreg.workflow_support.cycles_without_stack import gaps, gaps_words
+from crossreg.workflow_support.missing_cycles import Gap
 
 GIVE_PIXEL_SIZE = "give it with pixel_size_um: {xy: , z: } in the section 'fiducial'."
 SIZE_OF_ONE_PLANE = 1.0

@@ -9,10 +9,10 @@ from typing import Any
 from crossreg.fiducial.experiment.parameters import PYHIM, as_options
 from crossreg.fiducial.experiment.rois import numbers_of_rois
 from crossreg.fiducial.experiment.sample import Sample
-from crossreg.workflow_support.again import asked
 from crossreg.workflow_support.experiment import Experiment, by_cycle
 from crossreg.workflow_support.for_every_job import for_every_job
-from crossreg.workflow_support.missing import gaps_text
+from crossreg.workflow_support.marks_to_remake import asked
+from crossreg.workflow_support.missing_cycles import gaps_text
 from crossreg.workflow_support.places import PICTURES_OF_CYCLE, PLACES, Places
 from crossreg.workflow_support.resources import Resources
 from crossreg.workflow_support.stamps import stamp

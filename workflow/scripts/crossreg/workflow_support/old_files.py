@@ -7,8 +7,8 @@ from pathlib import Path
 
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.files import TEMPORARY_PREFIX
-from crossreg.workflow_support.again import MARK_PREFIX
 from crossreg.workflow_support.discovery import SAFE_NAME
+from crossreg.workflow_support.marks_to_remake import MARK_PREFIX
 from crossreg.workflow_support.places import (
     IMAGE_SUFFIXES,
     OF_REFERENCES,

@@ -21,7 +21,7 @@ from crossreg.crossmodal.render.stack_store import (
     required_metadata,
 )
 from crossreg.io.errors import UserError
-from crossreg.workflow_support.command import log
+from crossreg.workflow_support.script_main import log
 
 NOTES = "versionNotes"
 NOT_INHERITED = ("createTimestamp", "materializedBoxRootPath")

@@ -17,8 +17,8 @@ import numpy as np
 from astropy.table import Table
 
 from crossreg.fiducial.apply.spot_columns import RAW_PREFIX
+from crossreg.io.cycle_tables import parse_table
 from crossreg.io.errors import UserError
-from crossreg.io.tables import parse_table
 
 CHUNK = 50_000
 """Rows in memory at a time."""

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from crossreg.fiducial.evidence.coincidence import Image
+from crossreg.fiducial.evidence.odds_of_coincidence import Image
 
 REACH = 14
 """Shift (bins) up to which such pairs are looked for: what lies further apart misleads nobody."""

@@ -14,7 +14,7 @@ import scipy.fft
 import scipy.ndimage
 import scipy.special
 
-from crossreg.fiducial.blocks import Block, block_grid, centre_yx
+from crossreg.fiducial.block_grid import Block, block_grid, centre_yx
 from crossreg.fiducial.correlation.band_pass import band_pass, window
 from crossreg.fiducial.field.consensus import affine_fit
 from crossreg.fiducial.quantiles import median

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from crossreg.fiducial.correlation.binned import BIN, PLANES_FOR_PATTERN, without_shared
 from crossreg.fiducial.global_shift.shift_of_projections import global_shift
-from crossreg.fiducial.local_shift.sub_blocks import Measurements
+from crossreg.fiducial.local_shift.sub_block_matcher import Measurements
 from crossreg.fiducial.local_shift.wide_search import WideSearch
 from crossreg.fiducial.verdict import FAILED, Evidence, judged
 

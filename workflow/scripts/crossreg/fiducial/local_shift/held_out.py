@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.smooth_field import SmoothField
-from crossreg.fiducial.local_shift.sub_blocks import SubBlockShifts
+from crossreg.fiducial.local_shift.sub_block_matcher import SubBlockShifts
 
 CELL = 48.0
 """Edge (px) of the squares of a chessboard whose colours are held out in turn: a sub-block."""

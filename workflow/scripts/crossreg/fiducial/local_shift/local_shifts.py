@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from crossreg.fiducial.blocks import Block, block_grid, centre_yx, grid_shape
+from crossreg.fiducial.block_grid import Block, block_grid, centre_yx, grid_shape
 from crossreg.fiducial.correlation.binned import binned_stack
 from crossreg.fiducial.evidence.deformation import turn_and_shear
 from crossreg.fiducial.evidence.images import (
@@ -21,7 +21,7 @@ from crossreg.fiducial.evidence.images import (
     is_saturated,
     share_of_copied_planes,
 )
-from crossreg.fiducial.evidence.odds import ShiftsAt, likeness, parts_lie_still
+from crossreg.fiducial.evidence.odds_under_field import ShiftsAt, likeness, parts_lie_still
 from crossreg.fiducial.evidence.planes import (
     are_opposite,
     matching_plane,
@@ -35,7 +35,7 @@ from crossreg.fiducial.field.smooth_field import Domain, SmoothField
 from crossreg.fiducial.local_shift.attempts import Match, Stacks, best_match
 from crossreg.fiducial.local_shift.held_out import held_out_residual
 from crossreg.fiducial.local_shift.levels import domain_of
-from crossreg.fiducial.local_shift.sub_blocks import Measurements, SubBlockMatcher
+from crossreg.fiducial.local_shift.sub_block_matcher import Measurements, SubBlockMatcher
 from crossreg.fiducial.local_shift.wide_search import WideSearch, WideShifts
 from crossreg.fiducial.quality import block_qualities, preprocessing
 from crossreg.fiducial.reference import Reference

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import scipy.fft
 
-from crossreg.fiducial.blocks import common_range
+from crossreg.fiducial.block_grid import common_range
 from crossreg.fiducial.correlation.band_pass import taper
 from crossreg.fiducial.correlation.binned import BIN, STEPS
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.fft
 
-from crossreg.fiducial.blocks import Block
+from crossreg.fiducial.block_grid import Block
 from crossreg.fiducial.correlation.band_pass import low_pass, window
 from crossreg.fiducial.correlation.binned import BIN, in_bins, moved_part
 from crossreg.fiducial.correlation.peak import sub_pixel_peak

@@ -8,10 +8,7 @@ import pytest
 from astropy.table import Table
 
 from crossreg.io import ecsv
-from crossreg.io.ecsv import as_text, meta_of, parts, values_of
-from crossreg.io.errors import UserError
-from crossreg.io.given_shifts import GivenShifts
-from crossreg.io.tables import (
+from crossreg.io.cycle_tables import (
     GLOBAL_COLUMNS,
     LOCAL_COLUMNS,
     columns_in_nm,
@@ -24,6 +21,9 @@ from crossreg.io.tables import (
     write_merged,
     write_table,
 )
+from crossreg.io.ecsv import as_text, meta_of, parts, values_of
+from crossreg.io.errors import UserError
+from crossreg.io.given_shifts import GivenShifts
 from planted_tables import local_table
 
 REAL_GLOBAL = "register_global.table"

@@ -8,10 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from crossreg.fiducial.blocks import seen_by_both
+from crossreg.fiducial.block_grid import seen_by_both
 from crossreg.fiducial.correlation.binned import BIN, STEPS
-from crossreg.fiducial.evidence.coincidence import HEIGHTS, Image, log10_odds, moved, prepared
 from crossreg.fiducial.evidence.images import is_opposite
+from crossreg.fiducial.evidence.odds_of_coincidence import (
+    HEIGHTS,
+    Image,
+    log10_odds,
+    moved,
+    prepared,
+)
 from crossreg.fiducial.evidence.still import partly_still
 from crossreg.fiducial.verdict import CERTAIN
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from crossreg import __version__
 from crossreg.io.errors import DamagedResultError, UserError
-from crossreg.workflow_support.again import ask_again, ask_if_damaged
 from crossreg.workflow_support.locks import share_results
-from crossreg.workflow_support.missing import note_missing
+from crossreg.workflow_support.marks_to_remake import ask_again, ask_if_damaged
+from crossreg.workflow_support.missing_cycles import note_missing
 
 log = logging.getLogger("crossreg")
 

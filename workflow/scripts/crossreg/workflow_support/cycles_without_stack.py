@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 
 from crossreg.fiducial.experiment.sample import Sample
-from crossreg.workflow_support.missing import Gap
+from crossreg.workflow_support.missing_cycles import Gap
 
 
 def gaps(samples: Iterable[Sample], seen: Collection[tuple[str, str]]) -> list[Gap]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crossreg.fiducial.blocks import Block, widened
+from crossreg.fiducial.block_grid import Block, widened
 from crossreg.fiducial.correlation.binned import in_bins
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.smooth_field import Domain, SmoothField

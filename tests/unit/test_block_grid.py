@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from crossreg.fiducial.blocks import block_grid, grid_shape, seen_by_both, widened
+from crossreg.fiducial.block_grid import block_grid, grid_shape, seen_by_both, widened
 
 
 @pytest.mark.parametrize("shape", [(128, 128), (130, 200), (64, 300)])
