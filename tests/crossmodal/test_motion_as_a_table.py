@@ -59,7 +59,7 @@ def mapped(made, text, *options):
     (made.root / "points.csv").write_text(text)
     paths = ("--points", made.root / "points.csv", "--output", made.root / "mapped.csv")
     registration = ("--registration", made.folder)
-    status = made.command("map_points", *paths, *registration, *options)
+    status = made.command("map_points", *paths, *registration, "--overwrite", *options)
     return status, rows_of(made.root / "mapped.csv", ",") if status == 0 else []
 
 
@@ -105,7 +105,7 @@ def test_a_motion_that_is_not_affine_is_mapped_exactly_and_back(made):
         ("stack,z,x\nEM,1,2\n", "lacks the column 'y'"),
         ("stack,z,x,y\nXX,1,2,3\n", "line 2: there is no stack 'XX' in this registration"),
         ("stack,z,x,y\nEM,1,2,3\nEM,1,two,3\n", "line 3: x is no number"),
-        ("stack,z,x,y,tile\nEM,1,2,3,a\n", "has a column 'tile' already"),
+        ("stack,z,x,y,tile\nEM,1,2,3,a\n", "has the columns tile already"),
     ],
 )
 def test_a_table_of_points_that_is_none_is_told_in_one_sentence(made, capsys, text, told):

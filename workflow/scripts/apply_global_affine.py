@@ -13,8 +13,9 @@ import sys
 from crossreg.crossmodal.freeze.canonical import sha256
 from crossreg.crossmodal.registered.output_stack import marked_version, write_stack
 from crossreg.crossmodal.render.global_affine import appended_to_all, scaled_version
-from crossreg.crossmodal.render.stack_places import FORMS, open_store
+from crossreg.crossmodal.render.stack_places import FORMS, check_folder, open_store
 from crossreg.crossmodal.render.stack_store import read_sections, source_metadata
+from crossreg.io.words import counted
 from crossreg.workflow_support.script_main import log, new_parser, run
 
 MATRIX = {"M00": 1.0, "M10": 0.0, "M01": 0.0, "M11": 1.0, "B0": 0.0, "B1": 0.0}
@@ -49,6 +50,7 @@ def main(options: argparse.Namespace) -> None:
     """Write the new stack."""
     matrix = [getattr(options, name) for name in MATRIX]
     store = open_store(options.stacks)
+    check_folder(store, "stacks")
     metadata = source_metadata(store, options.input_stack, options.allow_loading)
     store = open_store(options.stacks, metadata.get("stackId"))
     request = [options.input_stack, matrix, options.zmin, options.zmax]
@@ -66,11 +68,11 @@ def main(options: argparse.Namespace) -> None:
         overwrite=options.overwrite,
     )
     log.info(
-        "%s: stack '%s' is complete: %d sections, %d tiles.",
+        "%s: stack '%s' is complete: %s, %s.",
         store.place,
         options.output_stack,
-        written.sections,
-        written.tiles,
+        counted(written.sections, "section"),
+        counted(written.tiles, "tile"),
     )
 
 

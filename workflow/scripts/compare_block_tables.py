@@ -16,6 +16,7 @@ from crossreg.fiducial.apply.compared_tables import (
 )
 from crossreg.io.cycle_tables import read_table, size_nm_of
 from crossreg.io.files import whole
+from crossreg.workflow_support.chosen_outputs import add_overwrite, check_new
 from crossreg.workflow_support.script_main import new_parser, run
 
 
@@ -25,11 +26,14 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("first", type=Path, help="table of blocks")
     parser.add_argument("second", type=Path, help="table of blocks to compare with it")
     parser.add_argument("--picture", type=Path, help="picture to write (.png)")
+    add_overwrite(parser)
     return parser
 
 
 def main(options: argparse.Namespace) -> None:
     """Read, compare, print, draw."""
+    if options.picture:
+        check_new(options.picture, options.overwrite)
     tables = [read_table(path, NEEDED) for path in (options.first, options.second)]
     found = compared(*({name: table[name] for name in table.colnames} for table in tables))
     # pyHiM's tables do not say how large planes and pixels are; ours do.

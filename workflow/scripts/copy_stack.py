@@ -10,9 +10,10 @@ import argparse
 import sys
 
 from crossreg.crossmodal.registered.output_stack import marked_version, write_stack
-from crossreg.crossmodal.render.stack_places import FORMS, is_same_stack, open_store
+from crossreg.crossmodal.render.stack_places import FORMS, check_folder, is_same_stack, open_store
 from crossreg.crossmodal.render.stack_store import read_sections, source_metadata
 from crossreg.io.errors import UserError
+from crossreg.io.words import counted
 from crossreg.workflow_support.script_main import log, new_parser, run
 
 
@@ -41,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
 def main(options: argparse.Namespace) -> None:
     """Copy the stack."""
     source = open_store(options.source)
+    check_folder(source, "from")
     metadata = source_metadata(source, options.stack, options.allow_loading)
     target = open_store(options.target, metadata.get("stackId"))
     name = options.name or options.stack
@@ -60,11 +62,11 @@ def main(options: argparse.Namespace) -> None:
         overwrite=options.overwrite,
     )
     log.info(
-        "%s: stack '%s' is complete: %d sections, %d tiles.",
+        "%s: stack '%s' is complete: %s, %s.",
         target.place,
         name,
-        written.sections,
-        written.tiles,
+        counted(written.sections, "section"),
+        counted(written.tiles, "tile"),
     )
 
 

@@ -18,8 +18,15 @@ from crossreg.crossmodal.check.registration_options import add_project_policy, p
 from crossreg.crossmodal.check.saved_sections import Registration
 from crossreg.crossmodal.check.sections import Landmark, Section
 from crossreg.crossmodal.freeze.frozen import required_frozen
+from crossreg.crossmodal.freeze.sections_and_box import listed
 from crossreg.io.errors import UserError
 from crossreg.io.files import write_text
+from crossreg.io.words import counted
+from crossreg.workflow_support.chosen_outputs import (
+    add_overwrite,
+    check_absent,
+    check_not_beside,
+)
 from crossreg.workflow_support.script_main import log, new_parser, run
 
 
@@ -33,27 +40,40 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FOLDER", help="folder for the tables"
     )
+    add_overwrite(parser)
     return parser
 
 
 def main(options: argparse.Namespace) -> None:
     """Write one table per section."""
-    if options.output.resolve() == options.registration.resolve():
-        raise UserError(
-            f"{options.output}: tables there would count as a registration by landmarks; choose"
-            " another folder."
-        )
     frozen = required_frozen(options.registration)
+    check_not_beside(options.output / "any")
+    for entry in frozen.sections:
+        check_absent(options.output / f"{entry.stem}.csv", options.overwrite)
     policy = project_policy(options)
     px = unit_px(policy.landmark_units, frozen.pixel_size)
     count = 0
+    faulty: list[float] = []
+    unsaved: list[float] = []
     for _, section in Registration(options.registration, frozen, policy).sections():
         if section.tiles and not section.faulty:
             rows = landmark_rows(list(landmarks_of(section, frozen.origin)), px)
             text = "".join(f"{row}\n" for row in rows)
             write_text(options.output / f"{section.section}.csv", text)
             count += 1
-    log.info("%s: landmarks of %d sections.", options.output, count)
+        else:
+            (faulty if section.faulty else unsaved).append(section.z)
+    if faulty:
+        log.warning(
+            "%s: no landmarks of the sections with errors, z = %s; see trakem2_check.",
+            options.output,
+            listed(faulty),
+        )
+    if unsaved:
+        log.info("%s: not saved yet: z = %s.", options.output, listed(unsaved))
+    if not count:
+        raise UserError(f"{options.registration}: no section is saved without errors.")
+    log.info("%s: landmarks of %s.", options.output, counted(count, "section"))
 
 
 def landmarks_of(section: Section, origin: tuple[float, float]) -> Iterator[Landmark]:

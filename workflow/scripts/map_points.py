@@ -25,8 +25,11 @@ from crossreg.crossmodal.check.registration_options import add_project_policy, p
 from crossreg.crossmodal.check.saved_sections import Registration
 from crossreg.crossmodal.freeze.frozen import required_frozen
 from crossreg.crossmodal.freeze.records import Frozen
+from crossreg.crossmodal.freeze.sections_and_box import described_range, listed
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_text, write_text
+from crossreg.io.words import counted
+from crossreg.workflow_support.chosen_outputs import add_overwrite, check_new
 from crossreg.workflow_support.script_main import log, new_parser, run
 
 Points = list[dict[str, str]]
@@ -44,11 +47,13 @@ def parser() -> argparse.ArgumentParser:
         "--back", action="store_true", help="from registered positions to those before"
     )
     parser.add_argument("--output", type=Path, required=True, help="table to write")
+    add_overwrite(parser)
     return parser
 
 
 def main(options: argparse.Namespace) -> None:
     """Map the points, section by section."""
+    check_new(options.output, options.overwrite)
     frozen = required_frozen(options.registration)
     columns, points, delimiter = read_points(options.points)
     check_stacks(options.points, points, frozen)
@@ -58,6 +63,12 @@ def main(options: argparse.Namespace) -> None:
             point |= mapped_point(point, maps.get(float(point["z"]), []), options.back)
         else:
             point |= fixed_point(point)
+    unknown = sum(not one["x_mapped"] for one in points)
+    told = list(without_place(points, frozen))
+    if points and unknown == len(points):
+        raise UserError(f"{options.points}: no point has a place: {'; '.join(told)}.")
+    for sentence in told:
+        log.warning("%s: %s.", options.points, sentence)
     out = io.StringIO()
     writer = csv.DictWriter(
         out, [*columns, *ADDED_COLUMNS], delimiter=delimiter, lineterminator="\n"
@@ -65,10 +76,8 @@ def main(options: argparse.Namespace) -> None:
     writer.writeheader()
     writer.writerows(points)
     write_text(options.output, out.getvalue())
-    unknown = sum(not one["x_mapped"] for one in points)
-    log.info(
-        "%s: %d points mapped, %d without a place.", options.output, len(points) - unknown, unknown
-    )
+    mapped = counted(len(points) - unknown, "point")
+    log.info("%s: %s mapped, %d without a place.", options.output, mapped, unknown)
 
 
 def read_points(path: Path) -> tuple[list[str], Points, str]:
@@ -79,11 +88,17 @@ def read_points(path: Path) -> tuple[list[str], Points, str]:
     columns = list(reader.fieldnames or [])
     missing = [name for name in POINT_COLUMNS if name not in columns]
     taken = [name for name in ADDED_COLUMNS if name in columns]
-    if missing or taken:
-        what = (
-            f"lacks the column '{missing[0]}'" if missing else f"has a column '{taken[0]}' already"
+    needed = ", ".join(POINT_COLUMNS)
+    if missing:
+        raise UserError(
+            f"{path}: the table of points lacks the column '{missing[0]}'; it needs {needed}."
         )
-        raise UserError(f"{path}: the table of points {what}; it needs {', '.join(POINT_COLUMNS)}.")
+    if taken:
+        raise UserError(
+            f"{path}: the table of points has the columns {', '.join(taken)} already, which the"
+            f" result gets; remove or rename them. Read are {needed}: to map the result back, let"
+            " x and y be what it has as x_mapped and y_mapped."
+        )
     rows = list(reader)
     for number, row in enumerate(rows, start=2):
         for name in ("z", "x", "y"):
@@ -105,6 +120,21 @@ def check_stacks(path: Path, points: Points, frozen: Frozen) -> None:
                 f"{path}: line {number}: there is no stack '{point['stack']}' in this registration,"
                 f" but {', '.join(known)}."
             )
+
+
+def without_place(points: Points, frozen: Frozen) -> Iterator[str]:
+    """Yield why points got no place: their section is none of the registration, or not known."""
+    lost = {float(one["z"]) for one in points if not one["x_mapped"]}
+    known = {entry.z for entry in frozen.sections}
+    absent, unsaved = sorted(lost - known), sorted(lost & known)
+    if absent:
+        there = described_range(sorted(known))
+        yield f"z = {listed(absent)} is no section of '{frozen.name}', which has {there}"
+    if unsaved:
+        yield (
+            f"z = {listed(unsaved)} is not saved in '{frozen.name}', or has errors, or the place"
+            " cannot be found; see trakem2_check"
+        )
 
 
 def maps_of_sections(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from crossreg.fiducial.experiment.parameters import add_options
 from crossreg.io.cycle_tables import read_global_row, read_local_table
+from crossreg.io.registrations import check_outside
 from crossreg.pictures.before_after import before_after_picture
 from crossreg.pictures.cycle import Cycle, blocks_of, shift_of
 from crossreg.pictures.details import details_picture
@@ -54,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(options: argparse.Namespace) -> None:
     """Read, draw, write."""
+    check_outside(options.folder)
     local = options.local_shifts
     reason = missing_reason(local or options.global_shift)
     if reason is not None:

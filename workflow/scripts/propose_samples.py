@@ -19,6 +19,7 @@ from crossreg.io.images.image_file import Series
 from crossreg.io.images.opening import open_image
 from crossreg.io.sheet import COLUMNS, sheet_text
 from crossreg.io.words import counted
+from crossreg.workflow_support.chosen_outputs import check_new
 from crossreg.workflow_support.discovery import find_files, is_image
 from crossreg.workflow_support.script_main import log, new_parser, run
 
@@ -38,8 +39,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(options: argparse.Namespace) -> None:
     """Read the headers, write the sheet, say what was assumed and what to do next."""
-    if options.output.exists():
-        raise UserError(f"{options.output}: it exists already; move it, or give another --output.")
+    check_new(options.output, overwrite=None)
     images = described(options.folder)
     proposal = proposed_samples(images, options.file_names)
     if not proposal.samples:

@@ -45,6 +45,7 @@ from crossreg.crossmodal.render.stack_places import store_of
 from crossreg.crossmodal.render.stack_store import StackStore
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_json, whole, write_json, write_text
+from crossreg.io.registrations import check_outside
 from crossreg.workflow_support.script_main import log, new_parser, run
 
 
@@ -69,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(options: argparse.Namespace) -> None:
     """Write the reports, one section after the other, and the table."""
+    check_outside(options.table)
     parameters = read_parameters(options.parameters)
     frozen = required_frozen(options.registration)
     check_request(options.registration, frozen, parameters)

@@ -29,9 +29,13 @@ from crossreg.crossmodal.freeze.parameters import (
     unused_warning,
 )
 from crossreg.crossmodal.freeze.records import Frozen
+from crossreg.crossmodal.freeze.sections_and_box import listed
 from crossreg.crossmodal.freeze.starts import starts_from
-from crossreg.crossmodal.render.stack_places import store_of
+from crossreg.crossmodal.render.stack_places import STACKS_KEY, check_folder, store_of
+from crossreg.io.errors import UserError
 from crossreg.io.files import write_text
+from crossreg.io.registrations import is_registration
+from crossreg.io.schema import nearest
 from crossreg.workflow_support.script_main import log, new_parser, run
 
 
@@ -64,6 +68,7 @@ def main(options: argparse.Namespace) -> None:
     unused = unused_warning(parameters)
     if unused:
         log.warning("%s: %s", options.parameters, unused)
+    check_start_folder(options)
     frozen = read_frozen(options.registration)
     if frozen is None:
         frozen = frozen_now(options, parameters)
@@ -80,6 +85,7 @@ def main(options: argparse.Namespace) -> None:
 def frozen_now(options: argparse.Namespace, parameters: Parameters) -> Frozen:
     """Return the frozen configuration, made from the stacks as they are now."""
     store = store_of(parameters, options.stacks, str(options.parameters))
+    check_folder(store, STACKS_KEY)
     info: dict[str, Any] = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "crossreg": __version__,
@@ -98,6 +104,26 @@ def frozen_now(options: argparse.Namespace, parameters: Parameters) -> Frozen:
         allow_loading=options.allow_loading,
         starts=starts_from(other, stack, project_policy(options)) if other else None,
     )
+
+
+def check_start_folder(options: argparse.Namespace) -> None:
+    """Raise UserError if `start_from` names the registration itself, or none."""
+    other = options.start_from
+    if other is None:
+        return
+    if other.resolve() == options.registration.resolve():
+        raise UserError(
+            f"start_from: '{other.name}' is this registration itself; name the one to start from,"
+            " or choose another 'name' for this one."
+        )
+    if not is_registration(other):
+        there = sorted(one.name for one in other.parent.glob("*") if is_registration(one))
+        like = nearest(other.name, there)
+        meant = f"did you mean '{like}'?" if like else f"there are: {listed(there) or 'none'}."
+        raise UserError(
+            f"start_from: there is no registration '{other.name}' in {other.parent}; correct the"
+            f" key start_from; {meant}"
+        )
 
 
 def start_name(options: argparse.Namespace) -> str | None:

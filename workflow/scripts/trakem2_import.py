@@ -36,10 +36,11 @@ from crossreg.crossmodal.registered.registered_stack import (
     repeated_warnings,
 )
 from crossreg.crossmodal.registered.sister_stacks import check_names, moved_sections, sister
-from crossreg.crossmodal.render.stack_places import store_of
+from crossreg.crossmodal.render.stack_places import STACKS_KEY, check_folder, store_of
 from crossreg.crossmodal.render.stack_store import StackStore
 from crossreg.io.errors import UserError
 from crossreg.io.files import write_text
+from crossreg.io.words import counted
 from crossreg.workflow_support.script_main import log, new_parser, run
 
 
@@ -89,6 +90,7 @@ def main(options: argparse.Namespace) -> None:
     for warning in repeated_warnings(sections, policy):
         log.warning("%s", warning)
     store = store_of(parameters, options.stacks, str(options.parameters))
+    check_folder(store, STACKS_KEY)
     pairs = [(source, output) for source, output in options.sister_stack]
     check_names(pairs, frozen, stack)
     sisters = [
@@ -128,8 +130,8 @@ def main(options: argparse.Namespace) -> None:
 def completed(store: StackStore, stack: str, written: Written) -> str:
     """Return a sentence about a stack that was written."""
     return (
-        f"{store.place}: stack '{stack}' is complete: {written.sections} sections,"
-        f" {written.tiles} tiles."
+        f"{store.place}: stack '{stack}' is complete: "
+        f" {counted(written.sections, 'section')}, {counted(written.tiles, 'tile')}."
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from crossreg.crossmodal.freeze.frozen import required_frozen
 from crossreg.crossmodal.trakem2.projects import create_missing, create_script
 from crossreg.io.files import write_text
+from crossreg.io.words import counted
 from crossreg.workflow_support.script_main import log, new_parser, run
 
 
@@ -32,7 +33,12 @@ def main(options: argparse.Namespace) -> None:
     created = create_missing(options.registration, frozen)
     create_script(options.registration, frozen)
     count = len(frozen.sections)
-    log.info("%s: %d projects, %d created now.", options.registration, count, len(created))
+    log.info(
+        "%s: %s, %d created now.",
+        options.registration,
+        counted(count, "project"),
+        len(created),
+    )
     print(f"projects to open in TrakEM2: {options.registration}", flush=True)
     write_text(options.output, "".join(f"{entry.stem}\n" for entry in frozen.sections))
 

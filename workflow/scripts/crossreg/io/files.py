@@ -68,9 +68,12 @@ def whole(path: Path | str, durable: bool = True) -> Iterator[Path]:
         os.replace(temporary, path)
     except BaseException as error:
         if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(path)
             # numpy only says how many of its numbers could be written.
             error.errno = error.errno or errno.ENOSPC
+            error.filename = str(path)
+        elif isinstance(error, OSError) and error.filename in (temporary, str(temporary)):
+            # A user asked for the file itself and does not know the temporary one.
+            error.filename = str(path)
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from crossreg import __version__
 from crossreg.io.errors import DamagedResultError, UserError
+from crossreg.workflow_support.chosen_outputs import check_outputs
 from crossreg.workflow_support.locks import share_results
 from crossreg.workflow_support.marks_to_remake import ask_again, ask_if_damaged
 from crossreg.workflow_support.missing_cycles import note_missing
@@ -71,6 +72,9 @@ def run(
     """
     options = parser.parse_args(argv)
     try:
+        _start_log(None)
+        # A log is a file of the user's choosing, too.
+        check_outputs(options)
         _start_log(options.log)
         with share_results():
             return _main_or_note(main, options, outputs)

@@ -22,6 +22,12 @@ from crossreg.crossmodal.trakem2.saved_project import (
 )
 from crossreg.io.errors import UserError
 
+OTHER_CONFIGURATION = "other_configuration"
+"""Kind of the finding about a project of another registration."""
+
+SHOWN_DIGITS = 12
+"""Of the 64 of a hash: enough to tell two configurations apart."""
+
 
 def check_project(
     data: bytes, name: str, frozen: FrozenSection, policy: Policy | None = None
@@ -92,12 +98,14 @@ def check_saved(saved: SavedProject, frozen: FrozenSection, policy: Policy) -> S
 def _other_project(saved: SavedProject, frozen: FrozenSection) -> Iterator[Finding]:
     """Yield an error if the project was not created for this section and configuration."""
     marks = (
-        ("other_configuration", "frozen configuration", FROZEN_ATTRIBUTE, frozen.frozen),
+        (OTHER_CONFIGURATION, "frozen configuration", FROZEN_ATTRIBUTE, frozen.frozen),
         ("other_section", "section", SECTION_ATTRIBUTE, frozen.section),
     )
     for kind, what, attribute, expected in marks:
         found = saved.attributes.get(attribute)
         if found != expected:
+            if found and kind == OTHER_CONFIGURATION:
+                expected, found = expected[:SHOWN_DIGITS], found[:SHOWN_DIGITS]
             yield finding_of_section(
                 ERROR,
                 kind,

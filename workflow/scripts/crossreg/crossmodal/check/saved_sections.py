@@ -1,10 +1,11 @@
 """The sections of a registration as the person left them, read one after the other."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from crossreg.crossmodal.check.check_project import check_project
+from crossreg.crossmodal.check.check_project import OTHER_CONFIGURATION, SHOWN_DIGITS, check_project
 from crossreg.crossmodal.check.findings import ERROR, Finding, folder_findings, shown_name
 from crossreg.crossmodal.check.landmarks import checked_by_landmarks
 from crossreg.crossmodal.check.saved_copies import (
@@ -19,6 +20,10 @@ from crossreg.crossmodal.check.sections import Policy, Section
 from crossreg.crossmodal.freeze.frozen import read_section
 from crossreg.crossmodal.freeze.records import Frozen, FrozenSection, SectionEntry
 from crossreg.crossmodal.trakem2.project_files import MISSING, SAVED, UNTOUCHED, no_files
+from crossreg.io.errors import UserError
+from crossreg.io.files import read_json
+from crossreg.io.registrations import FROZEN
+from crossreg.io.words import counted
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,21 @@ class Registration:
         if state != SAVED:
             return Section(stem, further, state=state)
         checked = check_project(data, shown_name(path.name), frozen, self.policy)
-        return replace(checked, findings=(*further, *checked.findings))
+        findings = [self._named(one) for one in checked.findings]
+        return replace(checked, findings=(*further, *findings))
+
+    def _named(self, finding: Finding) -> Finding:
+        """Return a finding that names the registration a project is of, if that lies beside it."""
+        if finding.kind != OTHER_CONFIGURATION:
+            return finding
+        for name, fingerprint in _beside(self.folder):
+            if finding.found.endswith(fingerprint[:SHOWN_DIGITS]):
+                return replace(
+                    finding,
+                    expected=f"a project of '{self.frozen.name}'",
+                    found=f"one of '{name}'",
+                )
+        return finding
 
     def _found_in_table(self, table: Path, state: str, frozen: FrozenSection) -> Section:
         """Return the section as its landmarks say; an error if its project was saved as well."""
@@ -126,7 +145,16 @@ def saved_phrase(states: Sequence[str]) -> str:
         f"{count} {state}" for state in (UNTOUCHED, MISSING) if (count := states.count(state))
     ]
     rest = f" ({', '.join(others)})" if others else ""
-    return f"{states.count(SAVED)} of {len(states)} sections saved{rest}"
+    return f"{states.count(SAVED)} of {counted(len(states), 'section')} saved{rest}"
+
+
+def _beside(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield name and fingerprint of the registrations beside one."""
+    for path in sorted(folder.resolve().parent.glob(f"*/{FROZEN}")):
+        with suppress(UserError):
+            record = read_json(path)
+            if isinstance(record, dict) and isinstance(record.get("sha256"), str):
+                yield path.parent.parent.name, record["sha256"]
 
 
 def _no_file(stem: str, path: Path) -> Finding:

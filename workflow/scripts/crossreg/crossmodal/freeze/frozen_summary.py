@@ -9,10 +9,11 @@ import numpy as np
 
 from crossreg.crossmodal.freeze.frozen import read_section
 from crossreg.crossmodal.freeze.intensity import FULL_RANGES
-from crossreg.crossmodal.freeze.records import Frozen
-from crossreg.crossmodal.freeze.sections_and_box import layer_warning
+from crossreg.crossmodal.freeze.records import Frozen, StartedFrom
+from crossreg.crossmodal.freeze.sections_and_box import layer_warning, listed
 from crossreg.crossmodal.freeze.tile_images import GREY_16
 from crossreg.crossmodal.trakem2.patches import Patch, overhang, patch_corners
+from crossreg.io.words import counted
 
 PRACTICAL_SCALE = (0.5, 2.0)
 """Scale 1 in a project should be the resolution of the EM images."""
@@ -60,7 +61,7 @@ def scale_of(patch: Patch) -> float:
 def _lines(frozen: Frozen, figures: dict[str, StackFigures]) -> Iterator[str]:
     layer, bounds = frozen.layer, frozen.bounds
     yield (
-        f"'{frozen.name}': {len(frozen.sections)} sections; layers of"
+        f"'{frozen.name}': {counted(len(frozen.sections), 'section')}; layers of"
         f" {layer['width']} x {layer['height']} px, x from {bounds['minX']} to {bounds['maxX']},"
         f" y from {bounds['minY']} to {bounds['maxY']}."
     )
@@ -68,17 +69,38 @@ def _lines(frozen: Frozen, figures: dict[str, StackFigures]) -> Iterator[str]:
         role = "EM" if stack == frozen.input_stack else "LM"
         scale = f"{np.median(found.scales):.4g}" if found.scales else "unknown"
         yield (
-            f"{role} stack '{stack}': {len(found.scales)} tiles, median scale {scale}, grey values"
-            f" {_grey_values(frozen.intensity.get(stack))}."
+            f"{role} stack '{stack}': {counted(len(found.scales), 'tile')}, median scale"
+            f" {scale}, grey values {_grey_values(frozen.intensity.get(stack))}."
         )
     starts = frozen.start_from
     if starts:
-        yield (
-            f"The EM starts from '{starts.name}': {len(starts.saved)} sections as they were"
-            " saved there, the others between them."
-        )
+        yield _starts_in_words(frozen, starts)
     for one in frozen.left_out:
         yield f"Section z = {one.z} is left out: {one.reason}."
+
+
+def _starts_in_words(frozen: Frozen, starts: StartedFrom) -> str:
+    """Return the sentence that says where the EM of each section starts."""
+    givers = [z for z in starts.saved if z not in starts.unlike]
+    own: list[float] = []
+    between: list[float] = []
+    copied: list[float] = []
+    for z in (entry.z for entry in frozen.sections):
+        if z in starts.saved:
+            own.append(z)
+        else:
+            (between if givers[0] < z < givers[-1] else copied).append(z)
+    parts = (
+        (own, "as saved there"),
+        (between, "between the saved ones next to it"),
+        (copied, "as the nearest saved one"),
+    )
+    said = "; ".join(
+        f"{counted(len(zs), 'section')} {how} (z = {listed([f'{z:g}' for z in zs])})"
+        for zs, how in parts
+        if zs
+    )
+    return f"The EM starts from '{starts.name}': {said}."
 
 
 def _grey_values(limits: Sequence[float] | None) -> str:
@@ -102,20 +124,30 @@ def _warnings(frozen: Frozen, figures: dict[str, StackFigures]) -> Iterator[str]
     if em.beyond:
         needed = math.ceil((frozen.request["buffersize"] or 0) + em.overhang)
         yield (
-            f"{em.beyond} tiles of '{em_stack}' reach beyond the box of the projects; a"
-            f" 'buffersize' of {needed} would contain them."
+            f"of '{em_stack}', {counted(em.beyond, 'tile')} beyond the box of the projects; a"
+            f" 'buffersize' of {needed} would contain all."
         )
     for stack, found in figures.items():
         if found.dark:
             yield (
-                f"{found.dark} 16-bit tiles of '{stack}' are shown from 0 to 65535 and will look"
-                " black; give its 'intensity'."
+                f"of '{stack}', {counted(found.dark, '16-bit tile')} shown from 0 to 65535, which"
+                " will look black; give its 'intensity'."
             )
     if starts := frozen.start_from:
         for z in starts.unlike:
             yield (
                 f"the section z = {z:g} of '{starts.name}' is unlike its neighbours, or was saved"
                 " without a move: no other section starts from it; look at it again."
+            )
+        for one in starts.left_out:
+            yield (
+                f"the section z = {one.z:g} of '{starts.name}' has errors there and counts as not"
+                f" registered: {one.reason}."
+            )
+        for one in starts.warned:
+            yield (
+                f"the section z = {one.z:g} of '{starts.name}' is taken as it was saved, but its"
+                f" check there warns: {one.reason}."
             )
     if not all(frozen.resolution):
         yield f"'{em_stack}' has no resolution; the projects say 1 nm a pixel."

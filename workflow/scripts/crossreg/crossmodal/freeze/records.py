@@ -62,6 +62,34 @@ class StartedFrom:
     """z of the sections that were saved there."""
     unlike: tuple[float, ...]
     """z of those from which no other section starts."""
+    left_out: tuple[LeftOut, ...] = ()
+    """Saved there, but with errors."""
+    warned: tuple[LeftOut, ...] = ()
+    """Taken, although the check there warns of them."""
+
+    def to_record(self) -> Record:
+        """Return it as JSON has it."""
+        return {
+            "name": self.name,
+            "sha256": self.sha256,
+            "saved": list(self.saved),
+            "unlike": list(self.unlike),
+            "leftOut": [vars(one) for one in self.left_out],
+            "warned": [vars(one) for one in self.warned],
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "StartedFrom":
+        """Return what `to_record` wrote; early records say nothing of faults."""
+        left_out, warned = (record.get(key, []) for key in ("leftOut", "warned"))
+        return cls(
+            record["name"],
+            record["sha256"],
+            tuple(record["saved"]),
+            tuple(record["unlike"]),
+            tuple(LeftOut(**one) for one in left_out),
+            tuple(LeftOut(**one) for one in warned),
+        )
 
 
 @dataclass(frozen=True)
@@ -177,9 +205,7 @@ class Frozen:
             "sections": [entry.to_record() for entry in self.sections],
         }
         if self.start_from is not None:
-            start = vars(self.start_from)
-            lists = {key: list(start[key]) for key in ("saved", "unlike")}
-            record["startFrom"] = start | lists
+            record["startFrom"] = self.start_from.to_record()
         return record
 
     @classmethod
@@ -201,13 +227,7 @@ class Frozen:
             left_out=tuple(LeftOut(**one) for one in record["leftOut"]),
             info=record["info"],
             project_form=record.get("projectForm", EARLIEST_PROJECT_FORM),
-            start_from=(
-                StartedFrom(
-                    start["name"], start["sha256"], tuple(start["saved"]), tuple(start["unlike"])
-                )
-                if start
-                else None
-            ),
+            start_from=StartedFrom.from_record(start) if start else None,
             sections=tuple(map(SectionEntry.from_record, record["sections"])),
             sha256=record["sha256"],
         )

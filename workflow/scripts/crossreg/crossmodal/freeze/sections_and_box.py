@@ -111,6 +111,8 @@ def described_range(z: Sequence[float]) -> str:
     """Return how many sections there are and their range of z, in words."""
     if not z:
         return "no sections"
+    if len(z) == 1:
+        return f"1 section, z = {z[0]}"
     return f"{len(z)} sections, z = {min(z)} to {max(z)}"
 
 

@@ -15,18 +15,22 @@ from scipy.interpolate import PchipInterpolator
 
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.affine import Affine, Points
+from crossreg.crossmodal.check.findings import ERROR, WARNING
 from crossreg.crossmodal.check.motion import LIKELY_SCALE, MAD_TO_SIGMA
 from crossreg.crossmodal.check.registered_tile import RegisteredTile
 from crossreg.crossmodal.check.saved_sections import Registration
-from crossreg.crossmodal.check.sections import Policy
+from crossreg.crossmodal.check.sections import Policy, Section
 from crossreg.crossmodal.freeze.frozen import required_frozen
-from crossreg.crossmodal.freeze.records import StartedFrom, box_sides
+from crossreg.crossmodal.freeze.records import LeftOut, StartedFrom, box_sides
 from crossreg.io.errors import UserError
 
 SAVED_START, INTERPOLATED = "saved", "interpolated"
 
 FEWEST_TO_JUDGE = 5
 """Saved sections from which one that is unlike its neighbours can be told."""
+
+MOST_NAMED = 5
+"""Faulty sections that one sentence names."""
 
 OUTLIER_SIGMAS = 6.0
 LEAST_OUTLIER = 3.0
@@ -70,6 +74,10 @@ class Starts:
     """Point of the stack about which motions are split: the centre of the projects."""
     unlike: tuple[float, ...]
     """z of saved sections that no other one starts from: unlike their neighbours, or not moved."""
+    left_out: tuple[LeftOut, ...] = ()
+    """Sections that were saved with errors, and why they do not count."""
+    warned: tuple[LeftOut, ...] = ()
+    """Sections that count, and what the check warns of."""
 
     def of_section(self, z: float) -> Start:
         """Return the start of a section."""
@@ -82,7 +90,7 @@ class Starts:
     def record(self) -> StartedFrom:
         """Return what the frozen configuration keeps."""
         z = tuple(one.z for one in self.saved)
-        return StartedFrom(self.name, self.sha256, z, self.unlike)
+        return StartedFrom(self.name, self.sha256, z, self.unlike, self.left_out, self.warned)
 
 
 def starts_from(folder: Path, stack: str, policy: Policy) -> Starts:
@@ -100,18 +108,25 @@ def starts_from(folder: Path, stack: str, policy: Policy) -> Starts:
     registration = Registration(folder, frozen, replace(policy, new_transforms="accept"))
     saved: list[SavedMotion] = []
     unmoved: set[float] = set()
+    left_out: list[LeftOut] = []
+    warned: list[LeftOut] = []
     for _, section in registration.sections():
         if section.saved and not section.faulty and section.tiles:
             saved.append(SavedMotion(section.z, *_motions(section.tiles, frozen.origin)))
             if section.to_confirm:
                 unmoved.add(section.z)
+            elif warnings := found_of(section, WARNING):
+                warned.append(LeftOut(section.z, warnings))
+        elif section.faulty:
+            left_out.append(LeftOut(section.z, found_of(section, ERROR)))
     likely = [one for one in saved if _is_likely(one.section)]
     # A stack may well be right as it is; single sections of it that nobody moved tell nothing.
     moved = [one for one in likely if one.z not in unmoved] or likely
     if not moved:
+        faults = "".join(f"; z = {one.z:g}: {one.reason}" for one in left_out[:MOST_NAMED])
         raise UserError(
-            f"start_from: no section of '{frozen.name}' is saved without errors; register some"
-            " of them, every tenth for example."
+            f"start_from: no section of '{frozen.name}' is saved without errors{faults}; register"
+            " some of them, every tenth for example."
         )
     left, top, right, bottom = box_sides(frozen.bounds)
     pivot = (left + right) / 2, (top + bottom) / 2
@@ -119,7 +134,26 @@ def starts_from(folder: Path, stack: str, policy: Policy) -> Starts:
     box = np.array(corners, dtype=np.float64)
     apart = {one.z for one in saved} - {one.z for one in moved}
     unlike = tuple(sorted({*apart, *unlike_their_neighbours(moved, box, pivot)}))
-    return Starts(frozen.name, frozen.sha256, tuple(saved), pivot, unlike)
+    return Starts(
+        frozen.name,
+        frozen.sha256,
+        tuple(saved),
+        pivot,
+        unlike,
+        tuple(left_out),
+        tuple(one for one in warned if one.z not in unlike),
+    )
+
+
+def found_of(section: Section, level: str) -> str:
+    """Return in words the first finding of a level about a section, and how many follow; or ''."""
+    found = [one for one in section.all_findings if one.level == level]
+    if not found:
+        return ""
+    first = found[0]
+    tile = f"tile {first.tile}: " if first.tile is not None else ""
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return f"{tile}expected {first.expected}, found {first.found}{more}"
 
 
 def _is_likely(motion: Affine) -> bool:

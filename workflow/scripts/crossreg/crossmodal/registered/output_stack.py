@@ -21,6 +21,7 @@ from crossreg.crossmodal.render.stack_store import (
     required_metadata,
 )
 from crossreg.io.errors import UserError
+from crossreg.io.words import counted
 from crossreg.workflow_support.script_main import log
 
 NOTES = "versionNotes"
@@ -123,7 +124,8 @@ def _check_continuable(store: StackStore, stack: str, mark: str, overwrite: bool
     if metadata is not None and not is_marked(metadata, mark) and not overwrite:
         raise UserError(
             f"{store.place}: the stack '{stack}' exists and was not made by this configuration;"
-            " give the output another name, or allow to overwrite it."
+            " give the output another name, or replace it by overwrite: true (--overwrite of a"
+            " command)."
         )
 
 
@@ -184,8 +186,9 @@ def _complete(store: StackStore, stack: str, digests: dict[float, str]) -> None:
     present = store.z_values(stack)
     if present != sorted(digests):
         raise UserError(
-            f"{store.place}: stack '{stack}' has {len(present)} sections, but {len(digests)} were"
-            " written; nothing was completed, is another program writing to it?"
+            f"{store.place}: stack '{stack}' has {counted(len(present), 'section')}, but"
+            f" {len(digests)} were written; nothing was completed, is another program"
+            " writing to it?"
         )
     for z, digest in digests.items():
         if store.digest(stack, z) != digest:

@@ -28,6 +28,7 @@ from crossreg.crossmodal.render.stack_store import (
 from crossreg.crossmodal.render.tile_specs import overlap, tile_box
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_json, write_json
+from crossreg.io.registrations import check_outside
 
 STACK_FILE = "stack.json"
 
@@ -126,6 +127,7 @@ class FolderStore:
         folder = self._stack_folder(stack)
         if folder.is_symlink():
             raise UserError(f"{folder}: this is a link; nothing is written to where it points.")
+        check_outside(folder)
         metadata = self.metadata(stack)
         if metadata is None:
             if folder.exists() and any(folder.iterdir()):

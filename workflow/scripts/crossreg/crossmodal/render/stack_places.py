@@ -12,6 +12,8 @@ from crossreg.io.errors import UserError
 
 FOLDER = "folder:"
 SERVICE = r"(?P<host>https?://[^/:]+)(:(?P<port>[0-9]+))?/(?P<owner>[^/]+)/(?P<project>[^/]+)/?"
+STACKS_KEY = "trakem2.stacks.folder"
+"""Key of the configuration for the stacks of the round trip, where they are in a folder."""
 FORMS = f"{FOLDER}PATH or http://HOST:PORT/OWNER/PROJECT"
 
 
@@ -48,6 +50,12 @@ def store_of(parameters: Parameters, folder: Path | str | None, source: str) -> 
             " folder of stacks in the configuration of the workflow."
         )
     return _service(needed["host"], parameters.port, needed["owner"], needed["project"])
+
+
+def check_folder(store: StackStore, key: str) -> None:
+    """Raise UserError, naming the key of the configuration, if stacks are in a folder not there."""
+    if isinstance(store, FolderStore) and not store.folder.is_dir():
+        raise UserError(f"{store.folder}: there is no such folder of stacks; correct '{key}'.")
 
 
 def _service(host: str, port: int | None, owner: str, project: str) -> StackStore:
