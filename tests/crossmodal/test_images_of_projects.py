@@ -194,4 +194,7 @@ def test_tiles_that_would_look_black_are_told(tmp_path):
     full = {"minIntensity": 0.0, "maxIntensity": 65535.0}
     frozen = frozen_from(two_stacks(tmp_path, em=[tile("e", **full)]))
     warnings = frozen_summary(tmp_path / "first", frozen)[1]
-    assert any("1 16-bit tiles of 'EM' are shown from 0 to 65535" in text for text in warnings)
+    assert any(
+        "16-bit tiles of 'EM' shown from 0 to 65535, which will look black: 1" in text
+        for text in warnings
+    )

@@ -196,7 +196,7 @@ def test_a_section_without_em_in_the_box_is_left_out(tmp_path):
 def test_sections_of_other_z_do_not_match(tmp_path):
     fill(tmp_path / "stacks", "EM", {1.0: [tile("e")], 2.0: [tile("f")]})
     fill(tmp_path / "stacks", "LM", {7.0: [tile("l")]})
-    with pytest.raises(UserError, match=r"2 sections, z = 1\.0 to 2\.0.*1 sections, z = 7\.0"):
+    with pytest.raises(UserError, match=r"2 sections, z = 1\.0 to 2\.0.*1 section, z = 7\.0"):
         frozen_from(tmp_path)
 
 
@@ -218,7 +218,7 @@ def test_tiles_that_stick_out_keep_negative_coordinates_and_are_counted(tmp_path
     assert left.matrix[4] == -30.25
     assert frozen.sections[0].sticks_out == 1
     (warning,) = warnings_of(tmp_path, frozen)
-    assert "1 tiles of 'EM' reach beyond" in warning
+    assert "tiles of 'EM' that reach beyond the box of the projects: 1" in warning
     assert "'buffersize' of 31 would contain" in warning
     sides = {"minX": 0, "maxX": 200, "minY": 0, "maxY": 80}
     wider = frozen_from(tmp_path, name="wider", buffersize=31, **sides)
@@ -263,7 +263,7 @@ def test_em_at_another_scale_is_warned_about(tmp_path, scale, warned):
     warnings = warnings_of(tmp_path, frozen)
     assert [("apply_global_affine" in text) for text in warnings] == [True] * warned
     lines = frozen_summary(tmp_path / "first", frozen)[0]
-    assert f"EM stack 'EM': 1 tiles, median scale {scale:g}" in "\n".join(lines)
+    assert f"EM stack 'EM': 1 tile, median scale {scale:g}" in "\n".join(lines)
 
 
 def test_a_layer_that_is_too_large_is_warned_about_or_refused(tmp_path):

@@ -130,7 +130,7 @@ def main(options: argparse.Namespace) -> None:
 def completed(store: StackStore, stack: str, written: Written) -> str:
     """Return a sentence about a stack that was written."""
     return (
-        f"{store.place}: stack '{stack}' is complete: "
+        f"{store.place}: stack '{stack}' is complete:"
         f" {counted(written.sections, 'section')}, {counted(written.tiles, 'tile')}."
     )
 

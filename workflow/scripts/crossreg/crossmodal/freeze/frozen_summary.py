@@ -124,14 +124,14 @@ def _warnings(frozen: Frozen, figures: dict[str, StackFigures]) -> Iterator[str]
     if em.beyond:
         needed = math.ceil((frozen.request["buffersize"] or 0) + em.overhang)
         yield (
-            f"of '{em_stack}', {counted(em.beyond, 'tile')} beyond the box of the projects; a"
+            f"tiles of '{em_stack}' that reach beyond the box of the projects: {em.beyond}; a"
             f" 'buffersize' of {needed} would contain all."
         )
     for stack, found in figures.items():
         if found.dark:
             yield (
-                f"of '{stack}', {counted(found.dark, '16-bit tile')} shown from 0 to 65535, which"
-                " will look black; give its 'intensity'."
+                f"16-bit tiles of '{stack}' shown from 0 to 65535, which will look black:"
+                f" {found.dark}; give its 'intensity'."
             )
     if starts := frozen.start_from:
         for z in starts.unlike:
