@@ -98,7 +98,7 @@ class Registration:
         return self.command("trakem2_check", *self.options, *registration, *paths, *options)
 
     def verdict(self) -> int:
-        files = {"reports": "sections", "table": "sections.tsv", "text": "sections.txt"}
+        files = {"reports": "sections", "text": "sections.txt"}
         paths = (f"--{key}={self.root / 'out' / name}" for key, name in files.items())
         return self.command("trakem2_verdict", *paths)
 

@@ -361,7 +361,7 @@ def test_a_stack_that_changed_since_freezing_is_a_note():
     live = {"tileIdToSpecMap": tiles, "transformIdToSpecMap": {"lens": pp.SHARED["lens"]}}
     (finding,) = stack_changes(pp.STEM, "EM", frozen, live)
     assert (finding.level, finding.kind) == ("note", "stack_changed")
-    for part in ("1 changed tiles (plain", "1 tiles gone (bare", "1 changed transforms (shift"):
+    for part in ("1 changed tile (plain", "1 missing tile (bare", "1 changed transform (shift"):
         assert part in finding.found
 
 
@@ -395,6 +395,78 @@ def test_two_tiles_that_were_swapped_are_named():
     found = check_project(saved_by_trakem2(planted.xml, moved), "x", planted.frozen).findings
     assert [(f.kind, f.tile) for f in found] == [("position_off", "t11"), ("position_off", "t21")]
     assert "one 90 px away" in found[0].found
+
+
+GRIDS = {2: (2, 1), 3: (3, 1), 4: (2, 2), 5: (5, 1), 6: (3, 2), 7: (7, 1), 8: (4, 2), 9: (3, 3)}
+"""Tiles of a section -> columns and rows."""
+
+
+def off_in_grid(count: int, target: dict, jitter: float = 0.3) -> set[int]:
+    """Return the tiles that are warned of after some were put at the place of another.
+
+    `target` is tile -> the tile at whose place it was put, or a shift in px.
+    """
+    columns, _ = GRIDS[count]
+    places = [(1000 + 90 * (i % columns), 2000 + 70 * (i // columns)) for i in range(count)]
+    em = {
+        f"t{i}": pp.spec(f"t{i}", pp.leaf("AffineModel2D", f"1 0 0 1 {x} {y}"))
+        for i, (x, y) in enumerate(places)
+    }
+    planted = pp.planted(em=em)
+    random = np.random.default_rng(count)
+    moved = {}
+    for i in range(count):
+        patch, to = planted.patch(f"t{i}"), target.get(i, (0.0, 0.0))
+        shift = np.subtract(places[to], places[i]) if isinstance(to, int) else np.array(to)
+        added = affine.translation(*(shift + random.normal(0, jitter, 2)))
+        moved[patch.oid] = pp.moved(patch, affine.compose(REGISTERED, added))
+    found = check_project(saved_by_trakem2(planted.xml, moved), "x", planted.frozen).findings
+    assert {f.kind for f in found} <= {"position_off"}
+    return {int(f.tile[1:]) for f in found}
+
+
+@pytest.mark.parametrize("count", GRIDS)
+def test_any_two_swapped_tiles_of_a_few_are_named(count):
+    for one in range(count):
+        for other in range(one):
+            assert off_in_grid(count, {one: other, other: one}) == {one, other}
+
+
+@pytest.mark.parametrize("count", range(3, 10))
+def test_three_tiles_that_were_cycled_are_named(count):
+    for a, b, c in [(0, 1, 2), (0, count - 1, 1), (count - 3, count - 2, count - 1)]:
+        if len({a, b, c}) == 3:
+            assert off_in_grid(count, {a: b, b: c, c: a}) == {a, b, c}
+
+
+def test_all_four_tiles_cycled_or_swapped_in_pairs_are_named():
+    for target in ({0: 1, 1: 3, 3: 2, 2: 0}, {0: 1, 1: 0, 2: 3, 3: 2}, {0: 3, 3: 0, 1: 2, 2: 1}):
+        assert off_in_grid(4, target) == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize("count", range(3, 10))
+def test_one_tile_of_a_few_that_was_dragged_is_named_alone(count):
+    for tile in range(count):
+        for shift in ((12.0, 0.0), (-30.0, 25.0), (150.0, 220.0)):
+            assert off_in_grid(count, {tile: shift}) == {tile}
+
+
+def test_of_two_tiles_nobody_knows_which_was_dragged():
+    assert off_in_grid(2, {1: (30.0, 0.0)}) == {0, 1}
+
+
+@pytest.mark.parametrize("count", GRIDS)
+def test_a_few_tiles_set_by_hand_to_a_pixel_are_not_off(count):
+    assert off_in_grid(count, {}, jitter=1.0) == set()
+
+
+def test_the_only_lm_tile_that_moved_is_named_and_nothing_is_offered():
+    planted = pp.planted(lm={"lm_1": pp.LM_SPECS["lm_1"]})
+    patch = planted.patch("lm_1")
+    xml = saved_by_trakem2(planted.xml, {patch.oid: pp.moved(patch, pp.turn(0.0, 40.0))})
+    (finding,) = (f for f in check_project(xml, "x", planted.frozen).findings if f.level == "error")
+    assert (finding.kind, finding.tile) == ("lm_moved", "lm_1")
+    assert "moved by 40 px" in finding.found and "common_motion" not in finding.advice
 
 
 def test_tiles_that_scatter_are_not_all_off():

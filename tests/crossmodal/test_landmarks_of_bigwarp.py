@@ -7,7 +7,7 @@ from crossmodal import planted_project as pp
 from crossmodal.planted_registration import OUTPUT, Registration, planted_registration
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.check.bigwarp_tables import landmark_rows, read_landmarks
-from crossreg.crossmodal.check.landmarks import similarity, spline_left_out
+from crossreg.crossmodal.check.landmark_fit import contradicted, similarity, spline_left_out
 from crossreg.crossmodal.check.section_record import read_sections
 from crossreg.crossmodal.render.stack_store import TILES
 from crossreg.crossmodal.render.tile_specs import tile_corners
@@ -100,7 +100,7 @@ def test_a_landmark_in_the_wrong_place_is_named_with_its_errors(made):
     ("text", "told"),
     [
         ("", "0 active landmarks, and a similarity needs 2"),
-        ('"a","true","1","2","3","4"\n', "1 active landmarks"),
+        ('"a","true","1","2","3","4"\n', "1 active landmark, and"),
         (
             '"a","true","1","2","3","4"\n"b","true","1","2","5","4"\n',
             "all landmarks are at one point",
@@ -159,8 +159,8 @@ def test_the_result_is_exported_as_landmarks_that_give_the_same_motion(made, cap
 def test_a_table_as_bigwarp_writes_it_anywhere(made):
     """Names in a machine's own encoding, quotes and lines in them, points without a partner."""
     lines = [
-        b'"Pt \xe9 ""left""\nof 2","TRUE","1000.0","2.0E3","1010.0","2000.0"',
-        b'"b","true","1300.0","2000.0","1310.0","2000.0"',
+        b'"Pt \xe9 ""left""\nof 2","TRUE","1060.0","2.1E3","1070.0","2100.0"',
+        b'"b","true","1300.0","2100.0","1310.0","2100.0"',
         b'"off","false","1.0","2.0","3.0","4.0"',
         b'"half","false","Infinity","Infinity","3.0","4.0"',
         b'"pending","true","1.0","2.0","-Infinity","NaN"',
@@ -172,8 +172,9 @@ def test_a_table_as_bigwarp_writes_it_anywhere(made):
     assert [one.name for one in table.landmarks] == ['Pt é "left"\nof 2', "b"]
     assert (table.inactive, table.one_sided) == (1, 2)
     made.check()
-    (finding,) = made.report(1.0)["findings"]
+    finding, unchecked = made.report(1.0)["findings"]
     assert "too few to leave one out" in finding["found"]
+    assert (unchecked["level"], unchecked["kind"]) == ("warning", "landmarks_unchecked")
     assert "passed over (1 inactive, 2 without a partner)" in finding["found"]
     assert made.bring_back() == 0
     moved_by(made, lambda points: points + np.array([10.0, 0.0]))
@@ -191,7 +192,7 @@ def test_landmarks_of_volumes_count_where_they_are_of_one_plane(made):
 
 
 def test_landmarks_that_turn_the_section_over_are_warned_of(made):
-    rows = ["a,true,1000,2000,1000,2000", "b,true,1300,2000,700,2000", "c,true,1000,2300,1000,2300"]
+    rows = ["a,true,1060,2100,1060,2100", "b,true,1360,2100,760,2100", "c,true,1060,2300,1060,2300"]
     (made.folder / "00001.csv").write_text("\n".join(rows))
     made.check("--landmark-model", "affine")
     kinds = [one["kind"] for one in made.report(1.0)["findings"]]
@@ -223,3 +224,80 @@ def test_landmarks_of_a_thin_plate_are_left_out_as_if_one_by_one():
         off = apply((spline,), moving[[index]])[0] - fixed[index]
         assert found[index] == pytest.approx(np.hypot(*off), rel=1e-6)
     assert np.isnan(spline_left_out(moving[:4], fixed[:4])).all()
+
+
+def told(made: Registration, *options: str) -> dict[str, str]:
+    """Return kind -> what was found, of the first section after a check; no notes."""
+    made.check(*options)
+    found = made.report(1.0)["findings"]
+    return {f["kind"]: f["found"] + "; " + f["advice"] for f in found if f["level"] != "note"}
+
+
+@pytest.mark.parametrize("model", ["similarity", "affine"])
+@pytest.mark.parametrize("wrong", range(5))
+@pytest.mark.parametrize("off", [(60.0, 0.0), (-30.0, 45.0)])
+def test_of_five_landmarks_the_wrong_one_is_named(made, model, wrong, off):
+    fixed = affine.apply(MOTION, POINTS) + np.random.default_rng(11).normal(0, 0.2, (5, 2))
+    fixed[wrong] += off
+    write(made, POINTS, fixed)
+    warned = told(made, "--landmark-model", model)
+    assert set(warned) == {"landmark_off"}
+    assert warned["landmark_off"].startswith(f"'Pt-{wrong}', ")
+
+
+def test_two_wrong_landmarks_do_not_hide_each_other(made):
+    random = np.random.default_rng(6)
+    moving = random.uniform([1060, 2080], [1400, 2400], (8, 2))
+    fixed = affine.apply(MOTION, moving) + random.normal(0, 0.5, (8, 2))
+    fixed[[1, 6]] += [[50.0, 20.0], [55.0, 25.0]]
+    write(made, moving, fixed)
+    made.check()
+    report = made.report(1.0)
+    assert [one["name"] for one in report["landmarks"] if one["contradicted"]] == ["Pt-1", "Pt-6"]
+
+
+@pytest.mark.parametrize("count", range(3, 13))
+def test_landmarks_set_to_about_a_pixel_are_all_right(count):
+    named = 0
+    for seed in range(30):
+        random = np.random.default_rng(seed)
+        moving = random.uniform(0, 4000, (count, 2))
+        fixed = affine.apply(MOTION, moving) + random.normal(0, 1.5, (count, 2))
+        named += bool(contradicted(moving, fixed, "similarity"))
+    assert named <= 2
+
+
+def test_of_three_landmarks_nobody_knows_the_wrong_one_but_they_disagree(made):
+    fixed = affine.apply(MOTION, POINTS[:3])
+    fixed[1] += [60.0, 0.0]
+    write(made, POINTS[:3], fixed)
+    assert set(told(made)) == {"landmarks_disagree"}
+
+
+def test_landmarks_close_together_are_warned_of(made):
+    moving = 1150 + np.array([[0.0, 1000], [20, 1000], [0, 1020], [20, 1025]])
+    write(made, moving, affine.apply(MOTION, moving))
+    warned = told(made)
+    assert set(warned) == {"landmarks_clustered"} and "extrapolated" in str(warned)
+
+
+def test_landmarks_beside_the_em_are_an_error_that_names_the_units(made):
+    write(made, POINTS * 4.0, affine.apply(MOTION, POINTS) * 4.0)
+    warned = told(made)
+    assert set(warned) == {"landmarks_unusable"} and "landmark_units" in str(warned)
+
+
+def test_landmarks_of_em_and_lm_exchanged_are_warned_of(made):
+    far = affine.apply(affine.translation(-280.0, 0.0), POINTS)
+    write(made, far, POINTS)
+    assert "exchanged" in str(told(made))
+
+
+def test_landmarks_exchanged_within_both_stacks_are_told_by_the_other_sections(made):
+    for z in (2.0, 3.0):
+        made.save(z, pp.turn(0.0, 31.0, -22.0, scale=1.0))
+    there = affine.apply(affine.translation(30.0, -20.0), POINTS)
+    write(made, there, POINTS)
+    assert "landmarks_inverse" in told(made)
+    write(made, POINTS, there)
+    assert told(made) == {}

@@ -165,7 +165,9 @@ def test_a_section_with_errors_stops_the_import_before_anything_is_written(saved
     saved.save(1.0, pp.turn(0, 5, 5))
     break_project(saved, 3.0)
     assert saved.bring_back() == 1
-    assert "with errors: 00003: see trakem2_check" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "with errors: 00003: see trakem2_check" in told
+    assert "ERROR: section 00003: expected a TrakEM2 project, found" in told
     assert snapshot(saved.root / "stacks") == before
 
 
@@ -307,6 +309,10 @@ def test_the_table_tells_how_far_each_section_moved_and_marks_errors(saved, caps
     told = capsys.readouterr()
     assert "3 of 3 sections saved; 1 with errors" in told.out and "untitled.xml" in told.out
     assert "section 00003 has errors" in told.err
+    error = next(one for one in saved.report(3.0)["findings"] if one["level"] == "error")
+    assert "\nERROR: section 00003: expected" in told.out
+    assert f"found {error['found']}; {error['advice']}." in told.out
+    assert f"{saved.root / 'out' / 'sections' / '00003.txt'} says which" in told.err
     page = (saved.root / "out" / "sections" / "00003.txt").read_text()
     assert "ERROR: section 00003" in page
 

@@ -152,7 +152,7 @@ def test_what_was_moved_since_the_start_is_what_the_check_judges(made):
     ]
     assert float(rows[1]["moved_px"]) == pytest.approx(5.0)
     summary = (made.root / "out" / "sections.txt").read_text()
-    assert "start not confirmed" in summary and "1 starts not confirmed" in summary
+    assert "start not confirmed" in summary and "1 start not confirmed" in summary
 
 
 def test_a_confirmed_start_comes_back_as_the_motion_that_was_found(made):

@@ -4,6 +4,7 @@ import pytest
 
 from crossmodal.planted_project import turn
 from crossmodal.planted_registration import planted_registration
+from crossreg.crossmodal.check.check_report import MOST_TOLD, table_text, told_findings
 from crossreg.crossmodal.check.findings import ERROR, NOTE, WARNING, Finding
 from crossreg.crossmodal.check.motion_summary import SectionMotion
 from crossreg.crossmodal.check.section_record import read_folder_findings, read_sections
@@ -82,6 +83,24 @@ def test_a_row_names_the_worst_findings_and_how_many_more_there_are():
         ERROR,
         "tile tile_0 of stack EM: expected this, found that; do so.",
     )
+
+
+def test_the_terminal_shows_errors_first_and_says_where_the_rest_is(tmp_path):
+    warned = result("saved", *(finding(WARNING, f"tile_{n}") for n in range(MOST_TOLD + 3)))
+    faulty = Section("00002", (Finding(ERROR, "kind", "00002", "this", "that", "do so"),))
+    lines = told_findings([warned, faulty], tmp_path)
+    assert lines[0] == "ERROR: section 00002: expected this, found that; do so."
+    assert lines[1].startswith("WARNING: section 00001, tile tile_0 of stack EM: expected this")
+    assert lines[MOST_TOLD:] == [f"and 4 more: see {tmp_path / '00001.txt'}"]
+    both = told_findings([warned, Section("00002", warned.findings)], tmp_path)
+    assert both[-1].endswith(f"more: see {tmp_path}")
+    assert told_findings([result("saved", finding(NOTE))], tmp_path) == []
+
+
+def test_a_section_with_a_warning_is_marked_in_the_table():
+    text = table_text([result("saved", finding(WARNING), moved=1.0)], [])
+    assert text.splitlines()[1].endswith("  warnings")
+    assert text.splitlines()[-1].startswith("1 of 1 section saved; 0 with errors, 1 with warnings")
 
 
 def test_sections_come_back_from_the_files_of_the_check(tmp_path):

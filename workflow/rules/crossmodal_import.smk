@@ -37,7 +37,6 @@ rule trakem2_check_sections:
 rule trakem2_check:
     input:
         reports=sections.place("section_reports"),
-        table=sections.place("section_table"),
         text=sections.place("section_text"),
     log:
         sections.log("verdict"),
@@ -50,7 +49,7 @@ rule trakem2_check:
         "say what was found in the saved projects"
     shell:
         command("trakem2_verdict.py")
-        + " --table {input.table:q} --text {input.text:q} --reports {input.reports:q} --log {log:q}"
+        + " --text {input.text:q} --reports {input.reports:q} --log {log:q}"
 
 
 rule trakem2_write_stack:
@@ -96,7 +95,7 @@ rule trakem2_import:
     conda:
         ENVIRONMENT
     message:
-        "say what was imported"
+        "print the outcome of the import"
     shell:
         # Also a run with nothing to do says how many sections are saved.
         "cat {input:q} | tee {log:q}"

@@ -137,7 +137,10 @@ class LiveStack:
         try:
             now = self._store.section(self._stack, section.z)
         except UserError as error:
-            found, advice = str(error).rstrip("."), "nothing: the import uses the frozen tiles"
+            found, advice = (
+                str(error).rstrip("."),
+                "no action needed: the import uses the frozen tiles",
+            )
             expected = f"stack {self._stack}, to see whether it changed"
             self.unknown.append(Finding(NOTE, "stack_unknown", "", expected, found, advice))
             return []

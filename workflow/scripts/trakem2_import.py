@@ -30,6 +30,7 @@ from crossreg.crossmodal.registered.output_stack import (
 )
 from crossreg.crossmodal.registered.registered_stack import (
     ImportPolicy,
+    errors_that_stop,
     new_sections,
     outcome,
     refuse_incomplete,
@@ -86,6 +87,8 @@ def main(options: argparse.Namespace) -> None:
         options.registration, frozen, project_policy(options), options.reports
     )
     sections = compared(list(registration.summaries()))
+    for error in errors_that_stop(sections, policy):
+        log.error("%s", error)
     refuse_incomplete(frozen.name, sections, policy)
     for warning in repeated_warnings(sections, policy):
         log.warning("%s", warning)

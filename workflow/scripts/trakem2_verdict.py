@@ -1,23 +1,26 @@
 """Print the table over the sections of a registration; exit with status 1 if any has errors.
 
-In:  the table as trakem2_check wrote it, as TSV and as text.
-Out: the text and the name of each section with errors, on the terminal.
+In:  the table of trakem2_check as text, and the reports of the sections.
+Out: the text, the errors and warnings, and the name of each section with errors, on the terminal.
 """
 
 import argparse
-import csv
 import sys
 from pathlib import Path
 
+from crossreg.crossmodal.check.check_report import told_findings
+from crossreg.crossmodal.check.section_record import read_sections
 from crossreg.io.files import read_text
 from crossreg.workflow_support.script_main import log, new_parser, run
+
+MOST_NAMED = 10
+"""Sections with errors that are named one by one."""
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the options of this command."""
     parser = new_parser(__doc__)
-    parser.add_argument("--table", type=Path, required=True, help="table (TSV) of trakem2_check")
-    parser.add_argument("--text", type=Path, required=True, help="the same table as text")
+    parser.add_argument("--text", type=Path, required=True, help="table of trakem2_check as text")
     parser.add_argument(
         "--reports", type=Path, required=True, metavar="FOLDER", help="folder of the reports"
     )
@@ -26,11 +29,16 @@ def parser() -> argparse.ArgumentParser:
 
 def main(options: argparse.Namespace) -> int:
     """Return the exit status."""
-    print(read_text(options.text), end="", flush=True)
-    rows = csv.DictReader(read_text(options.table).splitlines(), delimiter="\t")
-    faulty = [row["section"] for row in rows if row["errors"] != "0"]
-    for stem in faulty:
-        log.error("section %s has errors: %s says which.", stem, options.reports / f"{stem}.txt")
+    # Absolute, since a run with --directory works elsewhere than where its user stands.
+    reports = options.reports.resolve()
+    sections = read_sections(reports)
+    lines = [read_text(options.text), *(f"{line}\n" for line in told_findings(sections, reports))]
+    print("".join(lines), end="", flush=True)
+    faulty = [one.section for one in sections if one.faulty]
+    for stem in faulty[:MOST_NAMED]:
+        log.error("section %s has errors: %s says which.", stem, reports / f"{stem}.txt")
+    if len(faulty) > MOST_NAMED:
+        log.error("%d more sections have errors: see %s.", len(faulty) - MOST_NAMED, reports)
     return 1 if faulty else 0
 
 

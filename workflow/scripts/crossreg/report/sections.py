@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from crossreg.crossmodal.check.findings import ERROR, NOTE, WARNING, Finding
+from crossreg.crossmodal.check.landmark_findings import in_px
 from crossreg.crossmodal.check.sections import LandmarkFit, Section
 from crossreg.crossmodal.trakem2.project_files import MISSING, UNTOUCHED
 
@@ -126,9 +127,9 @@ def landmarks_in_words(fit: LandmarkFit | None) -> str:
     """Return how many landmarks a section has and how well they fit; '' without any."""
     if fit is None:
         return ""
-    words = f"{len(fit.landmarks)}, residual up to {max(fit.distances):.3g} px"
+    words = f"{len(fit.landmarks)}, residual up to {in_px(max(fit.distances))}"
     left_out = fit.median_left_out
-    return words if math.isnan(left_out) else f"{words}, left out {left_out:.3g} px"
+    return words if math.isnan(left_out) else f"{words}, left out {in_px(left_out)}"
 
 
 def findings_in_words(findings: Sequence[Finding]) -> list[tuple[str, str]]:

@@ -120,5 +120,5 @@ def _annotations(saved: SavedProject, frozen: FrozenSection) -> Iterator[Finding
     if saved.annotations:
         items = sorted(saved.annotations.items())
         found = ", ".join(f"{count} {name}" for name, count in items)
-        advice = "nothing: they stay in the project and are ignored on import"
+        advice = "no action needed: they stay in the project and are ignored on import"
         yield finding_of_section(NOTE, "annotations", frozen, "images only", found, advice)

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
+from pathlib import Path
 from typing import Any
 
 from crossreg.crossmodal.check.findings import ERROR, NOTE, WARNING, Finding
@@ -15,6 +16,9 @@ from crossreg.io.errors import one_line
 from crossreg.io.words import counted
 
 LEVELS = (ERROR, WARNING, NOTE)
+
+MOST_TOLD = 20
+"""Findings that the terminal shows."""
 
 MOTION_COLUMNS = tuple(f.name for f in fields(SectionMotion) if f.name != "section")
 COLUMNS = (
@@ -82,17 +86,37 @@ def table_text(sections: Sequence[Section], folder: Sequence[Finding]) -> str:
     return "\n".join([*lines, verdict_line(sections), ""])
 
 
+def told_findings(sections: Sequence[Section], reports: Path) -> list[str]:
+    """Return the errors, then the warnings of all sections as sentences, as far as they are few.
+
+    The rest is counted, with the file or folder of `reports` to see.
+    """
+    told = [
+        (section.section, f"{level.upper()}: {one_line(one.sentence())}")
+        for level in (ERROR, WARNING)
+        for section in sections
+        for one in section.all_findings
+        if one.level == level
+    ]
+    lines = [sentence for _, sentence in told[:MOST_TOLD]]
+    if rest := {section for section, _ in told[MOST_TOLD:]}:
+        see = reports / f"{rest.pop()}.txt" if len(rest) == 1 else reports
+        lines.append(f"and {len(told) - MOST_TOLD} more: see {see}")
+    return lines
+
+
 def verdict_line(sections: Sequence[Section]) -> str:
     """Return the sentence that sums a table up."""
     faulty = sum(section.faulty for section in sections)
+    warned = sum(section.has_warnings for section in sections)
     apart = sum(section.apart for section in sections)
     waiting = sum(_mark(section) == START_WAITS for section in sections)
     asking = sum(section.to_confirm for section in sections)
-    starts = f", {waiting} starts not confirmed" if waiting else ""
+    starts = f", {counted(waiting, 'start')} not confirmed" if waiting else ""
     unmoved = f", {asking} saved without a move and to be confirmed" if asking else ""
     return (
         f"{saved_phrase([section.state for section in sections])}; {faulty} with errors,"
-        f" {apart} unlike the others{starts}{unmoved}."
+        f" {warned} with warnings, {apart} unlike the others{starts}{unmoved}."
     )
 
 
@@ -108,6 +132,8 @@ def _mark(section: Section) -> str:
         return START_WAITS
     if section.to_confirm:
         return "confirm"
+    if section.has_warnings:
+        return "warnings"
     return "" if section.state == SAVED else section.state
 
 

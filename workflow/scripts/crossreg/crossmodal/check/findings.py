@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from crossreg.crossmodal.trakem2.project_files import PROJECT_SUFFIXES
+from crossreg.io.words import counted
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 
@@ -78,7 +79,7 @@ def folder_findings(
     expected |= {"frozen", *copies}
     for name in names:
         if name not in expected and not name.startswith((".", "trakem2.", "crossreg_")):
-            advice = "nothing: it is ignored"
+            advice = "no action needed: it is ignored"
             found.append(Finding(NOTE, "stray_file", "", "only projects", shown_name(name), advice))
     return found
 
@@ -96,11 +97,11 @@ def stack_changes(
     shared_old = frozen.get("transformIdToSpecMap") or {}
     shared_new = live.get("transformIdToSpecMap") or {}
     shared = sorted(name for name in shared_old if shared_old[name] != shared_new.get(name))
-    lists = {"changed tiles": changed, "tiles gone": gone, "changed transforms": shared}
-    found = [f"{len(ids)} {what} ({ids[0]} ...)" for what, ids in lists.items() if ids]
+    lists = {"changed tile": changed, "missing tile": gone, "changed transform": shared}
+    found = [f"{counted(len(ids), what)} ({ids[0]} ...)" for what, ids in lists.items() if ids]
     if not found:
         return []
-    advice = "nothing if the frozen tiles are meant; for the new ones take a new name"
+    advice = "no action needed if the frozen tiles are meant; for the new ones take a new name"
     expected = "the stack as it was frozen"
     return [
         Finding(NOTE, "stack_changed", section, expected, ", ".join(found), advice, stack=stack)

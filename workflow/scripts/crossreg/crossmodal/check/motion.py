@@ -28,8 +28,16 @@ POSITION_LIMIT = 0.05
 POSITION_SIGMAS = 5.0
 FEWEST_FOR_SCATTER = 4
 
-# Pairs of tiles compared at once: their arrays take some 50 MB.
-MOST_PAIRS = 1_000_000
+# Of so few tiles, some wrong ones are soon half of all, and their distances pass for scatter: it
+# never excuses more than this fraction of a tile's shorter side. Swapped tiles move by far more.
+FEW_TILES = 12
+MOST_SCATTER = 0.3
+
+# A tile lies at the place of another if it is nearer than this fraction of its shorter side.
+SAME_PLACE = 0.25
+
+# Tiles whose summed distance to all others is within this of the smallest stand equally central.
+EQUALLY_CENTRAL = 1.05
 
 # The median absolute deviation of normal errors times this is their standard deviation.
 MAD_TO_SIGMA = 1.4826
@@ -107,47 +115,64 @@ def displaced(
     """Yield index, distance and limit (px) of each tile that is not where the others say.
 
     `before` and `after` are the corners (tiles, 4, 2) of the tiles of a section, `motions` their
-    own affine motions. Each tile's centre is compared with where the median motion of the other
-    tiles sends it, so that a single tile that went astray does not hide itself.
+    own affine motions. Each tile's centre is compared with where the motion of the section sends
+    it, which wrong tiles do not bend, not even half of a few.
     """
-    if len(motions) < 2:
+    count = len(motions)
+    if count < 2:
         return
-    distances = _off_the_others(before.mean(axis=1), after.mean(axis=1), np.array(motions)[:, :4])
-    sides = before - np.roll(before, 1, axis=1)
-    limits = POSITION_LIMIT * np.hypot(sides[..., 0], sides[..., 1]).max(axis=1)
-    if len(motions) >= FEWEST_FOR_SCATTER:
-        scatter = MAD_TO_SIGMA * float(np.median(distances)) * POSITION_SIGMAS
+    linear = np.median(np.array(motions)[:, :4], axis=0).reshape(2, 2)
+    sides = np.hypot(*np.moveaxis(before - np.roll(before, 1, axis=1), 2, 0))
+    longer, shorter = sides.max(axis=1), sides.min(axis=1)
+    turned, ends = before.mean(axis=1) @ linear, after.mean(axis=1)
+    distances = _off_the_section(turned, ends, SAME_PLACE * shorter)
+    limits = POSITION_LIMIT * longer
+    if count >= FEWEST_FOR_SCATTER:
+        # Of an even number the lower of the two in the middle: the other may be a wrong tile's.
+        middle = float(np.sort(distances)[(count - 1) // 2])
+        scatter = np.full(count, MAD_TO_SIGMA * middle * POSITION_SIGMAS)
+        if count <= FEW_TILES:
+            scatter = np.minimum(scatter, MOST_SCATTER * shorter)
         limits = np.maximum(limits, scatter)
     for index in np.flatnonzero(distances > limits):
         yield int(index), float(distances[index]), float(limits[index])
 
 
-def _off_the_others(
-    centres: Points, ends: Points, linear: NDArray[np.float64]
+def _off_the_section(
+    turned: Points, ends: Points, same_place: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return how far each tile's centre is from where the median motion of the others sends it."""
-    count = len(centres)
-    without = medians_of_others(linear).reshape(count, 2, 2)
-    distances = np.empty(count)
-    for rows in np.array_split(np.arange(count), -(-(count**2) // MOST_PAIRS)):
-        # Row i: where the motion of all but tile i sends every tile, up to a shift.
-        shifts = ends - centres @ without[rows]
-        is_own = np.arange(count) == rows[:, None]
-        others = shifts[~is_own].reshape(len(rows), count - 1, 2)
-        off = shifts[is_own] - np.median(others, axis=1)
-        distances[rows] = np.hypot(off[:, 0], off[:, 1])
-    return distances
+    """Return how far each tile is from where the section's motion sends it, px.
+
+    `turned` are the centres after the linear part of that motion, `ends` where they are.
+    """
+    shifts = ends - turned
+    if len(shifts) > FEW_TILES:
+        return _lengths(shifts - np.median(shifts, axis=0))
+    mean = shifts.mean(axis=0)
+    if _exchanged(turned + mean, ends, same_place):
+        return _lengths(shifts - mean)
+    # The tile that is most central among all is right, were half of the others wrong. Where
+    # several are, as of two tiles, none is known to be right: each tile is judged by all of them.
+    apart = _lengths(shifts[:, None] - shifts)
+    sums = apart.sum(axis=1)
+    central = sums <= EQUALLY_CENTRAL * sums.min()
+    return np.asarray(apart[:, central].max(axis=1))
 
 
-def medians_of_others(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return for each of the rows (N, columns) the median of all other rows; N is at least 2."""
-    count = len(values)
-    ranks = np.argsort(np.argsort(values, axis=0, kind="stable"), axis=0, kind="stable")
-    ordered = np.sort(values, axis=0)
-    low, high = (count - 2) // 2, (count - 1) // 2
-    # Without the row of rank r, what is at place p stands at p, or at p + 1 from r on.
-    sides = [np.take_along_axis(ordered, place + (ranks <= place), axis=0) for place in (low, high)]
-    return (sides[0] + sides[1]) / 2
+def _exchanged(places: Points, ends: Points, same_place: NDArray[np.float64]) -> bool:
+    """Return whether the tiles share their places, and some lie at the place of another.
+
+    The mean over all tiles is then the section's own, since places were only exchanged.
+    """
+    apart = _lengths(ends[:, None] - places)
+    nearest = apart.argmin(axis=1)
+    each_once = len(set(nearest.tolist())) == len(places)
+    own = np.arange(len(places))
+    return each_once and bool((apart.min(axis=1) < same_place).all() and (nearest != own).any())
+
+
+def _lengths(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.hypot(vectors[..., 0], vectors[..., 1]))
 
 
 def distance_outside(corners: Points, width: float, height: float) -> float:

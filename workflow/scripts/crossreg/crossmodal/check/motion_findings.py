@@ -29,6 +29,8 @@ from crossreg.crossmodal.render.transforms import Box, Transform, patch_box
 from crossreg.crossmodal.trakem2.patches import Patch, patch_corners
 from crossreg.crossmodal.trakem2.saved_project import SavedPatch, SavedProject
 
+STAYS = "a tile that stays"
+
 
 def common_motion_of(
     saved: SavedProject,
@@ -47,12 +49,18 @@ def common_motion_of(
         for (patch, _), old, new in zip(lm, before, after, strict=True):
             distance = largest_distance(old, new)
             if distance > MOVED:
-                texts = ("a tile that stays", f"moved by {distance:.6g} px", START_AGAIN)
+                texts = (STAYS, f"moved by {distance:.6g} px", START_AGAIN)
                 report(finding_of_patch(ERROR, "lm_moved", frozen, patch, *texts))
         return IDENTITY
     if common.is_still:
         if resized:
             report(_resized(saved, frozen, bool(lm)))
+        return IDENTITY
+    if len(lm) == 1 and not (common.is_translation and resized) and policy.common_motion != "any":
+        distance = largest_distance(before[0], after[0])
+        found = f"moved by {distance:.6g} px, the only LM tile of its section"
+        advice = f"{START_AGAIN}: one tile does not tell whether the EM moved with it"
+        report(finding_of_patch(ERROR, "lm_moved", frozen, lm[0][0], STAYS, found, advice))
         return IDENTITY
     return _corrected(common, resized, frozen, policy, report)
 
@@ -78,7 +86,7 @@ def _corrected(
     found = f"all of them moved by ({values})" + (" and a resized layer" if resized else "")
     expected = "LM tiles that stay"
     if policy.common_motion == "any" or (policy.common_motion == "canvas" and canvas):
-        texts = (expected, found, "nothing: all tiles were moved back by it")
+        texts = (expected, found, "no action needed: all tiles were moved back by it")
         report(finding_of_section(WARNING, "common_motion", frozen, *texts))
         return common.matrix
     advice = f"{START_AGAIN}; or set common_motion: any to move all tiles back by it"
@@ -113,7 +121,7 @@ def registered_tiles(
         added = added_transforms(patch, saved) or ()
         if added:
             classes = (class_names(one.transforms) for one in (patch, saved))
-            texts = (*classes, "nothing: accepted")
+            texts = (*classes, "no action needed: accepted")
             report(finding_of_patch(NOTE, "transform_added", frozen, patch, *texts))
         box = _saved_box(patch, saved, added)
         matrix = affine.compose(correction, saved.matrix)
@@ -146,11 +154,15 @@ def _nothing_moved(frozen: FrozenSection, policy: Policy) -> Finding:
     """Return what a save without any move means: a confirmed start, or an accident."""
     expected, found = "registered EM tiles", "none that moved"
     if frozen.start:
-        texts = (expected, f"{found} from the start of this section", "nothing: saving confirms it")
+        texts = (
+            expected,
+            f"{found} from the start of this section",
+            "no action needed: saving confirms it",
+        )
         return finding_of_section(NOTE, CONFIRMED_START, frozen, *texts)
     z = z_of_stem(frozen.section)
     if z in policy.confirmed_sections:
-        texts = (expected, found, "nothing: confirmed_sections names the section")
+        texts = (expected, found, "no action needed: confirmed_sections names the section")
         return finding_of_section(NOTE, "confirmed", frozen, *texts)
     advice = (
         "register the section and save it; if it is right as it is, add its z to confirmed_sections"

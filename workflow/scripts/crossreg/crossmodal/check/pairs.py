@@ -76,7 +76,11 @@ def file_name(path: str) -> str:
 
 def _replaced(patch: Patch, copy: SavedPatch, frozen: FrozenSection) -> Finding:
     found = f"only a copy of it with oid {copy.oid}, which is all the same as the tile"
-    texts = (f"the tile with oid {patch.oid}", found, "nothing: the copy is taken for the tile")
+    texts = (
+        f"the tile with oid {patch.oid}",
+        found,
+        "no action needed: the copy is taken for the tile",
+    )
     return finding_of_patch(WARNING, "tile_replaced", frozen, patch, *texts)
 
 

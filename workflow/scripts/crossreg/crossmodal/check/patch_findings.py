@@ -111,7 +111,7 @@ def patch_notes(patch: Patch, saved: SavedPatch, frozen: FrozenSection) -> Itera
     )
     for kind, same, expected, found in notes:
         if not same:
-            advice = "nothing: it is ignored on import"
+            advice = "no action needed: it is ignored on import"
             yield finding_of_patch(NOTE, kind, frozen, patch, expected, found, advice)
 
 

@@ -66,8 +66,8 @@ def copy_finding(section: str, own_is_saved: bool, copies: Iterable[SavedCopy]) 
     names = ", ".join(copy.name for copy in copies)
     expected = f"the project saved as {section}.xml"
     if own_is_saved:
-        advice = "nothing if the file with the section's name is the right one"
-        found = f"besides it {names}"
+        advice = "no action needed if the file with the section's name is the right one"
+        found = f"beside it {names}"
         return Finding(WARNING, "saved_copy", section, expected, found, advice)
     found = f"it saved under another name: {names}"
     advice = f"give the right one the name {section}.xml, or set saved_copies: newest"
@@ -77,7 +77,7 @@ def copy_finding(section: str, own_is_saved: bool, copies: Iterable[SavedCopy]) 
 def used_copy_finding(section: str, copy: SavedCopy) -> Finding:
     """Return the warning that a copy was taken, being newer than the project itself."""
     texts = (f"the project saved as {section}.xml", f"a newer one, {copy.name}")
-    advice = "nothing: saved_copies says to take the newest"
+    advice = "no action needed: saved_copies says to take the newest"
     return Finding(WARNING, "saved_copy", section, *texts, advice)
 
 

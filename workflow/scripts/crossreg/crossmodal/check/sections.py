@@ -43,13 +43,6 @@ class Policy:
     landmark_units: str = "px"
 
 
-OUTLIER = 3.0
-"""A landmark whose leave-one-out error is this many times the median of all is named."""
-
-LEAST_OUTLIER = 3.0
-"""px: a person sets landmarks to about a pixel."""
-
-
 @dataclass(frozen=True)
 class Landmark:
     """A pair of points in the frame of the stacks, px."""
@@ -67,7 +60,9 @@ class LandmarkFit:
     residuals: tuple[tuple[float, float], ...]
     """px in x and y from where the motion sends each moving point to its fixed one."""
     left_out: tuple[float, ...]
-    """px from where the motion of the other landmarks sends it; NaN where those are too few."""
+    """px from where the others that are not contradicted send it; NaN where those are too few."""
+    contradicted: tuple[bool, ...]
+    """Whether the other landmarks agree, and contradict this one."""
 
     @property
     def distances(self) -> tuple[float, ...]:
@@ -80,19 +75,9 @@ class LandmarkFit:
         known = [one for one in self.left_out if math.isfinite(one)]
         return statistics.median(known) if known else math.nan
 
-    @property
-    def largest_left_out(self) -> float:
-        """What a landmark may be off, left out, before the others contradict it, px."""
-        return max(LEAST_OUTLIER, OUTLIER * self.median_left_out)
-
-    @property
-    def contradicted(self) -> tuple[bool, ...]:
-        """Whether the other landmarks contradict each one."""
-        return tuple(one > self.largest_left_out for one in self.left_out)
-
     def to_records(self) -> list[dict[str, Any]]:
         """Return a row a landmark as JSON has it in a report; unknown numbers are null."""
-        rows = zip(self.landmarks, self.residuals, self.distances, self.left_out, strict=True)
+        errors = zip(self.distances, self.left_out, self.contradicted, strict=True)
         return [
             {
                 "name": one.name,
@@ -101,8 +86,11 @@ class LandmarkFit:
                 "residual": list(residual),
                 "residual_px": distance,
                 "left_out_px": left_out if math.isfinite(left_out) else None,
+                "contradicted": contradicted,
             }
-            for one, residual, distance, left_out in rows
+            for one, residual, (distance, left_out, contradicted) in zip(
+                self.landmarks, self.residuals, errors, strict=True
+            )
         ]
 
     @classmethod
@@ -114,7 +102,8 @@ class LandmarkFit:
             landmarks.append(Landmark(one["name"], (x, y), (u, v)))
             residuals.append((dx, dy))
             left_out.append(math.nan if one["left_out_px"] is None else one["left_out_px"])
-        return cls(tuple(landmarks), tuple(residuals), tuple(left_out))
+        contradicted = tuple(bool(one["contradicted"]) for one in records)
+        return cls(tuple(landmarks), tuple(residuals), tuple(left_out), contradicted)
 
 
 @dataclass(frozen=True)

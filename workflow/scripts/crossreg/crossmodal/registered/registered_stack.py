@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from crossreg.crossmodal.check.findings import WARNING
+from crossreg.crossmodal.check.findings import ERROR, WARNING
 from crossreg.crossmodal.check.saved_sections import saved_phrase
 from crossreg.crossmodal.check.sections import Section
 from crossreg.crossmodal.freeze.records import Frozen, FrozenSection
@@ -15,7 +15,8 @@ from crossreg.io.errors import UserError
 
 REGISTERED, KEEP, SKIP, STOP = "registered", "keep", "skip", "error"
 
-MOST_WARNINGS = 20
+MOST_TOLD = 20
+"""Errors, and warnings, that the import repeats."""
 MOST_NAMED = 10
 """Sections that a sentence names before it says how many more there are."""
 
@@ -81,10 +82,26 @@ def repeated_warnings(sections: Iterable[Section], policy: ImportPolicy) -> list
                 f"section {one.section}: its motion is unlike that of the other sections (score"
                 f" {one.score:.3g}); look at its picture."
             )
-    warnings = [*firsts, *others]
-    more = len(warnings) - MOST_WARNINGS
-    told = warnings[:MOST_WARNINGS]
-    return [*told, f"{more} more warnings: see the table of trakem2_check."] if more > 0 else told
+    return _as_far_as_few([*firsts, *others], "warnings")
+
+
+def errors_that_stop(sections: Iterable[Section], policy: ImportPolicy) -> list[str]:
+    """Return the errors of the sections that stop the import, in the check's own sentences."""
+    found = [
+        finding.sentence()
+        for one in sections
+        if policy.fate(one) == STOP
+        for finding in one.all_findings
+        if finding.level == ERROR
+    ]
+    return _as_far_as_few(found, "errors")
+
+
+def _as_far_as_few(sentences: list[str], what: str) -> list[str]:
+    """Return the first sentences, and how many more there are."""
+    more = len(sentences) - MOST_TOLD
+    told = sentences[:MOST_TOLD]
+    return [*told, f"{more} more {what}: see the table of trakem2_check."] if more > 0 else told
 
 
 def outcome(sections: Sequence[Section], policy: ImportPolicy) -> str:
