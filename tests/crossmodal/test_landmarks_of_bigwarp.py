@@ -256,6 +256,14 @@ def test_two_wrong_landmarks_do_not_hide_each_other(made):
     assert [one["name"] for one in report["landmarks"] if one["contradicted"]] == ["Pt-1", "Pt-6"]
 
 
+def test_a_wrong_landmark_of_a_thin_plate_is_named_beside_a_gentle_bend():
+    moving = np.random.default_rng(4).uniform(0, 1000, (9, 2))
+    bent = affine.apply(MOTION, moving) + 4.0 * (moving / 1000.0) ** 2
+    assert contradicted(moving, bent, "thin_plate") == []
+    bent[5] += [60.0, 0.0]
+    assert contradicted(moving, bent, "thin_plate") == [5]
+
+
 @pytest.mark.parametrize("count", range(3, 13))
 def test_landmarks_set_to_about_a_pixel_are_all_right(count):
     named = 0

@@ -57,6 +57,10 @@ def contradicted(moving: Points, fixed: Points, model: str) -> list[int]:
     where the rest sends it than the scatter of the rest explains: few points scatter little by
     chance, which the quantile of F for 2 and `degrees` of freedom takes into account.
     """
+    bends = model == THIN_PLATE
+    if bends:
+        # It goes through any point, and far astray beyond the others: what it bends is scatter.
+        model = AFFINE
     kept, taken = list(range(len(moving))), list[int]()
     deepest: list[int] = []
     while len(taken) < min(len(moving) // 3, MOST_CONTRADICTED):
@@ -68,6 +72,8 @@ def contradicted(moving: Points, fixed: Points, model: str) -> list[int]:
             if degrees < 2:
                 break
             off = _off(moving, fixed, model, np.array(kept), taken)
+            if bends:
+                off = np.minimum(off, _off(moving, fixed, THIN_PLATE, np.array(kept), taken))
         except (ValueError, np.linalg.LinAlgError):
             break
         chance = CHANCE / len(moving)
@@ -81,9 +87,6 @@ def contradicted(moving: Points, fixed: Points, model: str) -> list[int]:
 def _worst(moving: Points, fixed: Points, model: str, kept: Sequence[int]) -> int:
     """Return the one of the kept points without which the others fit best."""
     rows = np.array(kept)
-    if model == THIN_PLATE:
-        # It goes through all points: what tells is how far off each is without itself.
-        return int(rows[np.nanargmax(left_out(moving[rows], fixed[rows], model))])
     without = [rows[rows != one] for one in rows]
     scatters = [_scatter(moving[others], fixed[others], model)[1] for others in without]
     return int(rows[np.argmin(scatters)])
@@ -94,9 +97,6 @@ def _scatter(moving: Points, fixed: Points, model: str) -> tuple[int, float]:
     degrees = 2 * (len(moving) - FEWEST[model])
     if degrees < 2:
         return degrees, math.nan
-    if model == THIN_PLATE:
-        off = np.array(left_out(moving, fixed, model))
-        return degrees, float(np.sqrt((off**2).mean() / 2))
     off = apply(motion_of(moving, fixed, model), moving) - fixed
     return degrees, float(np.sqrt((off**2).sum() / degrees))
 
@@ -112,8 +112,6 @@ def _off(
 
 def _uncertainty(kept: Points, points: Points, model: str) -> np.ndarray:
     """Return the error of a point that the kept ones predict, as a multiple of their own."""
-    if model == THIN_PLATE:
-        return np.ones(len(points))
     centre = kept.mean(axis=0)
     p, q = kept - centre, points - centre
     if model == SIMILARITY:
