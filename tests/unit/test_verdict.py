@@ -108,3 +108,21 @@ def test_what_cannot_be_trusted_is_doubtful(evidence: Evidence, said: str) -> No
     verdict = judged(evidence)
     assert verdict.name == "doubtful"
     assert said in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("off", "verdict"), [(0.0, "registered"), (5.0, "registered"), (15.0, "doubtful")]
+)
+def test_a_global_shift_that_the_local_ones_contradict_is_named(off: float, verdict: str) -> None:
+    rng = np.random.default_rng(31)
+    scene = gaussian_filter(rng.random((300, 300)) ** 20, 1.5) * 4e5
+    images = [
+        rng.poisson(part + 100).astype(float)
+        for part in (scene[20:276, 20:276], scene[23:279, 16:272])
+    ]
+    prepared = prepare_reference(images[0][None], block_size_xy=64)
+    found = local_shifts(prepared, images[1][None], (3.0 + off, -4.0))
+    total_yx = found.shift_zyx[..., 1:] + (3.0 + off, -4.0)
+    np.testing.assert_allclose(total_yx, np.broadcast_to((3.0, -4.0), total_yx.shape), atol=0.1)
+    assert found.verdict.name == verdict
+    assert ("contradicts the local ones" in found.verdict.reason) == (verdict == "doubtful")

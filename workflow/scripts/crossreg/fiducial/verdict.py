@@ -17,6 +17,8 @@ LARGEST_TURN = 5.5
 cycles turned by 6 to 8 degrees that were not turned back, one in twenty was wrong in places."""
 LARGEST_SHEAR = 0.035
 """Shear (px per px) that no stage and no tissue was seen to have; wrong fields have it."""
+LARGEST_CONTRADICTION = 10.0
+"""Distance (px) of the global shift from the whole field, beyond which the two contradict."""
 STILL, MOVED = 0.5, 2.0
 """Shift (px) below which what matches may lie still, and above which the specimen has moved."""
 
@@ -34,7 +36,8 @@ class Evidence:
     """What speaks for and against a cycle's registration.
 
     `log10_odds` is the logarithm of the odds that the match is a coincidence; `shift_yx` (px) is
-    the shift in the middle of the image, `global_shift_yx` that of the projections. `z_ratio` is
+    the shift in the middle of the image, `global_shift_yx` that of the projections or given, and
+    `contradiction` (px) how far it is from the field where that comes nearest. `z_ratio` is
     how many planes of the cycle follow each other for one of the reference, `turn` (degrees) and
     `shear` (px per px) how the field turns and shears the image, beyond the turn by which the cycle
     was turned back before it was compared; `is_turn_open`: that turn is known roughly only, and too
@@ -49,6 +52,7 @@ class Evidence:
     log10_odds: float
     shift_yx: tuple[float, float] = (0.0, 0.0)
     global_shift_yx: tuple[float, float] = (0.0, 0.0)
+    contradiction: float = 0.0
     z_ratio: float = 1.0
     turn: float = 0.0
     shear: float = 0.0
@@ -105,6 +109,12 @@ def _why_doubtful(evidence: Evidence) -> str:
         return (
             "a part of what both show lies still, as dust or a pattern of the camera does, while"
             " the rest moves: the shifts may be those of either"
+        )
+    if evidence.contradiction > LARGEST_CONTRADICTION:
+        (row, column), (total_row, total_column) = evidence.global_shift_yx, evidence.shift_yx
+        return (
+            f"the global shift, ({row:.1f}, {column:.1f}) px, contradicts the local ones, which"
+            f" make it ({total_row:.1f}, {total_column:.1f}) px in all: do not use it alone"
         )
     if evidence.is_saturated:
         return "half of the pixels have the highest value: the images are saturated"
