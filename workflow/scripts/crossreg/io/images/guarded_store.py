@@ -21,7 +21,14 @@ from crossreg.io.errors import UserError
 METADATA_FILES = ("zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata")
 # What keeps the number of bytes, or nearly so: checksums and indices add a few.
 SAME_SIZE = {"bytes", "crc32c", "transpose", "sharding_indexed", "delta", "shuffle", "vlen-bytes"}
-COMPRESSED = {"blosc", "zstd", "gzip", "zlib"}
+DECODERS = {
+    "zstd": imagecodecs.zstd_decode,
+    "gzip": imagecodecs.gzip_decode,
+    "zlib": imagecodecs.zlib_decode,
+}
+COMPRESSED = {"blosc", *DECODERS}
+OVERFLOWS = ("too small", "BUF_ERROR", "INSUFFICIENT_SPACE")
+"""What these decoders say of a chunk that does not fit into the bytes that it is given."""
 SPARE_BYTES = 1024
 BLOSC_HEADER = 16
 
@@ -115,19 +122,7 @@ def _decodes_within(codec: str, content: bytes, most: int) -> bool:
         if len(content) < BLOSC_HEADER:
             return True  # cut off, which its decoder says
         return int.from_bytes(content[4:8], "little") <= most
-    if codec == "zstd":
-        return _zstd_within(content, most)
-    # Python's own zlib was seen to crash beside another zlib that a library had loaded.
-    decode = imagecodecs.gzip_decode if codec == "gzip" else imagecodecs.zlib_decode
     try:
-        return len(decode(content, out=most)) <= most
-    except (imagecodecs.ZlibError, imagecodecs.DeflateError) as error:
-        return "BUF_ERROR" not in str(error) and "INSUFFICIENT_SPACE" not in str(error)
-
-
-def _zstd_within(content: bytes, most: int) -> bool:
-    """Return whether a Zstandard frame fits into so many bytes."""
-    try:
-        return len(imagecodecs.zstd_decode(content, out=most)) <= most
-    except imagecodecs.ZstdError as error:
-        return "too small" not in str(error)
+        return len(DECODERS[codec](content, out=most)) <= most
+    except (imagecodecs.ZstdError, imagecodecs.ZlibError, imagecodecs.DeflateError) as error:
+        return not any(words in str(error) for words in OVERFLOWS)
