@@ -18,7 +18,7 @@ import numpy as np
 from crossreg.fiducial.block_grid import block_grid
 from crossreg.fiducial.experiment.parameters import LOCAL_PARAMETERS, add_options
 from crossreg.fiducial.field.field_file import CycleField, save_field
-from crossreg.fiducial.field.sampled_field import constant_field, sampled
+from crossreg.fiducial.field.sampled_field import sampled
 from crossreg.fiducial.field.smooth_field import MOTIONS
 from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
 from crossreg.fiducial.reference import Reference, load_reference
@@ -137,9 +137,7 @@ def as_field(
     """Return the field of the cycle, sampled; NaN where the cycle failed."""
     shape = (len(reference.binned), *reference.image_shape)
     return CycleField(
-        field=sampled(shifts.field, shape, options.blockSizeXY)
-        if shifts.field
-        else constant_field(3 * (np.nan,), 3 * (np.nan,), shape),
+        field=sampled(shifts.field, shape, options.blockSizeXY),
         status=shifts.status,
         roi=int(row["ROI #"]),
         cycle=str(row["label"]),

@@ -112,10 +112,11 @@ def main(options: argparse.Namespace) -> None:
     )
     lines = [completed(store, stack, written), outcome(sections, policy)]
     for one in sisters:
+        sister_mark = f"{mark} {one.source}"
         written = write_stack(
             store,
             one.output,
-            marked_version(one.metadata, sister_mark := f"{mark} {one.source}"),
+            marked_version(one.metadata, sister_mark),
             sister_mark,
             moved_sections(one, store, registration.sections(), frozen, policy),
             inputs=[*parameters.stacks, one.source],

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from crossreg.fiducial.apply.stack_resampling import Resampling
 from crossreg.fiducial.experiment.rois import roi_called
 from crossreg.fiducial.field.field_file import CycleField, load_field
-from crossreg.fiducial.field.sampled_field import constant_field, sampled
+from crossreg.fiducial.field.sampled_field import sampled
 from crossreg.fiducial.global_shift.shift_of_projections import global_shift
 from crossreg.fiducial.local_shift.local_shifts import local_shifts
 from crossreg.fiducial.reference import prepare_reference
@@ -285,11 +285,8 @@ def register(
     prepared = prepare_reference(stacks[0], block_size_xy=edge, threads=threads)
     shifts = local_shifts(prepared, stacks[1], start.shift_yx, turn=start.turn, threads=threads)
     shape = stacks[0].shape
-    nothing = (np.nan, np.nan, np.nan)
     field = CycleField(
-        field=sampled(shifts.field, shape, edge)
-        if shifts.field
-        else constant_field(nothing, nothing, shape),
+        field=sampled(shifts.field, shape, edge),
         status=shifts.status,
         roi=0,
         cycle="",

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+NORMAL_MEDIAN = 0.6745
+"""Median of the absolute value of a normal variable of standard deviation 1."""
+
 
 def quantiles(values: ArrayLike, fractions: Sequence[float]) -> list[float]:
     """Return the values below which these fractions of all finite `values` lie; linear between."""

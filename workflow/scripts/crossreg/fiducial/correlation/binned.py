@@ -9,6 +9,7 @@ import scipy.fft
 from crossreg.fiducial.correlation.band_pass import high_pass
 from crossreg.fiducial.correlation.borders import filled_border
 from crossreg.fiducial.correlation.stripes import without_stripes
+from crossreg.fiducial.quantiles import NORMAL_MEDIAN
 
 BIN = 2
 """Edge (px) of a binned pixel: a spot of the usual size is still sampled well."""
@@ -23,8 +24,6 @@ SAMPLED = 4
 """Every so many bins along both axes are looked at for medians."""
 BORDER = 5
 """Bins by which a plane is mirrored at its borders: three times the scale of the background."""
-NORMAL_MEDIAN = 0.6745
-"""Median of the absolute value of a normal variable of standard deviation 1."""
 
 
 def binned_stack(stack: np.ndarray, pool: Executor) -> np.ndarray:

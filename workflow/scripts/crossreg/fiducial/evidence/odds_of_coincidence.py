@@ -17,7 +17,7 @@ import scipy.ndimage
 from numpy.typing import NDArray
 
 from crossreg.fiducial.correlation.band_pass import TAPERED, taper, window
-from crossreg.fiducial.quantiles import median
+from crossreg.fiducial.quantiles import NORMAL_MEDIAN, median
 
 LARGEST_SHIFT = 0.6
 """Shifts, as parts of the image, up to which a match may be found, and wrong pairings are tried."""
@@ -31,8 +31,6 @@ NEAREST = 5.0
 """Shift (bins) up to which all shifts are equally likely for a stage that comes back."""
 PEAK_AREA = 3.0
 """Area (bins squared) of a peak: shifts closer than that are not tried separately."""
-NORMAL_MEDIAN = 0.6745
-"""Median of the absolute value of a normal variable of standard deviation 1."""
 SMALLEST_OVERLAP = 0.01
 """Least overlap along an axis that is counted with: of less, nothing can be said."""
 OBJECT = 5

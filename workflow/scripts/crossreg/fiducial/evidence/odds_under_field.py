@@ -2,7 +2,6 @@
 
 import functools
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from crossreg.fiducial.block_grid import seen_by_both
 from crossreg.fiducial.correlation.binned import BIN, STEPS
+from crossreg.fiducial.evidence.deformation import ShiftsAt
 from crossreg.fiducial.evidence.images import is_opposite
 from crossreg.fiducial.evidence.odds_of_coincidence import (
     HEIGHTS,
@@ -27,8 +27,6 @@ SUMMED = 4
 """Planes that are summed before the maximum along z is taken: about what a spot extends over."""
 FEW_PLANES = 8
 """Planes below which each is compared by itself: a projection of few planes is hardly more."""
-
-ShiftsAt = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 def odds_of_images(

@@ -1,7 +1,6 @@
 """Which planes of two stacks show the same, and what that says of their z steps."""
 
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +9,9 @@ import scipy.ndimage
 from numpy.typing import NDArray
 
 from crossreg.fiducial.correlation.binned import BIN, moved_part
+from crossreg.fiducial.evidence.deformation import ShiftsAt
+from crossreg.fiducial.quantiles import NORMAL_MEDIAN
 
-ShiftsAt = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 Similarities = NDArray[np.floating]
 
 MIDDLE = 512
@@ -34,9 +34,6 @@ CLEARLY = 1.3
 """Factor by which another ratio than 1 has to explain the similarities better to be believed."""
 CERTAIN = 6.0
 """Standard deviations of chance that the similarities along a line exceed where it is believed."""
-
-NORMAL_MEDIAN = 0.6745
-"""Median of the absolute value of a normal variable of standard deviation 1."""
 
 
 @dataclass(frozen=True)

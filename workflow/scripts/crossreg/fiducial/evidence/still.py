@@ -11,6 +11,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from crossreg.fiducial.evidence.odds_of_coincidence import Image
+from crossreg.fiducial.quantiles import NORMAL_MEDIAN
 
 REACH = 14
 """Shift (bins) up to which such pairs are looked for: what lies further apart misleads nobody."""
@@ -23,8 +24,6 @@ TOLD_APART = 1.5
 """Shift (bins) from which on the pairs are as far apart as the images were moved."""
 DIRECTED, ALONG = 0.35, 0.82
 """Shift (bins) from which on they lie along it, and the cosine between the two at least."""
-NORMAL_MEDIAN = 0.6745
-"""Median of the absolute value of a normal variable of standard deviation 1."""
 
 
 def partly_still(reference: Image, aligned: Image, shift_yx: NDArray[np.floating]) -> bool:

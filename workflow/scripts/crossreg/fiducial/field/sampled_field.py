@@ -24,6 +24,8 @@ CONVERGED = 1e-3
 below 0.1 less than a tenth of it is left."""
 MOST_ROUNDS = 50
 """Rounds of that search at most; with gradients below 0.1 five are enough."""
+NOTHING = (np.nan, np.nan, np.nan)
+"""Shift and standard error of a cycle that failed."""
 
 
 class Field(Protocol):
@@ -88,12 +90,16 @@ class SampledField:
         return GridSpline(self.nodes_zyx, self.sigma_zyx)
 
 
-def sampled(field: Field, shape_zyx: tuple[int, int, int], block_size: int) -> SampledField:
+def sampled(field: Field | None, shape_zyx: tuple[int, int, int], block_size: int) -> SampledField:
     """Return a field sampled over a stack (kept planes, rows, columns) of the reference.
+
+    It is NaN where there is none (None), as of a cycle that failed.
 
     The nodes also cover where the field brings what lies at the edges of the cycle. They lie as
     close as `SHIFT_TOLERANCE` and `SIGMA_TOLERANCE` ask for, along each axis.
     """
+    if field is None:
+        return constant_field(NOTHING, NOTHING, shape_zyx)
     spacing = np.array([FIRST_SPACING[0], *2 * (FIRST_SPACING[1] * block_size,)])
     ends = [(-0.5, size - 0.5) for size in shape_zyx]
     over_stack = _sampled_at(field, list(map(_nodes, ends, spacing)))

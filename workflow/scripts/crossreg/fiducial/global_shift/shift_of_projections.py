@@ -24,7 +24,7 @@ from crossreg.fiducial.field.consensus import agreeing_blocks
 from crossreg.fiducial.field.smooth_field import Domain, SmoothField
 from crossreg.fiducial.global_shift.probes import probed_shift
 from crossreg.fiducial.global_shift.turn_search import searched_turn
-from crossreg.fiducial.quantiles import median
+from crossreg.fiducial.quantiles import NORMAL_MEDIAN, median
 from crossreg.fiducial.turn import Turn
 from crossreg.fiducial.verdict import CERTAIN
 
@@ -35,8 +35,6 @@ ENOUGH = 2**18
 CLIP = 8.0
 """Standard deviations of the noise above which pixels are cut off: a few very bright spots or
 pieces of dirt must not outweigh all others."""
-NORMAL_MEDIAN = 0.6745
-"""Median of the absolute value of a normal variable of standard deviation 1."""
 BEYOND_OPTICS = 0.4
 """Frequency (cycles per px) from which on spots show nothing: what two images share there is
 the camera's pattern, which is the same at all frequencies."""

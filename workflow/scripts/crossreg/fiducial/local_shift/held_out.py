@@ -8,13 +8,12 @@ from numpy.typing import NDArray
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.smooth_field import SmoothField
 from crossreg.fiducial.local_shift.sub_block_matcher import SubBlockShifts
+from crossreg.fiducial.quantiles import NORMAL_MEDIAN
 
 CELL = 48.0
 """Edge (px) of the squares of a chessboard whose colours are held out in turn: a sub-block."""
 FEWEST = 6
 """Sub-blocks of each colour below which there are too few to compare."""
-NORMAL_MEDIAN = 0.6745
-"""Median of the absolute value of a normal variable of standard deviation 1."""
 
 
 def held_out_residual(

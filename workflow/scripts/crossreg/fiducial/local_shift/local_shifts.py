@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from crossreg.fiducial.block_grid import Block, block_grid, centre_yx, grid_shape
 from crossreg.fiducial.correlation.binned import binned_stack
-from crossreg.fiducial.evidence.deformation import turn_and_shear
+from crossreg.fiducial.evidence.deformation import ShiftsAt, contradiction, turn_and_shear
 from crossreg.fiducial.evidence.images import (
     is_copy,
     is_inverted,
@@ -21,7 +21,7 @@ from crossreg.fiducial.evidence.images import (
     is_saturated,
     share_of_copied_planes,
 )
-from crossreg.fiducial.evidence.odds_under_field import ShiftsAt, likeness, parts_lie_still
+from crossreg.fiducial.evidence.odds_under_field import likeness, parts_lie_still
 from crossreg.fiducial.evidence.planes import (
     are_opposite,
     matching_plane,
@@ -58,8 +58,6 @@ FEWEST_MEASURED = 3
 """Measured blocks below which no more than one shift can be told: three hold an affine field."""
 SAMPLE_POINTS = 3
 """Points along each axis of a block over which the field is averaged."""
-PLACES = 9
-"""Places along each axis of the image at which the field is compared with the global shift."""
 
 
 @dataclass(frozen=True)
@@ -279,7 +277,9 @@ def _evidence(
         log10_odds=match.log10_odds,
         shift_yx=(float(middle_yx[0]), float(middle_yx[1])),
         global_shift_yx=global_shift_yx,
-        contradiction=_distance(turn.start(global_shift_yx), shifts_at, field.domain.image_shape),
+        contradiction=contradiction(
+            turn.start(global_shift_yx), shifts_at, field.domain.image_shape
+        ),
         z_ratio=ratio_of_z_steps(similarities),
         turn=turn_left,
         shear=shear,
@@ -289,18 +289,6 @@ def _evidence(
         copied=0.0 if turn else share_of_copied_planes(*stacks),
         is_saturated=is_saturated(cycle),
     )
-
-
-def _distance(
-    shift_yx: tuple[float, float], shifts_at: ShiftsAt, image_shape: tuple[int, int]
-) -> float:
-    """Return how far (px) a shift is from a field where that comes nearest: 0 if it is met."""
-    rows, columns = (np.linspace(0, size - 1, PLACES) for size in image_shape)
-    places = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1)
-    shifts = shifts_at(places.reshape(-1, 2)).reshape(PLACES, PLACES, 2)
-    step = max(np.linalg.norm(np.diff(shifts, axis=axis), axis=-1).max() for axis in (0, 1))
-    nearest = np.linalg.norm(shifts - np.asarray(shift_yx), axis=-1).min()
-    return max(0.0, float(nearest - step))
 
 
 def _with_camera(evidence: Evidence, stacks: Stacks, found: Measurements, turn: Turn) -> Evidence:
