@@ -25,7 +25,7 @@ from crossmodal.planted_registration import (
 )
 from crossmodal.small_render_service import SmallRenderService
 from crossreg.crossmodal import affine
-from crossreg.crossmodal.check.findings import Finding
+from crossreg.crossmodal.check.finding import Finding
 from crossreg.crossmodal.check.sections import Section
 from crossreg.crossmodal.registered.output_stack import frozen_mark, is_marked
 from crossreg.crossmodal.registered.registered_stack import ImportPolicy, repeated_warnings

@@ -5,7 +5,7 @@ import pytest
 from crossmodal.planted_project import turn
 from crossmodal.planted_registration import planted_registration
 from crossreg.crossmodal.check.check_report import MOST_TOLD, table_text, told_findings
-from crossreg.crossmodal.check.findings import ERROR, NOTE, WARNING, Finding
+from crossreg.crossmodal.check.finding import ERROR, NOTE, WARNING, Finding
 from crossreg.crossmodal.check.motion_summary import SectionMotion
 from crossreg.crossmodal.check.section_record import read_folder_findings, read_sections
 from crossreg.crossmodal.check.sections import Section

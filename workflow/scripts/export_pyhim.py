@@ -35,7 +35,7 @@ from crossreg.io.images.choice import choice_of
 from crossreg.io.sheet import ALL_COLUMNS, read_sheet
 from crossreg.io.stacks import read_projection
 from crossreg.io.words import counted
-from crossreg.workflow_support.applications import check_outside
+from crossreg.workflow_support.applications import check_not_among_stacks
 from crossreg.workflow_support.missing_cycles import missing_reason, read_gaps
 from crossreg.workflow_support.script_main import log, new_parser, run
 
@@ -79,7 +79,7 @@ def main(options: argparse.Namespace) -> None:
     parameters = read_json(options.parameters)
     listed = read_sheet(options.samples, ALL_COLUMNS)
     samples = [sample for sample in listed if sample.roi == options.roi]
-    check_outside(folder, [sample.path for sample in samples])
+    check_not_among_stacks(folder, [sample.path for sample in samples])
     cycles, left_out = sorted_out(samples, options)
     gaps = [gap for gap in read_gaps(options.gaps) if gap.roi == options.roi]
     left_out |= {gap.cycle: gap.reason for gap in gaps if gap.cycle not in cycles}

@@ -20,7 +20,8 @@ from crossreg.crossmodal.check.check_report import (
     table_tsv,
     verdict_line,
 )
-from crossreg.crossmodal.check.findings import NOTE, Finding, folder_findings, stack_changes
+from crossreg.crossmodal.check.finding import NOTE, Finding
+from crossreg.crossmodal.check.folder_findings import folder_findings, stack_changes
 from crossreg.crossmodal.check.motion_table import TileMap, motion_head, motion_lines
 from crossreg.crossmodal.check.registration_options import (
     add_project_policy,

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def moved(image: np.ndarray, field: np.ndarray | Sequence[float]) -> np.ndarray:
-    """Return an image (rows, columns) moved by a shift: one (2,) or one a pixel (rows, columns, 2).
+    """Return an image (rows, columns) moved by a shift (2,), or one per pixel (rows, columns, 2).
 
     The shift is what is added to a position of the image to reach the result, in px of the
     image. Linear interpolation; what comes in from outside is 0. Pictures need no more, and are

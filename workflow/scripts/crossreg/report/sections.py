@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from crossreg.crossmodal.check.findings import ERROR, NOTE, WARNING, Finding
+from crossreg.crossmodal.check.finding import ERROR, NOTE, WARNING, Finding
 from crossreg.crossmodal.check.landmark_findings import in_px
 from crossreg.crossmodal.check.sections import LandmarkFit, Section
 from crossreg.crossmodal.trakem2.project_files import MISSING, UNTOUCHED

@@ -1,7 +1,6 @@
 """What the rules ask that apply the fields: tables of spots, stacks to write, their options."""
 
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +11,7 @@ from crossreg.workflow_support.discovery import check_path, named_cycles, named_
 from crossreg.workflow_support.fiducial_chain import OF_DEMO, FiducialChain, InputFunction
 from crossreg.workflow_support.marks_to_remake import ask_again, asked_since_made
 from crossreg.workflow_support.missing_cycles import missing_reason
-from crossreg.workflow_support.places import IMAGE_SUFFIXES, Places
+from crossreg.workflow_support.places import Places, image_of_receipt
 from crossreg.workflow_support.script_main import in_one_sentence
 from crossreg.workflow_support.stamps import stamp
 
@@ -208,7 +207,7 @@ class Applications:
 
     def stack_output(self, wildcards: Wildcards, output: Any) -> str:
         """Return the path of the image beside a receipt."""
-        return re.sub(r"\.txt$", IMAGE_SUFFIXES[self.stacks_section["format"]], str(output))
+        return image_of_receipt(str(output), self.stacks_section["format"])
 
     def ask_for_lost_images(self) -> None:
         """Let this run make images again that somebody removed, but left their receipt."""
@@ -232,7 +231,7 @@ class Applications:
             )
         try:
             folder = os.path.join(self.configuration["results"], "pyhim")
-            check_outside(folder, self.fiducial.stacks)
+            check_not_among_stacks(folder, self.fiducial.stacks)
         except UserError as error:
             return str(error)
         return self.hindrance
@@ -282,7 +281,7 @@ class Applications:
         return self.fiducial.options("mode", "zProjectOption", "zmin", "zmax")
 
 
-def check_outside(folder: Path | str, stacks: Iterable[str]) -> None:
+def check_not_among_stacks(folder: Path | str, stacks: Iterable[str]) -> None:
     """Raise UserError if a folder for pyHiM lies beside or below stacks: it would find its files.
 
     pyHiM takes whatever has a known name in any sub-folder for its own.

@@ -14,6 +14,7 @@ from crossreg.workflow_support.places import (
     OF_REFERENCES,
     PICTURES_OF_CYCLE,
     PLACES,
+    image_of_receipt,
     pattern,
 )
 
@@ -32,8 +33,8 @@ LOGS = {
 RECEIPT = PLACES["registered_stack"]
 IMAGES = {
     # First, as the shorter name of a cycle goes before one that ends in .ome.
-    suffix: RECEIPT.removesuffix(".txt") + suffix
-    for suffix in IMAGE_SUFFIXES.values()
+    suffix: image_of_receipt(RECEIPT, image_format)
+    for image_format, suffix in IMAGE_SUFFIXES.items()
 }
 OF_ROIS_AND_CYCLES = {
     name: place for name, place in {**IMAGES, **PLACES, **LOGS}.items() if "{roi}" in place

@@ -110,3 +110,8 @@ def pattern(place: str, wildcards: Mapping[str, str]) -> re.Pattern[str]:
         text = text.replace(f"{{{name}}}", f"(?P<{name}>{expression})", 1)
         text = text.replace(f"{{{name}}}", f"(?P={name})")
     return re.compile(text)
+
+
+def image_of_receipt(receipt: str, image_format: str) -> str:
+    """Return the path of the registered image beside its receipt (.txt)."""
+    return receipt.removesuffix(".txt") + IMAGE_SUFFIXES[image_format]

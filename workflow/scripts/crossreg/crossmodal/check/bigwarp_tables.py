@@ -43,7 +43,7 @@ class LandmarkTable:
 
 
 def read_landmarks(path: Path, px: tuple[float, float]) -> LandmarkTable:
-    """Return the landmarks in a file of BigWarp; `px` is px a unit in x and y.
+    """Return the landmarks in a file of BigWarp; `px` is px per unit in x and y.
 
     Raises UserError for a file that is none, and for points that are not of one plane.
     """
@@ -105,7 +105,7 @@ def _points(path: Path, number: int, row: list[str]) -> tuple[list[float], list[
 
 
 def unit_px(units: str, pixel_size: tuple[float, float]) -> tuple[float, float]:
-    """Return px a unit in x and y; ValueError if the stack does not say its resolution."""
+    """Return px per unit in x and y; ValueError if the stack does not say its resolution."""
     if units == "px":
         return 1.0, 1.0
     x, y = (UNITS_NM[units] / size for size in pixel_size)

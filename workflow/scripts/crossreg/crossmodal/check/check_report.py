@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from crossreg.crossmodal.check.findings import ERROR, NOTE, WARNING, Finding
+from crossreg.crossmodal.check.finding import ERROR, NOTE, WARNING, Finding
 from crossreg.crossmodal.check.motion_summary import SectionMotion
 from crossreg.crossmodal.check.saved_sections import saved_phrase
 from crossreg.crossmodal.check.sections import Section

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.affine import Points
 from crossreg.crossmodal.check.bigwarp_tables import LandmarkTable
-from crossreg.crossmodal.check.findings import NOTE, WARNING, Finding
+from crossreg.crossmodal.check.finding import NOTE, WARNING, Finding
 from crossreg.crossmodal.check.landmark_fit import FEWEST, LEAST_OUTLIER, SIMILARITY
 from crossreg.crossmodal.check.sections import Landmark, LandmarkFit, finding_of_section
 from crossreg.crossmodal.freeze.records import FrozenSection

@@ -10,7 +10,7 @@ import numpy as np
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.affine import Affine
 from crossreg.crossmodal.check.bigwarp_tables import read_landmarks, unit_px
-from crossreg.crossmodal.check.findings import ERROR, Finding
+from crossreg.crossmodal.check.finding import ERROR, Finding
 from crossreg.crossmodal.check.landmark_findings import check_place, landmark_findings
 from crossreg.crossmodal.check.landmark_fit import THIN_PLATE, fit_of
 from crossreg.crossmodal.check.motion_findings import motion_findings

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.affine import IDENTITY, Affine, Parts, Points
 from crossreg.crossmodal.check import motion
-from crossreg.crossmodal.check.findings import ERROR, NOTE, WARNING, Finding
+from crossreg.crossmodal.check.finding import ERROR, NOTE, WARNING, Finding
 from crossreg.crossmodal.check.motion import MOVED, CommonMotion, largest_distance
 from crossreg.crossmodal.check.pairs import START_AGAIN
 from crossreg.crossmodal.check.patch_findings import added_transforms, class_names

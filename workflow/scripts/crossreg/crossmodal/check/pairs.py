@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from crossreg.crossmodal.check.findings import ERROR, WARNING, Finding
+from crossreg.crossmodal.check.finding import ERROR, WARNING, Finding
 from crossreg.crossmodal.check.sections import Pair, finding_of_patch
 from crossreg.crossmodal.freeze.records import FrozenSection
 from crossreg.crossmodal.trakem2.patches import Patch

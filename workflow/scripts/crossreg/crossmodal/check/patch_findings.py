@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from crossreg.crossmodal import affine
-from crossreg.crossmodal.check.findings import ERROR, NOTE, WARNING, Finding
+from crossreg.crossmodal.check.finding import ERROR, NOTE, WARNING, Finding
 from crossreg.crossmodal.check.motion import MOVED, largest_distance
 from crossreg.crossmodal.check.pairs import START_AGAIN, image_of
 from crossreg.crossmodal.check.sections import Pair, Policy, finding_of_patch

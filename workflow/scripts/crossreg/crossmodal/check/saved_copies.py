@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from crossreg.crossmodal.check.findings import ERROR, WARNING, Finding, shown_name
+from crossreg.crossmodal.check.finding import ERROR, WARNING, Finding, shown_name
 from crossreg.crossmodal.trakem2.project_files import PROJECT_SUFFIXES, sha256_of_file
 from crossreg.crossmodal.trakem2.project_xml import FROZEN_ATTRIBUTE, SECTION_ATTRIBUTE
 from crossreg.crossmodal.trakem2.saved_project import GZIP_MAGIC

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from crossreg.crossmodal.check.check_project import OTHER_CONFIGURATION, SHOWN_DIGITS, check_project
-from crossreg.crossmodal.check.findings import ERROR, Finding, folder_findings, shown_name
+from crossreg.crossmodal.check.finding import ERROR, Finding, shown_name
+from crossreg.crossmodal.check.folder_findings import folder_findings
 from crossreg.crossmodal.check.landmarks import checked_by_landmarks
 from crossreg.crossmodal.check.saved_copies import (
     SavedCopy,

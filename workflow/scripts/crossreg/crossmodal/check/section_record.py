@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from crossreg.crossmodal.affine import affine
-from crossreg.crossmodal.check.findings import Finding
+from crossreg.crossmodal.check.finding import Finding
 from crossreg.crossmodal.check.motion_summary import SectionMotion, TileMotion
 from crossreg.crossmodal.check.registered_tile import RegisteredTile
 from crossreg.crossmodal.check.sections import LandmarkFit, Section

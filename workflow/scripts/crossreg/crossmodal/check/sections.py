@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from crossreg.crossmodal.affine import IDENTITY, Affine
-from crossreg.crossmodal.check.findings import WARNING, Finding, has_errors
+from crossreg.crossmodal.check.finding import WARNING, Finding, has_errors
 from crossreg.crossmodal.check.motion_summary import (
     WRONG_SECTION,
     SectionMotion,

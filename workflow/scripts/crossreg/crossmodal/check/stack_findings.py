@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from crossreg.crossmodal.check.findings import WARNING, Finding
+from crossreg.crossmodal.check.finding import WARNING, Finding
 from crossreg.crossmodal.check.motion_summary import (
     LEAST_SPREAD,
     RIGID,

@@ -15,7 +15,7 @@ from scipy.interpolate import PchipInterpolator
 
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.affine import Affine, Points
-from crossreg.crossmodal.check.findings import ERROR, WARNING
+from crossreg.crossmodal.check.finding import ERROR, WARNING
 from crossreg.crossmodal.check.motion import LIKELY_SCALE, MAD_TO_SIGMA
 from crossreg.crossmodal.check.registered_tile import RegisteredTile
 from crossreg.crossmodal.check.saved_sections import Registration

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from crossreg.crossmodal.check.findings import ERROR, WARNING
+from crossreg.crossmodal.check.finding import ERROR, WARNING
 from crossreg.crossmodal.check.saved_sections import saved_phrase
 from crossreg.crossmodal.check.sections import Section
 from crossreg.crossmodal.freeze.records import Frozen, FrozenSection
