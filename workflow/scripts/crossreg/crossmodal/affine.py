@@ -60,6 +60,11 @@ def apply(matrix: Affine, points: Points) -> Points:
     return np.column_stack((a * x + c * y + e, b * x + d * y + f))
 
 
+def lengths(vectors: Points) -> NDArray[np.float64]:
+    """Return the lengths (...) of vectors (..., 2: x, y)."""
+    return np.asarray(np.hypot(vectors[..., 0], vectors[..., 1]))
+
+
 def compose(*maps: Affine) -> Affine:
     """Return the product of the maps: the last one is applied first, as matrices are written."""
     product = maps[0]

@@ -7,14 +7,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from crossreg.crossmodal import affine
-from crossreg.crossmodal.affine import Points
+from crossreg.crossmodal.affine import Points, lengths
 from crossreg.crossmodal.check.bigwarp_tables import LandmarkTable
 from crossreg.crossmodal.check.finding import NOTE, WARNING, Finding
 from crossreg.crossmodal.check.landmark_fit import FEWEST, LEAST_OUTLIER, SIMILARITY
 from crossreg.crossmodal.check.sections import Landmark, LandmarkFit, finding_of_section
 from crossreg.crossmodal.freeze.records import FrozenSection
-from crossreg.crossmodal.trakem2.patches import Patch, patch_corners
+from crossreg.crossmodal.trakem2.patches import Patch, stage_corners
 from crossreg.io.words import counted
 
 DISAGREE = 0.02
@@ -119,7 +118,7 @@ def _clustered(
 
     A similarity needs them far apart in one direction, the other models in both.
     """
-    corners = [_stage_corners(patch) + origin for patch in frozen.patches if frozen.is_em(patch)]
+    corners = [stage_corners(patch) + origin for patch in frozen.patches if frozen.is_em(patch)]
     if not corners or len(moving) < 2:
         return
     axes = np.linalg.svd(moving - moving.mean(axis=0))[2].T
@@ -146,8 +145,8 @@ def _points_and_boxes(
     """
     moving = np.array([one.moving for one in landmarks], dtype=np.float64).reshape(-1, 2)
     fixed = np.array([one.fixed for one in landmarks], dtype=np.float64).reshape(-1, 2)
-    em = [_stage_corners(patch) for patch in frozen.patches if frozen.is_em(patch)]
-    lm = [_stage_corners(patch) for patch in frozen.patches if not frozen.is_em(patch)]
+    em = [stage_corners(patch) for patch in frozen.patches if frozen.is_em(patch)]
+    lm = [stage_corners(patch) for patch in frozen.patches if not frozen.is_em(patch)]
     return moving, fixed, _box(em, origin), _box(lm, origin)
 
 
@@ -166,11 +165,6 @@ def _inside(points: Points, box: Points) -> NDArray[np.bool_]:
     return np.asarray(((points >= box[0]) & (points <= box[1])).all(axis=1))
 
 
-def _stage_corners(patch: Patch) -> Points:
-    """Return the corners of a patch where the stage put it, in the frame of the project."""
-    return affine.apply(affine.invert(patch.start), patch_corners(patch))
-
-
 def _longer_side(patch: Patch) -> float:
-    corners = _stage_corners(patch)
-    return float(np.hypot(*(corners - np.roll(corners, 1, axis=0)).T).max())
+    corners = stage_corners(patch)
+    return float(lengths(corners - np.roll(corners, 1, axis=0)).max())

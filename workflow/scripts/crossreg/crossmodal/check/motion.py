@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossreg.crossmodal import affine
-from crossreg.crossmodal.affine import IDENTITY, Affine, Parts, Points
+from crossreg.crossmodal.affine import IDENTITY, Affine, Parts, Points, lengths
 
 # A corner that is displaced by more than this many px has moved; far below any intention of a
 # person, far above the rounding of numbers.
@@ -72,7 +72,7 @@ class Deviation:
 
 def largest_distance(first: Points, second: Points) -> float:
     """Return the largest distance in px between points (N, 2) in the same order."""
-    return float(np.hypot(*(second - first).T).max())
+    return float(lengths(second - first).max())
 
 
 def common_motion(before: Sequence[Points], after: Sequence[Points]) -> CommonMotion | None:
@@ -122,7 +122,7 @@ def displaced(
     if count < 2:
         return
     linear = np.median(np.array(motions)[:, :4], axis=0).reshape(2, 2)
-    sides = np.hypot(*np.moveaxis(before - np.roll(before, 1, axis=1), 2, 0))
+    sides = lengths(before - np.roll(before, 1, axis=1))
     longer, shorter = sides.max(axis=1), sides.min(axis=1)
     turned, ends = before.mean(axis=1) @ linear, after.mean(axis=1)
     distances = _off_the_section(turned, ends, SAME_PLACE * shorter)
@@ -147,13 +147,13 @@ def _off_the_section(
     """
     shifts = ends - turned
     if len(shifts) > FEW_TILES:
-        return _lengths(shifts - np.median(shifts, axis=0))
+        return lengths(shifts - np.median(shifts, axis=0))
     mean = shifts.mean(axis=0)
     if _exchanged(turned + mean, ends, same_place):
-        return _lengths(shifts - mean)
+        return lengths(shifts - mean)
     # The tile that is most central among all is right, were half of the others wrong. Where
     # several are, as of two tiles, none is known to be right: each tile is judged by all of them.
-    apart = _lengths(shifts[:, None] - shifts)
+    apart = lengths(shifts[:, None] - shifts)
     sums = apart.sum(axis=1)
     central = sums <= EQUALLY_CENTRAL * sums.min()
     return np.asarray(apart[:, central].max(axis=1))
@@ -164,15 +164,11 @@ def _exchanged(places: Points, ends: Points, same_place: NDArray[np.float64]) ->
 
     The mean over all tiles is then the section's own, since places were only exchanged.
     """
-    apart = _lengths(ends[:, None] - places)
+    apart = lengths(ends[:, None] - places)
     nearest = apart.argmin(axis=1)
     each_once = len(set(nearest.tolist())) == len(places)
     own = np.arange(len(places))
     return each_once and bool((apart.min(axis=1) < same_place).all() and (nearest != own).any())
-
-
-def _lengths(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(np.hypot(vectors[..., 0], vectors[..., 1]))
 
 
 def distance_outside(corners: Points, width: float, height: float) -> float:

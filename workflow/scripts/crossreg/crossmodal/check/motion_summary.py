@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossreg.crossmodal import affine
+from crossreg.crossmodal.affine import lengths
 from crossreg.crossmodal.check.motion import MAD_TO_SIGMA, median_angle, wrapped
 from crossreg.crossmodal.check.registered_tile import RegisteredTile, stacked_corners
 
@@ -80,7 +81,7 @@ def tile_motions(
     """
     before, after = stacked_corners(tiles)
     shifts = (after - before).mean(axis=1).tolist()
-    distances_nm = np.hypot(*np.moveaxis((after - before) * pixel_size, 2, 0)).max(axis=1)
+    distances_nm = lengths((after - before) * pixel_size).max(axis=1)
     rows = zip(tiles, shifts, distances_nm.tolist(), strict=True)
     return tuple(_tile_motion(tile, shift, moved_nm) for tile, shift, moved_nm in rows)
 

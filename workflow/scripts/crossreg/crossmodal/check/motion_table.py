@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossreg.crossmodal import affine
-from crossreg.crossmodal.affine import Affine, Points
+from crossreg.crossmodal.affine import Affine, Points, lengths
 from crossreg.crossmodal.check.registered_tile import RegisteredTile
 from crossreg.crossmodal.render.transforms import apply
 
@@ -101,10 +101,10 @@ def motion_lines(
         *before.mean(axis=1).T,
         *after.mean(axis=1).T,
         *shifts.T,
-        _longest(moved),
+        lengths(moved).max(axis=1),
         *(shifts * pixel_size).T,
-        _longest(moved * pixel_size),
-        _longest(after - expected),
+        lengths(moved * pixel_size).max(axis=1),
+        lengths(after - expected).max(axis=1),
         *(before.mean(axis=1) * pixel_size).T,
         *(after.mean(axis=1) * pixel_size).T,
     )
@@ -115,12 +115,6 @@ def motion_lines(
         patch = one.tile.patch
         writer.writerow([section, z, patch.stack, patch.tile_id, *map(_exact, row)])
     return out.getvalue()
-
-
-def _longest(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the length of the longest vector of each tile; `vectors` are (tiles, corners, 2)."""
-    longest: NDArray[np.float64] = np.hypot(vectors[..., 0], vectors[..., 1]).max(axis=1)
-    return longest
 
 
 def tile_of_point(

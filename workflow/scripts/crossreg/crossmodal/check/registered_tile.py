@@ -12,7 +12,7 @@ from crossreg.crossmodal.affine import Affine, Parts, Points
 from crossreg.crossmodal.check.motion import largest_distance
 from crossreg.crossmodal.render.tile_specs import Spec, registered_spec
 from crossreg.crossmodal.render.transforms import Box, Transform, apply
-from crossreg.crossmodal.trakem2.patches import Patch, patch_corners, to_stack
+from crossreg.crossmodal.trakem2.patches import Patch, patch_corners, stage_corners, to_stack
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,7 @@ class RegisteredTile:
     @property
     def stage_corners(self) -> Points:
         """Corners at the stage position, in the frame of the project, (4, 2) in px."""
-        if self.patch.start == affine.IDENTITY:
-            return patch_corners(self.patch)
-        return affine.apply(affine.invert(self.patch.start), patch_corners(self.patch))
+        return stage_corners(self.patch)
 
     def spec(self, frozen_spec: Spec, origin: tuple[float, float]) -> Spec:
         """Return the new tile spec from the frozen one; `origin` is (minX, minY) as frozen."""

@@ -168,6 +168,13 @@ def patch_corners(patch: Patch) -> Points:
     return patch.corners
 
 
+def stage_corners(patch: Patch) -> Points:
+    """Return the corners of a patch where the stage put it, in the frame of the project, (4, 2)."""
+    if patch.start == affine.IDENTITY:
+        return patch_corners(patch)
+    return affine.apply(affine.invert(patch.start), patch_corners(patch))
+
+
 def overhang(patch: Patch, width: float, height: float) -> float:
     """Return how far a patch reaches beyond a layer of this size, px; 0 if it does not."""
     extent = affine.apply(patch.matrix, image_corners(patch.box.width, patch.box.height))
