@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from crossreg.io.images.choice import PARTS
+
 
 @dataclass(frozen=True, order=True)
 class Sample:
@@ -56,6 +58,5 @@ class Sample:
 
         `crossreg.io.images.choice` reads it.
         """
-        names = ("series", "channel", "time", "frames")
-        parts = {name: getattr(self, name) for name in names}
+        parts = {name: getattr(self, name) for name in PARTS}
         return ",".join(f"{name}={value}" for name, value in parts.items() if value)

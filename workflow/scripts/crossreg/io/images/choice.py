@@ -9,8 +9,8 @@ from crossreg.io.errors import UserError
 # pyHiM's and others' way to count channels from 0.
 NUMBERED_CHANNEL = re.compile(r"(?:ch|c|channel)?0*(\d+)", re.IGNORECASE)
 
-
 PARTS = ("series", "channel", "time", "frames")
+"""What a choice consists of, as its word for a command names them."""
 FRAMES = re.compile(r"([0-9]{0,9}):([0-9]{0,9})(?::([1-9][0-9]{0,8}))?")
 
 
