@@ -48,7 +48,6 @@ LIMIT = 150  # seconds for one process on the GPU
 def planted(task: tuple[str, Any, int, Path]) -> dict[str, Any]:
     """Write one pair to a file; return what is planted at points, and what crossreg finds there."""
     what, specification, seed, folder = task
-    name = f"{what}_{seed}"
     if what == "kind":
         pair = make_pair(specification, seed)
         block, kind = specification.block_size_xy, specification.kind
@@ -60,6 +59,7 @@ def planted(task: tuple[str, Any, int, Path]) -> dict[str, Any]:
         inside = np.all((moved >= 0) & (moved < np.array(pair.reference.shape) - 1), axis=1)
         points = places[inside & pair.shows(places)]
         truth = pair.motion.shift_at(points)
+    name = f"{kind}_{seed}"
     np.savez(folder / f"{name}.npz", reference=pair.reference, cycle=pair.cycle)
     started = time.perf_counter()
     error = _errors_of_ours(pair, block, points, truth)
