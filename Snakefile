@@ -64,7 +64,7 @@ if WITH_FIDUCIALS:
     rule tables:
         input:
             fiducial.tables,
-            places("all_cycles_registered"),
+            paths("all_cycles_registered"),
         message:
             "all tables are there"
 
@@ -74,8 +74,8 @@ rule all:
     input:
         rules.tables.input if WITH_FIDUCIALS else [],
         fiducial.pictures if WITH_FIDUCIALS else [],
-        places("summary") if WITH_FIDUCIALS else [],
-        places("demo_comparison") if IS_DEMO else [],
-        sections.place("projects_receipt") if WITH_SECTIONS and not WITH_FIDUCIALS else [],
+        paths("summary") if WITH_FIDUCIALS else [],
+        paths("demo_comparison") if IS_DEMO else [],
+        sections.path("projects_receipt") if WITH_SECTIONS and not WITH_FIDUCIALS else [],
     message:
         "all tables and pictures are there"

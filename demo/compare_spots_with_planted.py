@@ -14,7 +14,7 @@ import numpy as np
 import find_crossreg  # noqa: F401
 from crossreg.fiducial.experiment.parameters import add_options
 from crossreg.io.files import read_text, write_text
-from crossreg.workflow_support.script_main import new_parser, run
+from crossreg.workflow_support.for_scripts.script_main import new_parser, run
 
 AXES = ("z", "y", "x")
 

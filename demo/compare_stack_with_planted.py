@@ -18,7 +18,7 @@ from crossreg.crossmodal.render.stack_store import TILES, TRANSFORMS, StackStore
 from crossreg.crossmodal.render.tile_specs import tile_corners
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_json, write_text
-from crossreg.workflow_support.script_main import log, new_parser, run
+from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

@@ -16,7 +16,7 @@ import find_crossreg  # noqa: F401
 from crossreg.fiducial.experiment.parameters import add_options
 from crossreg.io.cycle_tables import LOCAL_COLUMNS, read_table
 from crossreg.io.files import read_text, write_text
-from crossreg.workflow_support.script_main import new_parser, run
+from crossreg.workflow_support.for_scripts.script_main import new_parser, run
 
 AXES = ("z", "x", "y")
 

@@ -17,7 +17,7 @@ import planted_sections as planted
 from crossreg.crossmodal.render.folder_store import FolderStore
 from crossreg.crossmodal.render.stack_store import section_stem
 from crossreg.io.files import whole, write_json
-from crossreg.workflow_support.script_main import log, new_parser, run
+from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 
 VERSION = {
     "stackResolutionX": planted.NM_A_PIXEL,

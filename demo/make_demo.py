@@ -17,7 +17,7 @@ import find_crossreg  # noqa: F401
 import planted_cycles
 from crossreg.fiducial.experiment.parameters import add_options
 from crossreg.io.files import whole, write_text
-from crossreg.workflow_support.script_main import log, new_parser, run
+from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 
 # In the cycle DAPI, pyHiM's fiducial is the other channel.
 FIDUCIAL_CHANNELS, SECOND_CHANNELS = {"DAPI": "ch01"}, {"DAPI": "ch00"}

@@ -19,7 +19,7 @@ from crossreg.crossmodal.trakem2.patches import Patch
 from crossreg.crossmodal.trakem2.project_files import UNTOUCHED, project_state
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_json, whole
-from crossreg.workflow_support.script_main import log, new_parser, run
+from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 from saved_by_trakem2 import saved_by_trakem2
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from crossreg.workflow_support.script_main import new_parser, run
+from crossreg.workflow_support.for_scripts.script_main import new_parser, run
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from crossreg.io.errors import UserError
-from crossreg.io.images.choice import Choice
-from crossreg.io.stacks import read_kept_planes
+from crossreg.io.images.which_stack import Choice
+from crossreg.io.read_stacks import read_kept_planes
 from image_formats import MANY, ONE, write_dax, write_ome_zarr, write_ome_zarr_05
 
 FILES = {name: made for name, made in (ONE | MANY).items() if not made[0].endswith(".zarr")}

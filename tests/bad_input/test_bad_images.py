@@ -12,7 +12,7 @@ import pytest
 import tifffile
 
 from crossreg.io.errors import UserError
-from crossreg.io.stacks import read_kept_planes, read_projection
+from crossreg.io.read_stacks import read_kept_planes, read_projection
 
 SHAPE = (5, 32, 32)
 PLAIN = {"metadata": None, "photometric": "minisblack", "ome": False}

@@ -9,7 +9,7 @@ import pytest
 from crossmodal.planted_stacks import LENS, fill
 from crossreg.crossmodal.render.folder_store import FolderStore
 from crossreg.crossmodal.render.stack_store import TILES, TRANSFORMS
-from crossreg.workflow_support.script_main import run
+from crossreg.workflow_support.for_scripts.script_main import run
 
 LONG = "s" * 5000
 

@@ -22,7 +22,7 @@ from crossreg.io.cycle_tables import (
 from crossreg.io.ecsv import as_text
 from crossreg.io.given_shifts import GivenShifts
 from crossreg.io.sheet import read_sheet
-from crossreg.workflow_support.configuration import check_keys_stand_once
+from crossreg.workflow_support.inputs.configuration import check_keys_stand_once
 
 LONG = "x" * 5000
 ECSV = "# %ECSV 1.0\n# ---\n# datatype:\n"

@@ -10,7 +10,6 @@ import tifffile
 import reference_blocks
 from crossreg.fiducial.reference import load_reference, prepare_reference, save_reference
 from crossreg.fiducial.summary import missing_cycle, read_summaries, write_summaries
-from crossreg.io.arrays import load_arrays, made_with, save_arrays
 from crossreg.io.cycle_tables import (
     GLOBAL_COLUMNS,
     LOCAL_COLUMNS,
@@ -21,8 +20,9 @@ from crossreg.io.cycle_tables import (
     write_table,
 )
 from crossreg.io.errors import UserError
-from crossreg.pictures.previews import load_preview, save_preview
-from crossreg.pictures.stack_previews import slab_of, stack_preview
+from crossreg.io.intermediate_arrays import load_arrays, made_with, save_arrays
+from crossreg.pictures.of_cycles.previews import load_preview, save_preview
+from crossreg.pictures.of_cycles.stack_previews import slab_of, stack_preview
 from crossreg.report.page import run_times
 from make_report import benchmarks
 from planted_tables import global_table, local_table

@@ -23,9 +23,9 @@ from crossreg.crossmodal.trakem2.saved_project import read_project
 from crossreg.fiducial.experiment.parameters import read_parameters
 from crossreg.io.errors import UserError
 from crossreg.io.given_shifts import GivenShifts
+from crossreg.io.read_stacks import read_kept_planes
 from crossreg.io.sheet import read_sheet
-from crossreg.io.stacks import read_kept_planes
-from crossreg.workflow_support.configuration import check_keys_stand_once
+from crossreg.workflow_support.inputs.configuration import check_keys_stand_once
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow

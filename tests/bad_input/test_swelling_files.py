@@ -10,8 +10,8 @@ import pytest
 import tifffile
 
 from crossreg.io.errors import UserError
-from crossreg.io.images.choice import Choice
-from crossreg.io.stacks import read_kept_planes
+from crossreg.io.images.which_stack import Choice
+from crossreg.io.read_stacks import read_kept_planes
 from image_formats import write_nd2
 
 SHAPE = (4, 64, 64)

@@ -52,8 +52,8 @@ def measured(path: Path) -> tuple[float, float]:
 
 def read(path: Path) -> tuple[float, float]:
     """Read the kept planes of one file in this process; return CPU seconds and memory ratio."""
-    from crossreg.io.images.choice import Choice
-    from crossreg.io.stacks import read_header, read_kept_planes
+    from crossreg.io.images.which_stack import Choice
+    from crossreg.io.read_stacks import read_header, read_kept_planes
 
     if path.suffix:
         read_header(path)  # so that libraries are loaded

@@ -73,7 +73,7 @@ def time_ours(folder: Path, block: int, threads: int, repeats: int) -> dict:
     """Time `register_local` from the file to the table, and its reading alone."""
     import register_local
     from crossreg.fiducial.reference import load_reference
-    from crossreg.io.stacks import read_kept_planes
+    from crossreg.io.read_stacks import read_kept_planes
 
     arguments = ["--reference-blocks", folder / PREPARED, "--cycle", folder / CYCLE]
     arguments += ["--global-shift", folder / GLOBAL, "--output", folder / TABLE]

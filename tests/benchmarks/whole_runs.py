@@ -168,7 +168,7 @@ def reading(case: Case, repository: Path, image: Path) -> float:
     """Return the CPU seconds of reading the kept planes, beyond the start-up for it."""
     path = repository / "workflow" / "scripts"
     start = f"import sys; sys.path.insert(0, {str(path)!r});"
-    start += "from crossreg.io.stacks import read_kept_planes;"
+    start += "from crossreg.io.read_stacks import read_kept_planes;"
     read = f"read_kept_planes({str(image)!r}, {2 if case.planes > 1 else 1})"
     return cpu_of([sys.executable, "-c", start + read]) - cpu_of([sys.executable, "-c", start])
 

@@ -16,7 +16,7 @@ from crossreg.crossmodal.render.folder_store import FolderStore
 from crossreg.crossmodal.render.stack_store import TILES, StackStore
 from crossreg.crossmodal.render.tile_specs import tile_corners
 from crossreg.crossmodal.trakem2.patches import Patch
-from crossreg.workflow_support.script_main import run
+from crossreg.workflow_support.for_scripts.script_main import run
 from saved_by_trakem2 import saved_by_trakem2
 
 ZS = (1.0, 2.0, 3.0)

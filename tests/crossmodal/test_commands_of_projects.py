@@ -12,7 +12,7 @@ from crossreg.crossmodal.freeze.frozen import read_frozen, read_section
 from crossreg.crossmodal.render.tile_specs import tile_corners
 from crossreg.io.files import read_json
 from crossreg.io.schema import checked
-from crossreg.workflow_support.script_main import run
+from crossreg.workflow_support.for_scripts.script_main import run
 from snakemake_runs import REPOSITORY
 
 

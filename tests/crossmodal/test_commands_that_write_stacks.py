@@ -18,7 +18,7 @@ from crossreg.crossmodal.render.folder_store import FolderStore
 from crossreg.crossmodal.render.global_affine import scaled_version
 from crossreg.crossmodal.render.render_service import RenderService
 from crossreg.io.errors import UserError
-from crossreg.workflow_support.script_main import run
+from crossreg.workflow_support.for_scripts.script_main import run
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 TILES = "tileIdToSpecMap"

@@ -9,8 +9,8 @@ from test_round_trip_of_projects import with_added
 
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.check.check_project import check_project
+from crossreg.crossmodal.check.checked_section import Policy
 from crossreg.crossmodal.check.folder_findings import folder_findings, stack_changes
-from crossreg.crossmodal.check.sections import Policy
 from crossreg.crossmodal.render.transforms import PREFIX
 from crossreg.crossmodal.trakem2.patches import patch_corners
 from saved_by_trakem2 import java_double, saved_by_trakem2

@@ -6,13 +6,17 @@ import pytest
 from crossmodal import planted_project as pp
 from crossmodal.planted_registration import OUTPUT, Registration, planted_registration
 from crossreg.crossmodal import affine
-from crossreg.crossmodal.check.bigwarp_tables import landmark_rows, read_landmarks
-from crossreg.crossmodal.check.landmark_fit import contradicted, similarity, spline_left_out
+from crossreg.crossmodal.check.landmarks.bigwarp_tables import landmark_rows, read_landmarks
+from crossreg.crossmodal.check.landmarks.landmark_fit import (
+    contradicted,
+    similarity,
+    spline_left_out,
+)
 from crossreg.crossmodal.check.section_record import read_sections
 from crossreg.crossmodal.render.stack_store import TILES
 from crossreg.crossmodal.render.tile_specs import tile_corners
 from crossreg.crossmodal.render.transforms import apply, spline_transform
-from crossreg.report.sections import landmarks_in_words
+from crossreg.report.about_sections import landmarks_in_words
 
 MOTION = pp.about(pp.turn(3.0, 40.0, -25.0, 1.03), 1100.0, 2100.0)
 POINTS = np.array([[1000.0, 2000], [1300, 2050], [1250, 2300], [1020, 2280], [1150, 2150]])

@@ -9,9 +9,9 @@ from crossmodal import planted_project as pp
 from crossmodal.planted_registration import Registration, planted_registration
 from crossmodal.test_round_trip_of_projects import with_added
 from crossreg.crossmodal import affine
-from crossreg.crossmodal.check.motion_table import TileMap, contains
+from crossreg.crossmodal.check.checked_section import Policy
+from crossreg.crossmodal.check.motion.motion_table import TileMap, contains
 from crossreg.crossmodal.check.saved_sections import Registration as HandWork
-from crossreg.crossmodal.check.sections import Policy
 from crossreg.crossmodal.render.stack_store import TILES
 from crossreg.crossmodal.render.tile_specs import tile_corners
 

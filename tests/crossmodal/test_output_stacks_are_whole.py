@@ -9,14 +9,14 @@ import pytest
 
 from crossmodal.planted_stacks import LENS, VERSION, fill, section, without_boxes
 from crossmodal.small_render_service import SmallRenderService
-from crossreg.crossmodal.registered.output_stack import (
+from crossreg.crossmodal.registered.read_back import section_differences
+from crossreg.crossmodal.registered.write_stack import (
     Written,
     frozen_mark,
     is_marked,
     marked_version,
     write_stack,
 )
-from crossreg.crossmodal.registered.read_back import section_differences
 from crossreg.crossmodal.render.folder_store import FolderStore
 from crossreg.crossmodal.render.render_service import RenderService
 from crossreg.io.errors import UserError

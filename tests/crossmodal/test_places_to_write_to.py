@@ -16,7 +16,7 @@ from crossreg.crossmodal.freeze.frozen import read_frozen
 from crossreg.crossmodal.render.folder_store import FolderStore
 from crossreg.io.errors import UserError
 from crossreg.io.files import write_text
-from crossreg.workflow_support.chosen_outputs import check_new, check_outputs
+from crossreg.workflow_support.for_scripts.chosen_outputs import check_new, check_outputs
 from saved_by_trakem2 import saved_by_trakem2
 
 MOTION = pp.turn(2.0, 15.0, -8.0, 1.02)

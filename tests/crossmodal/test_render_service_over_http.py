@@ -11,8 +11,8 @@ from crossmodal.planted_stacks import AFFINE, VERSION, fill, section
 from crossmodal.small_render_service import SmallRenderService
 from crossreg.crossmodal.freeze.freezing import freeze
 from crossreg.crossmodal.freeze.parameters import normalised
-from crossreg.crossmodal.registered.output_stack import write_stack
 from crossreg.crossmodal.registered.read_back import section_differences
+from crossreg.crossmodal.registered.write_stack import write_stack
 from crossreg.crossmodal.render.folder_store import FolderStore
 from crossreg.crossmodal.render.render_service import RenderService
 from crossreg.crossmodal.render.stack_places import open_store, store_of

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.check.check_project import check_project
-from crossreg.crossmodal.check.sections import Policy
+from crossreg.crossmodal.check.checked_section import Policy
 from crossreg.crossmodal.freeze.records import Frozen, FrozenSection, section_record
 from crossreg.crossmodal.render.tile_specs import (
     image_source,

@@ -25,10 +25,10 @@ from crossmodal.planted_registration import (
 )
 from crossmodal.small_render_service import SmallRenderService
 from crossreg.crossmodal import affine
+from crossreg.crossmodal.check.checked_section import Section
 from crossreg.crossmodal.check.finding import Finding
-from crossreg.crossmodal.check.sections import Section
-from crossreg.crossmodal.registered.output_stack import frozen_mark, is_marked
-from crossreg.crossmodal.registered.registered_stack import ImportPolicy, repeated_warnings
+from crossreg.crossmodal.registered.sections_to_import import ImportPolicy, repeated_warnings
+from crossreg.crossmodal.registered.write_stack import frozen_mark, is_marked
 from crossreg.crossmodal.render.render_service import RenderService
 from crossreg.crossmodal.render.stack_store import TILES
 
@@ -240,7 +240,7 @@ def test_moved_lm_tiles_are_an_error_or_corrected_and_never_silently_wrong(saved
 
 
 def test_a_killed_import_is_continued(saved, monkeypatch):
-    import crossreg.crossmodal.registered.output_stack as module
+    import crossreg.crossmodal.registered.write_stack as module
 
     def killed(store, stack, z, section, original=module._write_section):
         if z == 2.0:

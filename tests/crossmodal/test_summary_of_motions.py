@@ -5,7 +5,7 @@ import planted_project as pp
 import pytest
 
 from crossreg.crossmodal.check.check_project import check_project
-from crossreg.crossmodal.check.motion_summary import (
+from crossreg.crossmodal.check.motion.motion_summary import (
     LEAST_SPREAD,
     WRONG_SECTION,
     SectionMotion,

@@ -9,7 +9,7 @@ import pytest
 from check_images import main, parser
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.sheet import sheet_text
-from crossreg.workflow_support.missing_cycles import Gap, gaps_text
+from crossreg.workflow_support.inputs.gaps import Gap, gaps_text
 from image_formats import write_imagej, write_ome_tiff, write_ome_zarr, write_plain_tiff
 
 

@@ -9,7 +9,7 @@ from astropy.table import Table
 
 import compare_block_tables as command
 from crossreg.io.cycle_tables import PIXEL_NM, PLANE_NM
-from crossreg.workflow_support.script_main import run
+from crossreg.workflow_support.for_scripts.script_main import run
 
 
 def table(shift=(0.0, 0.0, 0.0), split=None, edge=64, cycles=("RT1", "RT2")):

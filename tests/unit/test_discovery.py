@@ -10,7 +10,7 @@ from crossreg.fiducial.experiment.parameters import read_parameters
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.errors import UserError
 from crossreg.io.sheet import read_sheet, sheet_text
-from crossreg.workflow_support.discovery import (
+from crossreg.workflow_support.inputs.discovery import (
     check_found,
     check_samples,
     check_told_apart,
@@ -21,7 +21,7 @@ from crossreg.workflow_support.discovery import (
     restrict,
     select_fiducials,
 )
-from crossreg.workflow_support.experiment import experiment_of_run
+from crossreg.workflow_support.inputs.experiment import experiment_of_run
 
 
 @pytest.fixture

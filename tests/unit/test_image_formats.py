@@ -5,9 +5,9 @@ import pytest
 
 import crossreg
 from crossreg.io.errors import UserError
-from crossreg.io.images.choice import Choice, choice_of
-from crossreg.io.images.opening import open_image
-from crossreg.io.stacks import read_header, read_kept_planes, read_projection
+from crossreg.io.images.open_image import open_image
+from crossreg.io.images.which_stack import Choice, choice_of
+from crossreg.io.read_stacks import read_header, read_kept_planes, read_projection
 from image_formats import MANY, ONE, PIXEL_SIZE_UM, WITH_NAMES
 
 CHANNELS = ["DAPI", "Cy3", "Cy5"]

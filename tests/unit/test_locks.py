@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from crossreg.io.errors import UserError
-from crossreg.workflow_support import locks
-from crossreg.workflow_support.locks import RUNS, hold_results, jobs_lock, share_results
+from crossreg.workflow_support.one_run import locks
+from crossreg.workflow_support.one_run.locks import RUNS, hold_results, jobs_lock, share_results
 
 HOLD = f"""
 import sys
-sys.path.insert(0, {str(Path(locks.__file__).parents[2])!r})
-from crossreg.workflow_support.locks import hold_results, share_results
+sys.path.insert(0, {str(Path(locks.__file__).parents[3])!r})
+from crossreg.workflow_support.one_run.locks import hold_results, share_results
 with hold_results(*sys.argv[1:], print) if sys.argv[1:] else share_results():
     print("held", flush=True)
     sys.stdin.read()

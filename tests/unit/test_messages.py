@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from crossreg.workflow_support.messages import out_of_date
-from crossreg.workflow_support.places import Places
+from crossreg.workflow_support.one_run.messages import out_of_date
+from crossreg.workflow_support.result_paths import ResultPaths
 
 FIELD = "fields/pos3/hyb1.npz"
 
@@ -37,7 +37,7 @@ def write(results: Path, ages: dict[str, int]) -> None:
 )
 def test_results_older_than_what_they_are_made_from_are_named(tmp_path, ages, named):
     write(tmp_path, ages)
-    told = out_of_date(Places(str(tmp_path)))
+    told = out_of_date(ResultPaths(str(tmp_path)))
     assert len(told) == bool(named)
     for sentence in told:
         assert sentence.startswith(str(tmp_path / named[0]))

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import prune
 from crossreg.fiducial.experiment.sample import Sample
-from crossreg.workflow_support.old_files import old_files
-from crossreg.workflow_support.script_main import run
+from crossreg.workflow_support.for_scripts.script_main import run
+from crossreg.workflow_support.one_run.old_files import old_files
 
 REFERENCE = "RT27"
 SAMPLES = [Sample("001", cycle, "a.tif") for cycle in (REFERENCE, "RT1", "RT.2", "cycles")]
-PLACES = (
+RESULT_PATHS = (
     "register_local/{roi}/{cycle}.ecsv",
     "previews/{roi}/cycles/{cycle}.npz",
     "pictures/{roi}/{cycle}/shifts.png",
@@ -57,7 +57,7 @@ def write(results: Path, names: list[str] | tuple[str, ...]) -> set[Path]:
 
 
 def places(roi: str, cycle: str) -> list[str]:
-    return [place.format(roi=roi, cycle=cycle) for place in PLACES]
+    return [place.format(roi=roi, cycle=cycle) for place in RESULT_PATHS]
 
 
 def test_files_of_gone_cycles_and_rois_are_old_and_no_others(tmp_path: Path) -> None:
@@ -127,11 +127,11 @@ def test_registered_stacks_go_with_their_cycle_and_when_their_format_has_changed
 def test_rois_with_names_are_pruned_as_those_with_numbers(tmp_path: Path) -> None:
     samples = [Sample("pos3", cycle, "a.tif") for cycle in (REFERENCE, "RT1")]
     stack = ("logs/registered_stack/{roi}/{cycle}.log", "registered/{roi}/.again-{cycle}.txt")
-    kept = [place.format(roi="pos3", cycle="RT1") for place in (*PLACES, *stack)]
+    kept = [place.format(roi="pos3", cycle="RT1") for place in (*RESULT_PATHS, *stack)]
     write(tmp_path, [*kept, *(place.format(roi="pos3") for place in OF_ROI), *OF_ALL, *OF_OTHERS])
     gone = [
         place.format(roi=roi, cycle=cycle)
-        for place in (*PLACES, *stack)
+        for place in (*RESULT_PATHS, *stack)
         for roi, cycle in (("pos3", "RT9"), ("FOV_7", "RT1"), ("left", "RT1"))
     ]
     old = write(tmp_path, [*gone, *(place.format(roi="left") for place in OF_ROI)])

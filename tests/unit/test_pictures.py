@@ -11,20 +11,25 @@ from PIL import Image
 
 import fiducial_images
 from crossreg.fiducial.block_grid import block_grid
-from crossreg.pictures.before_after import before_after_picture, overlaid_states
-from crossreg.pictures.block_maps import block_maps
-from crossreg.pictures.cycle import Blocks, Cycle, in_detail
-from crossreg.pictures.details import detail_rows, details_picture
-from crossreg.pictures.layout import OUTLIER_COLOUR, round_length, round_steps
-from crossreg.pictures.palettes import STOPS, coloured, rgb
-from crossreg.pictures.paper import Paper
-from crossreg.pictures.precision_maps import precision_maps_picture
-from crossreg.pictures.preprocessing import preprocessing_picture
-from crossreg.pictures.previews import Preview, load_preview, save_preview
-from crossreg.pictures.quality_maps import quality_maps_picture
-from crossreg.pictures.shift_maps import ARROW_COLOURS, arrow, draw_arrows, shift_maps_picture
-from crossreg.pictures.stack_previews import blocks_to_detail, slab_of, stack_preview
-from crossreg.pictures.warp import between_blocks, moved
+from crossreg.pictures.drawing.layout import OUTLIER_COLOUR, round_length, round_steps
+from crossreg.pictures.drawing.palettes import STOPS, coloured, rgb
+from crossreg.pictures.drawing.paper import Paper
+from crossreg.pictures.drawing.warp import between_blocks, moved
+from crossreg.pictures.of_cycles.before_after import before_after_picture, overlaid_states
+from crossreg.pictures.of_cycles.block_maps import block_maps
+from crossreg.pictures.of_cycles.details import detail_rows, details_picture
+from crossreg.pictures.of_cycles.precision_maps import precision_maps_picture
+from crossreg.pictures.of_cycles.preprocessing import preprocessing_picture
+from crossreg.pictures.of_cycles.previews import Preview, load_preview, save_preview
+from crossreg.pictures.of_cycles.quality_maps import quality_maps_picture
+from crossreg.pictures.of_cycles.shift_maps import (
+    ARROW_COLOURS,
+    arrow,
+    draw_arrows,
+    shift_maps_picture,
+)
+from crossreg.pictures.of_cycles.shown_cycle import Blocks, Cycle, in_detail
+from crossreg.pictures.of_cycles.stack_previews import blocks_to_detail, slab_of, stack_preview
 
 BLOCK = 64
 GLOBAL_YX, RESIDUAL_ZYX = (7.0, -9.0), (1.5, 0.4, -0.8)

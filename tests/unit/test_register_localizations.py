@@ -14,7 +14,7 @@ from astropy.table import Table
 import register_localizations as command
 from crossreg.fiducial.field.field_file import CycleField, save_field
 from crossreg.fiducial.field.sampled_field import constant_field, sampled
-from crossreg.workflow_support.script_main import run
+from crossreg.workflow_support.for_scripts.script_main import run
 
 SHAPE, BLOCK = (20, 200, 240), 64
 GLOBAL_YX = (-12.25, 9.5)

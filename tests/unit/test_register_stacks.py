@@ -16,8 +16,8 @@ from crossreg.fiducial.apply.image_pyramids import halved
 from crossreg.fiducial.field.field_file import CycleField, save_field
 from crossreg.fiducial.field.sampled_field import constant_field, sampled
 from crossreg.io.errors import UserError
-from crossreg.io.images.choice import Choice
-from crossreg.workflow_support.script_main import run
+from crossreg.io.images.which_stack import Choice
+from crossreg.workflow_support.for_scripts.script_main import run
 from fiducial_images import drawn
 
 RAW_SHAPE, Z_BINNING = (24, 600, 320), 2

@@ -8,9 +8,9 @@ from PIL import Image
 
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.render.tile_specs import image_corners
-from crossreg.pictures.canvas import save_png
-from crossreg.pictures.layout import OUTLIER_COLOUR
-from crossreg.pictures.low_resolution import (
+from crossreg.pictures.drawing.canvas import save_png
+from crossreg.pictures.drawing.layout import OUTLIER_COLOUR
+from crossreg.pictures.of_sections.low_resolution import (
     LONGEST_SIDE,
     LowResolution,
     TileImage,
@@ -19,7 +19,7 @@ from crossreg.pictures.low_resolution import (
     drawn,
     unit_of,
 )
-from crossreg.pictures.sections import (
+from crossreg.pictures.of_sections.section_figures import (
     ARROW_COLOUR,
     Residuals,
     magnification,

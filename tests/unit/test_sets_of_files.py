@@ -8,9 +8,9 @@ import pytest
 import tifffile
 
 from crossreg.io.errors import UserError
-from crossreg.io.images.choice import Choice
-from crossreg.io.images.opening import open_image
-from crossreg.io.stacks import read_header, read_kept_planes
+from crossreg.io.images.open_image import open_image
+from crossreg.io.images.which_stack import Choice
+from crossreg.io.read_stacks import read_header, read_kept_planes
 
 CHANNELS = ["DAPI", "beads"]
 OME = 'xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"'

@@ -9,8 +9,8 @@ import pytest
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_json, whole, write_json
 from crossreg.io.schema import allowed, checked, described_keys
-from crossreg.workflow_support import code_hash as hashing
-from crossreg.workflow_support.script_main import new_parser, run
+from crossreg.workflow_support.for_rules import code_hash as hashing
+from crossreg.workflow_support.for_scripts.script_main import new_parser, run
 
 
 def test_a_file_is_replaced_only_when_it_is_complete(tmp_path):

@@ -10,7 +10,11 @@ import pytest
 import snakemake_executor_plugin_slurm as plugin
 import yaml
 
-from crossreg.workflow_support.slurm_arrays import groups_of_alike, own_command, submit_all_jobs
+from crossreg.workflow_support.one_run.slurm_arrays import (
+    groups_of_alike,
+    own_command,
+    submit_all_jobs,
+)
 from experiment import REPOSITORY
 
 STEP = "--executor slurm-jobstep --jobs 1"

@@ -5,8 +5,8 @@ import pytest
 import tifffile
 
 from crossreg.io.errors import UserError
-from crossreg.io.images.choice import Choice
-from crossreg.io.stacks import (
+from crossreg.io.images.which_stack import Choice
+from crossreg.io.read_stacks import (
     StackHeader,
     check_block_fits,
     check_same_pixel_size,

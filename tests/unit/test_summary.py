@@ -8,6 +8,7 @@ import pytest
 
 import all_cycles_registered
 import planted_tables
+from crossreg.fiducial import closing_table as closing
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.fiducial.precision import Scale, precision_of
 from crossreg.fiducial.summary import (
@@ -21,12 +22,11 @@ from crossreg.fiducial.summary import (
     write_summaries,
 )
 from crossreg.io.ecsv import Table
-from crossreg.pictures.canvas import HATCHES
-from crossreg.pictures.drift import drift_figure
-from crossreg.pictures.heat_maps import heat_maps_figure
-from crossreg.report import cycles as report
+from crossreg.pictures.drawing.canvas import HATCHES
+from crossreg.pictures.of_experiment.drift import drift_figure
+from crossreg.pictures.of_experiment.heat_maps import heat_maps_figure
+from crossreg.report import about_cycles as report
 from crossreg.report.advice import ADVICE, advice_on
-from crossreg.workflow_support import closing
 from planted_tables import SCALE
 
 MISSING_AT = ("001", "RT3")

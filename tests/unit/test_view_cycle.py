@@ -14,7 +14,7 @@ import planted_tables
 import view_cycle as command
 from crossreg.fiducial.field.field_file import save_field
 from crossreg.io.cycle_tables import PIXEL_NM, PLANE_NM, write_table
-from crossreg.workflow_support.script_main import run
+from crossreg.workflow_support.for_scripts.script_main import run
 from fiducial_images import drawn, spot_positions
 
 SHAPE, SHIFT = (10, 128, 160), (0.0, -4.4, 6.75)

@@ -5,13 +5,13 @@ import pytest
 from crossmodal.planted_project import turn
 from crossmodal.planted_registration import planted_registration
 from crossreg.crossmodal.check.check_report import MOST_TOLD, table_text, told_findings
+from crossreg.crossmodal.check.checked_section import Section
 from crossreg.crossmodal.check.finding import ERROR, NOTE, WARNING, Finding
-from crossreg.crossmodal.check.motion_summary import SectionMotion
+from crossreg.crossmodal.check.motion.motion_summary import SectionMotion
 from crossreg.crossmodal.check.section_record import read_folder_findings, read_sections
-from crossreg.crossmodal.check.sections import Section
 from crossreg.io.errors import UserError
+from crossreg.report import about_sections as report_of_sections
 from crossreg.report import page as report
-from crossreg.report import sections as report_of_sections
 
 NAN = float("nan")
 

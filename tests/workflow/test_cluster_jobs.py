@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from crossreg.workflow_support.told_to_jobs import TOLD
+from crossreg.workflow_support.one_run.told_to_jobs import TOLD
 from experiment import REPOSITORY
 
 RULES = sorted((REPOSITORY / "workflow" / "rules").glob("*.smk"))

@@ -10,10 +10,10 @@ import make_crossmodal_demo
 import picture_sections
 import play_person
 from crossmodal.planted_registration import planted_registration
+from crossreg.crossmodal.check.checked_section import Policy
 from crossreg.crossmodal.check.saved_sections import Registration
-from crossreg.crossmodal.check.sections import Policy
 from crossreg.crossmodal.freeze.frozen import required_frozen
-from crossreg.workflow_support.script_main import run
+from crossreg.workflow_support.for_scripts.script_main import run
 from snakemake_runs import REPOSITORY, snakemake
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 import planted_tables
 from browsers import errors_in_console, requests_to_outside
 from crossreg.fiducial.summary import write_summaries
-from crossreg.workflow_support.script_main import run
+from crossreg.workflow_support.for_scripts.script_main import run
 from planted_tables import BAD_BLOCK_AT, BAD_CYCLE_AT
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"

@@ -1,25 +1,25 @@
 # What applies the fields of the cycles: to tables of spots and to stacks.
 
-from crossreg.workflow_support.applications import Applications
+from crossreg.workflow_support.for_rules.applied_fields import AppliedFields
 
-applications = Applications(CONFIGURATION, fiducial, places)
+applied = AppliedFields(CONFIGURATION, fiducial, paths)
 with in_one_sentence():
-    REGISTERED_TABLES = applications.registered_tables
-    REGISTERED_STACKS = applications.registered_stacks
+    REGISTERED_TABLES = applied.registered_tables
+    REGISTERED_STACKS = applied.registered_stacks
 if not IS_JOB:
-    applications.ask_for_lost_images()
+    applied.ask_for_lost_images()
 
 
 rule registered_spots:
     input:
         fiducial.tables_of_cycles("field"),
-        table=applications.table,
-        samples=places("samples"),
+        table=applied.table,
+        samples=paths("samples"),
     output:
-        table=places("registered_spots"),
-        receipt=places("spots_receipt"),
+        table=paths("registered_spots"),
+        receipt=paths("spots_receipt"),
     log:
-        places.log("registered_spots", "{table}"),
+        paths.log("registered_spots", "{table}"),
     wildcard_constraints:
         table="[^/]+",
     conda:
@@ -29,10 +29,10 @@ rule registered_spots:
         runtime=fiducial.resources.runtime(tables=len(fiducial.cycles)),
     params:
         code=code("register_localizations.py"),
-        stamp=applications.table_stamp,
+        stamp=applied.table_stamp,
         reference=fiducial.reference,
         fields=fiducial.folder_beside("samples", "field"),
-        options=applications.spot_options,
+        options=applied.spot_options,
     message:
         "register the spots of {wildcards.table}"
     shell:
@@ -46,14 +46,14 @@ rule registered_stack:
     input:
         reference=fiducial.reference_stack,
         cycle=fiducial.cycle_stack,
-        others=applications.other_stacks,
-        field=applications.field_of,
+        others=applied.other_stacks,
+        field=applied.field_of,
     output:
-        receipt=places("registered_stack"),
+        receipt=paths("registered_stack"),
     log:
-        places.log("registered_stack", "{roi}", "{cycle}"),
+        paths.log("registered_stack", "{roi}", "{cycle}"),
     benchmark:
-        places.benchmark("registered_stack", "{roi}", "{cycle}")
+        paths.benchmark("registered_stack", "{roi}", "{cycle}")
     conda:
         ENVIRONMENT
     resources:
@@ -61,12 +61,12 @@ rule registered_stack:
         runtime=fiducial.resources.runtime(),
     params:
         code=code("register_stacks.py"),
-        stamps=applications.stamps_of_stack,
+        stamps=applied.stamps_of_stack,
         images=fiducial.images,
-        options=applications.stack_options,
+        options=applied.stack_options,
         field=lambda wildcards, input: ["--field", *input.field] if input.field else [],
-        others=applications.other_channels,
-        image=applications.stack_output,
+        others=applied.other_channels,
+        image=applied.stack_output,
     message:
         "write the registered stacks of ROI {wildcards.roi}, cycle {wildcards.cycle}"
     shell:
@@ -79,15 +79,15 @@ rule registered_stack:
 rule pyhim_export:
     input:
         fiducial.tables_of_roi,
-        others=applications.other_stacks_of_roi,
-        spots=applications.tables_for_pyhim,
-        samples=places("samples"),
-        gaps=places("gaps"),
+        others=applied.other_stacks_of_roi,
+        spots=applied.tables_for_pyhim,
+        samples=paths("samples"),
+        gaps=paths("gaps"),
         parameters=CONFIGURATION.get("parameters") or [],
     output:
-        places("pyhim_export"),
+        paths("pyhim_export"),
     log:
-        places.log("pyhim_export", "{roi}"),
+        paths.log("pyhim_export", "{roi}"),
     conda:
         ENVIRONMENT
     resources:
@@ -95,12 +95,12 @@ rule pyhim_export:
         runtime=fiducial.resources.runtime(tables=len(fiducial.cycles)),
     params:
         code=code("export_pyhim.py"),
-        stamps=applications.stamps_of_roi,
+        stamps=applied.stamps_of_roi,
         reference=fiducial.reference,
         global_tables=fiducial.folder_beside("samples", "global_table"),
         local_tables=fiducial.folder_beside("samples", "local_table"),
-        others=applications.other_channels_of_roi,
-        options=applications.export_options,
+        others=applied.other_channels_of_roi,
+        options=applied.export_options,
     message:
         "export ROI {wildcards.roi} to pyHiM"
     shell:
@@ -115,11 +115,11 @@ rule pyhim_export:
 rule register_localizations:
     input:
         REGISTERED_TABLES,
-        places("demo_spots") if IS_DEMO else [],
-        applications.refusal("hindrance_of_spots"),
-        receipts=applications.spots_receipts,
+        paths("demo_spots") if IS_DEMO else [],
+        applied.refusal("hindrance_of_spots"),
+        receipts=applied.spots_receipts,
     log:
-        places.log("register_localizations"),
+        paths.log("register_localizations"),
     localrule: True
     conda:
         ENVIRONMENT
@@ -132,15 +132,15 @@ rule register_localizations:
 rule register_stacks:
     input:
         REGISTERED_STACKS,
-        places("all_cycles_registered") if REGISTERED_STACKS else [],
-        applications.refusal("hindrance"),
+        paths("all_cycles_registered") if REGISTERED_STACKS else [],
+        applied.refusal("hindrance"),
     message:
         "all stacks are registered"
 
 
 rule export_pyhim:
     input:
-        applications.exports,
-        applications.refusal("hindrance_of_export"),
+        applied.exports,
+        applied.refusal("hindrance_of_export"),
     message:
         "all ROIs are exported to pyHiM"

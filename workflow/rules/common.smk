@@ -1,4 +1,4 @@
-# What all rules share: the configuration, the places of results, the commands of scripts.
+# What all rules share: the configuration, the paths of results, the commands of scripts.
 
 import contextlib
 import gc
@@ -15,18 +15,18 @@ logging.raiseExceptions = False
 # takes a fifth of the time of a large dry run and frees nothing.
 gc.set_threshold(100_000, 50, 1000)
 
-from crossreg.workflow_support import locks, slurm_arrays
-from crossreg.workflow_support.script_main import in_one_sentence
-from crossreg.workflow_support.rule_commands import Commands, prefer_this_python
-from crossreg.workflow_support.configuration import (
+from crossreg.workflow_support.one_run import locks, slurm_arrays
+from crossreg.workflow_support.for_scripts.script_main import in_one_sentence
+from crossreg.workflow_support.for_rules.rule_commands import Commands, prefer_this_python
+from crossreg.workflow_support.inputs.configuration import (
     has_fiducials,
     has_sections,
     names_no_data,
     read_configuration,
 )
-from crossreg.workflow_support.places import Places
-from crossreg.workflow_support.told_to_jobs import folder_of_run, told_about
-from crossreg.workflow_support.resources import memory_of_sections, runtime_of_sections
+from crossreg.workflow_support.result_paths import ResultPaths
+from crossreg.workflow_support.one_run.told_to_jobs import folder_of_run, told_about
+from crossreg.workflow_support.for_rules.resources import memory_of_sections, runtime_of_sections
 
 # Another Snakefile that imports this one keeps its working folder: results lie below it.
 IS_IMPORTED = Path(workflow.basedir).resolve() not in (REPOSITORY, REPOSITORY / "workflow")
@@ -59,7 +59,7 @@ if not IS_IMPORTED:
 ENVIRONMENT = str(REPOSITORY / "envs" / "crossreg.yaml")
 commands = Commands(REPOSITORY / "workflow" / "scripts", TOLD.code if TOLD else {})
 command, code = commands.command, commands.code
-places = Places.seen_from(Path.cwd(), RESULTS)
+paths = ResultPaths.seen_from(Path.cwd(), RESULTS)
 
 
 def caption(name):

@@ -1,11 +1,11 @@
 # One stack from a Render web service to a folder, or back.
 
-from crossreg.workflow_support.crossmodal_chain import options_of_copy
+from crossreg.workflow_support.for_rules.crossmodal_chain import options_of_copy
 
 
 rule copy_stack:
     log:
-        places.log("copy_stack"),
+        paths.log("copy_stack"),
     conda:
         ENVIRONMENT
     resources:

@@ -1,9 +1,9 @@
 # The cross-modal chain, on the way out: stacks -> frozen configuration -> TrakEM2 projects. What a
 # person works on is no output of any rule: receipts stand for it.
 
-from crossreg.workflow_support.crossmodal_chain import CrossmodalChain
+from crossreg.workflow_support.for_rules.crossmodal_chain import CrossmodalChain
 
-sections = CrossmodalChain(CONFIGURATION["trakem2"], places)
+sections = CrossmodalChain(CONFIGURATION["trakem2"], paths)
 
 
 rule trakem2_freeze:
@@ -11,7 +11,7 @@ rule trakem2_freeze:
         list(DEMO_STACKS.values()) if IS_DEMO else [],
         parameters=sections.parameters,
     output:
-        sections.place("frozen_receipt"),
+        sections.path("frozen_receipt"),
     log:
         sections.log("freeze"),
     conda:
@@ -37,9 +37,9 @@ rule trakem2_freeze:
 
 rule trakem2_projects:
     input:
-        sections.place("frozen_receipt"),
+        sections.path("frozen_receipt"),
     output:
-        sections.place("projects_receipt"),
+        sections.path("projects_receipt"),
     log:
         sections.log("projects"),
     conda:

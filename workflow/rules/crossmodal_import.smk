@@ -5,13 +5,13 @@
 
 rule trakem2_check_sections:
     input:
-        sections.place("projects_receipt"),
+        sections.path("projects_receipt"),
         parameters=sections.parameters,
     output:
-        reports=directory(sections.place("section_reports")),
-        table=sections.place("section_table"),
-        text=sections.place("section_text"),
-        motions=sections.place("section_motions"),
+        reports=directory(sections.path("section_reports")),
+        table=sections.path("section_table"),
+        text=sections.path("section_text"),
+        motions=sections.path("section_motions"),
     log:
         sections.log("check"),
     conda:
@@ -36,8 +36,8 @@ rule trakem2_check_sections:
 # Without outputs, so that errors in projects give a failed run and yet leave their reports.
 rule trakem2_check:
     input:
-        reports=sections.place("section_reports"),
-        text=sections.place("section_text"),
+        reports=sections.path("section_reports"),
+        text=sections.path("section_text"),
     log:
         sections.log("verdict"),
     localrule: True
@@ -55,10 +55,10 @@ rule trakem2_check:
 rule trakem2_write_stack:
     input:
         # They are there when errors stop the import, and spare it to read the projects again.
-        reports=sections.place("section_reports"),
+        reports=sections.path("section_reports"),
         parameters=sections.parameters,
     output:
-        sections.place("import_receipt"),
+        sections.path("import_receipt"),
     log:
         sections.log("write_stack"),
     conda:
@@ -87,8 +87,8 @@ rule trakem2_write_stack:
 
 rule trakem2_import:
     input:
-        sections.place("import_receipt"),
-        places("crossmodal_comparison") if IS_DEMO else [],
+        sections.path("import_receipt"),
+        paths("crossmodal_comparison") if IS_DEMO else [],
     log:
         sections.log("import"),
     localrule: True

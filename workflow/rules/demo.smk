@@ -22,7 +22,7 @@ rule demo_images:
         spots=str(DEMO_DATA / "spots_{roi}.csv"),
         planted=str(DEMO_DATA / "planted_{roi}.tsv"),
     log:
-        places.log("demo_images", "{roi}"),
+        paths.log("demo_images", "{roi}"),
     conda:
         ENVIRONMENT
     params:
@@ -39,12 +39,12 @@ rule demo_images:
 
 rule compare_with_planted:
     input:
-        table=places("merged_local_table"),
+        table=paths("merged_local_table"),
         planted=[str(DEMO_DATA / f"planted_{roi}.tsv") for roi in DEMO_ROIS],
     output:
-        places("demo_comparison"),
+        paths("demo_comparison"),
     log:
-        places.log("compare_with_planted"),
+        paths.log("compare_with_planted"),
     localrule: True
     conda:
         ENVIRONMENT
@@ -61,11 +61,11 @@ rule compare_with_planted:
 
 rule compare_spots_with_planted:
     input:
-        tables=[places("registered_spots", table=f"spots_{roi}.csv") for roi in DEMO_ROIS],
+        tables=[paths("registered_spots", table=f"spots_{roi}.csv") for roi in DEMO_ROIS],
     output:
-        places("demo_spots"),
+        paths("demo_spots"),
     log:
-        places.log("compare_spots_with_planted"),
+        paths.log("compare_spots_with_planted"),
     localrule: True
     conda:
         ENVIRONMENT
@@ -73,7 +73,7 @@ rule compare_spots_with_planted:
         code=code(f"{DEMO}/compare_spots_with_planted.py"),
         options=fiducial.options("zBinning", "pixelSizeZ", "pixelSizeXY"),
     message:
-        "compare spots with their planted places"
+        "compare spots with their planted positions"
     shell:
         command(f"{DEMO}/compare_spots_with_planted.py")
         + " --tables {input.tables:q} {params.options:q} --output {output:q} --log {log:q}"
@@ -95,7 +95,7 @@ rule crossmodal_demo:
         lm=directory(DEMO_STACKS["lm"]),
         planted=DEMO_STACKS["planted"],
     log:
-        places.log("crossmodal_demo"),
+        paths.log("crossmodal_demo"),
     conda:
         ENVIRONMENT
     params:
@@ -111,12 +111,12 @@ rule crossmodal_demo:
 
 rule compare_stack_with_planted:
     input:
-        receipt=places("import_receipt", name="demo"),
+        receipt=paths("import_receipt", name="demo"),
         planted=DEMO_STACKS["planted"],
     output:
-        places("crossmodal_comparison"),
+        paths("crossmodal_comparison"),
     log:
-        places.log("compare_stack_with_planted"),
+        paths.log("compare_stack_with_planted"),
     localrule: True
     conda:
         ENVIRONMENT

@@ -12,12 +12,12 @@ rule reference_projection:
     input:
         reference=fiducial.reference_stack,
     output:
-        projection=places("projection"),
+        projection=paths("projection"),
         preview=fiducial.previews("reference_preview", of_local_step=False),
     log:
-        places.log("reference_projection", "{roi}"),
+        paths.log("reference_projection", "{roi}"),
     benchmark:
-        places.benchmark("reference_projection", "{roi}")
+        paths.benchmark("reference_projection", "{roi}")
     conda:
         ENVIRONMENT
     resources:
@@ -41,12 +41,12 @@ rule reference_blocks:
     input:
         reference=fiducial.reference_stack,
     output:
-        blocks=places("blocks"),
+        blocks=paths("blocks"),
         preview=fiducial.previews("reference_preview", of_local_step=True),
     log:
-        places.log("reference_blocks", "{roi}"),
+        paths.log("reference_blocks", "{roi}"),
     benchmark:
-        places.benchmark("reference_blocks", "{roi}")
+        paths.benchmark("reference_blocks", "{roi}")
     conda:
         ENVIRONMENT
     resources:
@@ -71,12 +71,12 @@ rule register_global:
         reference=fiducial.reference_stack,
         cycle=fiducial.cycle_stack,
     output:
-        table=places("global_table"),
+        table=paths("global_table"),
         preview=fiducial.previews("cycle_preview", of_local_step=False),
     log:
-        places.log("register_global", "{roi}", "{cycle}"),
+        paths.log("register_global", "{roi}", "{cycle}"),
     benchmark:
-        places.benchmark("register_global", "{roi}", "{cycle}")
+        paths.benchmark("register_global", "{roi}", "{cycle}")
     conda:
         ENVIRONMENT
     resources:
@@ -106,18 +106,18 @@ rule register_global:
 rule register_local:
     input:
         reference_stack=fiducial.reference_stack,
-        reference=places("blocks"),
-        reference_preview=places("reference_preview"),
+        reference=paths("blocks"),
+        reference_preview=paths("reference_preview"),
         cycle=fiducial.cycle_stack,
-        global_shift=places("global_table"),
+        global_shift=paths("global_table"),
     output:
-        table=places("local_table"),
-        field=places("field"),
+        table=paths("local_table"),
+        field=paths("field"),
         preview=fiducial.previews("cycle_preview", of_local_step=True),
     log:
-        places.log("register_local", "{roi}", "{cycle}"),
+        paths.log("register_local", "{roi}", "{cycle}"),
     benchmark:
-        places.benchmark("register_local", "{roi}", "{cycle}")
+        paths.benchmark("register_local", "{roi}", "{cycle}")
     conda:
         ENVIRONMENT
     resources:
@@ -148,13 +148,13 @@ rule merge_register_global:
         fiducial.tables_of_cycles("global_table"),
         # They hold the last word on each cycle.
         verdicts=fiducial.tables_of_cycles("local_table") if fiducial.has_local_step else [],
-        samples=places("samples"),
-        gaps=places("gaps"),
+        samples=paths("samples"),
+        gaps=paths("gaps"),
     output:
-        table=places("merged_global_table"),
-        json=places("merged_global_json"),
+        table=paths("merged_global_table"),
+        json=paths("merged_global_json"),
     log:
-        places.log("merge_register_global"),
+        paths.log("merge_register_global"),
     conda:
         ENVIRONMENT
     resources:
@@ -178,12 +178,12 @@ rule merge_register_global:
 rule merge_register_local:
     input:
         fiducial.tables_of_cycles("local_table"),
-        samples=places("samples"),
-        gaps=places("gaps"),
+        samples=paths("samples"),
+        gaps=paths("gaps"),
     output:
-        places("merged_local_table"),
+        paths("merged_local_table"),
     log:
-        places.log("merge_register_local"),
+        paths.log("merge_register_local"),
     conda:
         ENVIRONMENT
     resources:
@@ -207,13 +207,13 @@ rule merge_register_local:
 rule all_cycles_registered:
     input:
         fiducial.tables,
-        summary=places("summary"),
-        table=places("closing_table"),
-        gaps=places("gaps"),
+        summary=paths("summary"),
+        table=paths("closing_table"),
+        gaps=paths("gaps"),
     output:
-        places("all_cycles_registered"),
+        paths("all_cycles_registered"),
     log:
-        places.log("all_cycles_registered"),
+        paths.log("all_cycles_registered"),
     localrule: True
     conda:
         ENVIRONMENT

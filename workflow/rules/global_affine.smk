@@ -1,11 +1,11 @@
 # One affine for all tiles of a stack, into a new stack.
 
-from crossreg.workflow_support.crossmodal_chain import options_of_global_affine
+from crossreg.workflow_support.for_rules.crossmodal_chain import options_of_global_affine
 
 
 rule apply_global_affine:
     log:
-        places.log("apply_global_affine"),
+        paths.log("apply_global_affine"),
     conda:
         ENVIRONMENT
     resources:

@@ -1,7 +1,7 @@
 # What a run says itself: before its first job and after its last one. In a `module` these are
 # called by the importer: crossreg.onstart(), crossreg.onsuccess(), crossreg.onerror().
 
-from crossreg.workflow_support.messages import begin, end_well, end_with_error
+from crossreg.workflow_support.one_run.messages import begin, end_well, end_with_error
 
 EXPERIMENT = fiducial if WITH_FIDUCIALS else None
 

@@ -2,21 +2,21 @@
 # them.
 
 from crossreg.report import TEMPLATES
-from crossreg.workflow_support.configuration import tolerance_words
+from crossreg.workflow_support.inputs.configuration import tolerance_words
 
 TOLERANCE = tolerance_words(CONFIGURATION)
 
 
 rule picture_cycle:
     input:
-        reference_preview=places("reference_preview"),
-        cycle_preview=places("cycle_preview"),
-        global_shift=places("global_table"),
-        local_shifts=places("local_table") if fiducial.has_local_step else [],
+        reference_preview=paths("reference_preview"),
+        cycle_preview=paths("cycle_preview"),
+        global_shift=paths("global_table"),
+        local_shifts=paths("local_table") if fiducial.has_local_step else [],
     output:
         [
             report(
-                places("cycle_picture", kind=kind),
+                paths("cycle_picture", kind=kind),
                 caption=caption(kind),
                 category="Cycles",
                 subcategory="ROI {roi}",
@@ -25,9 +25,9 @@ rule picture_cycle:
             for kind in fiducial.kinds_of_pictures
         ],
     log:
-        places.log("picture_cycle", "{roi}", "{cycle}"),
+        paths.log("picture_cycle", "{roi}", "{cycle}"),
     benchmark:
-        places.benchmark("picture_cycle", "{roi}", "{cycle}")
+        paths.benchmark("picture_cycle", "{roi}", "{cycle}")
     conda:
         ENVIRONMENT
     params:
@@ -50,12 +50,12 @@ rule picture_cycle:
 rule summary_of_roi:
     input:
         fiducial.tables_of_roi,
-        samples=places("samples"),
-        gaps=places("gaps"),
+        samples=paths("samples"),
+        gaps=paths("gaps"),
     output:
-        places("summary_of_roi"),
+        paths("summary_of_roi"),
     log:
-        places.log("summary_of_roi", "{roi}"),
+        paths.log("summary_of_roi", "{roi}"),
     conda:
         ENVIRONMENT
     params:
@@ -77,12 +77,12 @@ rule summary_of_roi:
 
 rule summary:
     input:
-        [places("summary_of_roi", roi=roi) for roi in fiducial.rois],
+        [paths("summary_of_roi", roi=roi) for roi in fiducial.rois],
     output:
-        table=places("summary"),
-        text=places("closing_table"),
+        table=paths("summary"),
+        text=paths("closing_table"),
     log:
-        places.log("summary"),
+        paths.log("summary"),
     conda:
         ENVIRONMENT
     params:
@@ -98,16 +98,16 @@ rule summary:
 
 rule picture_drift:
     input:
-        places("summary_of_roi"),
+        paths("summary_of_roi"),
     output:
         report(
-            places("drift_picture"),
+            paths("drift_picture"),
             caption=caption("drift"),
             category="ROIs",
             labels={"ROI": "{roi}", "picture": "drift"},
         ),
     log:
-        places.log("picture_drift", "{roi}"),
+        paths.log("picture_drift", "{roi}"),
     conda:
         ENVIRONMENT
     params:
@@ -124,16 +124,16 @@ rule picture_drift:
 
 rule picture_experiment:
     input:
-        places("summary"),
+        paths("summary"),
     output:
         report(
-            places("experiment_picture"),
+            paths("experiment_picture"),
             caption=caption("experiment"),
             category="Experiment",
             labels={"picture": "all ROIs and cycles"},
         ),
     log:
-        places.log("picture_experiment"),
+        paths.log("picture_experiment"),
     conda:
         ENVIRONMENT
     params:

@@ -1,7 +1,7 @@
 # The page that shows a whole run. With the fiducial chain it waits for that chain alone, and shows
 # besides what there is of the cross-modal one: that waits for a person.
 
-from crossreg.workflow_support.report_inputs import (
+from crossreg.workflow_support.for_rules.report_inputs import (
     configuration_text,
     stamps_of_receipts,
     stamps_of_sections,
@@ -11,10 +11,10 @@ from crossreg.workflow_support.report_inputs import (
 
 rule report:
     input:
-        *([*fiducial.tables, fiducial.pictures, places("summary")] if WITH_FIDUCIALS else []),
+        *([*fiducial.tables, fiducial.pictures, paths("summary")] if WITH_FIDUCIALS else []),
         *(
             [
-                sections.place(name)
+                sections.path(name)
                 for name in ("section_table", "section_reports", "section_pictures")
             ]
             if not WITH_FIDUCIALS
@@ -23,9 +23,9 @@ rule report:
         parameters=CONFIGURATION.get("parameters", []) if WITH_FIDUCIALS else sections.parameters,
         template=templates(),
     output:
-        places("report"),
+        paths("report"),
     log:
-        places.log("report"),
+        paths.log("report"),
     conda:
         ENVIRONMENT
     params:

@@ -1,12 +1,12 @@
 # Which stacks there are: found once, by the main process; jobs on other nodes read what it wrote.
 
-from crossreg.workflow_support.experiment import experiment_of_run
-from crossreg.workflow_support.fiducial_chain import FiducialChain
+from crossreg.workflow_support.inputs.experiment import experiment_of_run
+from crossreg.workflow_support.for_rules.fiducial_chain import FiducialChain
 
 with in_one_sentence():
     fiducial = FiducialChain(
-        experiment_of_run(CONFIGURATION, places("known_stacks"), IS_JOB, IS_DEMO),
-        places,
+        experiment_of_run(CONFIGURATION, paths("known_stacks"), IS_JOB, IS_DEMO),
+        paths,
         is_job=IS_JOB,
         given_shifts=bool(CONFIGURATION["register_global"]),
         is_demo=IS_DEMO,
@@ -15,10 +15,10 @@ with in_one_sentence():
 
 rule samples:
     output:
-        samples=places("samples"),
-        gaps=places("gaps"),
+        samples=paths("samples"),
+        gaps=paths("gaps"),
     log:
-        places.log("samples"),
+        paths.log("samples"),
     localrule: True
     conda:
         ENVIRONMENT
@@ -32,16 +32,16 @@ rule samples:
         "../scripts/snakemake_only/write_samples.py"
 
 
-fiducial.on_disk = Places(os.path.dirname(rules.samples.output.samples))
+fiducial.on_disk = ResultPaths(os.path.dirname(rules.samples.output.samples))
 
 
 rule check_images:
     input:
         fiducial.all_stacks,
-        samples=places("samples"),
-        gaps=places("gaps"),
+        samples=paths("samples"),
+        gaps=paths("gaps"),
     log:
-        places.log("check_images"),
+        paths.log("check_images"),
     conda:
         ENVIRONMENT
     resources:
@@ -64,9 +64,9 @@ rule check_images:
 
 rule prune:
     input:
-        samples=places("samples"),
+        samples=paths("samples"),
     log:
-        places.log("prune"),
+        paths.log("prune"),
     localrule: True
     conda:
         ENVIRONMENT

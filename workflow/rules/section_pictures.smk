@@ -6,10 +6,10 @@ from crossreg.report import TEMPLATES
 
 rule trakem2_pictures:
     input:
-        reports=sections.place("section_reports"),
+        reports=sections.path("section_reports"),
     output:
         report(
-            directory(sections.place("section_pictures")),
+            directory(sections.path("section_pictures")),
             patterns=["{name}.png"],
             caption=str(TEMPLATES / "sections.rst"),
             category="Sections",

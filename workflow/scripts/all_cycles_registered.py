@@ -11,9 +11,9 @@ from pathlib import Path
 
 from crossreg.fiducial.summary import CycleSummary, read_summaries
 from crossreg.io.files import read_text, write_text
-from crossreg.io.words import counted
-from crossreg.workflow_support.missing_cycles import read_gaps
-from crossreg.workflow_support.script_main import log, new_parser, run
+from crossreg.io.plurals import counted
+from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
+from crossreg.workflow_support.inputs.gaps import read_gaps
 
 
 def parser() -> argparse.ArgumentParser:

@@ -11,12 +11,12 @@ import argparse
 import sys
 
 from crossreg.crossmodal.freeze.canonical import sha256
-from crossreg.crossmodal.registered.output_stack import marked_version, write_stack
+from crossreg.crossmodal.registered.write_stack import marked_version, write_stack
 from crossreg.crossmodal.render.global_affine import appended_to_all, scaled_version
 from crossreg.crossmodal.render.stack_places import FORMS, check_folder, open_store
 from crossreg.crossmodal.render.stack_store import read_sections, source_metadata
-from crossreg.io.words import counted
-from crossreg.workflow_support.script_main import log, new_parser, run
+from crossreg.io.plurals import counted
+from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 
 MATRIX = {"M00": 1.0, "M10": 0.0, "M01": 0.0, "M11": 1.0, "B0": 0.0, "B1": 0.0}
 """The numbers of the affine in the order of an AffineModel2D, with their defaults."""

@@ -20,10 +20,10 @@ from crossreg.fiducial.experiment.image_checks import (
 from crossreg.fiducial.experiment.parameters import add_options, add_pixel_size_options
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.files import write_text
+from crossreg.io.plurals import counted
 from crossreg.io.sheet import ALL_COLUMNS, read_sheet
-from crossreg.io.words import counted
-from crossreg.workflow_support.missing_cycles import Gap, read_gaps
-from crossreg.workflow_support.script_main import log, new_parser, run
+from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
+from crossreg.workflow_support.inputs.gaps import Gap, read_gaps
 
 PARAMETERS = ("blockSize", "blockSizeXY", "alignByBlock")
 

@@ -16,8 +16,8 @@ from crossreg.fiducial.apply.compared_tables import (
 )
 from crossreg.io.cycle_tables import read_table, size_nm_of
 from crossreg.io.files import whole
-from crossreg.workflow_support.chosen_outputs import add_overwrite, check_new
-from crossreg.workflow_support.script_main import new_parser, run
+from crossreg.workflow_support.for_scripts.chosen_outputs import add_overwrite, check_new
+from crossreg.workflow_support.for_scripts.script_main import new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

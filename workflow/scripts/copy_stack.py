@@ -9,12 +9,12 @@ Out: the same stack in the other place: raw tiles, references kept, with the sam
 import argparse
 import sys
 
-from crossreg.crossmodal.registered.output_stack import marked_version, write_stack
+from crossreg.crossmodal.registered.write_stack import marked_version, write_stack
 from crossreg.crossmodal.render.stack_places import FORMS, check_folder, is_same_stack, open_store
 from crossreg.crossmodal.render.stack_store import read_sections, source_metadata
 from crossreg.io.errors import UserError
-from crossreg.io.words import counted
-from crossreg.workflow_support.script_main import log, new_parser, run
+from crossreg.io.plurals import counted
+from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

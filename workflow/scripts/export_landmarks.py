@@ -12,22 +12,22 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from crossreg.crossmodal.check.bigwarp_tables import landmark_rows, unit_px
-from crossreg.crossmodal.check.motion_table import TileMap
+from crossreg.crossmodal.check.checked_section import Landmark, Section
+from crossreg.crossmodal.check.landmarks.bigwarp_tables import landmark_rows, unit_px
+from crossreg.crossmodal.check.motion.motion_table import TileMap
 from crossreg.crossmodal.check.registration_options import add_project_policy, project_policy
 from crossreg.crossmodal.check.saved_sections import Registration
-from crossreg.crossmodal.check.sections import Landmark, Section
 from crossreg.crossmodal.freeze.frozen import required_frozen
 from crossreg.crossmodal.freeze.sections_and_box import listed
 from crossreg.io.errors import UserError
 from crossreg.io.files import write_text
-from crossreg.io.words import counted
-from crossreg.workflow_support.chosen_outputs import (
+from crossreg.io.plurals import counted
+from crossreg.workflow_support.for_scripts.chosen_outputs import (
     add_overwrite,
     check_absent,
     check_not_beside,
 )
-from crossreg.workflow_support.script_main import log, new_parser, run
+from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

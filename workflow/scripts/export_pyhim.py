@@ -31,13 +31,14 @@ from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io import ecsv
 from crossreg.io.cycle_tables import LOCAL_COLUMNS, new_table, read_global_row, read_local_table
 from crossreg.io.files import read_json, read_text, whole, write_json, write_text
-from crossreg.io.images.choice import choice_of
+from crossreg.io.images.which_stack import choice_of
+from crossreg.io.plurals import counted
+from crossreg.io.read_stacks import read_projection
 from crossreg.io.sheet import ALL_COLUMNS, read_sheet
-from crossreg.io.stacks import read_projection
-from crossreg.io.words import counted
-from crossreg.workflow_support.applications import check_not_among_stacks
-from crossreg.workflow_support.missing_cycles import missing_reason, read_gaps
-from crossreg.workflow_support.script_main import log, new_parser, run
+from crossreg.workflow_support.for_scripts.chosen_outputs import check_not_among_stacks
+from crossreg.workflow_support.for_scripts.missing_notes import missing_reason
+from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
+from crossreg.workflow_support.inputs.gaps import read_gaps
 
 PARAMETERS = ("mode", "zProjectOption", "zmin", "zmax")
 OWN_FILES = ".exported_by_crossreg"

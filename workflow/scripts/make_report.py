@@ -24,12 +24,12 @@ from crossreg.fiducial.summary import CycleSummary, read_summaries
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_json, read_text, write_text
 from crossreg.report import TEMPLATES
-from crossreg.report import cycles as report_of_cycles
+from crossreg.report import about_cycles as report_of_cycles
+from crossreg.report import about_sections as report_of_sections
 from crossreg.report import page as report
-from crossreg.report import sections as report_of_sections
 from crossreg.report.advice import advice_on
 from crossreg.report.applied import applied
-from crossreg.workflow_support.script_main import log, new_parser, run
+from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 
 TABLES = {
     "register_global.ecsv": "global shift of every cycle",

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from crossreg.crossmodal.check.motion_table import (
+from crossreg.crossmodal.check.motion.motion_table import (
     ADDED_COLUMNS,
     POINT_COLUMNS,
     TileMap,
@@ -28,9 +28,9 @@ from crossreg.crossmodal.freeze.records import Frozen
 from crossreg.crossmodal.freeze.sections_and_box import described_range, listed
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_text, write_text
-from crossreg.io.words import counted
-from crossreg.workflow_support.chosen_outputs import add_overwrite, check_new
-from crossreg.workflow_support.script_main import log, new_parser, run
+from crossreg.io.plurals import counted
+from crossreg.workflow_support.for_scripts.chosen_outputs import add_overwrite, check_new
+from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 
 Points = list[dict[str, str]]
 

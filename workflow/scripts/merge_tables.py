@@ -35,11 +35,12 @@ from crossreg.io.cycle_tables import (
     write_table,
 )
 from crossreg.io.errors import UserError
+from crossreg.io.plurals import counted
 from crossreg.io.sheet import read_sheet
-from crossreg.io.words import counted
-from crossreg.workflow_support.marks_to_remake import ask_if_damaged
-from crossreg.workflow_support.missing_cycles import read_gaps, reasons, refuse_missing
-from crossreg.workflow_support.script_main import log, new_parser, run
+from crossreg.workflow_support.for_scripts.marks_to_remake import ask_if_damaged
+from crossreg.workflow_support.for_scripts.missing_notes import refuse_missing
+from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
+from crossreg.workflow_support.inputs.gaps import read_gaps
 
 
 def parser() -> argparse.ArgumentParser:
@@ -76,7 +77,8 @@ def main(options: argparse.Namespace) -> None:
         if sample.cycle != options.reference
     )
     tables = {(roi, cycle): options.tables / roi / f"{cycle}.ecsv" for _, cycle, roi in cycles}
-    missing = {**reasons(read_gaps(options.gaps)), **unreadable(tables, columns)}
+    missing = {(gap.roi, gap.cycle): gap.reason for gap in read_gaps(options.gaps)}
+    missing |= unreadable(tables, columns)
     entries = [
         {"ROI": roi, "label": cycle, "reason": reason}
         for (roi, cycle), reason in sorted(missing.items())

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from crossreg.fiducial.experiment.parameters import add_options
 from crossreg.fiducial.summary import read_summaries
-from crossreg.pictures.canvas import save_png
-from crossreg.pictures.drift import drift_figure
-from crossreg.workflow_support.script_main import new_parser, run
+from crossreg.pictures.drawing.canvas import save_png
+from crossreg.pictures.of_experiment.drift import drift_figure
+from crossreg.workflow_support.for_scripts.script_main import new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from crossreg.crossmodal.check.registered_tile import RegisteredTile
+from crossreg.crossmodal.check.checked_section import Section
+from crossreg.crossmodal.check.motion.registered_tile import RegisteredTile
 from crossreg.crossmodal.check.registration_options import (
     add_project_policy,
     add_reports,
     project_policy,
 )
 from crossreg.crossmodal.check.saved_sections import Registration
-from crossreg.crossmodal.check.sections import Section
 from crossreg.crossmodal.check.stack_findings import compared
 from crossreg.crossmodal.freeze.frozen import required_frozen
 from crossreg.crossmodal.freeze.records import Frozen, FrozenSection
@@ -32,8 +32,8 @@ from crossreg.crossmodal.render.tile_specs import image_source, local_path
 from crossreg.crossmodal.trakem2.patches import Patch, patch_corners
 from crossreg.crossmodal.trakem2.project_files import UNTOUCHED
 from crossreg.io.errors import UserError
-from crossreg.pictures.canvas import save_png
-from crossreg.pictures.low_resolution import (
+from crossreg.pictures.drawing.canvas import save_png
+from crossreg.pictures.of_sections.low_resolution import (
     LowResolution,
     TileImage,
     as_low_resolution,
@@ -41,8 +41,8 @@ from crossreg.pictures.low_resolution import (
     drawn,
     unit_of,
 )
-from crossreg.pictures.sections import Residuals, section_figure, stack_figure
-from crossreg.workflow_support.script_main import log, new_parser, run
+from crossreg.pictures.of_sections.section_figures import Residuals, section_figure, stack_figure
+from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 
 MOST_PIXELS = 500_000_000
 """Of all images of a section that is drawn with images: some seconds of reading from a disk."""

@@ -16,12 +16,12 @@ from crossreg.fiducial.experiment.proposal import proposed_samples
 from crossreg.io.errors import UserError
 from crossreg.io.files import write_text
 from crossreg.io.images.image_file import Series
-from crossreg.io.images.opening import open_image
+from crossreg.io.images.open_image import open_image
+from crossreg.io.plurals import counted
 from crossreg.io.sheet import COLUMNS, sheet_text
-from crossreg.io.words import counted
-from crossreg.workflow_support.chosen_outputs import check_new
-from crossreg.workflow_support.discovery import find_files, is_image
-from crossreg.workflow_support.script_main import log, new_parser, run
+from crossreg.workflow_support.for_scripts.chosen_outputs import check_new
+from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
+from crossreg.workflow_support.inputs.discovery import find_files, is_image
 
 
 def parser() -> argparse.ArgumentParser:

@@ -11,10 +11,10 @@ import shutil
 import sys
 from pathlib import Path
 
+from crossreg.io.plurals import counted
 from crossreg.io.sheet import read_sheet
-from crossreg.io.words import counted
-from crossreg.workflow_support.old_files import old_files
-from crossreg.workflow_support.script_main import log, new_parser, run
+from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
+from crossreg.workflow_support.one_run.old_files import old_files
 
 
 def parser() -> argparse.ArgumentParser:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from crossreg.fiducial.experiment.parameters import LOCAL_PARAMETERS, add_options, spelt
 from crossreg.fiducial.reference import prepare_reference, save_reference
-from crossreg.io.arrays import made_with
-from crossreg.io.images.choice import add_image_option, choice_of
-from crossreg.io.stacks import check_block_fits, read_header, read_kept_planes
-from crossreg.pictures.previews import save_preview
-from crossreg.pictures.stack_previews import slab_of, stack_preview
-from crossreg.workflow_support.script_main import new_parser, run
+from crossreg.io.images.which_stack import add_image_option, choice_of
+from crossreg.io.intermediate_arrays import made_with
+from crossreg.io.read_stacks import check_block_fits, read_header, read_kept_planes
+from crossreg.pictures.of_cycles.previews import save_preview
+from crossreg.pictures.of_cycles.stack_previews import slab_of, stack_preview
+from crossreg.workflow_support.for_scripts.script_main import new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

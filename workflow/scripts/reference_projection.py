@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 
 from crossreg.fiducial.experiment.parameters import add_options, projected_planes, spelt_planes
-from crossreg.io.arrays import made_with, save_arrays
-from crossreg.io.images.choice import add_image_option, choice_of
-from crossreg.io.stacks import read_projection
-from crossreg.pictures.previews import save_preview
-from crossreg.pictures.stack_previews import projection_preview
-from crossreg.workflow_support.script_main import new_parser, run
+from crossreg.io.images.which_stack import add_image_option, choice_of
+from crossreg.io.intermediate_arrays import made_with, save_arrays
+from crossreg.io.read_stacks import read_projection
+from crossreg.pictures.of_cycles.previews import save_preview
+from crossreg.pictures.of_cycles.stack_previews import projection_preview
+from crossreg.workflow_support.for_scripts.script_main import new_parser, run
 
 PARAMETERS = ("mode", "zProjectOption", "zmin", "zmax")
 

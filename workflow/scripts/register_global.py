@@ -24,11 +24,11 @@ from crossreg.fiducial.experiment.parameters import (
 )
 from crossreg.fiducial.global_shift.shift_of_projections import GlobalShift, global_shift
 from crossreg.fiducial.verdict import REGISTERED, Evidence, Verdict, judged
-from crossreg.io.arrays import load_arrays, made_with
 from crossreg.io.cycle_tables import GLOBAL_COLUMNS, new_table, write_table
 from crossreg.io.ecsv import Table
-from crossreg.io.images.choice import add_image_option, choice_of
-from crossreg.io.stacks import (
+from crossreg.io.images.which_stack import add_image_option, choice_of
+from crossreg.io.intermediate_arrays import load_arrays, made_with
+from crossreg.io.read_stacks import (
     check_block_fits,
     check_given_pixel_size,
     check_same_pixel_size,
@@ -36,10 +36,10 @@ from crossreg.io.stacks import (
     read_header,
     read_projection,
 )
-from crossreg.pictures.previews import save_preview
-from crossreg.pictures.stack_previews import projection_preview
-from crossreg.workflow_support.missing_cycles import refuse_missing
-from crossreg.workflow_support.script_main import log, new_parser, run
+from crossreg.pictures.of_cycles.previews import save_preview
+from crossreg.pictures.of_cycles.stack_previews import projection_preview
+from crossreg.workflow_support.for_scripts.missing_notes import refuse_missing
+from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 
 PROJECTION_PARAMETERS = ("mode", "zProjectOption", "zmin", "zmax")
 PARAMETERS = ("alignByBlock", "blockSize", *PROJECTION_PARAMETERS)

@@ -23,7 +23,6 @@ from crossreg.fiducial.field.smooth_field import MOTIONS
 from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
 from crossreg.fiducial.reference import Reference, load_reference
 from crossreg.fiducial.verdict import REGISTERED
-from crossreg.io.arrays import made_with
 from crossreg.io.cycle_tables import (
     LOCAL_COLUMNS,
     new_table,
@@ -31,12 +30,13 @@ from crossreg.io.cycle_tables import (
     write_table,
 )
 from crossreg.io.ecsv import Table
-from crossreg.io.images.choice import add_image_option, choice_of
-from crossreg.io.stacks import read_kept_planes
-from crossreg.pictures.previews import load_preview, save_preview
-from crossreg.pictures.stack_previews import blocks_to_detail, stack_preview
-from crossreg.workflow_support.missing_cycles import refuse_missing
-from crossreg.workflow_support.script_main import log, new_parser, run
+from crossreg.io.images.which_stack import add_image_option, choice_of
+from crossreg.io.intermediate_arrays import made_with
+from crossreg.io.read_stacks import read_kept_planes
+from crossreg.pictures.of_cycles.previews import load_preview, save_preview
+from crossreg.pictures.of_cycles.stack_previews import blocks_to_detail, stack_preview
+from crossreg.workflow_support.for_scripts.missing_notes import refuse_missing
+from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

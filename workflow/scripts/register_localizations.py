@@ -38,10 +38,10 @@ from crossreg.fiducial.experiment.rois import roi_called, rois_in_words
 from crossreg.fiducial.field.field_file import load_field
 from crossreg.io.errors import UserError
 from crossreg.io.files import whole, write_text
+from crossreg.io.plurals import counted
 from crossreg.io.sheet import ALL_COLUMNS, read_sheet
-from crossreg.io.words import counted
-from crossreg.workflow_support.missing_cycles import missing_reason
-from crossreg.workflow_support.script_main import log, new_parser, run
+from crossreg.workflow_support.for_scripts.missing_notes import missing_reason
+from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 
 COLUMN_KEYS = ("roi", "cycle", "z", "y", "x", "units", "z_units")
 

@@ -29,10 +29,10 @@ from crossreg.fiducial.field.field_file import load_field
 from crossreg.fiducial.field.sampled_field import constant_field
 from crossreg.io.errors import UserError
 from crossreg.io.files import write_text
-from crossreg.io.images.choice import add_image_option, choice_of
-from crossreg.io.stacks import StackHeader, check_same_size, open_stack, read_header
-from crossreg.workflow_support.missing_cycles import refuse_missing
-from crossreg.workflow_support.script_main import log, new_parser, run
+from crossreg.io.images.which_stack import add_image_option, choice_of
+from crossreg.io.read_stacks import StackHeader, check_same_size, open_stack, read_header
+from crossreg.workflow_support.for_scripts.missing_notes import refuse_missing
+from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 
 WRITERS = {"ome-zarr": write_ome_zarr, "ome-tiff": write_ome_tiff}
 PARAMETERS = ("zBinning", "pixelSizeXY", "pixelSizeZ")

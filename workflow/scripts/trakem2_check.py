@@ -20,9 +20,10 @@ from crossreg.crossmodal.check.check_report import (
     table_tsv,
     verdict_line,
 )
+from crossreg.crossmodal.check.checked_section import Section
 from crossreg.crossmodal.check.finding import NOTE, Finding
 from crossreg.crossmodal.check.folder_findings import folder_findings, stack_changes
-from crossreg.crossmodal.check.motion_table import TileMap, motion_head, motion_lines
+from crossreg.crossmodal.check.motion.motion_table import TileMap, motion_head, motion_lines
 from crossreg.crossmodal.check.registration_options import (
     add_project_policy,
     add_registration,
@@ -37,7 +38,6 @@ from crossreg.crossmodal.check.section_record import (
     with_findings,
     write_record,
 )
-from crossreg.crossmodal.check.sections import Section
 from crossreg.crossmodal.check.stack_findings import compared
 from crossreg.crossmodal.freeze.frozen import check_request, required_frozen
 from crossreg.crossmodal.freeze.parameters import read_parameters
@@ -46,8 +46,8 @@ from crossreg.crossmodal.render.stack_places import store_of
 from crossreg.crossmodal.render.stack_store import StackStore
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_json, whole, write_json, write_text
-from crossreg.io.registrations import check_outside
-from crossreg.workflow_support.script_main import log, new_parser, run
+from crossreg.io.registration_folders import check_outside
+from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

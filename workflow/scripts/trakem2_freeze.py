@@ -34,9 +34,9 @@ from crossreg.crossmodal.freeze.starts import starts_from
 from crossreg.crossmodal.render.stack_places import STACKS_KEY, check_folder, store_of
 from crossreg.io.errors import UserError
 from crossreg.io.files import write_text
-from crossreg.io.registrations import is_registration
+from crossreg.io.registration_folders import is_registration
 from crossreg.io.schema import nearest
-from crossreg.workflow_support.script_main import log, new_parser, run
+from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

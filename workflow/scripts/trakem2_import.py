@@ -22,13 +22,7 @@ from crossreg.crossmodal.check.saved_sections import Registration
 from crossreg.crossmodal.check.stack_findings import compared
 from crossreg.crossmodal.freeze.frozen import check_request, required_frozen
 from crossreg.crossmodal.freeze.parameters import read_parameters
-from crossreg.crossmodal.registered.output_stack import (
-    Written,
-    frozen_mark,
-    marked_version,
-    write_stack,
-)
-from crossreg.crossmodal.registered.registered_stack import (
+from crossreg.crossmodal.registered.sections_to_import import (
     ImportPolicy,
     errors_that_stop,
     new_sections,
@@ -37,12 +31,18 @@ from crossreg.crossmodal.registered.registered_stack import (
     repeated_warnings,
 )
 from crossreg.crossmodal.registered.sister_stacks import check_names, moved_sections, sister
+from crossreg.crossmodal.registered.write_stack import (
+    Written,
+    frozen_mark,
+    marked_version,
+    write_stack,
+)
 from crossreg.crossmodal.render.stack_places import STACKS_KEY, check_folder, store_of
 from crossreg.crossmodal.render.stack_store import StackStore
 from crossreg.io.errors import UserError
 from crossreg.io.files import write_text
-from crossreg.io.words import counted
-from crossreg.workflow_support.script_main import log, new_parser, run
+from crossreg.io.plurals import counted
+from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

@@ -13,8 +13,8 @@ from pathlib import Path
 from crossreg.crossmodal.freeze.frozen import required_frozen
 from crossreg.crossmodal.trakem2.projects import create_missing, create_script
 from crossreg.io.files import write_text
-from crossreg.io.words import counted
-from crossreg.workflow_support.script_main import log, new_parser, run
+from crossreg.io.plurals import counted
+from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 
 
 def parser() -> argparse.ArgumentParser:

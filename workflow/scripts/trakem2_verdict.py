@@ -11,7 +11,7 @@ from pathlib import Path
 from crossreg.crossmodal.check.check_report import told_findings
 from crossreg.crossmodal.check.section_record import read_sections
 from crossreg.io.files import read_text
-from crossreg.workflow_support.script_main import log, new_parser, run
+from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 
 MOST_NAMED = 10
 """Sections with errors that are named one by one."""

@@ -18,11 +18,11 @@ from crossreg.fiducial.experiment.rois import roi_called
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.fiducial.field.field_file import CycleField
 from crossreg.io.errors import UserError
-from crossreg.io.images.choice import choice_of
+from crossreg.io.images.which_stack import choice_of
+from crossreg.io.read_stacks import read_kept_planes
 from crossreg.io.sheet import ALL_COLUMNS, read_sheet
-from crossreg.io.stacks import read_kept_planes
 from crossreg.registration import Registration
-from crossreg.workflow_support.script_main import new_parser, run
+from crossreg.workflow_support.for_scripts.script_main import new_parser, run
 
 DARKEST, BRIGHTEST = 90, 99.95
 """Percentiles of the grey values that are shown black and in full colour: background is uneven,

@@ -27,9 +27,9 @@ from crossreg.io.array_checks import (
 )
 from crossreg.io.cycle_tables import size_nm_of
 from crossreg.io.errors import UserError
-from crossreg.io.images.choice import Choice
+from crossreg.io.images.which_stack import Choice
+from crossreg.io.read_stacks import read_kept_planes
 from crossreg.io.sheet import ALL_COLUMNS, read_sheet
-from crossreg.io.stacks import read_kept_planes
 
 if TYPE_CHECKING:
     import astropy.table

@@ -11,7 +11,7 @@ import numpy as np
 
 from crossreg.fiducial.correlation.binned import binned_stack
 from crossreg.fiducial.quality import BlockProjections, block_projections, preprocessing
-from crossreg.io.arrays import load_arrays, save_arrays, told_if_damaged
+from crossreg.io.intermediate_arrays import load_arrays, save_arrays, told_if_damaged
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 

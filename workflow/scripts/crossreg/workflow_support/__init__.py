@@ -1,1 +1,1 @@
-"""What the rules compute: configuration, discovery, places of results, hashes of code, locks."""
+"""What the rules and their scripts need beside the methods: inputs, runs, paths of results."""

@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from crossreg.crossmodal.check.checked_section import Policy, Section, finding_of_section
 from crossreg.crossmodal.check.finding import ERROR, NOTE, WARNING, Finding
-from crossreg.crossmodal.check.motion_findings import (
+from crossreg.crossmodal.check.motion.motion_findings import (
     common_motion_of,
     motion_findings,
     registered_tiles,
 )
-from crossreg.crossmodal.check.pairs import paired
 from crossreg.crossmodal.check.patch_findings import moved_folders, patch_errors, patch_notes
-from crossreg.crossmodal.check.sections import Policy, Section, finding_of_section
+from crossreg.crossmodal.check.patch_pairs import paired
 from crossreg.crossmodal.freeze.records import FrozenSection
 from crossreg.crossmodal.trakem2.project_xml import FROZEN_ATTRIBUTE, SECTION_ATTRIBUTE
 from crossreg.crossmodal.trakem2.saved_project import (

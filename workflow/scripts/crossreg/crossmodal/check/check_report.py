@@ -7,13 +7,13 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from crossreg.crossmodal.check.checked_section import Section
 from crossreg.crossmodal.check.finding import ERROR, NOTE, WARNING, Finding
-from crossreg.crossmodal.check.motion_summary import SectionMotion
+from crossreg.crossmodal.check.motion.motion_summary import SectionMotion
 from crossreg.crossmodal.check.saved_sections import saved_phrase
-from crossreg.crossmodal.check.sections import Section
 from crossreg.crossmodal.trakem2.project_files import SAVED, UNTOUCHED
 from crossreg.io.errors import one_line
-from crossreg.io.words import counted
+from crossreg.io.plurals import counted
 
 LEVELS = (ERROR, WARNING, NOTE)
 

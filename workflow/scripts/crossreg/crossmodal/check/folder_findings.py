@@ -5,7 +5,7 @@ from typing import Any
 
 from crossreg.crossmodal.check.finding import ERROR, NOTE, Finding, shown_name
 from crossreg.crossmodal.trakem2.project_files import PROJECT_SUFFIXES
-from crossreg.io.words import counted
+from crossreg.io.plurals import counted
 
 
 def folder_findings(

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from crossreg.crossmodal import affine
+from crossreg.crossmodal.check.checked_section import Pair, Policy, finding_of_patch
 from crossreg.crossmodal.check.finding import ERROR, NOTE, WARNING, Finding
-from crossreg.crossmodal.check.motion import MOVED, largest_distance
-from crossreg.crossmodal.check.pairs import START_AGAIN, image_of
-from crossreg.crossmodal.check.sections import Pair, Policy, finding_of_patch
+from crossreg.crossmodal.check.motion.common_motion import MOVED, largest_distance
+from crossreg.crossmodal.check.patch_pairs import START_AGAIN, image_of
 from crossreg.crossmodal.freeze.records import FrozenSection
 from crossreg.crossmodal.render.transforms import Transform, apply, check_known, patch_box
 from crossreg.crossmodal.trakem2.patches import Patch

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from crossreg.crossmodal.check.sections import Policy
+from crossreg.crossmodal.check.checked_section import Policy
 
 
 def add_registration(parser: argparse.ArgumentParser) -> None:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from crossreg.crossmodal.check.check_project import OTHER_CONFIGURATION, SHOWN_DIGITS, check_project
+from crossreg.crossmodal.check.checked_section import Policy, Section
 from crossreg.crossmodal.check.finding import ERROR, Finding, shown_name
 from crossreg.crossmodal.check.folder_findings import folder_findings
-from crossreg.crossmodal.check.landmarks import checked_by_landmarks
+from crossreg.crossmodal.check.landmarks.sections_by_landmarks import checked_by_landmarks
 from crossreg.crossmodal.check.saved_copies import (
     SavedCopy,
     copy_finding,
@@ -17,14 +18,13 @@ from crossreg.crossmodal.check.saved_copies import (
 )
 from crossreg.crossmodal.check.section_files import SectionFiles, content, files_of_section
 from crossreg.crossmodal.check.section_record import kept_record, section_of_record
-from crossreg.crossmodal.check.sections import Policy, Section
 from crossreg.crossmodal.freeze.frozen import read_section
 from crossreg.crossmodal.freeze.records import Frozen, FrozenSection, SectionEntry
 from crossreg.crossmodal.trakem2.project_files import MISSING, SAVED, UNTOUCHED, no_files
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_json
-from crossreg.io.registrations import FROZEN
-from crossreg.io.words import counted
+from crossreg.io.plurals import counted
+from crossreg.io.registration_folders import FROZEN
 
 
 @dataclass(frozen=True)

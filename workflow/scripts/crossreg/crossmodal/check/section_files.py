@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from crossreg import __version__
+from crossreg.crossmodal.check.checked_section import Policy
 from crossreg.crossmodal.check.saved_copies import SavedCopy
-from crossreg.crossmodal.check.sections import Policy
 from crossreg.crossmodal.freeze.canonical import sha256, sha256_of_bytes
 from crossreg.crossmodal.freeze.records import Frozen, SectionEntry
 from crossreg.crossmodal.trakem2.project_files import no_files, project_files, state_of

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from crossreg.crossmodal.affine import affine
+from crossreg.crossmodal.check.checked_section import LandmarkFit, Section
 from crossreg.crossmodal.check.finding import Finding
-from crossreg.crossmodal.check.motion_summary import SectionMotion, TileMotion
-from crossreg.crossmodal.check.registered_tile import RegisteredTile
-from crossreg.crossmodal.check.sections import LandmarkFit, Section
+from crossreg.crossmodal.check.motion.motion_summary import SectionMotion, TileMotion
+from crossreg.crossmodal.check.motion.registered_tile import RegisteredTile
 from crossreg.crossmodal.freeze.canonical import canonical_json, sha256
 from crossreg.crossmodal.freeze.records import FrozenSection, Record
 from crossreg.crossmodal.render.transforms import Box, Transform

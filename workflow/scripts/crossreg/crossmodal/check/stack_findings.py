@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from crossreg.crossmodal.check.checked_section import Section
 from crossreg.crossmodal.check.finding import WARNING, Finding
-from crossreg.crossmodal.check.motion_summary import (
+from crossreg.crossmodal.check.motion.motion_summary import (
     LEAST_SPREAD,
     RIGID,
     SCALED,
@@ -14,7 +15,6 @@ from crossreg.crossmodal.check.motion_summary import (
     SectionMotion,
     outlier_scores,
 )
-from crossreg.crossmodal.check.sections import Section
 
 RIGID_ONLY, EXCHANGED = "rigid_only", "landmarks_inverse"
 KINDS = (RIGID_ONLY, EXCHANGED)

@@ -38,7 +38,7 @@ from crossreg.crossmodal.trakem2.projects import (
     project_layers,
 )
 from crossreg.io.errors import UserError
-from crossreg.workflow_support.script_main import log
+from crossreg.workflow_support.for_scripts.script_main import log
 
 
 @dataclass(frozen=True)

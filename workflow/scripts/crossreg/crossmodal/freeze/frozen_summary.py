@@ -13,7 +13,7 @@ from crossreg.crossmodal.freeze.records import Frozen, StartedFrom
 from crossreg.crossmodal.freeze.sections_and_box import layer_warning, listed
 from crossreg.crossmodal.freeze.tile_images import GREY_16
 from crossreg.crossmodal.trakem2.patches import Patch, overhang, patch_corners
-from crossreg.io.words import counted
+from crossreg.io.plurals import counted
 
 PRACTICAL_SCALE = (0.5, 2.0)
 """Scale 1 in a project should be the resolution of the EM images."""

@@ -15,11 +15,11 @@ from scipy.interpolate import PchipInterpolator
 
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.affine import Affine, Points
+from crossreg.crossmodal.check.checked_section import Policy, Section
 from crossreg.crossmodal.check.finding import ERROR, WARNING
-from crossreg.crossmodal.check.motion import LIKELY_SCALE, MAD_TO_SIGMA
-from crossreg.crossmodal.check.registered_tile import RegisteredTile
+from crossreg.crossmodal.check.motion.common_motion import LIKELY_SCALE, MAD_TO_SIGMA
+from crossreg.crossmodal.check.motion.registered_tile import RegisteredTile
 from crossreg.crossmodal.check.saved_sections import Registration
-from crossreg.crossmodal.check.sections import Policy, Section
 from crossreg.crossmodal.freeze.frozen import required_frozen
 from crossreg.crossmodal.freeze.records import LeftOut, StartedFrom, box_sides
 from crossreg.io.errors import UserError

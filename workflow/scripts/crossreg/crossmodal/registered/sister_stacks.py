@@ -6,10 +6,10 @@ from typing import Any
 
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.affine import Affine
-from crossreg.crossmodal.check.motion_table import TileMap, nearest_holding
-from crossreg.crossmodal.check.sections import Section
+from crossreg.crossmodal.check.checked_section import Section
+from crossreg.crossmodal.check.motion.motion_table import TileMap, nearest_holding
 from crossreg.crossmodal.freeze.records import Frozen, FrozenSection
-from crossreg.crossmodal.registered.registered_stack import KEEP, MOST_NAMED, SKIP, ImportPolicy
+from crossreg.crossmodal.registered.sections_to_import import KEEP, MOST_NAMED, SKIP, ImportPolicy
 from crossreg.crossmodal.render.stack_store import (
     TILES,
     TRANSFORMS,

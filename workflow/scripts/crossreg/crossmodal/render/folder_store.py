@@ -28,7 +28,7 @@ from crossreg.crossmodal.render.stack_store import (
 from crossreg.crossmodal.render.tile_specs import overlap, tile_box
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_json, write_json
-from crossreg.io.registrations import check_outside
+from crossreg.io.registration_folders import check_outside
 
 STACK_FILE = "stack.json"
 

@@ -36,7 +36,7 @@ from crossreg.crossmodal.render.stack_store import (
     required_metadata,
 )
 from crossreg.io.errors import UserError
-from crossreg.workflow_support.script_main import log
+from crossreg.workflow_support.for_scripts.script_main import log
 
 MOST_TILES_A_SECTION = 50_000
 """Above this number the service refuses to return a section."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from crossreg.io.errors import UserError
-from crossreg.io.images.choice import NUMBERED_CHANNEL, Choice
-from crossreg.io.stacks import read_header
+from crossreg.io.images.which_stack import NUMBERED_CHANNEL, Choice
+from crossreg.io.read_stacks import read_header
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from typing import Any
 from crossreg.fiducial.experiment.parameters import spelt
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.errors import UserError
-from crossreg.io.images.choice import choice_of
-from crossreg.io.stacks import (
+from crossreg.io.images.which_stack import choice_of
+from crossreg.io.plurals import counted
+from crossreg.io.read_stacks import (
     StackHeader,
     check_block_fits,
     check_given_pixel_size,
@@ -19,7 +20,6 @@ from crossreg.io.stacks import (
     check_same_size,
     read_header,
 )
-from crossreg.io.words import counted
 
 PROBE_BYTES = 65536
 """Of each file so many bytes of its middle are read, to find copies: noise differs there."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from crossreg.io.images.choice import PARTS
+from crossreg.io.images.which_stack import PARTS
 
 
 @dataclass(frozen=True, order=True)
@@ -56,7 +56,7 @@ class Sample:
     def image(self) -> str:
         """Return which stack of its file is meant, as one word for a command; empty: the only one.
 
-        `crossreg.io.images.choice` reads it.
+        `crossreg.io.images.which_stack` reads it.
         """
         parts = {name: getattr(self, name) for name in PARTS}
         return ",".join(f"{name}={value}" for name, value in parts.items() if value)

@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 
 from crossreg.fiducial.field.sampled_field import SampledField
-from crossreg.io.arrays import told_if_damaged
 from crossreg.io.errors import UserError
 from crossreg.io.files import whole
+from crossreg.io.intermediate_arrays import told_if_damaged
 
 FORMAT = "crossreg-field/1"
 ARRAYS = ("z", "y", "x", "shift_zyx", "sigma_zyx", "status")

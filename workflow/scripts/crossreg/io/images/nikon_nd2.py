@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from crossreg.io.errors import UserError
 from crossreg.io.images.image_file import UNKNOWN_SIZE, PixelSize, Plane, Series, size_or_none
-from crossreg.io.images.packed import check_image_size, check_inflated_size
+from crossreg.io.images.packed_sizes import check_image_size, check_inflated_size
 
 TIME_STAMP_BYTES = 8
 """They stand in front of the pixels of a frame."""

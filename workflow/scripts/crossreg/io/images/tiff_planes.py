@@ -10,7 +10,7 @@ import numpy as np
 import tifffile
 
 from crossreg.io.images.image_file import Plane
-from crossreg.io.images.packed import check_image_size
+from crossreg.io.images.packed_sizes import check_image_size
 
 # A TiffPageSeries, and a TiffPage or TiffFrame: in tifffile's types, all they hold may be None.
 Pages = Any

@@ -1,0 +1,37 @@
+"""The table that ends a run names what to look at, and what could not be registered."""
+
+from dataclasses import replace
+
+import planted_tables
+from crossreg.fiducial import closing_table as closing
+from crossreg.fiducial.summary import missing_cycle
+
+
+def test_the_closing_table_names_the_planted_block_and_cycle() -> None:
+    rows = closing.summary_text(planted_tables.summaries(4, 10)).splitlines()[1:]
+    assert [row.split()[0] for row in rows] == ["001", "002", "003", "004"]
+    assert "(2, 1) of RT4: sigma 60 nm, usually 3" in rows[1]
+    assert rows[2].endswith("RT7")
+    assert all(row.endswith("none") for row in (rows[0], rows[1], rows[3]))
+
+
+def test_missing_cycles_are_named_with_their_reasons_and_many_are_counted() -> None:
+    summaries = [missing_cycle("001", f"RT{number}", "no stack.") for number in range(30)]
+    lines = closing.summary_text(summaries).splitlines()
+    assert lines[1].split()[:3] == ["001", "30", "30"]
+    assert lines[2] == "MISSING: ROI 001, cycle RT0: no stack."
+    assert lines[-1] == "... and 10 more."
+
+
+def test_doubtful_cycles_are_named_with_their_reasons() -> None:
+    first, *others = planted_tables.summaries(1, 4)
+    doubtful = replace(first, verdict="doubtful", reason="few blocks agree.")
+    lines = closing.summary_text([doubtful, *others]).splitlines()
+    assert f"DOUBTFUL: ROI {first.roi}, cycle {first.cycle}: few blocks agree." in lines
+
+
+def test_no_block_is_named_where_none_stands_out() -> None:
+    sound = [one for one in planted_tables.summaries(1, 4) if not one.faults]
+    assert closing.worst_block_text(sound) == "-"
+    worse = replace(sound[0], worst_sigma_nm=40.0, usual_sigma_nm=8.0)
+    assert closing.worst_block_text([worse, *sound[1:]]).endswith("sigma 40 nm, usually 8")

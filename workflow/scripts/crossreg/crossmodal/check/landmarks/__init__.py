@@ -1,0 +1,1 @@
+"""Sections that are registered by landmarks of BigWarp."""

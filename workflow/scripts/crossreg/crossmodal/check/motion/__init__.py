@@ -1,0 +1,1 @@
+"""How the tiles of sections were moved."""

@@ -1,0 +1,1 @@
+"""What pictures are drawn with: paper, axes, colours, moved images."""

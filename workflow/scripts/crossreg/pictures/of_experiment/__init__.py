@@ -1,0 +1,1 @@
+"""Pictures of all cycles of a ROI, and of all ROIs."""

@@ -1,0 +1,1 @@
+"""Pictures of the sections that a person registered."""

@@ -1,0 +1,1 @@
+"""What the rule files ask: inputs, parameters, commands, resources."""

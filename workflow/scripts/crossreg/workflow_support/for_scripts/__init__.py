@@ -1,0 +1,1 @@
+"""What the scripts of rules share: options, log, errors, outcomes instead of results."""

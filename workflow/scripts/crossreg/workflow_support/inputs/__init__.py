@@ -1,0 +1,1 @@
+"""What a run is given: configuration, stacks, parameters, cycles that are missing."""

@@ -1,0 +1,1 @@
+"""One run from beginning to end: locks, messages, jobs on other nodes, what is left over."""
