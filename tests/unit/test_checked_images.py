@@ -23,7 +23,7 @@ def checked(folder, samples, *options, gaps=()):
     (folder / "gaps.tsv").write_text(gaps_text(gaps))
     words = ["--samples", folder / "samples.tsv", "--gaps", folder / "gaps.tsv"]
     words += ["--reference", "R1", "--output", folder / "table.tsv"]
-    words += ["--blockSizeXY=32", "--blockSize=32", *options]
+    words += ["--blockSizeXY=32", *options]
     status = main(parser().parse_args([str(word) for word in words]))
     with (folder / "table.tsv").open() as file:
         rows = csv.DictReader(file, delimiter="\t")

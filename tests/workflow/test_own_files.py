@@ -15,7 +15,7 @@ from snakemake_runs import snakemake
 SHAPE = (8, 96, 96)
 PLANTED = {"01": (0, 0, 0), "02": (1, 3, -4), "03": (-1, -2, 5)}
 CHANNELS = ["DAPI", "beads"]
-SECTION = {"reference": "01", "channel": "beads", "block_size": 32, "global_block_size": 48}
+SECTION = {"reference": "01", "channel": "beads", "block_size": 32}
 
 
 def fiducials(cycle, seed=0):

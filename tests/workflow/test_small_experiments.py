@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from crossreg.fiducial.field.field_file import load_field
 from crossreg.io.cycle_tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, read_table
 from fiducial_images import drawn, spot_positions
 from snakemake_runs import snakemake, write_configuration
@@ -77,6 +78,18 @@ def test_cycles_may_have_more_planes_than_the_reference(tmp_path):
     run_through(tmp_path, parameters={"blockSizeXY": 64})
     _, errors = total_errors(tmp_path)
     assert np.abs(errors).max() < 0.5
+
+
+def test_a_rigid_motion_is_one_shift_everywhere(tmp_path):
+    write_experiment(tmp_path, (10, 128, 128))
+    run_through(tmp_path, "tables", parameters={"blockSizeXY": 64}, motion="rigid")
+    table, errors = total_errors(tmp_path)
+    assert np.abs(errors).max() < 0.1
+    for cycle in PLANTED:
+        rows = table[table["label"] == cycle]
+        assert np.ptp([rows[f"shift_{axis}"] for axis in "zxy"], axis=1).max() < 1e-5
+        field = load_field(tmp_path / "out" / "fields" / "007" / f"{cycle}.npz").field
+        assert np.ptp(field.shift_zyx, axis=(0, 1, 2)).max() < 1e-5
 
 
 def test_single_planes_have_no_shift_along_z(tmp_path):

@@ -50,7 +50,7 @@ rule check_images:
     params:
         code=code("check_images.py"),
         reference=fiducial.reference,
-        options=fiducial.options("blockSize", "blockSizeXY", "alignByBlock"),
+        options=fiducial.options("blockSizeXY"),
         given=fiducial.given_pixel_size,
         # Not an output: this rule runs whenever it is asked for.
         table=lambda wildcards, input: input.samples.replace("samples.tsv", "check_images.tsv"),

@@ -25,7 +25,7 @@ from crossreg.io.sheet import ALL_COLUMNS, read_sheet
 from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 from crossreg.workflow_support.inputs.gaps import Gap, read_gaps
 
-PARAMETERS = ("blockSize", "blockSizeXY", "alignByBlock")
+PARAMETERS = ("blockSizeXY",)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -19,21 +19,21 @@ from crossreg.fiducial.experiment.parameters import (
     add_options,
     add_pixel_size_options,
     projected_planes,
-    spelt,
     spelt_planes,
 )
 from crossreg.fiducial.global_shift.shift_of_projections import GlobalShift, global_shift
+from crossreg.fiducial.global_shift.specimen import sampled_planes, shift_of_specimen
 from crossreg.fiducial.verdict import REGISTERED, Evidence, Verdict, judged
 from crossreg.io.cycle_tables import GLOBAL_COLUMNS, new_table, write_table
 from crossreg.io.ecsv import Table
 from crossreg.io.images.which_stack import add_image_option, choice_of
 from crossreg.io.intermediate_arrays import load_arrays, made_with
 from crossreg.io.read_stacks import (
-    check_block_fits,
     check_given_pixel_size,
     check_same_pixel_size,
     check_same_size,
     read_header,
+    read_mean,
     read_projection,
 )
 from crossreg.pictures.of_cycles.previews import save_preview
@@ -97,9 +97,6 @@ def main(options: argparse.Namespace) -> None:
             options.label,
         )
     else:
-        check_block_fits(
-            cycle, options.blockSize, spelt("blockSize", options.written_in), options.cycle
-        )
         image = cycle_projection(options)
         source, shift = "computed", from_projections(image, options)
     log.info("shift (rows, columns): %.3f, %.3f px, %s", *shift.shift_yx, source)
@@ -110,17 +107,39 @@ def main(options: argparse.Namespace) -> None:
 
 
 def from_projections(image: np.ndarray, options: argparse.Namespace) -> GlobalShift:
-    """Return the shift of the cycle's projection; raise UserError if the reference's is another."""
+    """Return the shift of the cycle's projection; raise UserError if the reference's is another.
+
+    A sum along z shows but what all planes share, so that nothing can be taken off it.
+    """
     parameters = {key: vars(options)[key] for key in PROJECTION_PARAMETERS}
     expected = made_with(options.reference, parameters, options.reference_image)
     (projection,) = load_arrays(options.reference_projection, 1, expected)
-    return global_shift(
-        projection,
-        image,
+    return shift_of_specimen(
+        (projection, image),
+        lambda: shared(options) if options.zProjectOption == "MIP" else (),
         align_by_block=options.alignByBlock,
         block_size=options.blockSize,
         threads=options.threads,
     )
+
+
+def shared(options: argparse.Namespace) -> list[np.ndarray]:
+    """Return what the planes of each stack share, (Y, X); nothing where one has too few."""
+    where = projected_planes(vars(options))
+    stacks = [
+        (options.reference, choice_of(options.reference_image)),
+        (options.cycle, choice_of(options.cycle_image)),
+    ]
+    planes = [
+        sampled_planes(range(read_header(path, choice).shape_zyx[0])[where])
+        for path, choice in stacks
+    ]
+    if not all(planes):
+        return []
+    return [
+        read_mean(path, chosen, choice)
+        for (path, choice), chosen in zip(stacks, planes, strict=True)
+    ]
 
 
 def cycle_projection(options: argparse.Namespace) -> np.ndarray:

@@ -15,7 +15,7 @@ from crossreg.fiducial.apply.stack_resampling import Resampling
 from crossreg.fiducial.experiment.rois import roi_called
 from crossreg.fiducial.field.field_file import CycleField, load_field
 from crossreg.fiducial.field.sampled_field import sampled
-from crossreg.fiducial.global_shift.shift_of_projections import global_shift
+from crossreg.fiducial.global_shift.specimen import shared_by_planes, shift_of_specimen
 from crossreg.fiducial.local_shift.local_shifts import local_shifts
 from crossreg.fiducial.reference import prepare_reference
 from crossreg.io.array_checks import (
@@ -281,7 +281,9 @@ def register(
     checked_count(threads, "threads")
     stacks = even(stacks[0]), even(stacks[1])
     projections = [stack.max(axis=0) for stack in stacks]
-    start = global_shift(*projections, block_size=edge, threads=threads)
+    start = shift_of_specimen(
+        projections, lambda: shared_by_planes(stacks), block_size=edge, threads=threads
+    )
     prepared = prepare_reference(stacks[0], block_size_xy=edge, threads=threads)
     shifts = local_shifts(prepared, stacks[1], start.shift_yx, turn=start.turn, threads=threads)
     shape = stacks[0].shape

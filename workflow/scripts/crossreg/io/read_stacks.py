@@ -1,7 +1,7 @@
 """Stacks (Z, Y, X) read from image files of any format: headers, kept planes, projections."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,6 +142,18 @@ def read_projection(
         projection = projection if kept else projection.astype(np.float32)
     _check_values(projection, path)
     return projection
+
+
+def read_mean(
+    path: Path | str, planes: Sequence[int], choice: Choice = ONLY_ONE
+) -> NDArray[np.float32]:
+    """Return the mean (Y, X) of some planes of a stack; raise UserError as `open_stack`."""
+    with open_stack(path, choice) as source:
+        total = np.zeros(source.shape_zyx[1:], dtype=np.float32)
+        for plane in source.planes(planes):
+            total += plane
+    total /= len(planes)
+    return total
 
 
 def kept_dtype(header: StackHeader) -> np.dtype[Any]:

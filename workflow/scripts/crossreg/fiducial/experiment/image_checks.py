@@ -105,8 +105,8 @@ def checked_stacks(
 ) -> list[CheckedStack]:
     """Return all stacks with what is wrong with them; their headers alone are read.
 
-    `options` are those of `check_images.py`: blockSizeXY, blockSize, alignByBlock, written_in, and
-    pixel_size_xy, pixel_size_z (None: the files say it), ignore_pixel_sizes.
+    `options` are those of `check_images.py`: blockSizeXY, written_in, and pixel_size_xy,
+    pixel_size_z (None: the files say it), ignore_pixel_sizes.
     """
     checked = [_checked(sample, options) for sample in samples]
     references = {one.sample.roi: one for one in checked if one.sample.cycle == reference}
@@ -130,9 +130,8 @@ def _checked(sample: Sample, options: Mapping[str, Any]) -> CheckedStack:
     except UserError as error:
         return CheckedStack(sample, None, [str(error)])
     one = CheckedStack(sample, header)
-    for key in ["blockSizeXY", *(["blockSize"] if options["alignByBlock"] else [])]:
-        called = spelt(key, options["written_in"])
-        one.note(check_block_fits, header, options[key], called, sample.path)
+    called = spelt("blockSizeXY", options["written_in"])
+    one.note(check_block_fits, header, options["blockSizeXY"], called, sample.path)
     if header.remark:
         one.remarks.append(f"{header.remark[0].upper()}{header.remark[1:]}.")
     return one

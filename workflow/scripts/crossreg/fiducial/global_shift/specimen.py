@@ -1,0 +1,76 @@
+"""The global shift of the specimen where a pattern of the camera may outshine it.
+
+What all planes of a stack share is the camera's: its pattern, dust, hot pixels. Projections show it
+too, and it lies still. A shift near zero, or one that may be a coincidence, is looked for anew in
+projections without it.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossreg.fiducial.global_shift.shift_of_projections import GlobalShift, global_shift
+from crossreg.fiducial.verdict import CERTAIN
+
+FEWEST_PLANES = 3
+"""Planes from which on a specimen differs enough between them."""
+SAMPLED_PLANES = 8
+"""Planes, spread over a stack, that are looked at for what all of them share: enough, and fast."""
+NEAR_REST = 3.0
+"""Shift (px) up to which what matches may lie still."""
+ELSEWHERE = 1.0
+"""Distance (px) from which on two shifts contradict each other."""
+
+Images = Sequence[NDArray[np.number]]
+
+
+def shift_of_specimen(
+    projections: Images,
+    shared: Callable[[], Images],
+    *,
+    align_by_block: bool = True,
+    block_size: int = 256,
+    threads: int = 1,
+) -> GlobalShift:
+    """Return the shift between the maxima (Y, X) along z of two stacks, as `global_shift` does.
+
+    `shared` returns what all planes of each of the two stacks share, or nothing where they are too
+    few; it is asked only if need be.
+    """
+
+    def found(images: Images) -> GlobalShift:
+        return global_shift(
+            *images, align_by_block=align_by_block, block_size=block_size, threads=threads
+        )
+
+    first = found(projections)
+    if np.hypot(*first.shift_yx) > NEAR_REST and first.log10_odds <= CERTAIN:
+        return first
+    off = shared()
+    if not off:
+        return first
+    second = found(
+        [np.subtract(*both, dtype=np.float32) for both in zip(projections, off, strict=True)]
+    )
+    is_elsewhere = np.hypot(*np.subtract(second.shift_yx, first.shift_yx)) > ELSEWHERE
+    return second if is_elsewhere and second.log10_odds <= CERTAIN else first
+
+
+def sampled_planes(planes: range) -> list[int]:
+    """Return which planes are averaged to see what all of them share; none if there are too few."""
+    if len(planes) < FEWEST_PLANES:
+        return []
+    places = np.linspace(0, len(planes) - 1, min(len(planes), SAMPLED_PLANES)).round().astype(int)
+    return [planes[int(place)] for place in places]
+
+
+def shared_by_planes(stacks: Images) -> Images:
+    """Return what all planes of each stack (Z, Y, X) share; nothing where one has too few."""
+    chosen = [sampled_planes(range(len(stack))) for stack in stacks]
+    if not all(chosen):
+        return ()
+    return [
+        stack[planes].mean(axis=0, dtype=np.float32)
+        for stack, planes in zip(stacks, chosen, strict=True)
+    ]
