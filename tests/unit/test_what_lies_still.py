@@ -164,3 +164,18 @@ def test_the_row_of_a_cycle_says_where_the_specimen_is(tmp_path: Path) -> None:
     assert run(register_global.parser(), register_global.main, words) == 0
     row = read_global_row(table)
     assert (row["shift_x"], row["shift_y"]) == pytest.approx(FAR, abs=0.2)
+
+
+def test_large_images_are_looked_at_in_the_middle_first() -> None:
+    random = np.random.default_rng(8)
+    scene = np.zeros((3, 1300, 1300))
+    scene[tuple(random.integers(0, size, 4000) for size in scene.shape)] = 3e4
+    scene = gaussian_filter(scene, (0.7, 1.5, 1.5)) + 100
+    still = gaussian_filter(random.standard_normal((1200, 1200)), 1.3)
+    still *= 600 / still.std()
+    stacks = [
+        random.poisson(np.maximum(part + still + 1500, 0))
+        for part in (scene[:, 50:1250, 50:1250], scene[:, 30:1230, 63:1263])
+    ]
+    found = shift_of_specimen([part.max(0) for part in stacks], lambda: shared_by_planes(stacks))
+    assert found.shift_yx == pytest.approx((-20.0, 13.0), abs=0.2)

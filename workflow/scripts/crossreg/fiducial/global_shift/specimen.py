@@ -22,6 +22,9 @@ NEAR_REST = 3.0
 ELSEWHERE = 1.0
 """Distance (px) from which on two shifts contradict each other."""
 
+MIDDLE = 1024
+"""Edge (px) of the middle of larger images that is looked at first, which most often does."""
+
 Images = Sequence[NDArray[np.number]]
 
 
@@ -47,14 +50,25 @@ def shift_of_specimen(
     first = found(projections)
     if np.hypot(*first.shift_yx) > NEAR_REST and first.log10_odds <= CERTAIN:
         return first
+
+    def is_believed(second: GlobalShift) -> bool:
+        is_elsewhere = np.hypot(*np.subtract(second.shift_yx, first.shift_yx)) > ELSEWHERE
+        return bool(is_elsewhere and second.log10_odds <= CERTAIN)
+
     off = shared()
     if not off:
         return first
-    second = found(
-        [np.subtract(*both, dtype=np.float32) for both in zip(projections, off, strict=True)]
-    )
-    is_elsewhere = np.hypot(*np.subtract(second.shift_yx, first.shift_yx)) > ELSEWHERE
-    return second if is_elsewhere and second.log10_odds <= CERTAIN else first
+    freed = [np.subtract(*both, dtype=np.float32) for both in zip(projections, off, strict=True)]
+    second = found([image[_middle(image.shape)] for image in freed])
+    if is_believed(second) and max(freed[0].shape) > MIDDLE:
+        second = found(freed)
+    return second if is_believed(second) else first
+
+
+def _middle(shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """Return where the middle of an image of a shape lies."""
+    edges = [(size, min(size, MIDDLE)) for size in shape]
+    return tuple(slice((size - edge) // 2, (size + edge) // 2) for size, edge in edges)
 
 
 def sampled_planes(planes: range) -> list[int]:
