@@ -15,7 +15,7 @@ from crossreg.fiducial.global_shift.specimen import shared_by_planes, shift_of_s
 from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
 from crossreg.fiducial.reference import prepare_reference
 from crossreg.io.cycle_tables import read_global_row
-from crossreg.workflow_support.script_main import run
+from crossreg.workflow_support.for_scripts.script_main import run
 from fiducial_images import drawn, spot_positions
 
 SIZE, BLOCK = 256, 64
