@@ -145,6 +145,20 @@ def test_damaged_intermediate_results_are_named_and_made_anew_by_the_next_run(ag
     assert again.pending() == set()
 
 
+def test_lists_of_stacks_that_were_cut_are_written_anew_before_a_job_reads_them(again, finished):
+    names = ("samples.tsv", "gaps.tsv")
+    whole = {name: (again.results / name).read_text().splitlines(keepends=True) for name in names}
+    for name, lines in whole.items():
+        # At the end of a line nothing of the list itself looks wrong.
+        (again.results / name).write_text("".join(lines[:-1]))
+    printed = again.succeed()
+    assert printed.count("was damaged or changed by hand, and is written anew") == 2
+    assert again.tables() == finished.tables()
+    for name, lines in whole.items():
+        assert len((again.results / name).read_text().splitlines()) == len(lines)
+    assert again.pending() == set()
+
+
 def test_second_run_on_the_same_results_is_refused_in_one_sentence(fresh):
     first = subprocess.Popen(fresh.command(), cwd=fresh.folder, stderr=subprocess.DEVNULL)
     try:

@@ -6,8 +6,6 @@ applied = AppliedFields(CONFIGURATION, fiducial, paths)
 with in_one_sentence():
     REGISTERED_TABLES = applied.registered_tables
     REGISTERED_STACKS = applied.registered_stacks
-if not IS_JOB:
-    applied.ask_for_lost_images()
 
 
 rule registered_spots:
@@ -64,6 +62,7 @@ rule registered_stack:
         stamps=applied.stamps_of_stack,
         images=fiducial.images,
         options=applied.stack_options,
+        made_again=applied.made_again,
         field=lambda wildcards, input: ["--field", *input.field] if input.field else [],
         others=applied.other_channels,
         image=applied.stack_output,
@@ -73,7 +72,7 @@ rule registered_stack:
         command("register_stacks.py")
         + " --reference {input.reference:q} --cycle {input.cycle:q} {params.images:q} {params.others:q} {params.field:q}"
         " --name 'ROI {wildcards.roi}, cycle {wildcards.cycle}' {params.options:q} --threads {threads}"
-        " --note-missing --output {params.image:q} --receipt {output.receipt:q} --log {log:q}"
+        " --note-missing {params.made_again:q} --output {params.image:q} --receipt {output.receipt:q} --log {log:q}"
 
 
 rule pyhim_export:

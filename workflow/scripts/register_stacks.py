@@ -69,6 +69,7 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--output", type=Path, required=True, help="image to write")
     parser.add_argument("--receipt", type=Path, help="text to write at the end: what was done")
+    parser.add_argument("--made-again", help="why this image is made again, for the receipt")
     parser.add_argument("--threads", type=int, default=1, help="threads to use (default: 1)")
     add_options(parser, PARAMETERS)
     return parser
@@ -114,7 +115,8 @@ def write(options: argparse.Namespace) -> None:
     text = f"{options.output.name}: {options.name}, channels {channels}, {moved}"
     log.info("%s", text)
     if options.receipt:
-        write_text(options.receipt, text + "\n")
+        lines = filter(None, (text, options.made_again))
+        write_text(options.receipt, "".join(f"{line}\n" for line in lines))
 
 
 def _resampling(

@@ -3,13 +3,14 @@
 import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from crossreg.io.errors import UserError
 from crossreg.workflow_support.for_rules.fiducial_chain import OF_DEMO, FiducialChain, InputFunction
 from crossreg.workflow_support.for_rules.file_stamps import stamp
+from crossreg.workflow_support.for_rules.for_every_job import for_every_job
 from crossreg.workflow_support.for_scripts.chosen_outputs import check_not_among_stacks
-from crossreg.workflow_support.for_scripts.marks_to_remake import ask_again, asked_since_made
 from crossreg.workflow_support.for_scripts.missing_notes import missing_reason
 from crossreg.workflow_support.for_scripts.script_main import in_one_sentence
 from crossreg.workflow_support.inputs.discovery import check_path, named_cycles, named_rois
@@ -209,15 +210,23 @@ class AppliedFields:
         """Return the path of the image beside a receipt."""
         return image_of_receipt(str(output), self.stacks_section["format"])
 
-    def ask_for_lost_images(self) -> None:
-        """Let this run make images again that somebody removed, but left their receipt."""
-        folder = os.path.dirname(self.paths("registered_stack").partition("{")[0])
-        for receipt in self.registered_stacks if os.path.isdir(folder) else ():
-            image = self.stack_output(None, receipt)
-            is_lost = os.path.isfile(receipt) and not os.path.exists(image)
-            # A note tells why there is no image.
-            if is_lost and missing_reason(receipt) is None and not asked_since_made(receipt):
-                ask_again(receipt, f"{os.path.basename(image)} was removed.")
+    @for_every_job
+    def made_again(self, wildcards: Wildcards) -> list[str]:
+        """Return the option that says why an image is made again: it was removed, but no receipt.
+
+        The new receipt keeps that, so that the job is the same from then on, and runs no more.
+        """
+        receipt = self.fiducial.on_disk("registered_stack", **dict(wildcards.items()))
+        try:
+            said, made = Path(receipt).read_text(encoding="utf-8"), os.stat(receipt).st_mtime_ns
+        except OSError:
+            return []
+        image = self.stack_output(wildcards, receipt)
+        if os.path.exists(image) or missing_reason(receipt) is not None:
+            words = said.partition("\n")[2].strip()
+        else:
+            words = f"made again, as {os.path.basename(image)} of {made} was removed"
+        return [f"--made-again={words}"] if words else []
 
     # --- Export to pyHiM -------------------------------------------------------------------------
 

@@ -21,17 +21,11 @@ MARK_PREFIX = ".again-"
 
 def ask_again(path: Path | str, reason: str) -> None:
     """Let the next run make a result again."""
-    mark = _mark_of(Path(path))
+    path = Path(path)
+    mark = path.with_name(MARK_PREFIX + path.name)
     now = datetime.datetime.now().isoformat(" ", "milliseconds")
     with mark.open("a", encoding="utf-8") as file:
         file.write(f"{now} {one_line(reason)}\n")
-
-
-def asked_since_made(path: Path | str) -> bool:
-    """Return whether it was asked to make a result again after it was made."""
-    path = Path(path)
-    mark = _mark_of(path)
-    return mark.is_file() and mark.stat().st_mtime_ns >= path.stat().st_mtime_ns
 
 
 def ask_if_damaged(error: UserError) -> None:
@@ -50,10 +44,6 @@ def asked(path: str) -> str:
     """
     folder, name = os.path.split(path)
     return _last_lines(folder).get(MARK_PREFIX + name, "")
-
-
-def _mark_of(path: Path) -> Path:
-    return path.with_name(MARK_PREFIX + path.name)
 
 
 @cache

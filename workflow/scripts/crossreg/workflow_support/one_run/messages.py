@@ -4,9 +4,10 @@ import contextlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 
-from crossreg.io.files import read_text, write_text_if_new
+from crossreg.io.files import read_text, write_text, write_text_if_new
 from crossreg.io.plurals import counted
 from crossreg.workflow_support.for_rules.fiducial_chain import FiducialChain
 from crossreg.workflow_support.one_run.code_versions import changed_code, remember_code
@@ -64,6 +65,7 @@ def _begin_chain(paths: ResultPaths, chain: FiducialChain) -> None:
         ("ignored_files", "".join(f"{line}\n" for line in experiment.ignored)),
     ):
         write_text_if_new(paths(name), text)
+    _mend_lists(paths, chain)
     rois, rounds = counted(len(chain.rois), "ROI"), {cycle for _, cycle in chain.cycles}
     tell(
         f"{rois}, {counted(len(rounds), 'cycle')}: {counted(len(chain.cycles), 'stack')} to"
@@ -72,6 +74,23 @@ def _begin_chain(paths: ResultPaths, chain: FiducialChain) -> None:
     for sentence in (*experiment.remarks, *(f"WARNING: {one}" for one in experiment.warnings)):
         tell(sentence)
     _tell_old_files(paths, chain)
+
+
+def _mend_lists(paths: ResultPaths, chain: FiducialChain) -> None:
+    """Write the lists of stacks again that were cut or changed since their job wrote them.
+
+    No job of this run has read them yet, and all that did will run again.
+    """
+    log = Path(paths.log("samples"))
+    written = log.read_text(encoding="utf-8").split() if log.is_file() else []
+    for name, text in zip(("samples", "gaps"), chain.texts, strict=True):
+        path = Path(paths(name))
+        if written and path.is_file() and sha256(path.read_bytes()).hexdigest() not in written:
+            write_text(path, text)
+            tell(
+                f"WARNING: {path} was damaged or changed by hand, and is written anew; to leave out"
+                " stacks, use the keys 'rois' and 'cycles'."
+            )
 
 
 def _tell_old_files(paths: ResultPaths, chain: FiducialChain) -> None:
