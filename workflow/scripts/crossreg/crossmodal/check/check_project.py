@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from crossreg.crossmodal.check.checked_section import Policy, Section, finding_of_section
+from crossreg.crossmodal.check.checked_section import Policy, Section
 from crossreg.crossmodal.check.finding import ERROR, NOTE, WARNING, Finding
 from crossreg.crossmodal.check.motion.motion_findings import (
     common_motion_of,
@@ -106,10 +106,10 @@ def _other_project(saved: SavedProject, frozen: FrozenSection) -> Iterator[Findi
         if found != expected:
             if found and kind == OTHER_CONFIGURATION:
                 expected, found = expected[:SHOWN_DIGITS], found[:SHOWN_DIGITS]
-            yield finding_of_section(
+            yield Finding(
                 ERROR,
                 kind,
-                frozen,
+                frozen.section,
                 f"{what} {expected}",
                 f"{what} {found}" if found else f"a project without {attribute}",
                 "put the project that was created for this section in its place",
@@ -121,4 +121,4 @@ def _annotations(saved: SavedProject, frozen: FrozenSection) -> Iterator[Finding
         items = sorted(saved.annotations.items())
         found = ", ".join(f"{count} {name}" for name, count in items)
         advice = "no action needed: they stay in the project and are ignored on import"
-        yield finding_of_section(NOTE, "annotations", frozen, "images only", found, advice)
+        yield Finding(NOTE, "annotations", frozen.section, "images only", found, advice)

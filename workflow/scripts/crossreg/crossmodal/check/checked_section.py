@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from crossreg.crossmodal.affine import IDENTITY, Affine
-from crossreg.crossmodal.check.finding import WARNING, Finding, has_errors
+from crossreg.crossmodal.check.finding import ERROR, WARNING, Finding
 from crossreg.crossmodal.check.motion.motion_summary import (
     WRONG_SECTION,
     SectionMotion,
@@ -147,7 +147,7 @@ class Section:
     @property
     def faulty(self) -> bool:
         """Whether the section must not be imported."""
-        return has_errors(self.all_findings)
+        return any(one.level == ERROR for one in self.all_findings)
 
     @property
     def saved(self) -> bool:
@@ -207,13 +207,6 @@ class Section:
 
 Pair = tuple[Patch, SavedPatch]
 """A patch as frozen, and the same one as it was saved."""
-
-
-def finding_of_section(
-    level: str, kind: str, frozen: FrozenSection, expected: str, found: str, advice: str
-) -> Finding:
-    """Return a finding about a section as a whole."""
-    return Finding(level, kind, frozen.section, expected, found, advice)
 
 
 def finding_of_patch(

@@ -1,6 +1,5 @@
 """A finding: what is wrong or remarkable about a section's project, for people and for programs."""
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -41,8 +40,3 @@ class Finding:
 def shown_name(name: str) -> str:
     """Return the name of a file as text, whatever bytes it consists of."""
     return name.encode(errors="surrogateescape").decode(errors="replace")
-
-
-def has_errors(findings: Iterable[Finding]) -> bool:
-    """Return whether any finding is an error."""
-    return any(finding.level == ERROR for finding in findings)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossreg.crossmodal.affine import Points, lengths
-from crossreg.crossmodal.check.checked_section import Landmark, LandmarkFit, finding_of_section
+from crossreg.crossmodal.check.checked_section import Landmark, LandmarkFit
 from crossreg.crossmodal.check.finding import NOTE, WARNING, Finding
 from crossreg.crossmodal.check.landmarks.bigwarp_tables import LandmarkTable
 from crossreg.crossmodal.check.landmarks.landmark_fit import FEWEST, LEAST_OUTLIER, SIMILARITY
@@ -63,19 +63,19 @@ def landmark_findings(
         f"{f'; passed over{table.passed_over}' if table.passed_over else ''}"
     )
     advice = "no action needed: its motion is taken instead of a saved project"
-    yield finding_of_section(
-        NOTE, "landmarks", frozen, "a saved project or a table of landmarks", found, advice
+    yield Finding(
+        NOTE, "landmarks", frozen.section, "a saved project or a table of landmarks", found, advice
     )
     for landmark, error, wrong in zip(fit.landmarks, fit.left_out, fit.contradicted, strict=True):
         if wrong:
             found = f"'{landmark.name}', {error:.4g} px from where the others put it"
             texts = ("landmarks that agree", found, CHECK)
-            yield finding_of_section(WARNING, "landmark_off", frozen, *texts)
+            yield Finding(WARNING, "landmark_off", frozen.section, *texts)
     if count == FEWEST[model]:
         expected = f"more landmarks than the {count} that a {model} needs"
         found = f"{count}, which fit it in any case: nothing tells whether one is wrong"
         texts = (expected, found, "add at least two more in BigWarp")
-        yield finding_of_section(WARNING, "landmarks_unchecked", frozen, *texts)
+        yield Finding(WARNING, "landmarks_unchecked", frozen.section, *texts)
     moving, fixed, em, lm = _points_and_boxes(fit.landmarks, frozen, origin)
     yield from _disagreement(fit, frozen)
     yield from _clustered(moving, frozen, origin, model)
@@ -85,7 +85,7 @@ def landmark_findings(
         expected = "moving points on the EM and fixed ones on the LM"
         found = f"{as_given} of {2 * count} points there, and {exchanged} the other way round"
         advice = "check whether EM and LM were exchanged in BigWarp: moving is the EM"
-        yield finding_of_section(WARNING, "landmarks_exchanged", frozen, expected, found, advice)
+        yield Finding(WARNING, "landmarks_exchanged", frozen.section, expected, found, advice)
 
 
 def in_px(value: float) -> str:
@@ -108,7 +108,7 @@ def _disagreement(fit: LandmarkFit, frozen: FrozenSection) -> Iterator[Finding]:
         expected = f"landmarks that agree within {limit:.3g} px"
         found = f"left out one by one they are up to {max(kept):.4g} px off"
         texts = (expected, found, "check them in BigWarp, those with the largest errors first")
-        yield finding_of_section(WARNING, "landmarks_disagree", frozen, *texts)
+        yield Finding(WARNING, "landmarks_disagree", frozen.section, *texts)
 
 
 def _clustered(
@@ -133,7 +133,7 @@ def _clustered(
             "add some far from these: beyond them the motion is extrapolated; if they are all over"
             " it, correct landmark_units"
         )
-        yield finding_of_section(WARNING, "landmarks_clustered", frozen, expected, found, advice)
+        yield Finding(WARNING, "landmarks_clustered", frozen.section, expected, found, advice)
 
 
 def _points_and_boxes(

@@ -10,7 +10,6 @@ from crossreg.crossmodal.check.checked_section import (
     Pair,
     Policy,
     finding_of_patch,
-    finding_of_section,
 )
 from crossreg.crossmodal.check.finding import ERROR, NOTE, WARNING, Finding
 from crossreg.crossmodal.check.motion import common_motion as motion
@@ -70,7 +69,7 @@ def _resized(saved: SavedProject, frozen: FrozenSection, has_lm: bool) -> Findin
     found = f"{saved.layer_width:g} x {saved.layer_height:g} px, and {where}"
     expected = f"a layer of {frozen.width} x {frozen.height} px"
     advice = "check the registration: the canvas was resized"
-    return finding_of_section(WARNING, "layer_resized", frozen, expected, found, advice)
+    return Finding(WARNING, "layer_resized", frozen.section, expected, found, advice)
 
 
 def _corrected(
@@ -87,10 +86,10 @@ def _corrected(
     expected = "LM tiles that stay"
     if policy.common_motion == "any" or (policy.common_motion == "canvas" and canvas):
         texts = (expected, found, "no action needed: all tiles were moved back by it")
-        report(finding_of_section(WARNING, "common_motion", frozen, *texts))
+        report(Finding(WARNING, "common_motion", frozen.section, *texts))
         return common.matrix
     advice = f"{START_AGAIN}; or set common_motion: any to move all tiles back by it"
-    report(finding_of_section(ERROR, "common_motion", frozen, expected, found, advice))
+    report(Finding(ERROR, "common_motion", frozen.section, expected, found, advice))
     return IDENTITY
 
 
@@ -159,15 +158,15 @@ def _nothing_moved(frozen: FrozenSection, policy: Policy) -> Finding:
             f"{found} from the start of this section",
             "no action needed: saving confirms it",
         )
-        return finding_of_section(NOTE, CONFIRMED_START, frozen, *texts)
+        return Finding(NOTE, CONFIRMED_START, frozen.section, *texts)
     z = z_of_stem(frozen.section)
     if z in policy.confirmed_sections:
         texts = (expected, found, "no action needed: confirmed_sections names the section")
-        return finding_of_section(NOTE, "confirmed", frozen, *texts)
+        return Finding(NOTE, "confirmed", frozen.section, *texts)
     advice = (
         "register the section and save it; if it is right as it is, add its z to confirmed_sections"
     )
-    return finding_of_section(WARNING, TO_CONFIRM, frozen, expected, found, advice)
+    return Finding(WARNING, TO_CONFIRM, frozen.section, expected, found, advice)
 
 
 def _unlike_the_section(
