@@ -12,7 +12,6 @@ from crossreg.crossmodal.check.check_project import check_project
 from crossreg.crossmodal.check.checked_section import Policy
 from crossreg.crossmodal.check.folder_findings import folder_findings, stack_changes
 from crossreg.crossmodal.render.transforms import PREFIX
-from crossreg.crossmodal.trakem2.patches import patch_corners
 from saved_by_trakem2 import java_double, saved_by_trakem2
 
 PLANTED = pp.planted()
@@ -221,7 +220,7 @@ def test_a_resized_layer_without_lm_says_that_nothing_tells():
 def with_motion(tile_id: str, motion) -> bytes:
     """Return the project with one tile moved further, about its own centre."""
     patch = PLANTED.patch(tile_id)
-    centre = affine.apply(REGISTERED, patch_corners(patch)).mean(axis=0)
+    centre = affine.apply(REGISTERED, patch.corners).mean(axis=0)
     together = affine.compose(pp.about(motion, *centre), REGISTERED)
     return saved_by_trakem2(
         PLANTED.xml, REGISTERED_MATRICES | {patch.oid: pp.moved(patch, together)}

@@ -68,7 +68,7 @@ def killed_after(count):
 
 
 def test_the_stack_holds_the_sections_and_is_complete(store):
-    assert write(store) == Written(sections=3, tiles=9, removed=())
+    assert write(store) == Written(store.place, "OUT", sections=3, tiles=9, removed=())
     assert {z: without_boxes(tiles) for z, tiles in content(store).items()} == dict(planted())
     metadata = store.metadata("OUT")
     assert metadata["state"] == "COMPLETE"

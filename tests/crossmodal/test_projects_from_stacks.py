@@ -14,7 +14,6 @@ from crossreg.crossmodal.freeze.frozen import read_frozen, read_section
 from crossreg.crossmodal.freeze.frozen_summary import frozen_summary
 from crossreg.crossmodal.freeze.records import Frozen, LeftOut
 from crossreg.crossmodal.render.tile_specs import tile_corners
-from crossreg.crossmodal.trakem2.patches import patch_corners
 from crossreg.crossmodal.trakem2.projects import create_missing, create_script, project_bytes
 from crossreg.io.errors import UserError
 
@@ -95,7 +94,7 @@ def test_every_corner_is_where_the_stack_has_it(tmp_path):
     patches = {patch.tile_id: patch for patch in patches_of(tmp_path, frozen)}
     for spec in em:
         expected = tile_corners(spec, SHARED, spec["tileId"]) - origin
-        assert np.abs(patch_corners(patches[spec["tileId"]]) - expected).max() < 1e-6
+        assert np.abs(patches[spec["tileId"]].corners - expected).max() < 1e-6
     assert record_of(tmp_path, frozen).tiles["EM"]["transformIdToSpecMap"] == SHARED
 
 

@@ -18,7 +18,7 @@ from crossmodal.planted_registration import (
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.freeze.frozen import read_frozen, read_section
 from crossreg.crossmodal.freeze.starts import SavedMotion, interpolated, unlike_their_neighbours
-from crossreg.crossmodal.trakem2.patches import Patch, patch_corners
+from crossreg.crossmodal.trakem2.patches import Patch
 
 PIVOT = (550.0, 550.0)
 FORTY = tuple(float(z) for z in range(40))
@@ -82,9 +82,9 @@ def test_starts_are_within_a_tenth_of_a_smooth_misalignment(tmp_path, seed):
         off, misaligned = 0.0, 0.0
         starts = {patch.tile_id: patch for patch in section.patches}
         for patch in stage_patches(made, entry.z):
-            stage = patch_corners(patch)
+            stage = patch.corners
             true = affine.apply(drifting(entry.z, seed), stage)
-            off = max(off, np.hypot(*(patch_corners(starts[patch.tile_id]) - true).T).max())
+            off = max(off, np.hypot(*(starts[patch.tile_id].corners - true).T).max())
             misaligned = max(misaligned, np.hypot(*(stage - true).T).max())
         assert off < misaligned / 10, entry.z
         if entry.z in REGISTERED:
@@ -216,8 +216,8 @@ def test_pictures_show_starts_and_whether_they_were_confirmed(made, monkeypatch)
     before, start = drawn[titles["00002"]].values()
     now = {patch.tile_id: patch for patch in other.patches(2.0)}
     for tile_id, corners in before.items():
-        np.testing.assert_allclose(corners, patch_corners(stage[tile_id]) + origin, atol=1e-6)
-        np.testing.assert_allclose(start[tile_id], patch_corners(now[tile_id]) + origin, atol=1e-6)
+        np.testing.assert_allclose(corners, stage[tile_id].corners + origin, atol=1e-6)
+        np.testing.assert_allclose(start[tile_id], now[tile_id].corners + origin, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -300,5 +300,5 @@ def test_a_section_registered_by_landmarks_gives_a_start_by_the_rules_of_its_tab
     origin = np.array(made.frozen.origin)
     for patch in second(made).patches(2.0):
         if patch.stack == "EM":
-            expected = affine.apply(stretched, patch_corners(stage[patch.tile_id]) + origin)
-            np.testing.assert_allclose(patch_corners(patch) + origin, expected, atol=1e-6)
+            expected = affine.apply(stretched, stage[patch.tile_id].corners + origin)
+            np.testing.assert_allclose(patch.corners + origin, expected, atol=1e-6)

@@ -10,12 +10,12 @@ Out: another stack in the same place. Its resolution is divided by the square ro
 import argparse
 import sys
 
+from crossreg.crossmodal.affine import affine
 from crossreg.crossmodal.freeze.canonical import sha256
 from crossreg.crossmodal.registered.write_stack import marked_version, write_stack
 from crossreg.crossmodal.render.global_affine import appended_to_all, scaled_version
 from crossreg.crossmodal.render.stack_places import FORMS, check_folder, open_store
 from crossreg.crossmodal.render.stack_store import read_sections, source_metadata
-from crossreg.io.plurals import counted
 from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 
 MATRIX = {"M00": 1.0, "M10": 0.0, "M01": 0.0, "M11": 1.0, "B0": 0.0, "B1": 0.0}
@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(options: argparse.Namespace) -> None:
     """Write the new stack."""
-    matrix = [getattr(options, name) for name in MATRIX]
+    matrix = affine([getattr(options, name) for name in MATRIX])
     store = open_store(options.stacks)
     check_folder(store, "stacks")
     metadata = source_metadata(store, options.input_stack, options.allow_loading)
@@ -67,13 +67,7 @@ def main(options: argparse.Namespace) -> None:
         hierarchical=metadata.get("hierarchicalData"),
         overwrite=options.overwrite,
     )
-    log.info(
-        "%s: stack '%s' is complete: %s, %s.",
-        store.place,
-        options.output_stack,
-        counted(written.sections, "section"),
-        counted(written.tiles, "tile"),
-    )
+    log.info("%s", written.sentence())
 
 
 if __name__ == "__main__":

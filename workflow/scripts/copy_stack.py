@@ -13,7 +13,6 @@ from crossreg.crossmodal.registered.write_stack import marked_version, write_sta
 from crossreg.crossmodal.render.stack_places import FORMS, check_folder, is_same_stack, open_store
 from crossreg.crossmodal.render.stack_store import read_sections, source_metadata
 from crossreg.io.errors import UserError
-from crossreg.io.plurals import counted
 from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 
 
@@ -61,13 +60,7 @@ def main(options: argparse.Namespace) -> None:
         hierarchical=metadata.get("hierarchicalData"),
         overwrite=options.overwrite,
     )
-    log.info(
-        "%s: stack '%s' is complete: %s, %s.",
-        target.place,
-        name,
-        counted(written.sections, "section"),
-        counted(written.tiles, "tile"),
-    )
+    log.info("%s", written.sentence())
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from crossreg.crossmodal.freeze.records import Frozen, FrozenSection
 from crossreg.crossmodal.freeze.tile_images import read_pixels
 from crossreg.crossmodal.render.stack_store import TILES
 from crossreg.crossmodal.render.tile_specs import image_source, local_path
-from crossreg.crossmodal.trakem2.patches import Patch, patch_corners
+from crossreg.crossmodal.trakem2.patches import Patch
 from crossreg.crossmodal.trakem2.project_files import UNTOUCHED
 from crossreg.io.errors import UserError
 from crossreg.pictures.drawing.canvas import save_png
@@ -124,7 +124,7 @@ def picture_of_section(
 def fixed_tiles(frozen: Frozen, section: FrozenSection) -> Corners:
     """Return the corners of LM tiles in the frame of stacks."""
     origin = np.array(frozen.origin)
-    return {p: patch_corners(p) + origin for p in section.patches if not section.is_em(p)}
+    return {p: p.corners + origin for p in section.patches if not section.is_em(p)}
 
 
 def states_of(
@@ -132,12 +132,12 @@ def states_of(
 ) -> dict[str, Corners]:
     """Return the corners of EM tiles in the frame of stacks: before, at the start, and after."""
     origin = np.array(frozen.origin)
-    states = {"Before": {tile.patch: tile.stage_corners + origin for tile in tiles}}
+    states = {"Before": {tile.patch: tile.patch.stage_corners + origin for tile in tiles}}
     if section.start:
-        start = {tile.patch: patch_corners(tile.patch) + origin for tile in tiles}
+        start = {tile.patch: tile.patch.corners + origin for tile in tiles}
         states["Start" if section.saved else "Start, not confirmed"] = start
     if section.saved:
-        states["After"] = {tile.patch: tile.corners() + origin for tile in tiles}
+        states["After"] = {tile.patch: tile.corners + origin for tile in tiles}
     return states
 
 

@@ -32,16 +32,13 @@ from crossreg.crossmodal.registered.sections_to_import import (
 )
 from crossreg.crossmodal.registered.sister_stacks import check_names, moved_sections, sister
 from crossreg.crossmodal.registered.write_stack import (
-    Written,
     frozen_mark,
     marked_version,
     write_stack,
 )
 from crossreg.crossmodal.render.stack_places import STACKS_KEY, check_folder, store_of
-from crossreg.crossmodal.render.stack_store import StackStore
 from crossreg.io.errors import UserError
 from crossreg.io.files import write_text
-from crossreg.io.plurals import counted
 from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 
 
@@ -110,7 +107,7 @@ def main(options: argparse.Namespace) -> None:
         hierarchical=frozen.em_metadata.get("hierarchicalData"),
         overwrite=options.overwrite,
     )
-    lines = [completed(store, stack, written), outcome(sections, policy)]
+    lines = [written.sentence(), outcome(sections, policy)]
     for one in sisters:
         sister_mark = f"{mark} {one.source}"
         written = write_stack(
@@ -123,20 +120,12 @@ def main(options: argparse.Namespace) -> None:
             overwrite=options.overwrite,
             hierarchical=one.metadata.get("hierarchicalData"),
         )
-        lines.append(completed(store, one.output, written))
+        lines.append(written.sentence())
         for remark in one.remarks():
             log.warning("%s", remark)
     for line in lines:
         log.info("%s", line)
     write_text(options.output, "".join(f"{line}\n" for line in lines))
-
-
-def completed(store: StackStore, stack: str, written: Written) -> str:
-    """Return a sentence about a stack that was written."""
-    return (
-        f"{store.place}: stack '{stack}' is complete:"
-        f" {counted(written.sections, 'section')}, {counted(written.tiles, 'tile')}."
-    )
 
 
 if __name__ == "__main__":

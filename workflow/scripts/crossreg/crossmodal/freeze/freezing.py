@@ -1,5 +1,6 @@
 """From stacks to the frozen configuration of a registration."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,8 @@ from crossreg.crossmodal.trakem2.projects import (
     project_layers,
 )
 from crossreg.io.errors import UserError
-from crossreg.workflow_support.for_scripts.script_main import log
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

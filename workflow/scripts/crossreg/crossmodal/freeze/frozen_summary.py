@@ -12,7 +12,7 @@ from crossreg.crossmodal.freeze.intensity import FULL_RANGES
 from crossreg.crossmodal.freeze.records import Frozen, StartedFrom
 from crossreg.crossmodal.freeze.sections_and_box import layer_warning, listed
 from crossreg.crossmodal.freeze.tile_images import GREY_16
-from crossreg.crossmodal.trakem2.patches import Patch, overhang, patch_corners
+from crossreg.crossmodal.trakem2.patches import Patch, overhang
 from crossreg.io.plurals import counted
 
 PRACTICAL_SCALE = (0.5, 2.0)
@@ -53,7 +53,7 @@ def _figures(folder: Path, frozen: Frozen) -> dict[str, StackFigures]:
 
 def scale_of(patch: Patch) -> float:
     """Return how much larger a tile is in the project than its image, as a ratio of lengths."""
-    x, y = patch_corners(patch).T
+    x, y = patch.corners.T
     area = abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
     return math.sqrt(area / (patch.o_width * patch.o_height))
 

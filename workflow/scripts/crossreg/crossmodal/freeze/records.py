@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 from crossreg.crossmodal.freeze.parameters import Request
-from crossreg.crossmodal.render.stack_store import ResolvedTiles
+from crossreg.crossmodal.render.stack_store import RESOLUTIONS, ResolvedTiles
 from crossreg.crossmodal.trakem2.patches import Patch
 from crossreg.crossmodal.trakem2.project_xml import Layer
 
 FORMAT = "crossreg-frozen/1"
-RESOLUTION_KEYS = ("stackResolutionX", "stackResolutionY", "stackResolutionZ")
 EARLIEST_PROJECT_FORM = 1
 """Of projects frozen before their form was recorded."""
 
@@ -175,7 +174,7 @@ class Frozen:
     def resolution(self) -> tuple[float | None, ...]:
         """Return nm a px of the EM stack in x, y and z; None where the stack does not say."""
         version = self.em_metadata["currentVersion"]
-        return tuple(version.get(key) or None for key in RESOLUTION_KEYS)
+        return tuple(version.get(key) or None for key in RESOLUTIONS)
 
     @property
     def pixel_size(self) -> tuple[float, float]:

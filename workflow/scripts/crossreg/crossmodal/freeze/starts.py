@@ -172,8 +172,8 @@ def _motions(
     own = {tile.patch.tile_id: affine.compose(there, tile.total_motion, back) for tile in tiles}
     linear = np.median([motion[:4] for motion in own.values()], axis=0)
     turn = affine.affine([*linear, 0.0, 0.0])
-    ends = np.array([tile.corners().mean(axis=0) for tile in tiles]) + origin
-    begins = np.array([tile.stage_corners.mean(axis=0) for tile in tiles]) + origin
+    ends = np.array([tile.corners.mean(axis=0) for tile in tiles]) + origin
+    begins = np.array([tile.patch.stage_corners.mean(axis=0) for tile in tiles]) + origin
     shift = np.median(ends - affine.apply(turn, begins), axis=0)
     return affine.compose(affine.translation(*shift), turn), own
 

@@ -9,7 +9,7 @@ from crossreg.crossmodal.check.finding import ERROR, WARNING
 from crossreg.crossmodal.check.saved_sections import saved_phrase
 from crossreg.crossmodal.freeze.records import Frozen, FrozenSection
 from crossreg.crossmodal.render.stack_store import TILES, ResolvedTiles
-from crossreg.crossmodal.render.tile_specs import DERIVED_KEYS, Spec
+from crossreg.crossmodal.render.tile_specs import Spec, without_box
 from crossreg.crossmodal.trakem2.project_files import MISSING
 from crossreg.io.errors import UserError
 
@@ -147,14 +147,7 @@ def _kept(frozen: FrozenSection) -> dict[str, Spec]:
 
 def _unchanged(tile_ids: Sequence[str], frozen_tiles: ResolvedTiles) -> dict[str, Spec]:
     """Return frozen tile specs without the boxes, which the place of the stack derives."""
-    return {
-        tile_id: {
-            key: value
-            for key, value in frozen_tiles[TILES][tile_id].items()
-            if key not in DERIVED_KEYS
-        }
-        for tile_id in tile_ids
-    }
+    return {tile_id: without_box(frozen_tiles[TILES][tile_id]) for tile_id in tile_ids}
 
 
 def _listed(stems: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """Stacks of the same sections as the EM, such as other channels, with the same motion."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from crossreg.crossmodal.check.motion.motion_table import TileMap, nearest_holdi
 from crossreg.crossmodal.freeze.records import Frozen, FrozenSection
 from crossreg.crossmodal.registered.sections_to_import import KEEP, MOST_NAMED, SKIP, ImportPolicy
 from crossreg.crossmodal.render.stack_store import (
+    RESOLUTIONS,
     TILES,
     TRANSFORMS,
     ResolvedTiles,
@@ -19,15 +20,13 @@ from crossreg.crossmodal.render.stack_store import (
     source_metadata,
 )
 from crossreg.crossmodal.render.tile_specs import (
-    DERIVED_KEYS,
     Spec,
     appended_spec,
     tile_corners,
+    without_box,
 )
 from crossreg.crossmodal.render.transforms import Transform, affine_transform
 from crossreg.io.errors import UserError
-
-RESOLUTIONS = ("stackResolutionX", "stackResolutionY")
 
 
 @dataclass
@@ -67,7 +66,7 @@ def sister(
     metadata = source_metadata(store, source, allow_loading)
     em = frozen.em_metadata["currentVersion"]
     own = metadata["currentVersion"]
-    x, y = (own[key] / em[key] if own.get(key) and em.get(key) else 1.0 for key in RESOLUTIONS)
+    x, y = (own[key] / em[key] if own.get(key) and em.get(key) else 1.0 for key in RESOLUTIONS[:2])
     return Sister(source, output, metadata, (x, y))
 
 
@@ -107,7 +106,7 @@ def moved_sections(
         if not tiles[TILES]:
             one.absent.append(section.z)
         if fate == KEEP:
-            yield section.z, tiles | {TILES: {k: _plain(v) for k, v in tiles[TILES].items()}}
+            yield section.z, tiles | {TILES: {k: without_box(v) for k, v in tiles[TILES].items()}}
             continue
         registered += 1
         maps = [TileMap(tile, frozen.origin) for tile in section.tiles]
@@ -135,7 +134,7 @@ def _moved(
             one.moved += 1
             moved[tile_id] = appended_spec(spec, motion_transforms(found, one.scale))
         elif policy.outside_bounds == KEEP:
-            moved[tile_id] = _plain(spec)
+            moved[tile_id] = without_box(spec)
         else:
             one.left_out += 1
     return moved
@@ -166,8 +165,3 @@ def motion_transforms(one: TileMap, scale: tuple[float, float]) -> tuple[Transfo
         affine.translation(-one.tile.box.x, -one.tile.box.y),
     )
     return affine_transform(to_image), *one.tile.added, affine_transform(from_image)
-
-
-def _plain(spec: Mapping[str, Any]) -> Spec:
-    """Return a tile spec without the box, which the place of the stack derives."""
-    return {key: value for key, value in spec.items() if key not in DERIVED_KEYS}

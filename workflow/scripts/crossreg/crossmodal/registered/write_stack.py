@@ -4,6 +4,7 @@ A stack carries a mark in its `versionNotes` that says who may continue it. Stop
 and running again gives the same tiles.
 """
 
+import logging
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import chain
@@ -22,7 +23,8 @@ from crossreg.crossmodal.render.stack_store import (
 )
 from crossreg.io.errors import UserError
 from crossreg.io.plurals import counted
-from crossreg.workflow_support.for_scripts.script_main import log
+
+log = logging.getLogger(__name__)
 
 NOTES = "versionNotes"
 NOT_INHERITED = ("createTimestamp", "materializedBoxRootPath")
@@ -33,9 +35,18 @@ NOT_INHERITED = ("createTimestamp", "materializedBoxRootPath")
 class Written:
     """What was written: numbers of sections and tiles, and the z of removed old sections."""
 
+    place: str
+    stack: str
     sections: int
     tiles: int
     removed: tuple[float, ...]
+
+    def sentence(self) -> str:
+        """Return for a person what was written."""
+        return (
+            f"{self.place}: stack '{self.stack}' is complete:"
+            f" {counted(self.sections, 'section')}, {counted(self.tiles, 'tile')}."
+        )
 
 
 def frozen_mark(name: str, sha256: str) -> str:
@@ -100,7 +111,7 @@ def write_stack(
         store.delete_section(stack, z)
     _complete(store, stack, digests)
     removed = sorted({*old, *(z for z in replaced if z not in digests)})
-    return Written(len(digests), tiles, tuple(removed))
+    return Written(store.place, stack, len(digests), tiles, tuple(removed))
 
 
 def check_output_name(stack: str, inputs: Collection[str]) -> None:

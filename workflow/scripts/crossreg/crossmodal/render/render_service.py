@@ -4,6 +4,7 @@ Tiles never pass through renderapi's TileSpec, which drops keys and rounds affin
 """
 
 import html
+import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -36,7 +37,8 @@ from crossreg.crossmodal.render.stack_store import (
     required_metadata,
 )
 from crossreg.io.errors import UserError
-from crossreg.workflow_support.for_scripts.script_main import log
+
+log = logging.getLogger(__name__)
 
 MOST_TILES_A_SECTION = 50_000
 """Above this number the service refuses to return a section."""

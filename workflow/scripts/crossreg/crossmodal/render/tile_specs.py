@@ -13,6 +13,7 @@ import numpy as np
 
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.affine import Affine, Points
+from crossreg.crossmodal.render.stack_store import BOX_KEYS
 from crossreg.crossmodal.render.transforms import (
     Transform,
     affine_of,
@@ -27,7 +28,6 @@ from crossreg.io.errors import UserError
 Spec = Mapping[str, Any]
 
 DEFAULT_MESH_CELL_SIZE = 64.0
-DERIVED_KEYS = ("minX", "minY", "maxX", "maxY")
 
 # Deeper than any real stack; a longer chain would exhaust Python's own stack.
 MAX_DEPTH = 100
@@ -134,8 +134,8 @@ def tile_bounds(spec: Spec, shared: Spec, where: str) -> tuple[int, int, int, in
 
 def tile_box(spec: Spec, shared: Spec, where: str) -> tuple[float, float, float, float]:
     """Return minX, minY, maxX, maxY of a tile: as it says, else derived from its transforms."""
-    if all(isinstance(spec.get(key), int | float) for key in DERIVED_KEYS):
-        left, top, right, bottom = (float(spec[key]) for key in DERIVED_KEYS)
+    if all(isinstance(spec.get(key), int | float) for key in BOX_KEYS):
+        left, top, right, bottom = (float(spec[key]) for key in BOX_KEYS)
     else:
         left, top, right, bottom = map(float, tile_bounds(spec, shared, where))
     return left, top, right, bottom
@@ -206,8 +206,13 @@ def appended_spec(spec: Spec, added: Sequence[Transform]) -> Spec:
     return _with_transforms(spec, spec_list(spec), added)
 
 
+def without_box(spec: Spec) -> dict[str, Any]:
+    """Return a tile spec without its box, which the place of the stack derives."""
+    return {key: value for key, value in spec.items() if key not in BOX_KEYS}
+
+
 def _with_transforms(spec: Spec, kept: Sequence[Any], added: Sequence[Transform]) -> Spec:
-    new = {key: value for key, value in spec.items() if key not in DERIVED_KEYS}
+    new = without_box(spec)
     written = [
         {"type": "leaf", "className": leaf.class_name, "dataString": leaf.data} for leaf in added
     ]

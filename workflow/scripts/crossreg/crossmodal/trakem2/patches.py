@@ -51,10 +51,17 @@ class Patch:
 
     @cached_property
     def corners(self) -> Points:
-        """Corners in the frame of the project, (4, 2) in px: a check asks for them many times."""
+        """Corners in the frame of the project, (4, 2) in px; read-only. A check asks often."""
         placed = affine.apply(self.matrix, self.distorted_corners - [self.box.x, self.box.y])
         placed.flags.writeable = False
         return placed
+
+    @cached_property
+    def stage_corners(self) -> Points:
+        """Corners where the stage put it, in the frame of the project, (4, 2) in px."""
+        if self.start == affine.IDENTITY:
+            return self.corners
+        return affine.apply(affine.invert(self.start), self.corners)
 
     @cached_property
     def distorted_corners(self) -> Points:
@@ -161,18 +168,6 @@ def to_project(matrix: Affine, box: Box, origin: tuple[float, float]) -> Affine:
 def to_stack(matrix: Affine, box: Box, origin: tuple[float, float]) -> Affine:
     """Return a tile's affine in the frame of the stack from a patch's matrix."""
     return affine.compose(affine.translation(*origin), matrix, affine.translation(-box.x, -box.y))
-
-
-def patch_corners(patch: Patch) -> Points:
-    """Return the corners of a patch in the frame of the project, (4, 2) in px; read-only."""
-    return patch.corners
-
-
-def stage_corners(patch: Patch) -> Points:
-    """Return the corners of a patch where the stage put it, in the frame of the project, (4, 2)."""
-    if patch.start == affine.IDENTITY:
-        return patch_corners(patch)
-    return affine.apply(affine.invert(patch.start), patch_corners(patch))
 
 
 def overhang(patch: Patch, width: float, height: float) -> float:

@@ -8,7 +8,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 
 from crossreg.crossmodal.affine import Affine
-from crossreg.crossmodal.trakem2.patches import Patch, patch_corners, safe_title
+from crossreg.crossmodal.trakem2.patches import Patch, safe_title
 
 ENCODING = "ISO-8859-1"
 
@@ -157,7 +157,7 @@ def _project_attributes(project: Project) -> dict[str, Any]:
 def _display_attributes(project: Project) -> dict[str, Any]:
     """Return what the first window shows: the layer of the EM, its tiles filling the window."""
     layer = project.layers[-1]
-    corners = [patch_corners(patch) for patch in project.patches if patch.layer == layer.index]
+    corners = [patch.corners for patch in project.patches if patch.layer == layer.index]
     low = np.floor(np.min([part.min(axis=0) for part in corners], axis=0))
     high = np.ceil(np.max([part.max(axis=0) for part in corners], axis=0))
     x, y = np.clip(low, 0, [project.width - 1, project.height - 1]).astype(int)

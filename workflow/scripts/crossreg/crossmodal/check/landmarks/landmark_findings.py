@@ -13,7 +13,7 @@ from crossreg.crossmodal.check.finding import NOTE, WARNING, Finding
 from crossreg.crossmodal.check.landmarks.bigwarp_tables import LandmarkTable
 from crossreg.crossmodal.check.landmarks.landmark_fit import FEWEST, LEAST_OUTLIER, SIMILARITY
 from crossreg.crossmodal.freeze.records import FrozenSection
-from crossreg.crossmodal.trakem2.patches import Patch, stage_corners
+from crossreg.crossmodal.trakem2.patches import Patch
 from crossreg.io.plurals import counted
 
 DISAGREE = 0.02
@@ -118,7 +118,7 @@ def _clustered(
 
     A similarity needs them far apart in one direction, the other models in both.
     """
-    corners = [stage_corners(patch) + origin for patch in frozen.patches if frozen.is_em(patch)]
+    corners = [patch.stage_corners + origin for patch in frozen.patches if frozen.is_em(patch)]
     if not corners or len(moving) < 2:
         return
     axes = np.linalg.svd(moving - moving.mean(axis=0))[2].T
@@ -145,8 +145,8 @@ def _points_and_boxes(
     """
     moving = np.array([one.moving for one in landmarks], dtype=np.float64).reshape(-1, 2)
     fixed = np.array([one.fixed for one in landmarks], dtype=np.float64).reshape(-1, 2)
-    em = [stage_corners(patch) for patch in frozen.patches if frozen.is_em(patch)]
-    lm = [stage_corners(patch) for patch in frozen.patches if not frozen.is_em(patch)]
+    em = [patch.stage_corners for patch in frozen.patches if frozen.is_em(patch)]
+    lm = [patch.stage_corners for patch in frozen.patches if not frozen.is_em(patch)]
     return moving, fixed, _box(em, origin), _box(lm, origin)
 
 
@@ -166,5 +166,5 @@ def _inside(points: Points, box: Points) -> NDArray[np.bool_]:
 
 
 def _longer_side(patch: Patch) -> float:
-    corners = stage_corners(patch)
+    corners = patch.stage_corners
     return float(lengths(corners - np.roll(corners, 1, axis=0)).max())

@@ -25,7 +25,7 @@ from crossreg.crossmodal.check.patch_pairs import START_AGAIN
 from crossreg.crossmodal.freeze.records import FrozenSection
 from crossreg.crossmodal.render.stack_store import z_of_stem
 from crossreg.crossmodal.render.transforms import Box, Transform, patch_box
-from crossreg.crossmodal.trakem2.patches import Patch, patch_corners
+from crossreg.crossmodal.trakem2.patches import Patch
 from crossreg.crossmodal.trakem2.saved_project import SavedPatch, SavedProject
 
 STAYS = "a tile that stays"
@@ -40,7 +40,7 @@ def common_motion_of(
 ) -> Affine:
     """Return the map that all LM patches were moved by, if the policy lets us correct it."""
     lm = [pair for pair in pairs if not frozen.is_em(pair[0])]
-    before = [patch_corners(patch) for patch, _ in lm]
+    before = [patch.corners for patch, _ in lm]
     after = [_saved_corners(*pair) for pair in lm]
     common = motion.common_motion(before, after)
     resized = (saved.layer_width, saved.layer_height) != (frozen.width, frozen.height)
@@ -197,8 +197,8 @@ def _extreme(
             expected = f"a tile scaled by {low:g} to {high:g}"
             texts = (expected, f"one scaled by {part.scale:.4g}", "check this tile in TrakEM2")
             yield finding_of_patch(WARNING, "scale_extreme", frozen, tile.patch, *texts)
-        away = motion.distance_outside(tile.corners(), *size)
-        was_there = not motion.distance_outside(patch_corners(tile.patch), *size)
+        away = motion.distance_outside(tile.corners, *size)
+        was_there = not motion.distance_outside(tile.patch.corners, *size)
         if away > 0 and was_there:
             expected = f"a tile that touches the layer of {frozen.width} x {frozen.height} px"
             texts = (expected, f"one {away:.6g} px beside it", "check this tile in TrakEM2")

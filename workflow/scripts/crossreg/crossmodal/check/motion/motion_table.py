@@ -76,8 +76,8 @@ class TileMap:
     def outline(self, registered: bool) -> Points:
         """Return the corners of the tile, (4, 2): registered, or at the stage position."""
         if registered:
-            return self.tile.corners() + self.origin
-        return self.tile.stage_corners + self.origin
+            return self.tile.corners + self.origin
+        return self.tile.patch.stage_corners + self.origin
 
 
 def motion_head() -> str:

@@ -12,7 +12,7 @@ from crossreg.crossmodal.affine import Affine, Parts, Points
 from crossreg.crossmodal.check.motion.common_motion import largest_distance
 from crossreg.crossmodal.render.tile_specs import Spec, registered_spec
 from crossreg.crossmodal.render.transforms import Box, Transform, apply
-from crossreg.crossmodal.trakem2.patches import Patch, patch_corners, stage_corners, to_stack
+from crossreg.crossmodal.trakem2.patches import Patch, to_stack
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,9 @@ class RegisteredTile:
     """Coordinate transforms that the person added after the frozen ones."""
     box: Box
 
-    def corners(self) -> Points:
-        """Return the registered corners in the frame of the project, (4, 2) in px; read-only."""
-        return self._corners
-
     @cached_property
-    def _corners(self) -> Points:
+    def corners(self) -> Points:
+        """Registered corners in the frame of the project, (4, 2) in px; read-only."""
         placed = placed_corners(self.patch, self.matrix, self.added, self.box)
         placed.flags.writeable = False
         return placed
@@ -40,7 +37,7 @@ class RegisteredTile:
     def motion(self) -> Affine:
         """The affine map from the frozen to the registered corners, in the project's frame."""
         if self.added:
-            return affine.fit(patch_corners(self.patch), self.corners())
+            return affine.fit(self.patch.corners, self.corners)
         frozen, now = self.patch.box, self.box
         boxes = affine.translation(frozen.x - now.x, frozen.y - now.y)
         return affine.compose(self.matrix, boxes, affine.invert(self.patch.matrix))
@@ -53,7 +50,7 @@ class RegisteredTile:
     @cached_property
     def moved(self) -> float:
         """Largest distance of a corner from where it was frozen, px."""
-        return largest_distance(patch_corners(self.patch), self.corners())
+        return largest_distance(self.patch.corners, self.corners)
 
     @property
     def total_motion(self) -> Affine:
@@ -70,11 +67,6 @@ class RegisteredTile:
             return self.parts
         return affine.split(self.total_motion)
 
-    @property
-    def stage_corners(self) -> Points:
-        """Corners at the stage position, in the frame of the project, (4, 2) in px."""
-        return stage_corners(self.patch)
-
     def spec(self, frozen_spec: Spec, origin: tuple[float, float]) -> Spec:
         """Return the new tile spec from the frozen one; `origin` is (minX, minY) as frozen."""
         matrix = to_stack(self.matrix, self.box, origin)
@@ -89,7 +81,7 @@ def checked_tile(
     Raises ValueError if an added transform sends the tile to infinity, or onto a line.
     """
     tile = RegisteredTile(patch, matrix, added, box)
-    if not np.isfinite(tile.corners()).all():
+    if not np.isfinite(tile.corners).all():
         raise ValueError("the transform sends a tile to infinity")
     _ = tile.motion
     return tile
@@ -104,9 +96,7 @@ def stacked_corners(
     tiles: Sequence[RegisteredTile],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the corners of tiles as frozen and as registered, (tiles, 4, 2) each."""
-    return _stacked(patch_corners(tile.patch) for tile in tiles), _stacked(
-        tile.corners() for tile in tiles
-    )
+    return _stacked(tile.patch.corners for tile in tiles), _stacked(tile.corners for tile in tiles)
 
 
 def _stacked(corners: Iterable[Points]) -> NDArray[np.float64]:
