@@ -31,7 +31,6 @@ from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io import ecsv
 from crossreg.io.cycle_tables import LOCAL_COLUMNS, new_table, read_global_row, read_local_table
 from crossreg.io.files import read_json, read_text, whole, write_json, write_text
-from crossreg.io.images.which_stack import choice_of
 from crossreg.io.plurals import counted
 from crossreg.io.read_stacks import read_projection
 from crossreg.io.sheet import ALL_COLUMNS, read_sheet
@@ -178,7 +177,7 @@ class Export:
             for cycle, name, other in self.options.other_channel
             if cycle == sample.cycle
         }
-        fiducial = ChannelStack(sample.named_channel, path, choice_of(sample.image))
+        fiducial = ChannelStack(sample.named_channel, path, sample.choice)
         stacks = channel_stacks(fiducial, others)
         if path.suffix.lower() not in TIFF_SUFFIXES or len({one.path for one in stacks}) < len(
             stacks

@@ -18,7 +18,6 @@ from crossreg.fiducial.experiment.rois import roi_called
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.fiducial.field.field_file import CycleField
 from crossreg.io.errors import UserError
-from crossreg.io.images.which_stack import choice_of
 from crossreg.io.read_stacks import read_kept_planes
 from crossreg.io.sheet import ALL_COLUMNS, read_sheet
 from crossreg.registration import Registration
@@ -59,7 +58,7 @@ def show(viewer: Any, options: argparse.Namespace) -> None:
     field = found.cycle_field
     stacks = []
     for sample in samples_of(options, field):
-        choice = choice_of(sample.image)
+        choice = sample.choice
         stacks.append(read_kept_planes(sample.path, field.z_binning, choice=choice))
     shown = {"reference": stacks[0]}
     shown[f"{options.cycle}, registered"] = found.warp(stacks[1], options.threads)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from crossreg.io.errors import UserError
 
-KEPT_DTYPES = ("uint8", "uint16", "float32")
+KEPT_DTYPES = tuple(map(np.dtype, ("uint8", "uint16", "float32")))
 """Types that are computed with as they are; other numbers become float32."""
 SMALL, LARGE = 1e-3, 1e6
 """Largest values of stacks of floats between which all sums are exact enough."""
@@ -50,7 +50,7 @@ def checked_stack(values: ArrayLike, name: str, *, may_be_empty: bool = False) -
     if lowest == highest and not may_be_empty:
         raise UserError(f"{name} is empty: all its values are {stack.flat[0]}.")
     with np.errstate(over="ignore", under="ignore"):
-        kept = stack if stack.dtype.name in KEPT_DTYPES else stack.astype(np.float32)
+        kept = stack if stack.dtype in KEPT_DTYPES else stack.astype(np.float32)
     is_lost = lowest < highest and kept.min() == kept.max()
     if kept is not stack and (is_lost or not np.isfinite(kept).all()):
         raise UserError(

@@ -66,8 +66,6 @@ PLANE_NM, PIXEL_NM = "plane_nm", "pixel_nm"
 """What a merged table says of itself: nm of a kept plane and of a px."""
 # As in names of files; longer ones are no numbers of ROIs, and int64 holds these.
 NUMBER_OF_ROI = re.compile("[0-9]{1,18}")
-SOURCES = ("given", "computed", "z-projection")
-# Columns that a table of global shifts from elsewhere must have.
 
 
 def new_table(columns: dict[str, type], values: Mapping[str, Any], **meta: Any) -> Table:

@@ -9,15 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from crossreg.io.array_checks import KEPT_DTYPES
 from crossreg.io.errors import UserError
 from crossreg.io.images.chosen_stack import Stack, chosen
 from crossreg.io.images.image_file import UNKNOWN_SIZE, PixelSize
 from crossreg.io.images.open_image import open_image
 from crossreg.io.images.which_stack import ONLY_ONE, Choice
-
-# Types that are computed with as they are; other real types are converted to float32.
-KEPT_DTYPES = (np.dtype("uint8"), np.dtype("uint16"), np.dtype("float32"))
-
 
 AXES = ("planes", "rows", "columns")
 SAME_SIZE = 0.05
@@ -111,7 +108,6 @@ def read_projection(
     path: Path | str,
     option: str = "MIP",
     planes: slice = slice(None),
-    threads: int = 1,
     choice: Choice = ONLY_ONE,
     key: str = "the planes to project",
 ) -> NDArray[Any]:
@@ -129,7 +125,7 @@ def read_projection(
                 f" {planes.start} <= z < {planes.stop}; correct {key}."
             )
         projection: NDArray[Any] | None = None
-        for plane in source.planes(selected, threads):
+        for plane in source.planes(selected):
             if projection is None:
                 projection = plane.astype(np.float64) if option == "sum" else plane.copy()
             elif option == "sum":

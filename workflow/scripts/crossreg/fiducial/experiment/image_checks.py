@@ -10,7 +10,6 @@ from typing import Any
 from crossreg.fiducial.experiment.parameters import spelt
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.errors import UserError
-from crossreg.io.images.which_stack import choice_of
 from crossreg.io.plurals import counted
 from crossreg.io.read_stacks import (
     StackHeader,
@@ -126,7 +125,7 @@ def checked_stacks(
 
 def _checked(sample: Sample, options: Mapping[str, Any]) -> CheckedStack:
     try:
-        header = read_header(sample.path, choice_of(sample.image))
+        header = read_header(sample.path, sample.choice)
     except UserError as error:
         return CheckedStack(sample, None, [str(error)])
     one = CheckedStack(sample, header)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from crossreg.io.images.which_stack import PARTS
+from crossreg.io.images.which_stack import Choice
 
 
 @dataclass(frozen=True, order=True)
@@ -53,10 +53,11 @@ class Sample:
         return f"{self.listed_in}: {self.path}" if self.listed_in else self.path
 
     @property
-    def image(self) -> str:
-        """Return which stack of its file is meant, as one word for a command; empty: the only one.
+    def choice(self) -> Choice:
+        """Return which stack of its file is meant."""
+        return Choice(self.series, self.channel, self.time, self.frames)
 
-        `crossreg.io.images.which_stack` reads it.
-        """
-        parts = {name: getattr(self, name) for name in PARTS}
-        return ",".join(f"{name}={value}" for name, value in parts.items() if value)
+    @property
+    def image(self) -> str:
+        """Return the same as one word for a command; empty: the only one."""
+        return self.choice.text()

@@ -44,11 +44,6 @@ class Series:
     fault: str = ""
     remark: str = ""
 
-    @property
-    def plane_bytes(self) -> int:
-        """Return the size of a plane in memory."""
-        return self.shape_tczyx[3] * self.shape_tczyx[4] * self.dtype.itemsize
-
 
 class ImageFile(Protocol):
     """An open file or store. Readers are in the modules beside this one, one a format."""

@@ -25,8 +25,6 @@ SHARP = 3
 LINE_SPACING = 1.3
 VEIL = 0.55
 """How much of what is behind a text its ground hides."""
-VEIL = 0.55
-"""How much of what is behind a text its ground hides."""
 WHITE, BLACK, GREY = "#ffffff", "#000000", "#595959"
 HATCHES = {"borrowed": (1,), "failed": (1, -1), "missing": ()}
 """Directions of the lines that hatch blocks of a status; dots where there is none."""
@@ -222,9 +220,9 @@ class Paper:
         self.image.paste(rgb(colour), box, mask)
 
 
-def text_width(text: str, size: float = FONT_SIZE) -> float:
-    """Return the width of a line of text in inches."""
-    return float(_font(round(size * DPI / POINTS_PER_INCH), False).getlength(text)) / DPI
+def text_width(text: str) -> float:
+    """Return the width of a line of text of the usual size in inches."""
+    return float(_font(round(FONT_SIZE * DPI / POINTS_PER_INCH), False).getlength(text)) / DPI
 
 
 @cache

@@ -167,7 +167,6 @@ def _find_pixel_size(experiment: Experiment) -> None:
     """
     try:
         # Only here: a dry run of a large experiment needs no library of images.
-        from crossreg.io.images.which_stack import choice_of
         from crossreg.io.read_stacks import read_header
     except ImportError:
         raise UserError(f"No image can be read where Snakemake runs; {GIVE_PIXEL_SIZE}") from None
@@ -175,7 +174,7 @@ def _find_pixel_size(experiment: Experiment) -> None:
     fault = ""
     for sample in references:
         try:
-            header = read_header(sample.path, choice_of(sample.image))
+            header = read_header(sample.path, sample.choice)
         except UserError as error:
             fault = fault or str(error)
             continue

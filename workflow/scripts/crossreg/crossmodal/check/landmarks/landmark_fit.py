@@ -18,7 +18,6 @@ from crossreg.crossmodal.render.transforms import (
 from crossreg.io.plurals import counted
 
 SIMILARITY, AFFINE, THIN_PLATE = "similarity", "affine", "thin_plate"
-MODELS = (SIMILARITY, AFFINE, THIN_PLATE)
 FEWEST = {SIMILARITY: 2, AFFINE: 3, THIN_PLATE: 4}
 
 LEAST_OUTLIER = 3.0
