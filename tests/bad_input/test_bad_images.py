@@ -260,7 +260,8 @@ def test_planes_of_another_size_and_blocks_that_do_not_fit(tmp_path, sentence_of
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"ome": True}, {"compression": "zlib"}, {"tile": (16, 16)}]
+    "options",
+    [{}, {"ome": True}, {"imagej": True}, {"compression": "zlib"}, {"tile": (16, 16)}],
 )
 def test_cut_off_anywhere_a_file_is_refused_or_complete(tmp_path, options):
     stack, path = grey(), tmp_path / "stack.tif"

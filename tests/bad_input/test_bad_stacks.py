@@ -106,6 +106,7 @@ BAD_SECTIONS = {
 BAD_METADATA = {
     "a list": ([], "not a stack's metadata"),
     "no version": ({"state": "COMPLETE"}, "not a stack's metadata"),
+    "version that is a number": ({"currentVersion": 3}, "not a stack's metadata"),
     "stackId": ({"stackId": ["me"]}, "'stackId' of the stack is of the wrong kind"),
     "number": ({"currentVersionNumber": "1"}, "'currentVersionNumber' of the stack is"),
     "notes": ({"currentVersion": {"versionNotes": 5}}, "'versionNotes' of the stack is of"),

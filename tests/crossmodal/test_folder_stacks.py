@@ -62,12 +62,6 @@ def test_a_failed_write_leaves_the_old_section(store, tmp_path, monkeypatch):
     assert {path.name: path.read_bytes() for path in (tmp_path / "EM").iterdir()} == before
 
 
-def test_a_file_that_is_no_section_is_named(store, tmp_path):
-    (tmp_path / "EM" / "00002 copy.json").write_text("{}")
-    with pytest.raises(UserError, match=r"00002 copy\.json.*rename or remove"):
-        store.z_values("EM")
-
-
 def test_left_overs_of_a_killed_run_are_no_sections(store, tmp_path):
     (tmp_path / "EM" / ".unfinished-00007.json").write_text("{")
     assert store.z_values("EM") == [1.0, 2.0, 3.5]
@@ -79,11 +73,6 @@ def test_left_overs_of_a_killed_run_are_no_sections(store, tmp_path):
         ("{", "not valid JSON"),
         ("[]", "not a section"),
         ('{"tileIdToSpecMap": {}}', "not a section"),
-        ('{"tileIdToSpecMap": {"a": 1}, "transformIdToSpecMap": {}}', "tile 'a' is not an object"),
-        (
-            '{"tileIdToSpecMap": {"a": {"tileId": "b", "z": 1}}, "transformIdToSpecMap": {}}',
-            "tile 'a' has the tileId 'b'",
-        ),
         (
             '{"tileIdToSpecMap": {"a": {"tileId": "a"}}, "transformIdToSpecMap": {}}',
             "tile 'a' has z None",
@@ -94,13 +83,6 @@ def test_a_broken_section_is_told_with_its_file(store, tmp_path, text, told):
     (tmp_path / "EM" / "00001.json").write_text(text)
     with pytest.raises(UserError, match=rf"00001\.json: .*{told}"):
         store.section("EM", 1.0)
-
-
-@pytest.mark.parametrize("text", ["[]", "{}", '{"currentVersion": 3}'])
-def test_broken_metadata_is_told_with_its_file(store, tmp_path, text):
-    (tmp_path / "EM" / "stack.json").write_text(text)
-    with pytest.raises(UserError, match=r"stack\.json: not a stack's metadata"):
-        store.metadata("EM")
 
 
 def test_nothing_is_written_through_a_link(store, tmp_path):

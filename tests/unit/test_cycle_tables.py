@@ -1,7 +1,6 @@
 """Tables keep pyHiM's columns, types and bytes; given shifts are matched to the right cycles."""
 
 import io
-import json
 
 import numpy as np
 import pytest
@@ -217,48 +216,6 @@ def test_shifts_against_another_reference_are_refused(shared_data):
     given = GivenShifts(shared_data / "pyhim-2d" / REAL_GLOBAL)
     with pytest.raises(UserError, match="registered to 'scan_001_RT27.*the reference is 'RT1.tif'"):
         given.shift("5", "RT26", "scan_001_RT26_005_ROI_converted_decon_ch00.tif", "RT1.tif")
-
-
-def given_table(**columns):
-    values = {"aligned file": ["a.tif"], "shift_x": [1.0], "shift_y": [2.0]} | columns
-    return Table({name: value for name, value in values.items() if value is not None})
-
-
-@pytest.mark.parametrize(
-    ("columns", "sentence"),
-    [
-        ({"shift_y": None}, "column 'shift_y' is missing"),
-        ({"aligned file": None}, "column 'aligned file' is missing"),
-        ({"shift_x": [np.nan]}, "row of 'a.tif' has the shift .*nan.*finite"),
-        ({"shift_x": ["1.0"]}, "row of 'a.tif' has the shift '1.0'.*finite|finite"),
-        (
-            {"aligned file": ["a.tif", "b/a.tif"], "shift_x": [1.0, 2], "shift_y": [1.0, 2]},
-            "'a.tif' stands in two rows",
-        ),
-    ],
-)
-def test_a_faulty_table_of_given_shifts_is_refused(tmp_path, columns, sentence):
-    path = tmp_path / "given.ecsv"
-    given_table(**columns).write(path, format="ascii.ecsv")
-    with pytest.raises(UserError, match=sentence):
-        GivenShifts(path)
-
-
-@pytest.mark.parametrize(
-    ("content", "sentence"),
-    [
-        ([], "is expected"),
-        ({"5": {"RT1": [1, 2]}, "ROI:../x": {}}, "'ROI:../x' is no ROI"),
-        ({"ROI:005": {"RT1": [1]}}, "ROI 005, cycle RT1 needs two numbers"),
-        ({"ROI:005": {"RT1": [1, "2"]}}, "ROI 005, cycle RT1 has the shift '2'"),
-        ({"ROI:005": {"RT1": [1, True]}}, "has the shift True"),
-    ],
-)
-def test_a_faulty_json_of_given_shifts_is_refused(tmp_path, content, sentence):
-    path = tmp_path / "given.json"
-    path.write_text(json.dumps(content))
-    with pytest.raises(UserError, match=sentence):
-        GivenShifts(path)
 
 
 @pytest.mark.parametrize(
