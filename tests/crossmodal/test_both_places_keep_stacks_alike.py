@@ -5,9 +5,6 @@ import math
 import pytest
 
 from crossmodal.planted_stacks import LENS, VERSION, fill, section, tile, without_boxes
-from crossmodal.small_render_service import SmallRenderService
-from crossreg.crossmodal.render.folder_store import FolderStore
-from crossreg.crossmodal.render.render_service import RenderService
 from crossreg.crossmodal.render.stack_store import (
     StackStore,
     read_sections,
@@ -17,15 +14,6 @@ from crossreg.crossmodal.render.stack_store import (
 from crossreg.io.errors import UserError
 
 TILES, TRANSFORMS = "tileIdToSpecMap", "transformIdToSpecMap"
-
-
-@pytest.fixture(params=["folder", "service"])
-def store(request, tmp_path):
-    if request.param == "folder":
-        yield FolderStore(tmp_path, "me", "mine")
-    else:
-        with SmallRenderService() as service:
-            yield RenderService("127.0.0.1", service.port, "me", "mine", backoff_s=0.0)
 
 
 def test_a_section_comes_back_raw_with_references(store):

@@ -36,12 +36,6 @@ def call(capsys):
 
 
 @pytest.fixture
-def service():
-    with SmallRenderService() as service:
-        yield service
-
-
-@pytest.fixture
 def remote(service):
     return RenderService("127.0.0.1", service.port, "me", "mine", backoff_s=0.0)
 

@@ -8,7 +8,6 @@ import weakref
 import pytest
 
 from crossmodal.planted_stacks import LENS, VERSION, fill, section, without_boxes
-from crossmodal.small_render_service import SmallRenderService
 from crossreg.crossmodal.registered.read_back import section_differences
 from crossreg.crossmodal.registered.write_stack import (
     Written,
@@ -24,21 +23,6 @@ from crossreg.io.errors import UserError
 TILES, TRANSFORMS = "tileIdToSpecMap", "transformIdToSpecMap"
 MARK = frozen_mark("first_try", "ab12")
 ZS = (1.0, 2.0, 3.5)
-
-
-@pytest.fixture(params=["folder", "service"])
-def store(request, tmp_path):
-    if request.param == "folder":
-        yield FolderStore(tmp_path, "me", "mine")
-    else:
-        with SmallRenderService() as service:
-            yield RenderService("127.0.0.1", service.port, "me", "mine", backoff_s=0.0)
-
-
-@pytest.fixture
-def service():
-    with SmallRenderService() as service:
-        yield service
 
 
 def version(mark=MARK):
