@@ -1,6 +1,6 @@
 """Say how far the demo's registered spots are from where they were planted.
 
-In: the registered tables of spots, which also hold the planted places. Out: a few lines of text.
+In: the registered tables of spots, which also hold the planted positions. Out: a few lines of text.
 """
 
 import argparse
@@ -44,11 +44,11 @@ def main(options: argparse.Namespace) -> None:
     units = np.array((options.zBinning, 1, 1))
     nm = np.array((options.pixelSizeZ, options.pixelSizeXY, options.pixelSizeXY)) * 1000
     lines = [
-        f"{len(rows)} spots against their planted places, rms (z in kept planes; rows, columns in"
-        " px; in nm):"
+        f"{len(rows)} spots against their planted positions, rms (z in kept planes; rows, columns"
+        " in px; in nm):"
     ]
-    for name, places in (("as seen in their cycle", seen), ("registered", found)):
-        rms = np.sqrt(((places - truth) ** 2).mean(axis=0))
+    for name, positions in (("as seen in their cycle", seen), ("registered", found)):
+        rms = np.sqrt(((positions - truth) ** 2).mean(axis=0))
         figures = (*(rms / units), *(rms * nm))
         lines.append(f"{name:<24}" + "".join(f"{figure:>10.3f}" for figure in figures))
     write_text(options.output, "\n".join(lines) + "\n")

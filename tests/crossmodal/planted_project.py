@@ -7,7 +7,7 @@ import numpy as np
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.freeze.records import FrozenSection
 from crossreg.crossmodal.render.transforms import PREFIX
-from crossreg.crossmodal.trakem2.patches import Image, Patch, Place, patch_of_tile
+from crossreg.crossmodal.trakem2.patches import Image, Patch, Slot, patch_of_tile
 from crossreg.crossmodal.trakem2.project_xml import Layer, Project, project_xml
 
 ORIGIN = (1000, 2000)
@@ -93,7 +93,7 @@ def planted(lm: dict | None = None, em: dict | None = None, origin=ORIGIN, share
     patches = []
     for layer, (stack, specs) in enumerate(stacks.items()):
         for tile_id, one in specs.items():
-            place = Place(100 + len(patches), stack, tile_id, layer)
+            place = Slot(100 + len(patches), stack, tile_id, layer)
             path = f"/data/{stack}/image_{len(patches)}.tif"
             image = Image(path, 0, int(one["width"]), int(one["height"]), 0.0, 200.0)
             transforms = SHARED if shared is None else shared

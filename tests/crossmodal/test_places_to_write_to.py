@@ -161,9 +161,9 @@ def test_points_without_a_place_are_told_by_z(made, capsys):
     told = capsys.readouterr().err
     assert "z = 77.0 is no section of 'first', which has 3 sections, z = 1.0 to 3.0" in told
     assert "z = 2.0 is not saved in 'first'" in told
-    assert "1 point mapped, 2 without a place" in told
+    assert "1 point mapped, 2 without a position" in told
     assert map_points(made, made.root / "n.csv", points="stack,z,x,y\nEM,77,1,1\n") == 1
-    assert "no point has a place: z = 77.0" in capsys.readouterr().err
+    assert "no point has a position: z = 77.0" in capsys.readouterr().err
     assert not (made.root / "n.csv").exists()
 
 

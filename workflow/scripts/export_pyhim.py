@@ -86,7 +86,7 @@ def main(options: argparse.Namespace) -> None:
     export = Export(folder, parameters, options)
     if cycles:
         content = exported_parameters(parameters, options.reference)
-        write_json(export.place("parameters.json"), content)
+        write_json(export.own("parameters.json"), content)
         export.write_shifts(cycles, left_out)
         for sample in samples:
             if sample.cycle not in left_out:
@@ -146,7 +146,7 @@ class Export:
         self.spots: list[str] = []
         self.not_linked: list[str] = []
 
-    def place(self, *parts: str) -> Path:
+    def own(self, *parts: str) -> Path:
         """Return the path of a file of ours, in folders that are there."""
         path = self.folder.joinpath(*parts)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -157,14 +157,14 @@ class Export:
         """Write the json of global shifts and the table of blocks."""
         content = {cycle: list(one.shift_yx) for cycle, one in cycles.items()}
         json_name = f"{self.align['outputFile']}.json"
-        place = self.place(self.align["register_global_folder"], "data", json_name)
-        write_json(place, {f"ROI:{self.options.roi}": content})
+        path = self.own(self.align["register_global_folder"], "data", json_name)
+        write_json(path, {f"ROI:{self.options.roi}": content})
         tables = {cycle: one.blocks.columns for cycle, one in cycles.items()}
         kinds = {name: LOCAL_COLUMNS[name] for name in COLUMNS}
         table = new_table(kinds, rows_of_blocks(tables, left_out))
         dat_name = f"{self.align['outputFile']}_block3D.dat"
-        place = self.place(self.align["register_local_folder"], "data", dat_name)
-        write_text(place, ecsv.as_text(table))
+        path = self.own(self.align["register_local_folder"], "data", dat_name)
+        write_text(path, ecsv.as_text(table))
 
     def write_images(self, sample: Sample, shift_yx: tuple[float, float]) -> None:
         """Link the stacks of a cycle's channels, and write their projections, before and after.
@@ -185,7 +185,7 @@ class Export:
             self.not_linked.append(path.name)
             return
         for stack in stacks:
-            link = self.place(stack.path.name)
+            link = self.own(stack.path.name)
             with suppress(FileNotFoundError):
                 link.unlink()
             link.symlink_to(os.path.abspath(stack.path))
@@ -197,23 +197,23 @@ class Export:
                 choice=stack.choice,
                 key=spelt_planes(self.options.written_in),
             )
-            save(self.place(self.project["folder"], "data", f"{stack.path.stem}_2d.npy"), image)
+            save(self.own(self.project["folder"], "data", f"{stack.path.stem}_2d.npy"), image)
             moved = ndimage.shift(image.astype(np.float32), shift_yx, order=3)
-            place = (self.align["register_global_folder"], "data")
-            save(self.place(*place, f"{stack.path.stem}_2d_registered.npy"), moved)
+            folders = (self.align["register_global_folder"], "data")
+            save(self.own(*folders, f"{stack.path.stem}_2d_registered.npy"), moved)
 
     def write_spots(self, tables: list[Path], rois: Collection[str]) -> None:
         """Write what registered tables in pyHiM's columns say of the ROI to where it looks.
 
-        Only spots that have a place in the reference: it would take the others for registered.
+        Only spots that have a position in the reference: it would take the others for registered.
         """
         chosen = [path for path in tables if is_of_pyhim(path)]
         for number, path in enumerate(chosen):
             suffix = "" if len(chosen) == 1 else f"_{number + 1}"
             name = f"{self.segment['outputFile']}_3D{suffix}_barcode.dat"
-            place = self.place(self.segment["localize_3d_folder"], "data", name)
-            kept, left = copy_rows_of_pyhim(path, place, self.options.roi, rois)
-            text = f"{place.relative_to(self.folder)} from {path.name}: {counted(kept, 'spot')}"
+            target = self.own(self.segment["localize_3d_folder"], "data", name)
+            kept, left = copy_rows_of_pyhim(path, target, self.options.roi, rois)
+            text = f"{target.relative_to(self.folder)} from {path.name}: {counted(kept, 'spot')}"
             if left:
                 text += f"; {left} of cycles that failed or are missing are left out"
             self.spots.append(text)

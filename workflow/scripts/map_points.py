@@ -64,9 +64,9 @@ def main(options: argparse.Namespace) -> None:
         else:
             point |= fixed_point(point)
     unknown = sum(not one["x_mapped"] for one in points)
-    told = list(without_place(points, frozen))
+    told = list(without_position(points, frozen))
     if points and unknown == len(points):
-        raise UserError(f"{options.points}: no point has a place: {'; '.join(told)}.")
+        raise UserError(f"{options.points}: no point has a position: {'; '.join(told)}.")
     for sentence in told:
         log.warning("%s: %s.", options.points, sentence)
     out = io.StringIO()
@@ -77,7 +77,7 @@ def main(options: argparse.Namespace) -> None:
     writer.writerows(points)
     write_text(options.output, out.getvalue())
     mapped = counted(len(points) - unknown, "point")
-    log.info("%s: %s mapped, %d without a place.", options.output, mapped, unknown)
+    log.info("%s: %s mapped, %d without a position.", options.output, mapped, unknown)
 
 
 def read_points(path: Path) -> tuple[list[str], Points, str]:
@@ -122,8 +122,8 @@ def check_stacks(path: Path, points: Points, frozen: Frozen) -> None:
             )
 
 
-def without_place(points: Points, frozen: Frozen) -> Iterator[str]:
-    """Yield why points got no place: their section is none of the registration, or not known."""
+def without_position(points: Points, frozen: Frozen) -> Iterator[str]:
+    """Yield why points got no position: their section is none of the registration, or not known."""
     lost = {float(one["z"]) for one in points if not one["x_mapped"]}
     known = {entry.z for entry in frozen.sections}
     absent, unsaved = sorted(lost - known), sorted(lost & known)
@@ -132,8 +132,8 @@ def without_place(points: Points, frozen: Frozen) -> Iterator[str]:
         yield f"z = {listed(absent)} is no section of '{frozen.name}', which has {there}"
     if unsaved:
         yield (
-            f"z = {listed(unsaved)} is not saved in '{frozen.name}', or has errors, or the place"
-            " cannot be found; see trakem2_check"
+            f"z = {listed(unsaved)} is not saved in '{frozen.name}', or has errors, or the"
+            " position cannot be found; see trakem2_check"
         )
 
 

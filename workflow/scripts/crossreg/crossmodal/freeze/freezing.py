@@ -30,7 +30,7 @@ from crossreg.crossmodal.render.stack_store import (
     source_metadata,
 )
 from crossreg.crossmodal.render.tile_specs import tile_box
-from crossreg.crossmodal.trakem2.patches import Patch, Place, overhang, patch_of_tile, started
+from crossreg.crossmodal.trakem2.patches import Patch, Slot, overhang, patch_of_tile, started
 from crossreg.crossmodal.trakem2.project_xml import Layer
 from crossreg.crossmodal.trakem2.projects import (
     PROJECT_FORM,
@@ -190,10 +190,10 @@ def section_patches(
         shared = section.tiles[stack][TRANSFORMS]
         for tile_id in section.taken(stack):
             spec = section.tiles[stack][TILES][tile_id]
-            place = Place(oid, stack, tile_id, layer.index)
-            image = images.shown(spec, place)
+            slot = Slot(oid, stack, tile_id, layer.index)
+            image = images.shown(spec, slot)
             if image is not None:
-                patch = patch_of_tile(place, spec, shared, image, plan.origin)
+                patch = patch_of_tile(slot, spec, shared, image, plan.origin)
                 if start is not None and stack == section.em_stack:
                     motion = start.of_tile(tile_id)
                     patch = started(

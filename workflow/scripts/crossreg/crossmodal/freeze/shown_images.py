@@ -21,7 +21,7 @@ from crossreg.crossmodal.freeze.tile_images import (
 )
 from crossreg.crossmodal.render.stack_store import TILES
 from crossreg.crossmodal.render.tile_specs import ImageSource, Spec, image_source, local_path
-from crossreg.crossmodal.trakem2.patches import Image, Place
+from crossreg.crossmodal.trakem2.patches import Image, Slot
 from crossreg.io.errors import UserError
 
 Ranges = dict[str, list[float] | None]
@@ -38,20 +38,20 @@ class ShownImages:
         self._parameters, self._ranges = parameters, ranges
         self._missing: list[str] = []
 
-    def shown(self, spec: Spec, place: Place) -> Image | None:
+    def shown(self, spec: Spec, slot: Slot) -> Image | None:
         """Return the image of a tile; None if it is not there, see `check_all_there`.
 
         Raises UserError if the image is not of the size that the tile spec says.
         """
-        source = image_source(spec, place.where)
+        source = image_source(spec, slot.where)
         path = local_path(source.url)
         if not self._parameters.check_tile_images:
             header: ImageHeader | None = header_of_spec(source)
         else:
-            header = self._header(path, source, place)
+            header = self._header(path, source, slot)
         if header is None:
             return None
-        low, high = self._ranges[place.stack] or own_range(source, header.type)
+        low, high = self._ranges[slot.stack] or own_range(source, header.type)
         return Image(
             file_path=rewritten(path or source.url, self._parameters.image_paths),
             type=header.type,
@@ -70,17 +70,17 @@ class ShownImages:
                 " false to take type and size from the tile specs."
             )
 
-    def _header(self, path: str | None, source: ImageSource, place: Place) -> ImageHeader | None:
+    def _header(self, path: str | None, source: ImageSource, slot: Slot) -> ImageHeader | None:
         try:
             header = None if path is None else read_header(path)
         except FileNotFoundError:
             header = None
         if header is None:
-            self._missing.append(f"{path or source.url} ({place.where})")
+            self._missing.append(f"{path or source.url} ({slot.where})")
             return None
         if (header.width, header.height) != (source.width, source.height):
             raise UserError(
-                f"{place.where}: its image {path} has {header.width} x {header.height} px, but the"
+                f"{slot.where}: its image {path} has {header.width} x {header.height} px, but the"
                 f" tile spec says {source.width} x {source.height}; correct the tile spec."
             )
         return header

@@ -94,7 +94,7 @@ class Patch:
 
 
 @dataclass(frozen=True)
-class Place:
+class Slot:
     """Where a tile goes in a project."""
 
     oid: int
@@ -121,24 +121,24 @@ class Image:
 
 
 def patch_of_tile(
-    place: Place, spec: Spec, shared: Spec, image: Image, origin: tuple[float, float]
+    slot: Slot, spec: Spec, shared: Spec, image: Image, origin: tuple[float, float]
 ) -> Patch:
     """Return the patch of a tile spec; UserError if TrakEM2 cannot hold its transforms or path."""
-    split = split_transforms(spec, shared, place.where)
+    split = split_transforms(spec, shared, slot.where)
     try:
         box = patch_box(split.transforms, image.width, image.height, DEFAULT_MRES)
     except ValueError as error:
-        raise UserError(f"{place.where}: {error}; correct the stack.") from None
+        raise UserError(f"{slot.where}: {error}; correct the stack.") from None
     if affine.is_singular(split.affine):
         raise UserError(
-            f"{place.where}: its affine transform cannot be inverted; correct the stack."
+            f"{slot.where}: its affine transform cannot be inverted; correct the stack."
         )
     return Patch(
-        oid=place.oid,
-        stack=place.stack,
-        tile_id=place.tile_id,
-        layer=place.layer,
-        title=safe_title(place.tile_id),
+        oid=slot.oid,
+        stack=slot.stack,
+        tile_id=slot.tile_id,
+        layer=slot.layer,
+        title=safe_title(slot.tile_id),
         matrix=to_project(split.affine, box, origin),
         keep=split.keep,
         transforms=split.transforms,
@@ -149,7 +149,7 @@ def patch_of_tile(
         o_height=image.height,
         min=image.min,
         max=image.max,
-        file_path=checked_path(image.file_path, place.where),
+        file_path=checked_path(image.file_path, slot.where),
     )
 
 

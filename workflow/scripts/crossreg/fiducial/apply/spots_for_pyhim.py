@@ -1,4 +1,4 @@
-"""Registered tables of spots as pyHiM's later steps may read them: one ROI, only sound places."""
+"""Registered tables of spots as pyHiM's later steps read them: one ROI, sound positions only."""
 
 import csv
 import functools
@@ -14,7 +14,7 @@ from crossreg.io.files import whole
 NEEDED = {PYHIM_COLUMNS[key] for key in ("roi", "cycle", "z", "y", "x")} | {REGISTERED_COLUMN}
 NAMES_OF_ROIS = re.compile(r"(\{name: 'ROI #',.*?datatype: )string\b")
 """The line of an ECSV's header that says that ROIs are text."""
-WITHOUT_A_PLACE = ("failed", "missing")
+WITHOUT_A_POSITION = ("failed", "missing")
 """Statuses of spots that are where they were in their cycle."""
 
 
@@ -27,11 +27,11 @@ def is_of_pyhim(path: Path) -> bool:
 def copy_rows_of_pyhim(
     source: Path, target: Path, roi: str, rois: Collection[str]
 ) -> tuple[int, int]:
-    """Write the spots of a ROI that have a place in the reference; return how many, and the rest's.
+    """Write the spots of a ROI that are in the reference; return how many, and how many are not.
 
     `roi` is the name of the ROI among all `rois`, which a table gives by name or number; for pyHiM
     it is the number. The header is copied, so that the new table is marked as registered, too. The
-    rest are the spots of this ROI without a place.
+    rest are the spots of this ROI without a position.
     """
     number = str(numbers_of_rois(rois)[roi])
     called = functools.cache(functools.partial(roi_called, names=frozenset(rois)))
@@ -49,7 +49,7 @@ def copy_rows_of_pyhim(
             if called(row[roi_at]) != roi:
                 continue
             row[roi_at] = number
-            if row[status_at] in WITHOUT_A_PLACE:
+            if row[status_at] in WITHOUT_A_POSITION:
                 left += 1
                 continue
             copy.write(separator.join(quoted(cell, separator) for cell in row) + "\n")

@@ -52,9 +52,9 @@ class Resampling:
     def needed_planes(self, planes: range) -> range:
         """Return which raw planes some output planes are interpolated from."""
         ends = np.array([planes[0], planes[-1]])
-        places = self.step * ends[:, None, None] - self._shifts(ends)[0]
+        positions = self.step * ends[:, None, None] - self._shifts(ends)[0]
         last = self.raw_shape[0] - 1
-        first, stop = np.floor(places.min()) - 1, np.floor(places.max()) + AHEAD + 1
+        first, stop = np.floor(positions.min()) - 1, np.floor(positions.max()) + AHEAD + 1
         return range(int(np.clip(first, 0, last)), int(np.clip(stop, 1, last + 1)))
 
     def slab(self, raw: np.ndarray, first: int, planes: range, pool: Executor) -> np.ndarray:
@@ -154,12 +154,12 @@ class _Tile:
         `planes` are the raw planes of the reference that a group of output planes lies at.
         """
         along_z, along_y, along_x = (part[group] for part in self.here)
-        places = [
+        positions = [
             np.array(planes)[:, None, None] + along_z,
             np.array(self.rows)[:, None] + along_y,
             np.array(self.columns) + along_x,
         ]
-        ends = list(zip(places, shape, strict=True))
+        ends = list(zip(positions, shape, strict=True))
         if all(at.min() >= -0.5 and at.max() <= size - 0.5 for at, size in ends):
             return None
         z, y, x = ((at >= -0.5) & (at <= size - 0.5) for at, size in ends)
@@ -168,15 +168,15 @@ class _Tile:
 
 
 def _along(
-    values: np.ndarray, axis: int, places: np.ndarray, count: int, step: int = 1
+    values: np.ndarray, axis: int, positions: np.ndarray, count: int, step: int = 1
 ) -> np.ndarray:
     """Return values interpolated along an axis, float32, `count` of them.
 
-    The i-th of them lies at `places` + `step` * i, where `places` (2D) goes over the other axes
-    of a plane: rows and columns. Beyond the ends the last value is taken.
+    The i-th of them lies at `positions` + `step` * i, where `positions` (2D) goes over the other
+    axes of a plane: rows and columns. Beyond the ends the last value is taken.
     """
-    first = int(np.floor(places.min())) - 1
-    taps = int(np.floor(places.max())) + AHEAD + 1 - first
+    first = int(np.floor(positions.min())) - 1
+    taps = int(np.floor(positions.max())) + AHEAD + 1 - first
     wanted = np.arange(first, first + taps + step * (count - 1))
     if wanted[0] >= 0 and wanted[-1] < values.shape[axis]:
         window = _part(values, axis, slice(first, first + len(wanted)))
@@ -185,7 +185,7 @@ def _along(
     window = window.astype(np.float32, copy=False)
     # Looking weights up is several times faster than working them out for every pixel.
     table = _table(taps)
-    number = np.rint((places - np.float32(first)) * FINENESS).astype(np.intp)
+    number = np.rint((positions - np.float32(first)) * FINENESS).astype(np.intp)
     length = step * (count - 1) + 1
     result: np.ndarray = _part(window, axis, slice(0, length, step)) * table[0].take(number)
     part = np.empty_like(result)
@@ -229,9 +229,9 @@ def _fine(coarse: np.ndarray, rows: range, columns: range) -> np.ndarray:
     return fine
 
 
-def _linear(places: range, count: int) -> tuple[np.ndarray, int]:
+def _linear(positions: range, count: int) -> tuple[np.ndarray, int]:
     """Return (weights (n, m) of m of the `count` coarse values, the first of these)."""
-    at = np.arange(places.start, places.stop) / COARSE_STEP
+    at = np.arange(positions.start, positions.stop) / COARSE_STEP
     first = min(int(at[0]), count - 2)
     last = min(int(at[-1]) + 1, count - 1)
     distance = np.abs(at[:, None] - np.arange(first, last + 1))

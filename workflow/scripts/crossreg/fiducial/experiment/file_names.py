@@ -236,7 +236,7 @@ def _name(
 
 
 def _kind_of(column: list[str], before: str) -> str:
-    """Return what the words at one place of the names are, by themselves or by the word before."""
+    """Return what the words at one position are, by themselves or by the word before."""
     if all(DYES.fullmatch(word) for word in column):
         return "channel"
     numbered = [NUMBERED_WORD.fullmatch(word) for word in column]

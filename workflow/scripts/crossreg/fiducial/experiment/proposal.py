@@ -58,12 +58,12 @@ def _samples_of(path: str, name: FileName, series: Sequence[Series]) -> Iterator
     """Yield a sample for each usable series and time of a file."""
     usable = [index for index, one in enumerate(series) if not one.fault]
     said = _said_by_series([series[index].name for index in usable])
-    for place, index in enumerate(usable):
+    for rank, index in enumerate(usable):
         times, channels = series[index].shape_tczyx[:2]
         roi, cycle = name.roi, name.cycle
         if said:
-            cycle = said[place].cycle
-            roi = said[place].roi if said[place].roi != ONLY_ROI else roi
+            cycle = said[rank].cycle
+            roi = said[rank].roi if said[rank].roi != ONLY_ROI else roi
         elif len(usable) > 1:
             roi = f"{roi}_S{index}"
         for time in range(times):

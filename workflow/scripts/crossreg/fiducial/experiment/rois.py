@@ -42,7 +42,7 @@ def _is_number(name: str) -> bool:
 
 
 def numbers_of_rois(names: Iterable[str]) -> dict[str, int]:
-    """Return a number for each ROI: what its name says, else its place among the names.
+    """Return a number for each ROI: what its name says, else its rank among the names.
 
     "005" is 5. If a name is no number, the numbers at the ends of all names count where they
     differ ("pos3" is 3), so that a further ROI changes none; else they are counted from 1 in

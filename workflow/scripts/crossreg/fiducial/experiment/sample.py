@@ -48,7 +48,7 @@ class Sample:
     listed_in: str = field(default="", compare=False)
 
     @property
-    def place(self) -> str:
+    def origin(self) -> str:
         """Return where the sample comes from, for errors: the line of the sheet and the path."""
         return f"{self.listed_in}: {self.path}" if self.listed_in else self.path
 

@@ -38,15 +38,15 @@ def new_figure(width: float, height: float, title: str) -> Figure:
 
 
 def panel(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
-    """Return axes at a place in inches, counted from the left and from the top."""
+    """Return axes at a point in inches, counted from the left and from the top."""
     full_width, full_height = figure.get_size_inches()
-    place = (
+    bounds = (
         left / full_width,
         1 - (top + height) / full_height,
         width / full_width,
         height / full_height,
     )
-    return figure.add_axes(place)
+    return figure.add_axes(bounds)
 
 
 def bare(axes: Axes) -> None:

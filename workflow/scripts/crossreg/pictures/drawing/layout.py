@@ -22,7 +22,7 @@ def arranged(
     """Return (columns, scale) that show `count` cells as large as possible.
 
     A cell takes scale x `cell` + `margin` inches (width, height); all fit into `largest`, and
-    no place stays empty.
+    no cell stays empty.
     """
     best = (1, 0.0)
     for columns in (number for number in range(1, count + 1) if count % number == 0):

@@ -27,8 +27,10 @@ def coloured(values: np.ndarray, palette: str, limits: tuple[float, float]) -> n
     stops = np.array([rgb(stop) for stop in STOPS[palette].split()], dtype=float)
     low, high = limits
     part = np.clip((np.nan_to_num(values, nan=low) - low) / (high - low), 0, 1)
-    place = part * (len(stops) - 1)
-    colours = [np.interp(place, np.arange(len(stops)), stops[:, channel]) for channel in range(3)]
+    position = part * (len(stops) - 1)
+    colours = [
+        np.interp(position, np.arange(len(stops)), stops[:, channel]) for channel in range(3)
+    ]
     result = np.stack(colours, axis=-1).round().astype(np.uint8)
     result[~np.isfinite(values)] = rgb(MISSING_COLOUR)
     return result

@@ -74,7 +74,7 @@ class Paper:
 
     def text(
         self,
-        place: tuple[float, float],
+        point: tuple[float, float],
         text: str,
         *,
         size: float = FONT_SIZE,
@@ -84,12 +84,12 @@ class Paper:
         rim: str = "",
         ground: str = "",
     ) -> None:
-        """Write a text at a place (left, top in inches), `size` in points.
+        """Write a text at a point (left, top in inches), `size` in points.
 
         `anchor` is Pillow's: l, m, r (left, middle, right), then a, m, s, d (top, middle, base
         line, bottom). A `rim` is a colour around the letters, `ground` one behind the text.
         """
-        at = (place[0] * DPI, place[1] * DPI)
+        at = (point[0] * DPI, point[1] * DPI)
         style: dict[str, Any] = {
             "font": _font(round(size * DPI / POINTS_PER_INCH), bold),
             "anchor": anchor,
@@ -104,14 +104,14 @@ class Paper:
             style |= {"stroke_width": 1, "stroke_fill": rim}
         self._draw.text(at, text, fill=colour, **style)
 
-    def upright_text(self, place: tuple[float, float], text: str) -> None:
-        """Write a text that is read from below, its middle at a place."""
+    def upright_text(self, point: tuple[float, float], text: str) -> None:
+        """Write a text that is read from below, its middle at a point."""
         font = _font(round(FONT_SIZE * DPI / POINTS_PER_INCH), False)
         left, top, right, bottom = font.getbbox(text)
         mask = Image.new("L", (int(right - left) + 2, int(bottom - top) + 2))
         ImageDraw.Draw(mask).text((1 - left, 1 - top), text, fill=255, font=font)
         mask = mask.rotate(90, expand=True)
-        at = (round(place[0] * DPI - mask.width / 2), round(place[1] * DPI - mask.height / 2))
+        at = (round(point[0] * DPI - mask.width / 2), round(point[1] * DPI - mask.height / 2))
         self.image.paste(rgb(BLACK), (*at, at[0] + mask.width, at[1] + mask.height), mask)
         self.texts.append((text, (*at, at[0] + mask.width, at[1] + mask.height)))
 
@@ -154,7 +154,7 @@ class Paper:
     def line(
         self, start: tuple[float, float], end: tuple[float, float], colour: str, width: int = 1
     ) -> None:
-        """Draw a line between two places in inches."""
+        """Draw a line between two points in inches."""
         self._draw.line([round(at * DPI) for at in (*start, *end)], fill=colour, width=width)
 
     def veiled_line(self, box: Box, colour: str, alpha: float) -> None:

@@ -24,16 +24,16 @@ def moved(image: np.ndarray, field: np.ndarray | Sequence[float]) -> np.ndarray:
     return rounded.astype(image.dtype)
 
 
-def _taken(image: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Return the rows of an image at places (n,) between them; 0 outside."""
-    first, next_, part, inside = _neighbours(places, len(image))
+def _taken(image: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Return the rows of an image at positions (n,) between them; 0 outside."""
+    first, next_, part, inside = _neighbours(positions, len(image))
     weights = np.where(inside, (1 - part, part), 0)[..., None]
     taken: np.ndarray = weights[0] * image[first] + weights[1] * image[next_]
     return taken
 
 
 def _interpolated(image: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Return the values of an image at places y, x (n, m); 0 outside."""
+    """Return the values of an image at positions y, x (n, m); 0 outside."""
     top, bottom, down, inside_y = _neighbours(y, image.shape[0])
     left, right, across, inside_x = _neighbours(x, image.shape[1])
     flat, width = image.ravel(), np.int32(image.shape[1])
@@ -43,29 +43,29 @@ def _interpolated(image: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray
     return np.where(inside_y & inside_x, above + down * (below - above), np.float32(0))
 
 
-def _neighbours(places: np.ndarray, size: int) -> tuple[np.ndarray, ...]:
-    """Return (index before, index after, part of the way to it, whether inside) of places."""
-    within = np.clip(places, 0, size - 1)
+def _neighbours(positions: np.ndarray, size: int) -> tuple[np.ndarray, ...]:
+    """Return (index before, index after, part of the way to it, whether inside) of positions."""
+    within = np.clip(positions, 0, size - 1)
     first = within.astype(np.int32)
     return (
         first,
         np.minimum(first + 1, size - 1),
         within - first.astype(np.float32),
-        within == places,
+        within == positions,
     )
 
 
 def between_blocks(
-    values: np.ndarray, centres: Sequence[np.ndarray], places: Sequence[np.ndarray]
+    values: np.ndarray, centres: Sequence[np.ndarray], positions: Sequence[np.ndarray]
 ) -> np.ndarray:
-    """Return values of blocks (n_i, n_j, k) between their centres, at a grid of places.
+    """Return values of blocks (n_i, n_j, k) between their centres, at a grid of positions.
 
-    `centres` and `places` are rows and columns in px. Linear between the centres, constant
+    `centres` and `positions` are rows and columns in px. Linear between the centres, constant
     outside them: a smooth field whose value at each block's centre is the block's.
     """
     result = values.astype(float)
-    for axis, (place, centre) in enumerate(zip(places, centres, strict=True)):
+    for axis, (position, centre) in enumerate(zip(positions, centres, strict=True)):
         units = np.eye(len(centre))
-        weights = np.stack([np.interp(place, centre, unit) for unit in units], axis=-1)
+        weights = np.stack([np.interp(position, centre, unit) for unit in units], axis=-1)
         result = np.moveaxis(np.tensordot(weights, result, (1, axis)), 0, axis)
     return result

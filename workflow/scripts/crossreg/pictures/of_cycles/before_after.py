@@ -33,9 +33,9 @@ def before_after_picture(cycle: Cycle, reference: Preview, image: Preview) -> Pa
     )
     for index, (title, views, similarity) in enumerate(states):
         row, column = divmod(index, columns)
-        place = (MARGIN[0] + column * cell[0], HEADER + row * cell[1] + 0.4)
-        draw_views(paper, place, scale, views, shape, cycle, image.slab)
-        above = (place[0], place[1] - ABOVE)
+        corner = (MARGIN[0] + column * cell[0], HEADER + row * cell[1] + 0.4)
+        draw_views(paper, corner, scale, views, shape, cycle, image.slab)
+        above = (corner[0], corner[1] - ABOVE)
         paper.text(above, f"{title}\nr = {similarity:.2f}", size=FONT_SIZE + 1)
     return paper
 
@@ -81,13 +81,13 @@ def locally_moved(cycle: Cycle, image: Preview) -> Views:
     blocks = in_detail(cycle)
     centres = blocks.centres((int(image.shape_zyx[1]), int(image.shape_zyx[2])))
     total = blocks.shift_zyx + np.array((0, *cycle.shift_yx))
-    places = [np.arange(size) * factor + (factor - 1) / 2 for size in image.xy.shape]
-    xy = moved(image.xy, between_blocks(total[..., 1:], centres, places) / factor)
+    positions = [np.arange(size) * factor + (factor - 1) / 2 for size in image.xy.shape]
+    xy = moved(image.xy, between_blocks(total[..., 1:], centres, positions) / factor)
     middle_y, middle_x = image.slab.reshape(2, 2).mean(axis=1) - 0.5
     row, column = np.array([middle_y]), np.array([middle_x])
     scale = (1, factor, factor)
-    along_x = between_blocks(total, centres, (row, places[1]))[0] / scale
-    along_y = between_blocks(total, centres, (places[0], column))[:, 0] / scale
+    along_x = between_blocks(total, centres, (row, positions[1]))[0] / scale
+    along_y = between_blocks(total, centres, (positions[0], column))[:, 0] / scale
     return Views(
         xy, moved(image.moved_zx, along_x[:, [0, 2]]), moved(image.moved_zy, along_y[:, :2])
     )

@@ -55,14 +55,14 @@ class Maps:
     height: float
 
     def box(self, index: int) -> Box:
-        """Return the place of a map."""
+        """Return the box of a map."""
         row, column = divmod(index, self.columns)
         left = LEFT + 0.1 + column * (self.width + MARGIN[0])
         top = HEADER + ABOVE + row * (self.height + MARGIN[1])
         return Box(left, top, self.width, self.height)
 
     def block_box(self, index: int, i: int, j: int) -> Box:
-        """Return the place of block (i, j) of a map: those at the edges may be smaller."""
+        """Return the box of block (i, j) of a map: those at the edges may be smaller."""
         (top, bottom), (left, right) = self.edges_i[i : i + 2], self.edges_j[j : j + 2]
         return self.box(index).part(left, top, right, bottom)
 
@@ -84,7 +84,7 @@ class Maps:
 
 
 def block_maps(title: str, note: str, count: int, cycle: Cycle, image: Preview) -> Maps:
-    """Return an empty sheet for `count` maps with the shape of the image, and their places."""
+    """Return an empty sheet for `count` maps with the shape of the image, and where they lie."""
     rows_px, columns_px = (int(size) for size in image.shape_zyx[1:])
     columns, scale = arranged(count, (columns_px, rows_px), MARGIN)
     blocks = in_detail(cycle).status.shape[1]
@@ -149,10 +149,10 @@ def write_numbers(
         return
     dark = (colours @ BRIGHTNESS < 0.5) & np.isfinite(values)
     for at, text in texts.items():
-        place = maps.block_box(index, *at)
-        if place.width < widest * size or place.height * POINTS_PER_INCH < size:
+        box = maps.block_box(index, *at)
+        if box.width < widest * size or box.height * POINTS_PER_INCH < size:
             continue
-        middle = (place.left + place.width / 2, place.top + place.height / 2)
+        middle = (box.left + box.width / 2, box.top + box.height / 2)
         colour, rim = (WHITE, GREY) if dark[at] else (BLACK, "#e8e8e8")
         maps.paper.text(middle, text, size=size, colour=colour, anchor="mm", rim=rim)
 
@@ -162,11 +162,11 @@ def _name_blocks(maps: Maps, box: Box) -> None:
     small, paper = FONT_SIZE - 1, maps.paper
     rows, columns = ((edges[:-1] + edges[1:]) / 2 for edges in (maps.edges_i, maps.edges_j))
     for i in range(0, len(rows), max(1, math.ceil(len(rows) / MOST_TICKS))):
-        place = (box.left - 0.05, box.top + rows[i] * box.height)
-        paper.text(place, str(i), size=small, anchor="rm")
+        at = (box.left - 0.05, box.top + rows[i] * box.height)
+        paper.text(at, str(i), size=small, anchor="rm")
     for j in range(0, len(columns), max(1, math.ceil(len(columns) / MOST_TICKS))):
-        place = (box.left + columns[j] * box.width, box.top + box.height + 0.04)
-        paper.text(place, str(j), size=small, anchor="ma")
+        at = (box.left + columns[j] * box.width, box.top + box.height + 0.04)
+        paper.text(at, str(j), size=small, anchor="ma")
     paper.text((box.left + box.width / 2, box.top + box.height + 0.18), "block_j", anchor="ma")
     paper.upright_text((box.left - 0.32, box.top + box.height / 2), "block_i")
 

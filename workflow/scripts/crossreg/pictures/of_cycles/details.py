@@ -42,14 +42,14 @@ def details_picture(cycle: Cycle, reference: Preview, image: Preview) -> Paper:
     )
     for row, (label, pairs) in enumerate(rows):
         for column, (one, two) in enumerate(pairs):
-            place = (LEFT + column * step[0], TOP + row * step[1] + 0.2)
-            box = Box(*place, width * scale, height * scale)
+            corner = (LEFT + column * step[0], TOP + row * step[1] + 0.2)
+            box = Box(*corner, width * scale, height * scale)
             paper.pixels(box, overlay(_stretched(one), _stretched(two)))
             title = f"{states[column]}   " if row == 0 else ""
-            above = (place[0], place[1] - 0.18)
+            above = (corner[0], corner[1] - 0.18)
             paper.text(above, f"{title}r = {correlation(one, two):.2f}")
             if column == 0:
-                middle = (LEFT - 0.08, place[1] + box.height / 2)
+                middle = (LEFT - 0.08, corner[1] + box.height / 2)
                 paper.text(middle, label, anchor="rm")
                 scale_bar(paper, box, width * cycle.pixel_um)
     return paper

@@ -58,16 +58,16 @@ def geometry(shape_zyx: tuple[int, int, int] | np.ndarray, cycle: Cycle) -> Geom
 
 def draw_views(
     paper: Paper,
-    place: tuple[float, float],
+    corner: tuple[float, float],
     scale: float,
     views: Views,
     shape: Geometry,
     cycle: Cycle,
     slab: np.ndarray,
 ) -> None:
-    """Draw the views at a place (left, top in inches), `scale` inches a px."""
+    """Draw the views at a corner (left, top in inches), `scale` inches a px."""
     planes, rows, columns = shape.shape_zyx
-    left, top = place
+    left, top = corner
     width, height, depth = columns * scale, rows * scale, shape.depth * scale
     box = Box(left, top, width, height)
     paper.pixels(box, views.xy)
@@ -82,8 +82,8 @@ def draw_views(
         paper.dashed_frame(box.part(0, first / rows, 1, last / rows), SLAB_COLOUR)
         paper.dashed_frame(box.part(left_end / columns, 0, right_end / columns, 1), SLAB_COLOUR)
         for label, view in (("ZX", side), ("ZY", other)):
-            corner = (view.left + 0.05, view.top + 0.04)
-            paper.text(corner, label, size=FONT_SIZE - 1, colour=WHITE, ground=BLACK)
+            label_at = (view.left + 0.05, view.top + 0.04)
+            paper.text(label_at, label, size=FONT_SIZE - 1, colour=WHITE, ground=BLACK)
         scale_bar(paper, side, planes * cycle.plane_um, vertical=True)
     scale_bar(paper, box, columns * cycle.pixel_um)
 
@@ -106,12 +106,10 @@ def scale_bar(paper: Paper, box: Box, span_um: float, vertical: bool = False) ->
     right, bottom = box.left + box.width - BAR_MARGIN, box.top + box.height - BAR_MARGIN
     if vertical:
         bar = Box(right - BAR_WIDTH, bottom - part * box.height, BAR_WIDTH, part * box.height)
-        place, anchor = (bar.left - 0.05, bar.top + bar.height / 2), "rm"
+        at, anchor = (bar.left - 0.05, bar.top + bar.height / 2), "rm"
     else:
         bar = Box(right - part * box.width, bottom - BAR_WIDTH, part * box.width, BAR_WIDTH)
-        place, anchor = (right, bar.top - 0.05), "rd"
-    paper.text(
-        place, f"{length:g} µm", size=FONT_SIZE - 1, colour=WHITE, anchor=anchor, ground=BLACK
-    )
+        at, anchor = (right, bar.top - 0.05), "rd"
+    paper.text(at, f"{length:g} µm", size=FONT_SIZE - 1, colour=WHITE, anchor=anchor, ground=BLACK)
     paper.filled(bar, WHITE)
     paper.frame(bar, BLACK)

@@ -31,7 +31,7 @@ def preprocessing_picture(cycle: Cycle, reference: Preview, image: Preview) -> P
     paper.note("raw: brightest values along each axis    seen by the correlation: band-passed sums")
     for index, (title, views) in enumerate(panels):
         row, column = divmod(index, columns)
-        place = (MARGIN[0] + column * cell[0], HEADER + row * cell[1] + 0.25)
-        draw_views(paper, place, scale, views, shape, cycle, reference.slab)
-        paper.text((place[0], place[1] - 0.2), title, size=FONT_SIZE + 1)
+        corner = (MARGIN[0] + column * cell[0], HEADER + row * cell[1] + 0.25)
+        draw_views(paper, corner, scale, views, shape, cycle, reference.slab)
+        paper.text((corner[0], corner[1] - 0.2), title, size=FONT_SIZE + 1)
     return paper

@@ -68,10 +68,10 @@ def draw_arrows(maps: Maps, index: int, cycle: Cycle, image: Preview) -> None:
     room = np.minimum(np.abs(enlarged) / 2 + HEAD_WIDTH / 2, (box.height / 2, box.width / 2))
     corner = np.array((box.top, box.left))
     inside = np.clip(middles * scale, room, (box.height, box.width) - room)
-    places, enlarged = (inside + corner)[..., ::-1], enlarged[..., ::-1]
+    positions, enlarged = (inside + corner)[..., ::-1], enlarged[..., ::-1]
     for name, colour in ARROW_COLOURS.items():
         chosen = blocks.status == name
-        pairs = zip(places[chosen], enlarged[chosen], strict=True)
+        pairs = zip(positions[chosen], enlarged[chosen], strict=True)
         maps.paper.polygons([arrow(*pair) for pair in pairs], colour, rim=BLACK)
     nm = 1000 * longest * cycle.pixel_um
     maps.title(index, f"x, y: longest {nm:.0f} nm")

@@ -175,9 +175,9 @@ def _factor(shape_yx: tuple[int, int]) -> int:
 
 def _between(boxes: list[np.ndarray]) -> np.ndarray:
     """Return the weights (px, boxes) that interpolate between the middles of boxes of px."""
-    places = np.arange(boxes[-1][-1] + 1)
+    positions = np.arange(boxes[-1][-1] + 1)
     middles = [box.mean() for box in boxes]
-    weights = [np.interp(places, middles, unit) for unit in np.eye(len(boxes))]
+    weights = [np.interp(positions, middles, unit) for unit in np.eye(len(boxes))]
     return np.array(weights, dtype=np.float32).T
 
 

@@ -50,10 +50,10 @@ def draw_axis(axes: Axes, summaries: Sequence[CycleSummary], axis: str, unit: fl
         unit * np.array([getattr(cycle, f"{kind}_{axis}") for cycle in summaries])
         for kind in ("drift", "low", "high")
     )
-    places = np.arange(len(summaries))
+    indices = np.arange(len(summaries))
     axes.axhline(0, color="0.6", linewidth=0.8)
     axes.errorbar(
-        places,
+        indices,
         middle,
         yerr=np.maximum([middle - low, high - middle], 0),
         color=LINE_COLOUR,
@@ -65,15 +65,15 @@ def draw_axis(axes: Axes, summaries: Sequence[CycleSummary], axis: str, unit: fl
     axes.set_ylabel(f"{axis} [µm]")
     axes.set_xlim(-0.7, len(summaries) - 0.3)
     axes.margins(y=0.25)
-    for place, cycle in enumerate(summaries):
+    for index, cycle in enumerate(summaries):
         if not cycle.has_shifts:
-            axes.axvspan(place - 0.5, place + 0.5, color=OUTLIER_COLOUR, alpha=0.25, linewidth=0)
+            axes.axvspan(index - 0.5, index + 0.5, color=OUTLIER_COLOUR, alpha=0.25, linewidth=0)
             word = "missing" if cycle.missing else "failed"
-            label, at = f"{cycle.cycle} {word}", (place, 0.04)
+            label, at = f"{cycle.cycle} {word}", (index, 0.04)
             where = axes.get_xaxis_transform()
         elif cycle.jump:
-            axes.plot(place, middle[place], "o", color=OUTLIER_COLOUR, markersize=6)
-            label, at, where = cycle.cycle, (place, middle[place]), axes.transData
+            axes.plot(index, middle[index], "o", color=OUTLIER_COLOUR, markersize=6)
+            label, at, where = cycle.cycle, (index, middle[index]), axes.transData
         else:
             continue
         axes.annotate(

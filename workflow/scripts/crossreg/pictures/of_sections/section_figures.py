@@ -75,7 +75,7 @@ def section_figure(
     low, high = low - border, high + border
     panels = [*states, DISPLACEMENT, *([LANDMARKS] if residuals else [])]
     size = (float(high[0] - low[0]), float(high[1] - low[1]))
-    # Five panels in one row would be small: a place stays empty instead.
+    # Five panels in one row would be small: a cell stays empty instead.
     columns, scale = arranged(6 if len(panels) == 5 else len(panels), size, MARGIN)
     inches = (high - low) * scale
     cell = inches + MARGIN
@@ -89,8 +89,8 @@ def section_figure(
     first, last = in_order[0], in_order[-1]
     for index, name in enumerate(panels):
         row, column = divmod(index, columns)
-        place = (0.65 + column * cell[0], HEADER + 0.3 + row * cell[1])
-        axes = panel(figure, *place, inches[0], inches[1])
+        corner = (0.65 + column * cell[0], HEADER + 0.3 + row * cell[1])
+        axes = panel(figure, *corner, inches[0], inches[1])
         axes.set_title(name, loc="left", pad=4)
         axes.set_xlim(low[0], high[0])
         axes.set_ylim(high[1], low[1])
@@ -213,19 +213,19 @@ def stack_figure(
     """
     height = HEADER + len(values) * (PANEL + 0.25) + 0.7
     figure = new_figure(WIDTH, height, title)
-    places = np.arange(len(sections))
+    indices = np.arange(len(sections))
     for index, (label, numbers) in enumerate(values.items()):
         axes = panel(figure, 1.0, HEADER + index * (PANEL + 0.25), WIDTH - 1.3, PANEL)
-        axes.plot(places, numbers, "o-", markersize=3, linewidth=0.8, color="#0072b2")
+        axes.plot(indices, numbers, "o-", markersize=3, linewidth=0.8, color="#0072b2")
         axes.set_ylabel(label)
         axes.margins(y=0.25)
-        for count, place in enumerate(places[np.isin(sections, list(wrong))]):
+        for count, index in enumerate(indices[np.isin(sections, list(wrong))]):
             # Names of neighbours would cover each other above their points.
             above = count % 2 == 0
-            axes.plot(place, numbers[place], "o", color=OUTLIER_COLOUR)
+            axes.plot(index, numbers[index], "o", color=OUTLIER_COLOUR)
             axes.annotate(
-                sections[place],
-                (place, numbers[place]),
+                sections[index],
+                (index, numbers[index]),
                 xytext=(0, 6 if above else -6),
                 textcoords="offset points",
                 ha="center",
@@ -234,5 +234,5 @@ def stack_figure(
             )
         step = max(1, -(-len(sections) // 40))
         last = index == len(values) - 1
-        axes.set_xticks(places[::step], list(sections)[::step] if last else [], rotation=90)
+        axes.set_xticks(indices[::step], list(sections)[::step] if last else [], rotation=90)
     return figure

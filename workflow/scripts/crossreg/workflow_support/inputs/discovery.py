@@ -311,24 +311,24 @@ def check_samples(samples: Iterable[Sample], reference: str, key: str) -> None:
     stacks: dict[tuple[str, str], Sample] = {}
     cycles: dict[str, set[str]] = {}
     for sample in samples:
-        check_path(sample.path, sample.place)
+        check_path(sample.path, sample.origin)
         if os.path.islink(sample.path) and not os.path.exists(sample.path):
             raise UserError(
-                f"{sample.place}: this is a link to {os.readlink(sample.path)}, which is not there;"
-                " mount its disk, or remove the link."
+                f"{sample.origin}: this is a link to {os.readlink(sample.path)}, which is not"
+                " there; mount its disk, or remove the link."
             )
-        _check_name(sample.roi, "ROI", sample.place)
-        _check_name(sample.cycle, "cycle", sample.place)
+        _check_name(sample.roi, "ROI", sample.origin)
+        _check_name(sample.cycle, "cycle", sample.origin)
         other = files.setdefault((sample.roi.lstrip("0"), sample.cycle), sample)
         if other is not sample:
             raise UserError(
-                f"{sample.place}: ROI {sample.roi}, cycle {sample.cycle} is also in {other.place};"
-                " keep one of the two."
+                f"{sample.origin}: ROI {sample.roi}, cycle {sample.cycle} is also in"
+                f" {other.origin}; keep one of the two."
             )
         other = stacks.setdefault((sample.path, sample.image), sample)
         if other is not sample:
             raise UserError(
-                f"{sample.place}: the same stack is also ROI {other.roi}, cycle {other.cycle};"
+                f"{sample.origin}: the same stack is also ROI {other.roi}, cycle {other.cycle};"
                 " correct one of the two."
             )
         cycles.setdefault(sample.roi, set()).add(sample.cycle)
@@ -343,14 +343,14 @@ def check_samples(samples: Iterable[Sample], reference: str, key: str) -> None:
         )
 
 
-def check_path(path: str, place: str = "") -> None:
+def check_path(path: str, called: str = "") -> None:
     """Raise UserError if a path cannot stand in the workflow's rules, tables or commands.
 
-    `place` is what the error calls it, if not by the path alone.
+    `called` is what the error calls it, if not by the path alone.
     """
     if UNUSABLE_PATH.search(path):
         raise UserError(
-            f"{place or path}: a path must not start with '-' nor hold curly braces, line ends or"
+            f"{called or path}: a path must not start with '-' nor hold curly braces, line ends or"
             " signs that are not UTF-8; rename the file or folder."
         )
 
@@ -359,9 +359,9 @@ def _same(wanted: str, name: str) -> bool:
     return wanted.isdecimal() and name.isdecimal() and int(wanted) == int(name)
 
 
-def _check_name(name: str, kind: str, place: str) -> None:
+def _check_name(name: str, kind: str, origin: str) -> None:
     if not SAFE_NAME.fullmatch(name) or len(name.encode()) > LONGEST_NAME:
         raise UserError(
-            f"{place}: the {kind} is named '{name[:LONGEST_NAME]}'; use letters, digits and the"
+            f"{origin}: the {kind} is named '{name[:LONGEST_NAME]}'; use letters, digits and the"
             f" signs _ | . + -, at most {LONGEST_NAME} bytes, no sign first."
         )

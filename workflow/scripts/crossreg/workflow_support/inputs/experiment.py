@@ -212,7 +212,7 @@ def _listed(sheet: str, parameters: Parameters, must_exist: bool) -> list[Sample
     missing = [sample for sample in samples if not os.path.exists(sample.path)]
     if missing and must_exist:
         raise UserError(
-            f"{missing[0].place}: there is no such file ({len(missing)} of {len(samples)} in the"
+            f"{missing[0].origin}: there is no such file ({len(missing)} of {len(samples)} in the"
             " sheet are not there); correct the path."
         )
     return samples

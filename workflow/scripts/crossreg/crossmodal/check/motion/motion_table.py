@@ -148,9 +148,9 @@ def contains(outline: Points, point: NDArray[np.float64]) -> bool:
 
 
 def mapped_point(row: Mapping[str, str], maps: Sequence[TileMap], back: bool) -> dict[str, str]:
-    """Return what is added to a user's row: the tile, whether it holds the point, the new place.
+    """Return what is added to a user's row: the tile, whether it holds the point, the new position.
 
-    `maps` are the tiles of the point's section; without any the point has no new place.
+    `maps` are the tiles of the point's section; without any the point has no new position.
     """
     if not maps:
         return dict.fromkeys(ADDED_COLUMNS, "") | {"inside": "no"}
