@@ -32,21 +32,32 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Jump:
+    """From kept `plane` of the cycle on, its planes lie `by` planes further in the reference.
+
+    Positive where planes of the cycle are missing, negative where some are doubled.
+    """
+
+    plane: int
+    by: float
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What speaks for and against a cycle's registration.
 
     `log10_odds` is the logarithm of the odds that the match is a coincidence; `shift_yx` (px) is
     the shift in the middle of the image, `global_shift_yx` that of the projections or given, and
-    `contradiction` (px) how far it is from the field where that comes nearest. `z_ratio` is
-    how many planes of the cycle follow each other for one of the reference, `turn` (degrees) and
-    `shear` (px per px) how the field turns and shears the image, beyond the turn by which the cycle
-    was turned back before it was compared; `is_turn_open`: that turn is known roughly only, and too
-    few blocks match to make it exact. `is_pattern`: what both
-    share at no shift is narrower than optics allow; `is_partly_still`: a part of what they show
-    lies still while the rest has moved; `is_inverted`: structure is bright in the one and dark in
-    the other; `is_copy`: both stacks are equal; `copied`: part of the planes that are alike to
-    within their noise; `is_saturated`: half of the pixels of the cycle
-    have its highest value.
+    `contradiction` (px) how far it is from the field where that comes nearest. `z_ratio` is how
+    many planes of the cycle follow each other for one of the reference, `jump` where planes of the
+    one are missing in the other, `turn` (degrees) and `shear` (px per px) how the field turns and
+    shears the image, beyond the turn by which the cycle was turned back before it was compared;
+    `is_turn_open`: that turn is known roughly only, and too few blocks match to make it exact.
+    `is_pattern`: what both share at no shift is narrower than optics allow; `is_partly_still`: a
+    part of what they show lies still while the rest has moved; `is_inverted`: structure is bright
+    in the one and dark in the other; `is_copy`: both stacks are equal; `copied`: part of the planes
+    that are alike to within their noise; `is_saturated`: half of the pixels of the cycle have its
+    highest value.
     """
 
     log10_odds: float
@@ -54,6 +65,7 @@ class Evidence:
     global_shift_yx: tuple[float, float] = (0.0, 0.0)
     contradiction: float = 0.0
     z_ratio: float = 1.0
+    jump: Jump | None = None
     turn: float = 0.0
     shear: float = 0.0
     is_turn_open: bool = False
@@ -125,6 +137,8 @@ def _why_doubtful(evidence: Evidence) -> str:
             f"{evidence.z_ratio:.2g} planes of the cycle correspond to one of the reference:"
             " their z steps differ"
         )
+    if evidence.jump:
+        return _said_of_jump(evidence.jump)
     if abs(evidence.turn) > LARGEST_TURN:
         return f"the cycle is turned by {evidence.turn:.1f} degrees, more than is followed safely"
     if evidence.is_turn_open:
@@ -137,6 +151,17 @@ def _why_doubtful(evidence: Evidence) -> str:
             f" (1 in {_round_number(evidence.log10_odds)})"
         )
     return ""
+
+
+def _said_of_jump(jump: Jump) -> str:
+    """Return what a user should know of a jump along z."""
+    count = max(round(abs(jump.by)), 1)
+    planes = "a plane seems" if count == 1 else f"about {count} planes seem"
+    here, there = ("missing", "doubled") if jump.by > 0 else ("doubled", "missing")
+    return (
+        f"{planes} to be {here} just before plane {jump.plane} of the cycle (of the kept ones,"
+        f" counted from 0), or {there} in the reference: shifts along z are off on either side"
+    )
 
 
 def _lies_still(evidence: Evidence) -> bool:

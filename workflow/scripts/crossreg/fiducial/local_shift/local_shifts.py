@@ -22,6 +22,7 @@ from crossreg.fiducial.evidence.images import (
     share_of_copied_planes,
 )
 from crossreg.fiducial.evidence.odds_under_field import likeness, parts_lie_still
+from crossreg.fiducial.evidence.plane_jumps import jump_of_planes
 from crossreg.fiducial.evidence.planes import (
     are_opposite,
     matching_plane,
@@ -281,6 +282,7 @@ def _evidence(
             turn.start(global_shift_yx), shifts_at, field.domain.image_shape
         ),
         z_ratio=ratio_of_z_steps(similarities),
+        jump=jump_of_planes(stacks, _in_the_middle_zyx(field)),
         turn=turn_left,
         shear=shear,
         is_turn_open=bool(turn) and (is_rigid or found.matching.sum() < FEWEST_MEASURED),
@@ -305,10 +307,16 @@ def _with_camera(evidence: Evidence, stacks: Stacks, found: Measurements, turn: 
 
 def _in_the_middle(field: SmoothField) -> ShiftsAt:
     """Return the function of the shifts (n, 2) at positions (n, 2) of a field's middle plane."""
+    shifts_zyx_at = _in_the_middle_zyx(field)
+    return lambda places_yx: shifts_zyx_at(places_yx)[:, 1:]
+
+
+def _in_the_middle_zyx(field: SmoothField) -> ShiftsAt:
+    """Return the function of the shifts (n, 3) at positions (n, 2) of a field's middle plane."""
 
     def shifts_at(places_yx: np.ndarray) -> np.ndarray:
         depth = np.full(len(places_yx), field.domain.middle_plane)
-        return field.shift_at(np.column_stack([depth, places_yx]))[:, 1:]
+        return field.shift_at(np.column_stack([depth, places_yx]))
 
     return shifts_at
 
