@@ -1,5 +1,6 @@
 """The workflow is taken over as Snakemake users do: as a module, by snakedeploy, by its catalog."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -179,3 +180,43 @@ def test_what_the_rules_import_needs_no_numpy():
     check = "\n".join([*lines, "import sys", "assert 'numpy' not in sys.modules"])
     scripts = REPOSITORY / "workflow" / "scripts"
     subprocess.run([sys.executable, "-c", check], cwd=scripts, check=True)
+
+
+# What Snakemake calls of conda. Its environments have one program: a Python that notes its use.
+STAND_IN = {
+    "conda": """#!/bin/sh
+echo "$*" >> {folder}/calls
+case "$1" in
+    --version) echo conda 25.9.1;;
+    info) echo '{{"conda_prefix": "{folder}", "platform": "linux-64"}}';;
+    config) echo '{{"get": {{"channel_priority": "strict"}}}}';;
+    env)
+        while [ "$1" != --file ]; do shift; done
+        cp "$2" {folder}/given.yaml
+        mkdir -p "$4/bin"
+        printf '#!/bin/sh\\necho "$*" >> {folder}/used\\nexec {python} "$@"\\n' > "$4/bin/python3"
+        cp "$4/bin/python3" "$4/bin/python"
+        chmod +x "$4/bin/python3" "$4/bin/python";;
+esac
+""",
+    "activate": 'export PATH="$1/bin:$PATH" CONDA_PREFIX="$1"\n',
+}
+
+
+def test_jobs_run_in_the_environment_that_conda_makes(tmp_path):
+    conda = tmp_path / "conda" / "bin"
+    conda.mkdir(parents=True)
+    for name, text in STAND_IN.items():
+        (conda / name).write_text(text.format(folder=conda.parent, python=sys.executable))
+        (conda / name).chmod(0o755)
+    experiment = make_experiment(tmp_path / "mine", rois=("001",), cycles=("RT1",))
+    path = {"PATH": f"{conda}:{os.environ['PATH']}"}
+    done = experiment.snakemake("--sdm", "conda", env=path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    # One environment for all rules, from our file.
+    calls = (conda.parent / "calls").read_text().splitlines()
+    assert sum(call.startswith("env create") for call in calls) == 1
+    environment = (REPOSITORY / "envs" / "crossreg.yaml").read_text()
+    assert (conda.parent / "given.yaml").read_text() == environment
+    scripts = set(re.findall(r"/scripts/(\w+)\.py ", (conda.parent / "used").read_text()))
+    assert {"register_global", "register_local", "merge_tables", "picture_cycle"} <= scripts
