@@ -26,20 +26,19 @@ from crossreg.fiducial.apply.pyhim_files import (
     rows_of_blocks,
 )
 from crossreg.fiducial.apply.spots_for_pyhim import copy_rows_of_pyhim, is_of_pyhim
-from crossreg.fiducial.experiment.parameters import add_options, projected_planes, spelt_planes
+from crossreg.fiducial.experiment.parameters import add_options
 from crossreg.fiducial.experiment.sample import Sample
+from crossreg.fiducial.projection import PROJECTION_PARAMETERS, described_projection
 from crossreg.io import ecsv
 from crossreg.io.cycle_tables import LOCAL_COLUMNS, new_table, read_global_row, read_local_table
 from crossreg.io.files import read_json, read_text, whole, write_json, write_text
 from crossreg.io.plurals import counted
-from crossreg.io.read_stacks import read_projection
 from crossreg.io.sheet import ALL_COLUMNS, read_sheet
 from crossreg.workflow_support.for_scripts.chosen_outputs import check_not_among_stacks
 from crossreg.workflow_support.for_scripts.missing_notes import missing_reason
 from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 from crossreg.workflow_support.inputs.gaps import read_gaps
 
-PARAMETERS = ("mode", "zProjectOption", "zmin", "zmax")
 OWN_FILES = ".exported_by_crossreg"
 TIFF_SUFFIXES = (".tif", ".tiff")
 """What pyHiM reads, a file per channel."""
@@ -69,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
         metavar=("CYCLE", "NAME", "FILE"),
         help="file of another channel of a cycle; repeat",
     )
-    add_options(parser, PARAMETERS)
+    add_options(parser, PROJECTION_PARAMETERS)
     return parser
 
 
@@ -189,14 +188,7 @@ class Export:
             with suppress(FileNotFoundError):
                 link.unlink()
             link.symlink_to(os.path.abspath(stack.path))
-            planes = projected_planes(vars(self.options))
-            image = read_projection(
-                stack.path,
-                self.options.zProjectOption,
-                planes,
-                choice=stack.choice,
-                key=spelt_planes(self.options.written_in),
-            )
+            image = described_projection(self.options, stack.path, stack.choice)
             save(self.own(self.project["folder"], "data", f"{stack.path.stem}_2d.npy"), image)
             moved = ndimage.shift(image.astype(np.float32), shift_yx, order=3)
             folders = (self.align["register_global_folder"], "data")

@@ -54,10 +54,5 @@ def main(options: argparse.Namespace) -> None:
         save_preview(options.preview, stack_preview(stack, slab, full=True))
 
 
-def outputs(options: argparse.Namespace) -> list[Path | None]:
-    """Return the files that the command writes."""
-    return [options.output, options.preview]
-
-
 if __name__ == "__main__":
-    sys.exit(run(parser(), main, outputs=outputs))
+    sys.exit(run(parser(), main, outputs=("output", "preview")))

@@ -19,10 +19,10 @@ from crossreg.fiducial.experiment.parameters import (
     add_options,
     add_pixel_size_options,
     projected_planes,
-    spelt_planes,
 )
 from crossreg.fiducial.global_shift.shift_of_projections import GlobalShift, global_shift
 from crossreg.fiducial.global_shift.specimen import sampled_planes, shift_of_specimen
+from crossreg.fiducial.projection import PROJECTION_PARAMETERS, described_projection
 from crossreg.fiducial.verdict import REGISTERED, Evidence, Verdict, judged
 from crossreg.io.cycle_tables import GLOBAL_COLUMNS, new_table, write_table
 from crossreg.io.ecsv import Table
@@ -41,7 +41,6 @@ from crossreg.pictures.of_cycles.stack_previews import projection_preview
 from crossreg.workflow_support.for_scripts.missing_notes import refuse_missing
 from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 
-PROJECTION_PARAMETERS = ("mode", "zProjectOption", "zmin", "zmax")
 PARAMETERS = ("alignByBlock", "blockSize", *PROJECTION_PARAMETERS)
 
 
@@ -97,12 +96,13 @@ def main(options: argparse.Namespace) -> None:
             options.label,
         )
     else:
-        image = cycle_projection(options)
+        image = described_projection(options, options.cycle, choice_of(options.cycle_image))
         source, shift = "computed", from_projections(image, options)
     log.info("shift (rows, columns): %.3f, %.3f px, %s", *shift.shift_yx, source)
     write_table(options.output, as_table(shift, source, options))
     if options.preview:
-        image = cycle_projection(options) if image is None else image
+        if image is None:
+            image = described_projection(options, options.cycle, choice_of(options.cycle_image))
         save_preview(options.preview, projection_preview(image))
 
 
@@ -142,17 +142,6 @@ def shared(options: argparse.Namespace) -> list[np.ndarray]:
     ]
 
 
-def cycle_projection(options: argparse.Namespace) -> np.ndarray:
-    """Return the projection of the cycle that the parameters describe."""
-    return read_projection(
-        options.cycle,
-        options.zProjectOption,
-        projected_planes(vars(options)),
-        choice=choice_of(options.cycle_image),
-        key=spelt_planes(options.written_in),
-    )
-
-
 def from_z_projections(options: argparse.Namespace) -> GlobalShift:
     """Return the shift of a cycle that a given table lacks: one correlation of the two sums."""
     return global_shift(
@@ -187,10 +176,5 @@ def as_table(shift: GlobalShift, source: str, options: argparse.Namespace) -> Ta
     return new_table(GLOBAL_COLUMNS, values)
 
 
-def outputs(options: argparse.Namespace) -> list[Path | None]:
-    """Return the files that the command writes."""
-    return [options.output, options.preview]
-
-
 if __name__ == "__main__":
-    sys.exit(run(parser(), main, outputs=outputs))
+    sys.exit(run(parser(), main, outputs=("output", "preview")))

@@ -188,10 +188,5 @@ def as_table(shifts: LocalShifts, row: Mapping[str, Any], block_size_xy: int) ->
     )
 
 
-def outputs(options: argparse.Namespace) -> list[Path | None]:
-    """Return the files that the command writes."""
-    return [options.output, options.field, options.preview]
-
-
 if __name__ == "__main__":
-    sys.exit(run(parser(), main, outputs=outputs))
+    sys.exit(run(parser(), main, outputs=("output", "field", "preview")))

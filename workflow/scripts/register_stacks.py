@@ -168,10 +168,6 @@ def _slabs(
                 yield resampling.slab(window[: len(need)], need.start, planes, pool)
 
 
-def outputs(options: argparse.Namespace) -> list[Path | None]:
-    """Return what becomes a note if the cycle cannot be registered: the image is a folder."""
-    return [options.receipt]
-
-
 if __name__ == "__main__":
-    sys.exit(run(parser(), main, outputs=outputs))
+    # The image is a folder or a file that is not there where its receipt is a note.
+    sys.exit(run(parser(), main, outputs=("receipt",)))

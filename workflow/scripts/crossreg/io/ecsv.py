@@ -68,7 +68,7 @@ def header(columns: Mapping[str, Any], meta: Mapping[str, Any]) -> str:
         lines.append(f"- {{name: {_plain_or_quoted(name)}, datatype: {word}}}")
     if meta:
         lines.append("meta: !!omap")
-        lines += [f"- {{{key}: {_in_json(value)}}}" for key, value in meta.items()]
+        lines += [f"- {{{key}: {json.dumps(_finite(value))}}}" for key, value in meta.items()]
     lines.append("schema: astropy-2.0")
     names = " ".join(map(_cell, columns))
     return "".join(f"# {line}\n" for line in lines) + names + "\n"
@@ -92,12 +92,8 @@ def _plain_or_quoted(text: str) -> str:
     return text if is_plain else "'" + text.replace("'", "''") + "'"
 
 
-def _in_json(value: Any) -> str:
-    """Return a value as JSON, which is YAML too; numbers that are not finite become null."""
-    return json.dumps(_finite(value))
-
-
 def _finite(value: Any) -> Any:
+    """Return a value for JSON, which is YAML too; numbers that are not finite become None."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, list | tuple):

@@ -1,7 +1,6 @@
 """From stacks to the frozen configuration of a registration."""
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,7 +89,7 @@ def freeze(
     without_em: list[float] = []
     without_lm: list[float] = []
     with freezing(folder) as freezer:
-        for section in _read_all(plan, store):
+        for section in (read_tiles(store, parameters, plan.bounds, z) for z in plan.sections):
             if not section.taken(section.em_stack):
                 without_em.append(section.z)
             elif not section.has_lm:
@@ -153,10 +152,6 @@ def _box_of(tile_id: str, stack: str, store: StackStore) -> tuple[float, float, 
         if tile_id in section[TILES]:
             return tile_box(section[TILES][tile_id], section[TRANSFORMS], f"tile {tile_id}")
     raise UserError(f"'tile' asks for the tile '{tile_id}', which is not in '{stack}'.")
-
-
-def _read_all(plan: Plan, store: StackStore) -> Iterator[SectionTiles]:
-    return (read_tiles(store, plan.parameters, plan.bounds, z) for z in plan.sections)
 
 
 def _freeze_section(

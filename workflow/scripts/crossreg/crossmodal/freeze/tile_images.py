@@ -51,7 +51,8 @@ def read_header(path: Path | str) -> ImageHeader:
     with _told(path):
         if _is_tiff(path):
             with tifffile.TiffFile(path) as file:
-                return _tiff_header(file.pages.first, path)
+                page = file.pages.first
+                return ImageHeader(_tiff_type(page, path), page.imagewidth, page.imagelength)
         with PIL.Image.open(path) as image:
             if image.mode not in PILLOW_MODES:
                 raise _unknown_pixels(path, image.mode)
@@ -97,10 +98,6 @@ def _told(path: Path | str) -> Iterator[None]:
 def _is_tiff(path: Path | str) -> bool:
     with Path(path).open("rb") as file:
         return file.read(4) in TIFF_SIGNATURES
-
-
-def _tiff_header(page: tifffile.TiffPage, path: Path | str) -> ImageHeader:
-    return ImageHeader(_tiff_type(page, path), page.imagewidth, page.imagelength)
 
 
 def _tiff_type(page: tifffile.TiffPage, path: Path | str) -> int:

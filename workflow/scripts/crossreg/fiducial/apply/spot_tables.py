@@ -126,7 +126,7 @@ class TextTable(SpotTable):
         lines = self._header_lines()
         self.ecsv = self._ecsv(lines) if lines[0].startswith(ECSV_START) else None
         self.separator = (
-            _likely_separator(lines[-1]) if self.ecsv is None else ecsv_separator(lines)
+            max("\t;,", key=lines[-1].count) if self.ecsv is None else ecsv_separator(lines)
         )
         self.names = next(csv.reader(lines[-1:], delimiter=self.separator), [])
         check_names(self.names, path)
@@ -230,11 +230,6 @@ def _open_text(path: Path) -> Iterator[TextTable]:
         raise UserError(f"{path}: there is no such file; check the path.") from None
     except UnicodeDecodeError:
         raise UserError(f"{path}: the file is not UTF-8 text; save it as UTF-8.") from None
-
-
-def _likely_separator(line: str) -> str:
-    """Return which of tab, semicolon and comma separates the names of columns."""
-    return max("\t;,", key=line.count)
 
 
 def ecsv_separator(lines: list[str]) -> str:

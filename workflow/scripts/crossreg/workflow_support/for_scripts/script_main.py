@@ -5,7 +5,7 @@ import contextlib
 import errno
 import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from crossreg import __version__
@@ -17,14 +17,11 @@ from crossreg.workflow_support.one_run.locks import share_results
 
 log = logging.getLogger("crossreg")
 
-Outputs = Callable[[argparse.Namespace], Iterable[Path | None]]
-"""Returns the files that a command writes, by its options; None stands for one not asked for."""
-
 
 def new_parser(docstring: str | None, outcome: bool = False) -> argparse.ArgumentParser:
     """Return a parser described by a script's `docstring`, with the options all scripts have.
 
-    With `outcome`, there is the option --note-missing, for `run` with the command's outputs.
+    With `outcome`, there is the option --note-missing, for `run` with outputs.
     """
     parser = argparse.ArgumentParser(
         description=docstring, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -60,15 +57,16 @@ def run(
     parser: argparse.ArgumentParser,
     main: Callable[[argparse.Namespace], int | None],
     argv: Sequence[str] | None = None,
-    outputs: Outputs | None = None,
+    outputs: Sequence[str] = (),
 ) -> int:
     """Run `main` with the parsed options and return the exit status.
 
     `main` returns None or an exit status. A UserError, a full disk or a missing permission
     becomes one sentence and status 1. Any other exception is a fault of the program: its
     traceback goes to the log (to the terminal where there is no log), status 2.
-    With `outputs` and the option --note-missing, a UserError is an outcome: every output becomes a
-    note with the sentence, which is a warning, and the status is 0.
+    `outputs` are options whose values are what the command writes. With them and the option
+    --note-missing, a UserError is an outcome: every output that was asked for becomes a note with
+    the sentence, which is a warning, and the status is 0.
     """
     options = parser.parse_args(argv)
     try:
@@ -112,7 +110,7 @@ def in_one_sentence() -> Iterator[None]:
 def _main_or_note(
     main: Callable[[argparse.Namespace], int | None],
     options: argparse.Namespace,
-    outputs: Outputs | None,
+    outputs: Sequence[str],
 ) -> int:
     try:
         return main(options) or 0
@@ -121,9 +119,9 @@ def _main_or_note(
         ask_if_damaged(error)
         raise
     except UserError as error:
-        if outputs is None or not options.note_missing:
+        if not outputs or not options.note_missing:
             raise
-        for path in filter(None, outputs(options)):
+        for path in filter(None, (getattr(options, name) for name in outputs)):
             note_missing(path, str(error))
             ask_again(path, str(error))
         log.warning("%s", error)

@@ -1,0 +1,28 @@
+"""The projection of a stack along z that the parameters describe."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from crossreg.fiducial.experiment.parameters import projected_planes, spelt_planes
+from crossreg.io.images.which_stack import Choice
+from crossreg.io.read_stacks import read_projection
+
+PROJECTION_PARAMETERS = ("mode", "zProjectOption", "zmin", "zmax")
+"""The parameters that say which planes are projected, and how."""
+
+
+def described_projection(options: argparse.Namespace, path: Path, choice: Choice) -> NDArray[Any]:
+    """Return the projection (Y, X) of a stack by a command's options; errors as `read_projection`.
+
+    The options are those that `add_options` adds for PROJECTION_PARAMETERS.
+    """
+    return read_projection(
+        path,
+        options.zProjectOption,
+        projected_planes(vars(options)),
+        choice=choice,
+        key=spelt_planes(options.written_in),
+    )
