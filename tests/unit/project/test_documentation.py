@@ -11,7 +11,7 @@ import pytest
 
 from crossreg.io.schema import described_keys
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 SCRIPTS = sorted((REPOSITORY / "workflow" / "scripts").glob("*.py"))
 DEMO_COMMANDS = sorted(
     path for path in (REPOSITORY / "demo").glob("*.py") if "new_parser(" in path.read_text()

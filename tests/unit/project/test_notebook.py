@@ -5,7 +5,7 @@ import io
 import json
 from pathlib import Path
 
-NOTEBOOK = Path(__file__).resolve().parents[2] / "docs" / "notebook.ipynb"
+NOTEBOOK = Path(__file__).resolve().parents[3] / "docs" / "notebook.ipynb"
 
 
 def code_cells():

@@ -11,7 +11,7 @@ import crossreg
 from crossreg.fiducial.summary import CycleSummary
 from crossreg.io.cycle_tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, columns_in_nm
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 LIBRARY = REPOSITORY / "workflow" / "scripts" / "crossreg"
 PAGES = sorted(
     [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md"), *REPOSITORY.glob("*/README.md")]
