@@ -12,11 +12,11 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
 
 from crossreg.fiducial.block_grid import seen_by_both
 from crossreg.fiducial.correlation.binned import BIN, moved_part
 from crossreg.fiducial.evidence.deformation import ShiftsAt
+from crossreg.fiducial.field.grid_spline import interpolation
 from crossreg.fiducial.verdict import Jump
 
 Floats = NDArray[np.float64]
@@ -131,7 +131,7 @@ def _support_of_places(
     gain = float(np.sqrt(structure[1] / structure[0]))
     coarse = np.array([_left_over(*of_part, gain) for of_part in compared])
     fine = np.linspace(-LAGS, LAGS, 2 * LAGS * STEPS + 1)
-    left = CubicSpline(np.arange(-LAGS, LAGS + 1), coarse, axis=2)(fine)
+    left = coarse @ interpolation(2 * LAGS + 1, fine + LAGS).T
     offsets = np.rint((shifts_zyx[:, 0] - base) * STEPS).astype(int)
     index = (len(fine) - PLACES) // 2 + np.arange(PLACES) + offsets[:, None]
     left = np.take_along_axis(left, np.clip(index, 0, len(fine) - 1)[:, None], axis=2)

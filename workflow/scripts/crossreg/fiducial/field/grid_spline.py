@@ -61,6 +61,11 @@ class GridSpline:
         return inside
 
 
+def interpolation(nodes: int, at: np.ndarray) -> np.ndarray:
+    """Return the matrix (n, nodes) from values at 0, 1, ... to those of the spline at `at` (n,)."""
+    return np.asarray(_basis(at + 1, nodes + 2) @ _solution(nodes))
+
+
 def _basis(places: np.ndarray, count: int) -> np.ndarray:
     """Return the values (n, count) of cubic B-splines centred at 0, 1, ... at some places (n,)."""
     distance = np.abs(places[:, None] - np.arange(count))
