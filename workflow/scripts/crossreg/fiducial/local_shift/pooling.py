@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossreg.fiducial.local_shift.sub_block_map import SubBlockMaps
+from crossreg.fiducial.local_shift.sub_block_shift import unmatched_noise
 
 Float = TypeVar("Float", np.float32, np.float64)
 
@@ -123,7 +124,11 @@ def _sums(values: NDArray[Float], group: NDArray[np.int64]) -> NDArray[Float]:
 
 
 def _heights(maps: SubBlockMaps, groups: Groups) -> NDArray[np.float64]:
-    """Return the heights (g,) of the peaks of groups next to the middle, over the noise."""
+    """Return the heights (g,) of the peaks of groups near the middle, over what noise moves them.
+
+    Soft structure correlates by chance over many shifts, so that even the peak of two images that
+    are all but equal hardly stands out of the noise; but then nothing is left to move it.
+    """
     inner = tuple(
         slice(max(size // 2 - 2, 0), size // 2 + 3) if size > 1 else slice(None)
         for size in maps.values.shape[1:]
@@ -131,4 +136,7 @@ def _heights(maps: SubBlockMaps, groups: Groups) -> NDArray[np.float64]:
     near = maps.values[(slice(None), *inner)].reshape(len(maps.energy), -1)
     top = _sums(near * maps.energy[:, None].astype(np.float32), groups.group).max(axis=1)
     noise = np.sqrt(np.bincount(groups.group, (maps.energy * maps.noise) ** 2))
+    energy = np.bincount(groups.group, maps.energy)
+    correlation = np.clip(top / np.where(energy > 0, energy, 1), 0, 1)
+    noise = unmatched_noise(noise, correlation)
     return np.where(noise > 0, top / np.where(noise > 0, noise, 1), 0.0)

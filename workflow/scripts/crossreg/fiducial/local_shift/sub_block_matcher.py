@@ -31,8 +31,6 @@ measured again."""
 OFF_LEVEL = 0.1
 """The same along z (planes) in tall stacks: structure that is about as high as a level is drawn to
 where it is looked for, as what lies beyond the ends of the level is not seen."""
-PREDICTION_FLOOR = 0.3
-"""Uncertainty (px, planes) that a prediction has at least: what the field cannot follow."""
 USEFUL_SIGMA = 2.0
 """Uncertainty (px) above which a sub-block says nothing about the field."""
 BORDER = 6.0
@@ -245,7 +243,7 @@ class SubBlockMatcher:
         expected, sigma = field.at(places)
         maps, groups = pooled(maps, expected, self.column_of_sub_block, self.block_of_sub_block)
         expected, sigma = groups.mean(expected), groups.mean(sigma)
-        shifts, sigmas = sub_block_shifts(maps, expected, np.hypot(sigma, PREDICTION_FLOOR))
+        shifts, sigmas = sub_block_shifts(maps, expected, sigma)
         sigmas[:, 1:] += np.where(self._may_be_cut(maps.position_zyx, shifts), CUT_SIGMA, 0)
         block = np.zeros(len(shifts), dtype=int)
         block[groups.group] = self.block_of_sub_block

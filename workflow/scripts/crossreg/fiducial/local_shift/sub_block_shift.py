@@ -1,9 +1,20 @@
 """The shift that a sub-block's correlation shows, and how sure it is."""
 
+import itertools
+
 import numpy as np
 
 from crossreg.fiducial.local_shift.sub_block_map import SubBlockMaps, along_axis
 
+SEARCHED = 0.3
+"""Uncertainty (px, planes) of what is expected, beside its sigma, where the highest peak is chosen:
+what the field cannot follow."""
+FOLLOWED = 0.1
+"""The same where one axis is measured with the others as expected."""
+STEEPEST_RIDGE = 0.95
+"""Largest correlation between the shifts along two axes that a map is believed to show."""
+FARTHEST = 1.0
+"""Distance (px, planes) of the top from the highest value within which the paraboloid holds."""
 UNKNOWN = 100.0
 """Sigma (px) of a shift that the map does not show."""
 NO_DEPTH = 1.0
@@ -24,58 +35,107 @@ def sub_block_shifts(
     `sigma_zyx` (m, 3) says how sure the expectation is. A sub-block without a map has the shift
     that is expected, and the sigma UNKNOWN; a stack without depth has no shift in z.
 
-    The log-likelihood of a shift is c |c| / (2 noise**2) at the correlation c. The top of the
-    peak is that of a parabola through the logarithms (exact for a Gaussian peak), after the loss
-    of overlap is made up for; the noise over the square root of its curvature is the uncertainty.
+    The log-likelihood of a shift is c |c| / (2 noise**2) at the correlation c. Its top is looked
+    for near what is expected, and lies where a paraboloid through the logarithms has its own (exact
+    for a Gaussian peak), after the loss of overlap is made up for.
+
+    Structure that is long in one direction has a ridge instead of a peak (the aperture problem):
+    what it shows along one axis depends on the shift along the others. There the expectation
+    helps: each axis is measured where the others are expected, as surely as they are.
     """
-    values, known = found.values, found.known
+    known = found.known
     noise = np.where(known, found.noise, 1.0)
-    score = values * np.abs(values) / (2 * noise**2)[:, None, None, None]
-    lags = [np.arange(size) - size // 2 for size in values.shape[1:]]
-    for axis, steps in enumerate(lags):
-        away = steps + (found.middle_zyx - expected_zyx)[:, axis, None]
-        cost = 0.5 * (away / sigma_zyx[:, axis, None]) ** 2
-        score -= along_axis(cost, axis)
-    inner = score[
-        (slice(None), *(slice(1, -1) if len(steps) > 1 else slice(None) for steps in lags))
-    ]
-    place = np.unravel_index(inner.reshape(len(inner), -1).argmax(axis=1), inner.shape[1:])
-    index = [at + (len(steps) > 1) for at, steps in zip(place, lags, strict=True)]
-    shifts, sigmas = _tops(found, noise, index)
+    index = _places(found, noise, expected_zyx, np.hypot(sigma_zyx, SEARCHED))
+    top, precision, pull = _paraboloids(found, noise, index)
+    away = expected_zyx - top
+    free = _without_expectation(precision, pull, away, np.hypot(sigma_zyx, FOLLOWED) ** -2.0)
+    shifts, sigmas = top + free[0], free[1]
+    if found.values.shape[1] == 1:
+        shifts[:, 0], sigmas[:, 0] = 0.0, NO_DEPTH
     shifts = np.where(known[:, None], shifts, expected_zyx)
     return shifts, np.where(known[:, None], sigmas, UNKNOWN)
 
 
-def _tops(
-    found: SubBlockMaps, noise: np.ndarray, index: list[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return (shifts, sigmas) (m, 3) of the peaks at indices (m,) along z, y, x."""
-    sub_blocks = np.arange(len(noise))
-    values = found.values / np.maximum(found.overlap, LEAST_OVERLAP)
-    correlation = values[sub_blocks, *index].astype(float)
-    unmatched = noise * np.sqrt(np.maximum(1 - correlation**2, BEST_RESIDUAL))
-    shifts, sigmas = np.zeros((2, len(noise), 3))
-    for axis, size in enumerate(found.values.shape[1:]):
-        if size == 1:
-            sigmas[:, axis] = NO_DEPTH
-            continue
-        before, here, after = (
-            np.log(np.maximum(_neighbour(values, index, axis, step), SMALLEST_VALUE))
-            for step in (-1, 0, 1)
-        )
-        curvature = before - 2 * here + after
-        with np.errstate(divide="ignore", invalid="ignore"):
-            offset = 0.5 * (before - after) / curvature
-            sigma = unmatched / correlation / np.sqrt(-curvature)
-        peaked = (correlation > 0) & (curvature < 0) & (np.abs(offset) <= 1)
-        shifts[:, axis] = index[axis] - size // 2 + np.where(peaked, offset, 0.0)
-        shifts[:, axis] += found.middle_zyx[:, axis]
-        sigmas[:, axis] = np.where(peaked, sigma, UNKNOWN)
-    return shifts, sigmas
+def unmatched_noise(noise: np.ndarray, correlation: np.ndarray) -> np.ndarray:
+    """Return the noise (m,) that moves the peaks of correlations (m,): of what does not match.
 
-
-def _neighbour(values: np.ndarray, index: list[np.ndarray], axis: int, step: int) -> np.ndarray:
-    """Return the values (m,) one step from indices (m,) along an axis."""
-    there = [at + step * (other == axis) for other, at in enumerate(index)]
-    result: np.ndarray = values[np.arange(len(values)), *there].astype(float)
+    `noise` (m,) is that of unrelated sub-blocks.
+    """
+    result: np.ndarray = noise * np.sqrt(np.maximum(1 - correlation**2, BEST_RESIDUAL))
     return result
+
+
+def _places(
+    found: SubBlockMaps, noise: np.ndarray, expected_zyx: np.ndarray, sigma_zyx: np.ndarray
+) -> list[np.ndarray]:
+    """Return the indices (m,) along z, y, x of the most probable shifts, none at an end."""
+    score = found.values * np.abs(found.values) / (2 * noise**2)[:, None, None, None]
+    sizes = found.values.shape[1:]
+    for axis, size in enumerate(sizes):
+        steps = np.arange(size) - size // 2
+        away = steps + (found.middle_zyx - expected_zyx)[:, axis, None]
+        score -= along_axis(0.5 * (away / sigma_zyx[:, axis, None]) ** 2, axis)
+    ends = [int(size > 1) for size in sizes]
+    inner = score[
+        (slice(None), *(slice(end, size - end) for end, size in zip(ends, sizes, strict=True)))
+    ]
+    place = np.unravel_index(inner.reshape(len(inner), -1).argmax(axis=1), inner.shape[1:])
+    return [at + end for at, end in zip(place, ends, strict=True)]
+
+
+def _paraboloids(
+    found: SubBlockMaps, noise: np.ndarray, index: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (shifts (m, 3), precision (m, 3, 3), pull (m, 3)) of the peaks at indices (m,).
+
+    The log-likelihood of a shift that is larger by d is pull d - d precision d / 2. Both are 0
+    along an axis without a peak.
+    """
+    values = found.values / np.maximum(found.overlap, LEAST_OVERLAP)
+    correlation = values[np.arange(len(noise)), *index].astype(float)
+    scale = np.square(np.maximum(correlation, 0) / unmatched_noise(noise, correlation))
+
+    def near(*steps: int) -> np.ndarray:
+        there = [at + step for at, step in zip(index, steps, strict=True)]
+        seen = values[np.arange(len(noise)), *there].astype(float)
+        return np.asarray(np.log(np.maximum(seen, SMALLEST_VALUE)))
+
+    axes = [axis for axis, size in enumerate(found.values.shape[1:]) if size > 1]
+    unit = np.eye(3, dtype=int)
+    pull, precision = np.zeros((len(noise), 3)), np.zeros((len(noise), 3, 3))
+    here = near(0, 0, 0)
+    for one in axes:
+        before, after = near(*-unit[one]), near(*unit[one])
+        pull[:, one] = (after - before) / 2
+        precision[:, one, one] = np.maximum(2 * here - before - after, 0)
+    for one, two in itertools.combinations(axes, 2):
+        alike, unlike = unit[one] + unit[two], unit[one] - unit[two]
+        cross = near(*unlike) + near(*-unlike) - near(*alike) - near(*-alike)
+        most = STEEPEST_RIDGE * np.sqrt(precision[:, one, one] * precision[:, two, two])
+        precision[:, one, two] = precision[:, two, one] = np.clip(cross / 4, -most, most)
+    pull *= np.diagonal(precision, axis1=1, axis2=2) > 0
+    is_peak = (np.linalg.det(precision + 1e-9 * unit) > 0)[:, None, None]
+    precision = np.where(is_peak, precision, precision * unit)
+    shifts = found.middle_zyx + np.column_stack(
+        [at - size // 2 for at, size in zip(index, found.values.shape[1:], strict=True)]
+    )
+    return shifts, precision * scale[:, None, None], pull * scale[:, None]
+
+
+def _without_expectation(
+    precision: np.ndarray, pull: np.ndarray, expected: np.ndarray, certainty: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (top, its sigma), both (m, 3), along each axis, the other two as expected.
+
+    `certainty` (m, 3) is one over the variance of what is `expected` (m, 3). Along its own axis the
+    expectation takes no part: it is added to all axes, and taken off again.
+    """
+    inverse = np.linalg.inv(precision + certainty[..., None] * np.eye(3))
+    both = (inverse @ (pull + certainty * expected)[..., None])[..., 0]
+    known = 1 / np.diagonal(inverse, axis1=1, axis2=2)
+    own = known - certainty
+    shown = own > UNKNOWN**-2
+    own = np.where(shown, own, 1.0)
+    top = (known * both - certainty * expected) / own
+    shown &= np.abs(top) <= FARTHEST
+    return np.where(shown, top, 0.0), np.where(shown, own**-0.5, UNKNOWN)
