@@ -38,7 +38,7 @@ STEEPEST = 2
 """Steps by which a smooth path changes from plane to plane at most: 0.25 planes. Expanded tissue
 was seen to bend by 0.15."""
 LEAST_JUMP = 5
-"""Steps of a jump at least: 0.6 planes."""
+"""Steps of a jump at least: 0.6 planes. One of just so many is not believed: a bend looks like it."""
 FEWEST_PLANES = 3
 """Planes on each side of a jump at least."""
 INDEPENDENT = 0.25
@@ -52,7 +52,7 @@ LIKELY, AGREED = 5.0, 1.6
 """Logarithm of the likelihood ratio of the other parts from which on a jump is believed, and by how
 much all parts together have to exceed the root of the sum of their squares: they do where they
 agree. Of 68 planted pairs without a jump two reached 1.5 and more."""
-OWN, AGREED_BY_OWN = 6, 0.7
+OWN, AGREED_BY_OWN = 6, 1.0
 """Steps by which a part may lie beside the field as a whole, and how well parts have to agree on
 the jump once each is brought to where it lies: a few spots, high ones here and low ones there, make
 what differs from place to place look like a jump."""
@@ -77,7 +77,8 @@ def jump_of_planes(
         return None
     support = _support_of_places(stacks, parts, shifts)[:, seen]
     jump, smooth, gains = _likeliest(support)
-    if np.sort(gains)[:-LOUDEST].sum() <= LIKELY or _agreement(gains) <= AGREED:
+    others = np.sort(gains)[:-LOUDEST].sum()
+    if abs(jump.by) * STEPS <= LEAST_JUMP or others <= LIKELY or _agreement(gains) <= AGREED:
         return None
     by_own = _likeliest(_in_its_own_place(support, smooth))[2]
     if _agreement(by_own) <= AGREED_BY_OWN:
