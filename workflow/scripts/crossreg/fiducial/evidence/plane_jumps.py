@@ -7,6 +7,7 @@ with a step is fitted; what cannot be told from a bend is not called a jump.
 """
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +71,7 @@ def jump_of_planes(
     if seen.stop - seen.start < 2 * FEWEST_PLANES:
         return None
     jump, errors = _likeliest_jump(*_places(_likelihoods(stacks, parts, shifts)[seen]))
-    return Jump(jump.plane + seen.start, jump.by) if errors > BELIEVED else None
+    return replace(jump, plane=jump.plane + seen.start) if errors > BELIEVED else None
 
 
 def _likelihoods(
@@ -156,7 +157,12 @@ def _likeliest_jump(places: Floats, weights: Floats) -> tuple[Jump, float]:
         by, error = _step(places[near], weights[near], plane - near.start)
         if abs(by) >= LEAST_JUMP and abs(by) > most * error:
             best, most = Jump(plane, by), abs(by) / error
-    return best, most
+    if not most:
+        return best, most
+    # A plane beside a large jump may count as one that contradicts both sides.
+    beside = np.arange(best.plane - 1, best.plane + 2)
+    larger = np.sign(best.by) * (places[beside] - places[beside - 1])
+    return replace(best, plane=int(beside[larger.argmax()])), most
 
 
 def _step(places: Floats, weights: Floats, plane: int) -> tuple[float, float]:
