@@ -16,6 +16,7 @@ logging.raiseExceptions = False
 gc.set_threshold(100_000, 50, 1000)
 
 from crossreg.workflow_support.one_run import locks, slurm_arrays
+from crossreg.workflow_support.one_run.idle_timers import end_idle_timers
 from crossreg.workflow_support.for_scripts.script_main import in_one_sentence
 from crossreg.workflow_support.for_rules.rule_commands import Commands, prefer_this_python
 from crossreg.workflow_support.inputs.configuration import (
@@ -49,6 +50,7 @@ with in_one_sentence():
         HELD.enter_context(locks.share_results())
 slurm_arrays.repair(IS_JOB)
 prefer_this_python(os.environ)
+end_idle_timers()
 
 if not IS_IMPORTED:
 
