@@ -13,7 +13,7 @@ import fiducial_images
 from crossreg.fiducial.block_grid import block_grid
 from crossreg.pictures.drawing.layout import OUTLIER_COLOUR, round_length, round_steps
 from crossreg.pictures.drawing.palettes import STOPS, coloured, rgb
-from crossreg.pictures.drawing.paper import Paper
+from crossreg.pictures.drawing.paper import Paper, with_palette
 from crossreg.pictures.drawing.warp import between_blocks, moved
 from crossreg.pictures.of_cycles.before_after import before_after_picture, overlaid_states
 from crossreg.pictures.of_cycles.block_maps import block_maps
@@ -274,3 +274,21 @@ def test_blocks_at_the_edge_have_their_true_size_and_arrows_stay_inside() -> Non
     assert len(rows)
     assert top <= rows.min() and rows.max() < bottom
     assert left <= columns.min() and columns.max() < right
+
+
+def test_palette_of_a_saved_picture_keeps_white_rare_colours_and_shades() -> None:
+    rng = np.random.default_rng(0)
+    pixels = np.full((60, 300, 3), 255, dtype=np.uint8)
+    pixels[:20] = np.linspace(0, 255, 300).astype(np.uint8)[:, np.newaxis]
+    pixels[20:40] = rng.integers(0, 256, (20, 300, 1)) * np.array([1, 0, 1])
+    pixels[50, 7] = (0, 200, 30)
+    saved = np.asarray(with_palette(Image.fromarray(pixels)).convert("RGB")).astype(int)
+    assert (saved[59] == 255).all()
+    assert np.abs(saved - pixels).max() <= 6
+
+
+def test_picture_of_few_colours_is_saved_as_it_is_but_for_one_grey_value() -> None:
+    pixels = np.zeros((40, 256, 3), dtype=np.uint8)
+    pixels[:, :100] = (1, 254, 3)
+    saved = with_palette(Image.fromarray(pixels)).convert("RGB")
+    assert np.abs(np.asarray(saved).astype(int) - pixels).max() <= 1

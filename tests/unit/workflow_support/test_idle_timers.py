@@ -6,8 +6,9 @@ import time
 from pathlib import Path
 
 import yaml
-from crossreg.workflow_support.one_run.idle_timers import TIMESPAN_S
 from snakemake.settings.types import MaxJobsPerTimespan
+
+from crossreg.workflow_support.one_run.idle_timers import TIMESPAN_S
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 PROGRAM = f"""

@@ -1,10 +1,10 @@
-"""No timers of Snakemake's scheduler that do nothing but look at all waiting jobs once more.
+"""No timers of Snakemake's scheduler that only make it look at all waiting jobs once more.
 
-After each look at the jobs that are ready, Snakemake (9.20 to 9.27) starts a thread that waits for
-the time span of `max-jobs-per-timespan` and then makes it look again, which starts the next such
-thread. With its default of one second a run that has finished 400 jobs looks 400 times a second, and
-waits a second for the last threads before it ends. The profile asks for a time span so long that
-they never wake, with a number of jobs that is never reached; here they are ended.
+Whenever it has looked at the jobs that are ready, Snakemake (9.20 to 9.27) starts a thread that
+waits for the time span of `max-jobs-per-timespan` and then makes it look again, which starts the
+next such thread. With its default of a second a run that has finished 400 jobs looks 400 times a
+second, and a run ends only when the last of these threads do. The profile gives a time span so long
+that they never wake, and a number of jobs that is never reached; here they are ended.
 """
 
 import threading
