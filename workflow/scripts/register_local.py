@@ -10,10 +10,12 @@ images of the stack, from which the cycle's pictures are drawn.
 import argparse
 import sys
 from collections.abc import Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from crossreg.fiducial.block_grid import block_grid
 from crossreg.fiducial.experiment.parameters import LOCAL_PARAMETERS, add_options
@@ -101,13 +103,16 @@ def main(options: argparse.Namespace) -> None:
     )
     tell(shifts, row)
     write_table(options.output, as_table(shifts, row, options.blockSizeXY))
-    if options.field:
-        save_field(options.field, as_field(shifts, row, reference, options))
-    if options.preview:
-        slab = load_preview(options.reference_preview).slab
-        grid = block_grid(stack.shape[1:], options.blockSizeXY)
-        blocks = blocks_to_detail(grid, shifts.confidence)
-        save_preview(options.preview, stack_preview(stack, slab, shift_yx, blocks))
+    with ThreadPoolExecutor(options.threads) as pool, threadpool_limits(1, user_api="blas"):
+        if options.preview:
+            slab = load_preview(options.reference_preview).slab
+            grid = block_grid(stack.shape[1:], options.blockSizeXY)
+            blocks = blocks_to_detail(grid, shifts.confidence)
+            preview = pool.submit(stack_preview, stack, slab, shift_yx, blocks)
+        if options.field:
+            save_field(options.field, as_field(shifts, row, reference, options, pool))
+        if options.preview:
+            save_preview(options.preview, preview.result())
 
 
 def expected_of_reference(options: argparse.Namespace, row: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -132,12 +137,16 @@ def tell(shifts: LocalShifts, row: Mapping[str, Any]) -> None:
 
 
 def as_field(
-    shifts: LocalShifts, row: Mapping[str, Any], reference: Reference, options: argparse.Namespace
+    shifts: LocalShifts,
+    row: Mapping[str, Any],
+    reference: Reference,
+    options: argparse.Namespace,
+    pool: Executor,
 ) -> CycleField:
     """Return the field of the cycle, sampled; NaN where the cycle failed."""
     shape = (len(reference.binned), *reference.image_shape)
     return CycleField(
-        field=sampled(shifts.field, shape, options.blockSizeXY),
+        field=sampled(shifts.field, shape, options.blockSizeXY, pool),
         status=shifts.status,
         roi=int(row["ROI #"]),
         cycle=str(row["label"]),

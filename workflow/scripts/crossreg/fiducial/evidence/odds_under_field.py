@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,20 +62,21 @@ def likeness(
     shifts_at: ShiftsAt,
     shift_z: float = 0.0,
     turn: float = 0.0,
+    pool: Executor | None = None,
 ) -> Likeness:
     """Return how two binned stacks (Z, y, x) match that are `shift_z` planes apart.
 
     The other arguments are those of `odds_of_images`. Stacks of a few planes are compared plane by
-    plane, of taller ones the projections.
+    plane, of taller ones the projections. The threads of `pool`, if there is one, share the work.
     """
     if min(map(len, stacks)) >= FEW_PLANES:
-        projections = _projection(stacks[0])[None], _projection(stacks[1])[None]
-        return _likeness(projections, STEPS, shifts_at, turn)
+        one, two = (pool.map if pool else map)(_projection, stacks)
+        return _likeness((one[None], two[None]), STEPS, shifts_at, turn, pool)
     planes = len(stacks[0]), len(stacks[1])
     seen, seen_in_cycle = seen_by_both(slice(0, planes[0]), planes[0], planes[1], round(shift_z))
     if seen.stop == seen.start:
         return Likeness(0.0)
-    return _likeness((stacks[0][seen], stacks[1][seen_in_cycle]), STEPS, shifts_at, turn)
+    return _likeness((stacks[0][seen], stacks[1][seen_in_cycle]), STEPS, shifts_at, turn, pool)
 
 
 def _likeness(
@@ -82,6 +84,7 @@ def _likeness(
     noise: float | None,
     shifts_at: ShiftsAt,
     turn: float,
+    pool: Executor | None = None,
 ) -> Likeness:
     """Return how the layers (n, y, x) of reference and cycle match.
 
@@ -91,9 +94,8 @@ def _likeness(
     shifts = _in_bins(shifts_at, layers[0].shape[1:])
     odds, opposite = np.inf, False
     for height in HEIGHTS:
-        reference, cycle = (
-            np.stack([prepared(layer, noise, height) for layer in part]) for part in layers
-        )
+        prepare = functools.partial(_prepared, noise=noise, height=height)
+        reference, cycle = (pool.map if pool else map)(prepare, layers)
         aligned = np.stack([moved(layer, shifts) for layer in cycle])
         found = log10_odds(reference, cycle, aligned, shifts.mean(axis=(0, 1)), turn)
         odds = min(odds, found + np.log10(len(HEIGHTS)))
@@ -101,6 +103,11 @@ def _likeness(
         if odds <= CERTAIN:
             break
     return Likeness(float(odds), opposite)
+
+
+def _prepared(layers: NDArray[np.number], noise: float | None, height: float) -> Image:
+    """Return the prepared layers (n, y, x)."""
+    return np.stack([prepared(layer, noise, height) for layer in layers])
 
 
 def parts_lie_still(

@@ -1,6 +1,7 @@
 """The field of a cycle sampled on a regular grid, so that it can be kept whatever model made it."""
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -8,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from crossreg.fiducial.field.grid_spline import FEWEST_NODES, GridSpline
+from crossreg.fiducial.pieces import in_pieces
 
 FIRST_SPACING = (6.0, 0.5)
 """Spacing of the nodes that is tried first: planes along z, blocks along y and x."""
@@ -19,6 +21,8 @@ MOST_REFINEMENTS = 4
 """Times that the spacing along an axis is halved at most."""
 TEST_POINTS = 400
 """Points between nodes, along each axis, at which the error is looked at."""
+NODES_AT_ONCE = 512
+"""Nodes at which the field is computed at a time."""
 CONVERGED = 1e-3
 """Change (px, planes) below which the search for a position in the reference ends: with gradients
 below 0.1 less than a tenth of it is left."""
@@ -90,25 +94,31 @@ class SampledField:
         return GridSpline(self.nodes_zyx, self.sigma_zyx)
 
 
-def sampled(field: Field | None, shape_zyx: tuple[int, int, int], block_size: int) -> SampledField:
+def sampled(
+    field: Field | None,
+    shape_zyx: tuple[int, int, int],
+    block_size: int,
+    pool: Executor | None = None,
+) -> SampledField:
     """Return a field sampled over a stack (kept planes, rows, columns) of the reference.
 
     It is NaN where there is none (None), as of a cycle that failed.
 
     The nodes also cover where the field brings what lies at the edges of the cycle. They lie as
-    close as `SHIFT_TOLERANCE` and `SIGMA_TOLERANCE` ask for, along each axis.
+    close as `SHIFT_TOLERANCE` and `SIGMA_TOLERANCE` ask for, along each axis. The threads of
+    `pool`, if there is one, share the nodes.
     """
     if field is None:
         return constant_field(NOTHING, NOTHING, shape_zyx)
     spacing = np.array([FIRST_SPACING[0], *2 * (FIRST_SPACING[1] * block_size,)])
     ends = [(-0.5, size - 0.5) for size in shape_zyx]
-    over_stack = _sampled_at(field, list(map(_nodes, ends, spacing)))
+    over_stack = _sampled_at(field, list(map(_nodes, ends, spacing)), pool)
     ends = [
         (low + min(float(shift.min()), 0), high + max(float(shift.max()), 0))
         for (low, high), shift in zip(ends, over_stack.shift_zyx.T, strict=True)
     ]
     for refinement in range(MOST_REFINEMENTS + 1):
-        found = _sampled_at(field, list(map(_nodes, ends, spacing)))
+        found = _sampled_at(field, list(map(_nodes, ends, spacing)), pool)
         rough = [_is_rough(field, found, axis) for axis in range(3)]
         if not any(rough) or refinement == MOST_REFINEMENTS:
             break
@@ -132,11 +142,11 @@ def _nodes(ends: tuple[float, float], spacing: float) -> np.ndarray:
     return np.linspace(*ends, max(FEWEST_NODES, int(np.ceil(np.ptp(ends) / spacing)) + 1))
 
 
-def _sampled_at(field: Field, nodes: list[np.ndarray]) -> SampledField:
+def _sampled_at(field: Field, nodes: list[np.ndarray], pool: Executor | None) -> SampledField:
     places = np.stack(np.meshgrid(*nodes, indexing="ij"), axis=-1)
     shift, sigma = (
         np.asarray(values, np.float32).reshape(places.shape)
-        for values in field.at(places.reshape(-1, 3))
+        for values in in_pieces(field.at, places.reshape(-1, 3), NODES_AT_ONCE, pool)
     )
     return SampledField(tuple(nodes), shift, sigma)
 

@@ -38,6 +38,7 @@ from crossreg.fiducial.local_shift.held_out import held_out_residual
 from crossreg.fiducial.local_shift.levels import domain_of
 from crossreg.fiducial.local_shift.sub_block_matcher import Measurements, SubBlockMatcher
 from crossreg.fiducial.local_shift.wide_search import WideSearch, WideShifts
+from crossreg.fiducial.pieces import in_pieces
 from crossreg.fiducial.quality import block_qualities, preprocessing
 from crossreg.fiducial.reference import Reference
 from crossreg.fiducial.turn import Turn, TurnedField
@@ -57,6 +58,8 @@ PLANE_SIGMA = 0.5
 """Uncertainty (planes) of where in a stack a single plane lies: it is one of its planes."""
 FEWEST_MEASURED = 3
 """Measured blocks below which no more than one shift can be told: three hold an affine field."""
+BLOCKS_AT_ONCE = 16
+"""Blocks over which one thread averages the field at a time."""
 SAMPLE_POINTS = 3
 """Points along each axis of a block over which the field is averaged."""
 
@@ -173,7 +176,8 @@ def local_shifts(
             search = WideSearch(stacks, start_yx, pool)
             wide = search.some_shifts(blocks)
             found = _measured(stacks, reference.image_shape, blocks, wide, motion, pool)
-            evidence = _evidence(stacks, cycle, found, turned, global_shift_yx, motion == "rigid")
+            is_rigid = motion == "rigid"
+            evidence = _evidence(stacks, cycle, found, turned, global_shift_yx, is_rigid, pool)
             if not is_freed:
                 evidence = _with_camera(evidence, stacks, found, turned)
             return Match(found, evidence, search)
@@ -182,7 +186,8 @@ def local_shifts(
         found, evidence = match.found, match.evidence
         if match.has_failed:
             return _failed(reference, found, evidence)
-        total, sigma = found.field.mean_over(_sample_points(blocks, found.depths))
+        points = _sample_points(blocks, found.depths)
+        total, sigma = in_pieces(found.field.mean_over, points, BLOCKS_AT_ONCE, pool)
         own = depth.shift(_own_shifts(found, total, match.search, blocks))
         total, sigma = depth.shift(total), depth.sigma(sigma)
         applied = total if borrow else own
@@ -261,6 +266,7 @@ def _evidence(
     turn: Turn,
     global_shift_yx: tuple[float, float],
     is_rigid: bool,
+    pool: Executor,
 ) -> Evidence:
     """Return the evidence from two binned stacks, the raw cycle, and what its sub-blocks say.
 
@@ -272,8 +278,14 @@ def _evidence(
     middle_yx = turn.total(turn.middle_yx[None], shifts_at(turn.middle_yx[None]))[0]
     shift_z = float(field.shift_at(np.array([[field.domain.middle_plane, *turn.middle_yx]]))[0, 0])
     turn_left, shear = turn_and_shear(shifts_at, field.domain.image_shape)
-    similarities = plane_similarities(stacks, shifts_at)
-    match = likeness(stacks, shifts_at, shift_z, turn.degrees)
+    inverted, copy = pool.submit(is_inverted, *stacks), pool.submit(is_copy, *stacks)
+    copied, saturated = (
+        pool.submit(share_of_copied_planes, *stacks),
+        pool.submit(is_saturated, cycle),
+    )
+    similar = pool.submit(plane_similarities, stacks, shifts_at)
+    match = likeness(stacks, shifts_at, shift_z, turn.degrees, pool)
+    similarities = similar.result()
     return Evidence(
         log10_odds=match.log10_odds,
         shift_yx=(float(middle_yx[0]), float(middle_yx[1])),
@@ -286,10 +298,10 @@ def _evidence(
         turn=turn_left,
         shear=shear,
         is_turn_open=bool(turn) and (is_rigid or found.matching.sum() < FEWEST_MEASURED),
-        is_inverted=match.is_opposite or are_opposite(similarities) or is_inverted(*stacks),
-        is_copy=is_copy(*stacks),
-        copied=0.0 if turn else share_of_copied_planes(*stacks),
-        is_saturated=is_saturated(cycle),
+        is_inverted=match.is_opposite or are_opposite(similarities) or inverted.result(),
+        is_copy=copy.result(),
+        copied=0.0 if turn else copied.result(),
+        is_saturated=saturated.result(),
     )
 
 

@@ -45,6 +45,10 @@ class SubBlockMaps:
         """Return which sub-blocks (m,) have a map."""
         return self.noise > 0
 
+    def __getitem__(self, sub_blocks: slice) -> "SubBlockMaps":
+        """Return the maps of some sub-blocks."""
+        return SubBlockMaps(*(value[sub_blocks] for value in vars(self).values()))
+
     @staticmethod
     def joined(parts: list["SubBlockMaps"]) -> "SubBlockMaps":
         """Return the maps of several lists of sub-blocks as one."""

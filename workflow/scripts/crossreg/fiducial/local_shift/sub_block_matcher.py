@@ -48,6 +48,10 @@ DEPTHS_OF_LEVEL = 3
 """Depths in each level at which the field is averaged over a block."""
 LEAST_SHARE = 0.1
 """Structure, relative to the mean of all levels, from which on a level holds structure."""
+FEW_OFF_LEVEL = 0.01
+"""Part of all sub-blocks below which those that miss their level by no more are left alone."""
+BLOCKS_AT_ONCE = 16
+"""Blocks whose correlations one thread reads at a time."""
 BLOCKS_IN_A_ROW = 4
 """Blocks that one thread does one after another; they are compared with each other too, for the
 null distribution."""
@@ -74,6 +78,12 @@ class SubBlockShifts:
         """Return which sub-blocks (m,) say something about the field."""
         placed = np.isfinite(self.position_zyx).all(axis=1)
         return np.asarray(placed & (self.sigma_zyx.max(axis=1) < USEFUL_SIGMA))
+
+    @staticmethod
+    def joined(parts: list["SubBlockShifts"]) -> "SubBlockShifts":
+        """Return the shifts of several lists of sub-blocks as one."""
+        values = (vars(part).values() for part in parts)
+        return SubBlockShifts(*map(np.concatenate, zip(*values, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -192,9 +202,12 @@ class SubBlockMatcher:
 
     def _off_target(self, aimed: np.ndarray, expected: np.ndarray) -> np.ndarray:
         """Return the numbers of sub-blocks aimed at a shift (m, 3) that is not expected now."""
-        along_z = OFF_LEVEL if self.domain.levels > 1 else OFF_TARGET
-        limits = np.array([along_z, OFF_TARGET, OFF_TARGET])
-        return np.flatnonzero((np.abs(expected - aimed) > limits).any(axis=1))
+        away = np.abs(expected - aimed)
+        off_target = (away > OFF_TARGET).any(axis=1)
+        off_level = (self.domain.levels > 1) & (away[:, 0] > OFF_LEVEL)
+        if off_level.mean() < FEW_OFF_LEVEL:
+            return np.flatnonzero(off_target)
+        return np.flatnonzero(off_target | off_level)
 
     def _aimed_again(
         self, maps: SubBlockMaps, again: np.ndarray, expected: np.ndarray
@@ -238,15 +251,28 @@ class SubBlockMatcher:
 
     def _shifts(self, maps: SubBlockMaps, field: SmoothField) -> tuple[SubBlockShifts, np.ndarray]:
         """Return the most probable shifts of groups of sub-blocks, and the block of each."""
+        ends = [mine[0] for mine in self.sub_blocks_of_block[::BLOCKS_AT_ONCE]]
+        parts = map(slice, ends, [*ends[1:], len(self.centres)])
+        found, block = zip(
+            *self.pool.map(lambda part: self._shifts_of(part, maps[part], field), parts),
+            strict=True,
+        )
+        return SubBlockShifts.joined(list(found)), np.concatenate(block)
+
+    def _shifts_of(
+        self, part: slice, maps: SubBlockMaps, field: SmoothField
+    ) -> tuple[SubBlockShifts, np.ndarray]:
+        """Return the shifts of groups of the sub-blocks of some blocks, and the block of each."""
         placed = np.isfinite(maps.position_zyx).all(axis=1)
-        places = np.where(placed[:, None], maps.position_zyx, self.centres)
+        places = np.where(placed[:, None], maps.position_zyx, self.centres[part])
         expected, sigma = field.at(places)
-        maps, groups = pooled(maps, expected, self.column_of_sub_block, self.block_of_sub_block)
+        column, block_of = self.column_of_sub_block[part], self.block_of_sub_block[part]
+        maps, groups = pooled(maps, expected, column, block_of)
         expected, sigma = groups.mean(expected), groups.mean(sigma)
         shifts, sigmas = sub_block_shifts(maps, expected, sigma)
         sigmas[:, 1:] += np.where(self._may_be_cut(maps.position_zyx, shifts), CUT_SIGMA, 0)
         block = np.zeros(len(shifts), dtype=int)
-        block[groups.group] = self.block_of_sub_block
+        block[groups.group] = block_of
         return SubBlockShifts(shifts, sigmas, maps.position_zyx, maps.depth_spread), block
 
     def _depths(self, maps: SubBlockMaps) -> np.ndarray:
