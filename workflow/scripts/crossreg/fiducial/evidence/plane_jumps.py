@@ -46,6 +46,8 @@ BELIEVED = 5.5
 textures, curves and real volumes that bend by a plane, the highest reached 4.5."""
 MOST_WEIGHT = 3.0
 """Weight of a plane at most, relative to the median: a few with bright things must not rule."""
+LEAST_SHARPNESS = 1e-9
+"""Sharpness of a peak at least: stacks without structure have none."""
 OUTLIER, ROUNDS = 2.0, 4
 """Residual (standard deviations) from which on a plane counts less, and times that they are sought.
 """
@@ -143,9 +145,9 @@ def _places(likelihoods: Floats) -> tuple[Floats, Floats]:
     before, here, after = (
         likelihoods[np.arange(len(likelihoods)), highest + step] for step in (-1, 0, 1)
     )
-    sharpness = np.maximum(2 * here - before - after, np.finfo(float).tiny)
+    sharpness = np.maximum(2 * here - before - after, LEAST_SHARPNESS)
     top = highest + np.clip(0.5 * (after - before) / sharpness, -0.5, 0.5)
-    weights = np.minimum(sharpness, MOST_WEIGHT * np.median(sharpness))
+    weights = np.minimum(sharpness / np.median(sharpness), MOST_WEIGHT)
     return top / STEPS - FARTHEST, weights
 
 
