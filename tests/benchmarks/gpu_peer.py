@@ -30,9 +30,9 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np  # noqa: E402
 import pair_kinds  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
-from other_pairs import BLOCK, FAMILIES, make_other_pair  # noqa: E402
+from other_pairs import BLOCK, FAMILIES, OtherPair, make_other_pair  # noqa: E402
 from other_structure import EASIFISH  # noqa: E402
-from planted_pairs import make_pair  # noqa: E402
+from planted_pairs import Pair, make_pair  # noqa: E402
 
 FIRST_SEED = 91000
 KINDS = ("rigid", "drift", "rotation", "far", "empty", "unmatched", "faint", "camera", "sparse",
@@ -48,16 +48,17 @@ LIMIT = 150  # seconds for one process on the GPU
 def planted(task: tuple[str, Any, int, Path]) -> dict[str, Any]:
     """Write one pair to a file; return what is planted at points, and what crossreg finds there."""
     what, specification, seed, folder = task
+    pair: Pair | OtherPair
     if what == "kind":
         pair = make_pair(specification, seed)
         block, kind = specification.block_size_xy, specification.kind
         points, truth = None, pair.truth.shift_zyx[pair.truth.overlap >= 0.5]
     else:
         kind, block, pair = specification, BLOCK, make_other_pair(specification, seed)
-        places = np.random.default_rng(seed).uniform(0, pair.reference.shape, (POSITIONS, 3))
-        moved = pair.motion.to_cycle(places)
+        positions = np.random.default_rng(seed).uniform(0, pair.reference.shape, (POSITIONS, 3))
+        moved = pair.motion.to_cycle(positions)
         inside = np.all((moved >= 0) & (moved < np.array(pair.reference.shape) - 1), axis=1)
-        points = places[inside & pair.shows(places)]
+        points = positions[inside & pair.shows(positions)]
         truth = pair.motion.shift_at(points)
     name = f"{kind}_{seed}"
     np.savez(folder / f"{name}.npz", reference=pair.reference, cycle=pair.cycle)

@@ -3,7 +3,7 @@
 import copy
 import importlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +62,8 @@ class Registration:
     store: StackStore
     options: list[str]
     """Of all commands: parameter file and place of the stacks."""
+    parsed: list[str] = field(default_factory=list)
+    """Names of projects, for tests that count how often they are read."""
 
     @property
     def folder(self) -> Path:

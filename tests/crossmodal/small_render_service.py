@@ -173,7 +173,8 @@ class SmallRenderService:
         if method == "PUT" and path.endswith("/validate-json/transform"):
             if body.get("className") in self.unknown_classes:
                 raise RefusalError(400, f"transform class '{body['className']}' cannot be found")
-            return 200, check_transform(body, {}, "transform")
+            check_transform(body, {}, "transform")
+            return 200, None
         if method == "GET" and (owner := re.fullmatch(OWNER_STACKS, path)):
             return 200, [
                 dict(zip(("owner", "project", "stack"), key, strict=True))
@@ -186,7 +187,8 @@ class SmallRenderService:
         key = tuple(unquote(matched[name]) for name in ("owner", "project", "stack"))
         rest = path[matched.end() :].rstrip("/")
         if method == "POST" and not rest:
-            return 201, self.create(key, body)
+            self.create(key, body)
+            return 201, None
         if key not in self.stacks:
             names = "owner '{}', project '{}', and name '{}'".format(*key)
             raise RefusalError(404, f"stack with {names} does not exist")

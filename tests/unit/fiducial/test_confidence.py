@@ -62,10 +62,10 @@ def test_sub_blocks_without_a_map_do_not_count() -> None:
 
 def spectra_of_noise(seed: int) -> SubBlockSpectra:
     random = np.random.default_rng(seed)
-    stacks = [random.normal(0, 10, (12, 48, 48)).astype(np.int16) for _ in range(2)]
+    one, two = (random.normal(0, 10, (12, 48, 48)).astype(np.int16) for _ in range(2))
     corners = np.array([[0, y, x] for y in (0, 24) for x in (0, 24)])
     ends = corners + np.array([12, 24, 24])
-    parts = sub_block_parts(*stacks, corners, ends, np.zeros((4, 3)))
+    parts = sub_block_parts(one, two, corners, ends, np.zeros((4, 3)))
     return sub_block_spectra(parts)
 
 
@@ -79,6 +79,6 @@ def test_chance_rises_as_high_as_independent_normal_values() -> None:
 
 def test_blocks_of_unlike_shape_are_not_compared() -> None:
     spectra = spectra_of_noise(0)
-    parts = sub_block_parts(*np.zeros((2, 12, 48, 48)), *np.array([[[0, 0, 0]], [[12, 16, 16]]]),
-                       np.zeros((1, 3)))  # fmt: skip
+    nothing, first, last = np.zeros((12, 48, 48)), np.array([[0, 0, 0]]), np.array([[12, 16, 16]])
+    parts = sub_block_parts(nothing, nothing, first, last, np.zeros((1, 3)))
     assert unrelated_height(spectra, sub_block_spectra(parts)) is None

@@ -23,7 +23,8 @@ def parts_of(stacks: list[np.ndarray], sub_block: tuple[slice, slice], shift_zyx
     """Return the parts of one sub-block, given in bins, of two binned stacks."""
     first = np.array([[0, sub_block[0].start, sub_block[1].start]])
     last = np.array([[len(stacks[0]), sub_block[0].stop, sub_block[1].stop]])
-    return sub_block_parts(*stacks, first, last, np.array([shift_zyx]))
+    reference, cycle = stacks
+    return sub_block_parts(reference, cycle, first, last, np.array([shift_zyx]))
 
 
 def found_shift(shift_zyx: np.ndarray, expected_zyx: np.ndarray, seed: int) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Stacks of all kinds that microscopes write are read alike; damaged ones are refused."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import tifffile
@@ -21,7 +23,7 @@ def planted_stack(dtype="uint16"):
     return np.random.default_rng(1).integers(0, 200, SHAPE).astype(dtype)
 
 
-KINDS = {
+KINDS: dict[str, dict[str, Any]] = {
     "plain": {},
     "ImageJ": {"imagej": True, "metadata": {"axes": "ZYX"}},
     "OME": {"ome": True, "metadata": {"axes": "ZYX"}},

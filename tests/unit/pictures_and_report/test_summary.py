@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.patches import Rectangle
 
 import all_cycles_registered
 import planted_tables
@@ -101,7 +102,7 @@ def test_a_cycle_that_could_not_be_registered_is_told_everywhere(tmp_path, with_
 
     cycles = [f"RT{number}" for number in range(1, 11)]
     axes = heat_maps_figure(again, cycles, 0.1).axes[0]
-    hatched = [patch for patch in axes.findobj() if getattr(patch, "get_hatch", str)()]
+    hatched = [patch for patch in axes.findobj(Rectangle) if patch.get_hatch()]
     dotted = [patch.get_xy() for patch in hatched if patch.get_hatch() == HATCHES["missing"]]
     assert dotted == [(1.5, -0.5)]
     assert np.isnan(axes.images[0].get_array().filled(np.nan)[0, 2])
@@ -171,7 +172,7 @@ def test_the_heat_maps_number_the_worst_cycles_and_hatch_the_failed_one(summarie
     axes = heat_maps_figure(summaries, cycles, 0.1).axes[0]
     ranks = {text.get_text(): text.get_position() for text in axes.texts}
     assert ranks == {"1": (6, 2), "2": (3, 1)}
-    hatched = [patch for patch in axes.findobj() if getattr(patch, "get_hatch", str)()]
+    hatched = [patch for patch in axes.findobj(Rectangle) if patch.get_hatch()]
     assert {patch.get_hatch() for patch in hatched} == {HATCHES["failed"]}
     assert [patch.get_xy() for patch in hatched] == [(5.5, 1.5)]
 
