@@ -10,6 +10,7 @@ from crossreg.fiducial.correlation.binned import in_bins
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.smooth_field import Domain, SmoothField
 from crossreg.fiducial.local_shift.confidence import block_confidences, confidence_threshold
+from crossreg.fiducial.local_shift.drawn_depth import drawn_part, undrawn
 from crossreg.fiducial.local_shift.levels import depth_cuts
 from crossreg.fiducial.local_shift.pooling import pooled
 from crossreg.fiducial.local_shift.sub_block_map import (
@@ -172,7 +173,8 @@ class SubBlockMatcher:
         expected = field.shift_at(self.centres)
         aimed = expected.copy()
         maps, null = self._first_maps(aimed)
-        found, block = self._shifts(maps, field)
+        drawn = drawn_part(maps, aimed, self.maps) if self.domain.levels > 1 else 0.0
+        found, block = self._shifts(maps, field, aimed, drawn)
         for _ in range(TALL_ROUNDS if self.domain.levels > 1 else ROUNDS):
             if found.useful.any():
                 field = self._field(found, rough=True)
@@ -180,7 +182,7 @@ class SubBlockMatcher:
             again = self._off_target(aimed, expected)
             maps = self._aimed_again(maps, again, expected)
             aimed[again] = expected[again]
-            found, block = self._shifts(maps, field)
+            found, block = self._shifts(maps, field, aimed, drawn)
             if not len(again):
                 break
         if found.useful.any():
@@ -213,13 +215,15 @@ class SubBlockMatcher:
         self, maps: SubBlockMaps, again: np.ndarray, expected: np.ndarray
     ) -> SubBlockMaps:
         """Return the maps, those of some sub-blocks (k,) anew at the shifts (m, 3) expected now."""
-        if not len(again):
-            return maps
-        by_block = np.split(again, np.flatnonzero(np.diff(self.block_of_sub_block[again])) + 1)
+        return maps.replaced(again, self.maps(again, expected)) if len(again) else maps
+
+    def maps(self, sub_blocks: np.ndarray, expected: np.ndarray) -> SubBlockMaps:
+        """Return the maps of some sub-blocks (k,), in order, given what all (m, 3) show."""
+        ends = np.flatnonzero(np.diff(self.block_of_sub_block[sub_blocks])) + 1
         found = self.pool.map(
-            lambda sub_blocks: sub_block_maps(self._spectra(sub_blocks, expected)), by_block
+            lambda mine: sub_block_maps(self._spectra(mine, expected)), np.split(sub_blocks, ends)
         )
-        return maps.replaced(again, SubBlockMaps.joined(list(found)))
+        return SubBlockMaps.joined(list(found))
 
     def _spectra(self, sub_blocks: np.ndarray, expected: np.ndarray) -> SubBlockSpectra:
         """Return the spectra of some sub-blocks (k,) of a block, given what all (m, 3) show."""
@@ -249,20 +253,28 @@ class SubBlockMatcher:
             height for height in heights if height is not None
         ]
 
-    def _shifts(self, maps: SubBlockMaps, field: SmoothField) -> tuple[SubBlockShifts, np.ndarray]:
-        """Return the most probable shifts of groups of sub-blocks, and the block of each."""
+    def _shifts(
+        self, maps: SubBlockMaps, field: SmoothField, aimed: np.ndarray, drawn: float
+    ) -> tuple[SubBlockShifts, np.ndarray]:
+        """Return the most probable shifts of groups of sub-blocks, and the block of each.
+
+        The maps were aimed at shifts (m, 3), to which those along z are `drawn` by a part of the
+        distance: that is undone.
+        """
         ends = [mine[0] for mine in self.sub_blocks_of_block[::BLOCKS_AT_ONCE]]
         parts = map(slice, ends, [*ends[1:], len(self.centres)])
         found, block = zip(
-            *self.pool.map(lambda part: self._shifts_of(part, maps[part], field), parts),
+            *self.pool.map(
+                lambda part: self._shifts_of(part, maps[part], field, aimed[part], drawn), parts
+            ),
             strict=True,
         )
         return SubBlockShifts.joined(list(found)), np.concatenate(block)
 
     def _shifts_of(
-        self, part: slice, maps: SubBlockMaps, field: SmoothField
+        self, part: slice, maps: SubBlockMaps, field: SmoothField, aimed: np.ndarray, drawn: float
     ) -> tuple[SubBlockShifts, np.ndarray]:
-        """Return the shifts of groups of the sub-blocks of some blocks, and the block of each."""
+        """Return the same of the sub-blocks of some blocks."""
         placed = np.isfinite(maps.position_zyx).all(axis=1)
         places = np.where(placed[:, None], maps.position_zyx, self.centres[part])
         expected, sigma = field.at(places)
@@ -270,6 +282,9 @@ class SubBlockMatcher:
         maps, groups = pooled(maps, expected, column, block_of)
         expected, sigma = groups.mean(expected), groups.mean(sigma)
         shifts, sigmas = sub_block_shifts(maps, expected, sigma)
+        shifts[:, 0], sigmas[:, 0] = undrawn(
+            shifts[:, 0], sigmas[:, 0], groups.mean(aimed)[:, 0], drawn
+        )
         sigmas[:, 1:] += np.where(self._may_be_cut(maps.position_zyx, shifts), CUT_SIGMA, 0)
         block = np.zeros(len(shifts), dtype=int)
         block[groups.group] = block_of
