@@ -49,6 +49,14 @@ def test_a_job_of_a_cycle_imports_no_heavy_library_that_it_has_no_use_for(script
     assert not [name for name in found if name.startswith(HEAVY)]
 
 
+def test_to_read_tiff_takes_no_library_but_the_one_that_reads_it():
+    found = imported(
+        "-c", f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); import crossreg.io.images.tiff"
+    )
+    assert "tifffile" in found
+    assert not [name for name in found if name.startswith((*HEAVY, "scipy"))]
+
+
 @pytest.mark.parametrize("script", ["summarize.py", "merge_tables.py"])
 def test_tables_are_merged_without_any_library_but_numpy(script):
     found = imported(str(SCRIPTS / script), "--version")

@@ -3,8 +3,6 @@
 import io
 import zlib
 
-from PIL import Image
-
 PIECE_BYTES = 2**20
 
 
@@ -20,6 +18,9 @@ def check_inflated_size(content: bytes, size: int) -> None:
 
 def check_image_size(content: bytes, most: int) -> None:
     """Raise ValueError if an image (JPEG, JPEG 2000, PNG, WebP) claims more than `most` pixels."""
+    # Only here: what reads plain TIFF needs it not.
+    from PIL import Image
+
     try:
         with Image.open(io.BytesIO(content)) as image:
             width, height = image.size
