@@ -27,8 +27,8 @@ from crossreg.report import TEMPLATES
 from crossreg.report import about_cycles as report_of_cycles
 from crossreg.report import about_sections as report_of_sections
 from crossreg.report import page as report
+from crossreg.report.about_applied import applied
 from crossreg.report.advice import advice_on
-from crossreg.report.applied import applied
 from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 
 TABLES = {

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from crossreg.fiducial.closing_table import summary_text
-from crossreg.fiducial.experiment.rois import numbers_of_rois
+from crossreg.fiducial.experiment.roi_numbers import numbers_of_rois
 from crossreg.fiducial.summary import read_summaries, write_summaries
 from crossreg.io.files import write_text
 from crossreg.workflow_support.for_scripts.script_main import new_parser, run

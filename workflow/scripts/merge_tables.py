@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from crossreg.fiducial.experiment.parameters import add_options
-from crossreg.fiducial.experiment.rois import numbers_of_rois
+from crossreg.fiducial.experiment.roi_numbers import numbers_of_rois
 from crossreg.io.cycle_tables import (
     GLOBAL_COLUMNS,
     LOCAL_COLUMNS,

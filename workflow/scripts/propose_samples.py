@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from crossreg.fiducial.experiment.proposal import proposed_samples
+from crossreg.fiducial.experiment.proposed_sheet import proposed_samples
 from crossreg.io.errors import UserError
 from crossreg.io.files import write_text
 from crossreg.io.images.image_file import Series

@@ -34,7 +34,7 @@ from crossreg.fiducial.apply.spot_columns import (
 )
 from crossreg.fiducial.apply.spot_tables import Chunk, open_spots
 from crossreg.fiducial.apply.spots_to_reference import FRAMES, STATUSES, Cycle, registered_spots
-from crossreg.fiducial.experiment.rois import roi_called, rois_in_words
+from crossreg.fiducial.experiment.roi_numbers import roi_called, rois_in_words
 from crossreg.fiducial.field.field_file import load_field
 from crossreg.io.errors import UserError
 from crossreg.io.files import whole, write_text

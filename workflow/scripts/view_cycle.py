@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from crossreg import load_registration
-from crossreg.fiducial.experiment.rois import roi_called
+from crossreg.fiducial.experiment.roi_numbers import roi_called
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.fiducial.field.field_file import CycleField
 from crossreg.io.errors import UserError

@@ -8,7 +8,7 @@ from crossreg.fiducial.experiment.file_names import (
     names_by_template,
     suggested_template,
 )
-from crossreg.fiducial.experiment.rois import numbers_of_rois
+from crossreg.fiducial.experiment.roi_numbers import numbers_of_rois
 from crossreg.io.errors import UserError
 
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from crossreg.fiducial.block_grid import block_grid
-from crossreg.fiducial.correlation.binned import binned_stack
+from crossreg.fiducial.correlation.binned_stacks import binned_stack
 from crossreg.fiducial.local_shift.drawn_depth import drawn_part, undrawn
 from crossreg.fiducial.local_shift.levels import domain_of
 from crossreg.fiducial.local_shift.sub_block_map import SubBlockMaps

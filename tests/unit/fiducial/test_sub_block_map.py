@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from crossreg.fiducial.correlation.binned import STEPS, binned_stack
+from crossreg.fiducial.correlation.binned_stacks import STEPS, binned_stack
 from crossreg.fiducial.local_shift.sub_block_map import sub_block_maps, sub_block_spectra
 from crossreg.fiducial.local_shift.sub_block_parts import (
     SubBlockParts,

@@ -9,8 +9,8 @@ from scipy.ndimage import gaussian_filter
 
 import reference_projection
 import register_global
-from crossreg.fiducial.correlation.borders import filled_border
-from crossreg.fiducial.correlation.stripes import without_stripes
+from crossreg.fiducial.correlation.black_borders import filled_border
+from crossreg.fiducial.correlation.camera_stripes import without_stripes
 from crossreg.fiducial.global_shift.specimen import shared_by_planes, shift_of_specimen
 from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
 from crossreg.fiducial.reference import prepare_reference

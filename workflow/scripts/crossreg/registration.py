@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
 from crossreg.fiducial.apply.stack_resampling import Resampling
-from crossreg.fiducial.experiment.rois import roi_called
+from crossreg.fiducial.experiment.roi_numbers import roi_called
 from crossreg.fiducial.field.field_file import CycleField, load_field
 from crossreg.fiducial.field.sampled_field import sampled
 from crossreg.fiducial.global_shift.specimen import shared_by_planes, shift_of_specimen

@@ -7,7 +7,7 @@ import numpy as np
 import scipy.ndimage
 
 from crossreg.fiducial.block_grid import Block, block_grid, grid_shape, seen_by_both
-from crossreg.fiducial.correlation.binned import finite
+from crossreg.fiducial.correlation.binned_stacks import finite
 from crossreg.fiducial.quantiles import quantiles
 
 BOX = 64

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from crossreg.fiducial.correlation.binned import binned_stack
+from crossreg.fiducial.correlation.binned_stacks import binned_stack
 from crossreg.fiducial.quality import BlockProjections, block_projections, preprocessing
 from crossreg.io.intermediate_arrays import load_arrays, save_arrays, told_if_damaged
 

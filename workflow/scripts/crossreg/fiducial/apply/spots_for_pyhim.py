@@ -8,7 +8,7 @@ from pathlib import Path
 
 from crossreg.fiducial.apply.spot_columns import PYHIM_COLUMNS, REGISTERED_COLUMN
 from crossreg.fiducial.apply.spot_tables import ECSV_START, ecsv_separator, quoted
-from crossreg.fiducial.experiment.rois import numbers_of_rois, roi_called
+from crossreg.fiducial.experiment.roi_numbers import numbers_of_rois, roi_called
 from crossreg.io.files import whole
 
 NEEDED = {PYHIM_COLUMNS[key] for key in ("roi", "cycle", "z", "y", "x")} | {REGISTERED_COLUMN}

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossreg.fiducial.block_grid import seen_by_both
-from crossreg.fiducial.correlation.binned import BIN, STEPS
+from crossreg.fiducial.correlation.binned_stacks import BIN, STEPS
 from crossreg.fiducial.evidence.deformation import ShiftsAt
-from crossreg.fiducial.evidence.images import is_opposite
+from crossreg.fiducial.evidence.image_faults import is_opposite
 from crossreg.fiducial.evidence.odds_of_coincidence import (
     HEIGHTS,
     Image,
@@ -19,7 +19,7 @@ from crossreg.fiducial.evidence.odds_of_coincidence import (
     moved,
     prepared,
 )
-from crossreg.fiducial.evidence.still import partly_still
+from crossreg.fiducial.evidence.still_on_camera import partly_still
 from crossreg.fiducial.verdict import CERTAIN
 
 GRID = 16

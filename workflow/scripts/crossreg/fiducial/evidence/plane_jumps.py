@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossreg.fiducial.block_grid import seen_by_both
-from crossreg.fiducial.correlation.binned import BIN, moved_part
+from crossreg.fiducial.correlation.binned_stacks import BIN, moved_part
 from crossreg.fiducial.evidence.deformation import ShiftsAt
 from crossreg.fiducial.field.grid_spline import interpolation
 from crossreg.fiducial.quantiles import NORMAL_MEDIAN, median

@@ -13,10 +13,10 @@ from threadpoolctl import threadpool_limits
 
 from crossreg.fiducial.block_grid import Block, block_grid, centre_yx, seen_by_both
 from crossreg.fiducial.correlation.band_pass import band_pass, window
-from crossreg.fiducial.correlation.binned import binned_plane
-from crossreg.fiducial.correlation.borders import filled_border
+from crossreg.fiducial.correlation.binned_stacks import binned_plane
+from crossreg.fiducial.correlation.black_borders import filled_border
+from crossreg.fiducial.correlation.camera_stripes import without_stripes
 from crossreg.fiducial.correlation.peak import sub_pixel_peak
-from crossreg.fiducial.correlation.stripes import without_stripes
 from crossreg.fiducial.evidence.deformation import turn_and_shear
 from crossreg.fiducial.evidence.odds_under_field import odds_of_images
 from crossreg.fiducial.field import smooth_field

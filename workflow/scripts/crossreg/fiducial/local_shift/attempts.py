@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from crossreg.fiducial.correlation.binned import BIN, PLANES_FOR_PATTERN, without_shared
+from crossreg.fiducial.correlation.binned_stacks import BIN, PLANES_FOR_PATTERN, without_shared
 from crossreg.fiducial.global_shift.shift_of_projections import global_shift
 from crossreg.fiducial.local_shift.sub_block_matcher import Measurements
 from crossreg.fiducial.local_shift.wide_search import WideSearch

@@ -12,9 +12,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from crossreg.fiducial.block_grid import Block, block_grid, centre_yx, grid_shape
-from crossreg.fiducial.correlation.binned import binned_stack
+from crossreg.fiducial.correlation.binned_stacks import binned_stack
 from crossreg.fiducial.evidence.deformation import ShiftsAt, contradiction, turn_and_shear
-from crossreg.fiducial.evidence.images import (
+from crossreg.fiducial.evidence.image_faults import (
     is_copy,
     is_inverted,
     is_pattern,
@@ -23,7 +23,7 @@ from crossreg.fiducial.evidence.images import (
 )
 from crossreg.fiducial.evidence.odds_under_field import likeness, parts_lie_still
 from crossreg.fiducial.evidence.plane_jumps import jump_of_planes
-from crossreg.fiducial.evidence.planes import (
+from crossreg.fiducial.evidence.plane_likeness import (
     are_opposite,
     matching_plane,
     plane_similarities,

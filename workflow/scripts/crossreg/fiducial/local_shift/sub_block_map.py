@@ -11,7 +11,7 @@ import numpy as np
 import scipy.fft
 
 from crossreg.fiducial.correlation.band_pass import low_pass, taper
-from crossreg.fiducial.correlation.binned import BIN
+from crossreg.fiducial.correlation.binned_stacks import BIN
 from crossreg.fiducial.local_shift.sub_block_parts import SAMPLE, SubBlockParts, shared_structure
 
 REACH = (3, 4, 4)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossreg.fiducial.block_grid import Block, widened
-from crossreg.fiducial.correlation.binned import in_bins
+from crossreg.fiducial.correlation.binned_stacks import in_bins
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.smooth_field import Domain, SmoothField
 from crossreg.fiducial.local_shift.confidence import block_confidences, confidence_threshold

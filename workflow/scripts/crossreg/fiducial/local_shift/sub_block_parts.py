@@ -8,7 +8,7 @@ import scipy.fft
 
 from crossreg.fiducial.block_grid import common_range
 from crossreg.fiducial.correlation.band_pass import taper
-from crossreg.fiducial.correlation.binned import BIN, STEPS
+from crossreg.fiducial.correlation.binned_stacks import BIN, STEPS
 
 SAMPLE = np.array([1, BIN, BIN])
 """Shifts (planes, px, px) in one sample of a binned stack."""

@@ -8,7 +8,7 @@ import scipy.fft
 
 from crossreg.fiducial.block_grid import Block
 from crossreg.fiducial.correlation.band_pass import low_pass, window
-from crossreg.fiducial.correlation.binned import BIN, in_bins, moved_part
+from crossreg.fiducial.correlation.binned_stacks import BIN, in_bins, moved_part
 from crossreg.fiducial.correlation.peak import sub_pixel_peak
 
 MOST_SEARCHED = 100

@@ -5,7 +5,7 @@ import numpy as np
 from crossreg.pictures.drawing.layout import FONT_SIZE, arranged, overlay
 from crossreg.pictures.drawing.paper import Paper
 from crossreg.pictures.drawing.warp import between_blocks, moved
-from crossreg.pictures.of_cycles.orthogonal import Views, draw_views, geometry
+from crossreg.pictures.of_cycles.orthogonal_views import Views, draw_views, geometry
 from crossreg.pictures.of_cycles.previews import Preview
 from crossreg.pictures.of_cycles.shown_cycle import Cycle, in_detail
 

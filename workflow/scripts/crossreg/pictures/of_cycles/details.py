@@ -7,7 +7,7 @@ from crossreg.pictures.drawing.layout import overlay
 from crossreg.pictures.drawing.paper import Box, Paper
 from crossreg.pictures.drawing.warp import moved
 from crossreg.pictures.of_cycles.before_after import correlation
-from crossreg.pictures.of_cycles.orthogonal import scale_bar
+from crossreg.pictures.of_cycles.orthogonal_views import scale_bar
 from crossreg.pictures.of_cycles.previews import DETAIL_MARGIN, Preview, cut_details
 from crossreg.pictures.of_cycles.shown_cycle import Cycle, in_detail
 

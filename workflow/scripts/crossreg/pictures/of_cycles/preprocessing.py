@@ -2,7 +2,7 @@
 
 from crossreg.pictures.drawing.layout import FONT_SIZE, arranged
 from crossreg.pictures.drawing.paper import Paper
-from crossreg.pictures.of_cycles.orthogonal import Views, draw_views, geometry
+from crossreg.pictures.of_cycles.orthogonal_views import Views, draw_views, geometry
 from crossreg.pictures.of_cycles.previews import Preview
 from crossreg.pictures.of_cycles.shown_cycle import Cycle
 

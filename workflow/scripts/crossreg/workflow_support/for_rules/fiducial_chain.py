@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from crossreg.fiducial.experiment.parameters import PYHIM, as_options
-from crossreg.fiducial.experiment.rois import numbers_of_rois
+from crossreg.fiducial.experiment.roi_numbers import numbers_of_rois
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.workflow_support.for_rules.file_stamps import stamp
 from crossreg.workflow_support.for_rules.for_every_job import for_every_job

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from crossreg.report import TEMPLATES
-from crossreg.report.applied import receipts
+from crossreg.report.about_applied import receipts
 from crossreg.workflow_support.for_rules.file_stamps import stamp
 
 OF_SECTIONS = ("trakem2/*/sections.tsv", "trakem2/*/pictures/*.png")

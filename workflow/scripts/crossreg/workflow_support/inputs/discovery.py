@@ -16,7 +16,7 @@ from crossreg.fiducial.experiment.file_names import (
     suggested_template,
 )
 from crossreg.fiducial.experiment.parameters import PLAIN, Parameters, fiducial_channel
-from crossreg.fiducial.experiment.rois import numbers_of_rois, roi_called, rois_in_words
+from crossreg.fiducial.experiment.roi_numbers import numbers_of_rois, roi_called, rois_in_words
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.errors import UserError
 from crossreg.io.files import TEMPORARY_PREFIX

@@ -7,8 +7,8 @@ import numpy as np
 import scipy.fft
 
 from crossreg.fiducial.correlation.band_pass import high_pass
-from crossreg.fiducial.correlation.borders import filled_border
-from crossreg.fiducial.correlation.stripes import without_stripes
+from crossreg.fiducial.correlation.black_borders import filled_border
+from crossreg.fiducial.correlation.camera_stripes import without_stripes
 from crossreg.fiducial.quantiles import NORMAL_MEDIAN
 
 BIN = 2

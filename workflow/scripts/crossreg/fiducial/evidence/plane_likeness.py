@@ -8,7 +8,7 @@ import scipy.fft
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from crossreg.fiducial.correlation.binned import BIN, moved_part
+from crossreg.fiducial.correlation.binned_stacks import BIN, moved_part
 from crossreg.fiducial.evidence.deformation import ShiftsAt
 from crossreg.fiducial.quantiles import NORMAL_MEDIAN
 

@@ -1,6 +1,6 @@
 """The report says which spots, images and exports were made, and how."""
 
-from crossreg.report.applied import applied, receipts
+from crossreg.report.about_applied import applied, receipts
 
 
 def test_every_receipt_gives_a_row_with_its_first_line(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from crossreg.fiducial.correlation.binned import PLANES_FOR_PATTERN
+from crossreg.fiducial.correlation.binned_stacks import PLANES_FOR_PATTERN
 
 SAMPLED = 2
 """Every so many bins along y and x are looked at for skewness."""
