@@ -15,18 +15,21 @@ def spot_positions(shape: tuple[int, int, int], count: int, seed: int) -> np.nda
 
 
 def drawn(
-    shape: tuple[int, int, int], positions: np.ndarray, noise: float, seed: int
+    shape: tuple[int, int, int],
+    positions: np.ndarray,
+    noise: float,
+    seed: int,
+    sigma: tuple[float, float, float] = SPOT_SIGMA,
 ) -> np.ndarray:
     """Return a stack (Z, Y, X) uint16 with a spot of height 200 at each position, and noise."""
     stack = np.full(shape, 500.0)
     for position in positions:
         reach = [np.arange(n) - at for n, at in zip(shape, position, strict=True)]
-        near = [np.flatnonzero(np.abs(r) < 5 * s) for r, s in zip(reach, SPOT_SIGMA, strict=True)]
+        near = [np.flatnonzero(np.abs(r) < 5 * s) for r, s in zip(reach, sigma, strict=True)]
         if any(len(part) == 0 for part in near):
             continue
         profiles = [
-            np.exp(-0.5 * (r[part] / s) ** 2)
-            for r, part, s in zip(reach, near, SPOT_SIGMA, strict=True)
+            np.exp(-0.5 * (r[part] / s) ** 2) for r, part, s in zip(reach, near, sigma, strict=True)
         ]
         where = tuple(slice(part[0], part[-1] + 1) for part in near)
         stack[where] += 200 * np.einsum("i,j,k", *profiles)

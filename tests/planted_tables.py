@@ -47,6 +47,7 @@ def global_table(roi: str, cycle: str) -> Table:
         "error": 0.3,
         "diffphase": 0.0,
         "turn": 0.0,
+        "z_step": 1.0,
         "ROI #": int(roi),
         "label": cycle,
         "source": "computed",

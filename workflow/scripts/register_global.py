@@ -35,6 +35,8 @@ from crossreg.io.read_stacks import (
     read_header,
     read_mean,
     read_projection,
+    without_z_step,
+    z_step_of,
 )
 from crossreg.pictures.of_cycles.previews import save_preview
 from crossreg.pictures.of_cycles.stack_previews import projection_preview
@@ -78,12 +80,20 @@ def main(options: argparse.Namespace) -> None:
     reference = read_header(options.reference, choice_of(options.reference_image))
     cycle = read_header(options.cycle, choice_of(options.cycle_image))
     check_same_size(reference, cycle, options.cycle)
+    z_step = z_step_of(reference, cycle, options.pixel_size_z) if options.resample_z else 1.0
+    if options.resample_z:
+        cycle = without_z_step(cycle)
     if not options.ignore_pixel_sizes:
         has_distance = reference.shape_zyx[0] > 1
         size = options.pixel_size_xy, options.pixel_size_z if has_distance else None
         check_given_pixel_size(reference, *size, options.reference)
         check_given_pixel_size(cycle, *size, options.cycle)
         check_same_pixel_size(reference, cycle, options.cycle)
+
+    def projected() -> np.ndarray:
+        choice = choice_of(options.cycle_image)
+        return described_projection(options, options.cycle, choice, z_step)
+
     image = None
     if options.given:
         # Nothing was measured, so there is no error, phase or height to tell.
@@ -96,17 +106,17 @@ def main(options: argparse.Namespace) -> None:
             options.label,
         )
     else:
-        image = described_projection(options, options.cycle, choice_of(options.cycle_image))
-        source, shift = "computed", from_projections(image, options)
+        image = projected()
+        source, shift = "computed", from_projections(image, z_step, options)
     log.info("shift (rows, columns): %.3f, %.3f px, %s", *shift.shift_yx, source)
-    write_table(options.output, as_table(shift, source, options))
+    write_table(options.output, as_table(shift, source, z_step, options))
     if options.preview:
         if image is None:
-            image = described_projection(options, options.cycle, choice_of(options.cycle_image))
+            image = projected()
         save_preview(options.preview, projection_preview(image))
 
 
-def from_projections(image: np.ndarray, options: argparse.Namespace) -> GlobalShift:
+def from_projections(image: np.ndarray, z_step: float, options: argparse.Namespace) -> GlobalShift:
     """Return the shift of the cycle's projection; raise UserError if the reference's is another.
 
     A sum along z shows but what all planes share, so that nothing can be taken off it.
@@ -116,29 +126,30 @@ def from_projections(image: np.ndarray, options: argparse.Namespace) -> GlobalSh
     (projection,) = load_arrays(options.reference_projection, 1, expected)
     return shift_of_specimen(
         (projection, image),
-        lambda: shared(options) if options.zProjectOption == "MIP" else (),
+        lambda: shared(z_step, options) if options.zProjectOption == "MIP" else (),
         align_by_block=options.alignByBlock,
         block_size=options.blockSize,
         threads=options.threads,
     )
 
 
-def shared(options: argparse.Namespace) -> list[np.ndarray]:
+def shared(z_step: float, options: argparse.Namespace) -> list[np.ndarray]:
     """Return what the planes of each stack share, (Y, X); nothing where one has too few."""
-    where = projected_planes(vars(options))
     stacks = [
-        (options.reference, choice_of(options.reference_image)),
-        (options.cycle, choice_of(options.cycle_image)),
+        (options.reference, choice_of(options.reference_image), 1.0),
+        (options.cycle, choice_of(options.cycle_image), z_step),
     ]
     planes = [
-        sampled_planes(range(read_header(path, choice).shape_zyx[0])[where])
-        for path, choice in stacks
+        sampled_planes(
+            range(read_header(path, choice).shape_zyx[0])[projected_planes(vars(options), step)]
+        )
+        for path, choice, step in stacks
     ]
     if not all(planes):
         return []
     return [
         read_mean(path, chosen, choice)
-        for (path, choice), chosen in zip(stacks, planes, strict=True)
+        for (path, choice, _), chosen in zip(stacks, planes, strict=True)
     ]
 
 
@@ -152,7 +163,7 @@ def from_z_projections(options: argparse.Namespace) -> GlobalShift:
     )
 
 
-def as_table(shift: GlobalShift, source: str, options: argparse.Namespace) -> Table:
+def as_table(shift: GlobalShift, source: str, z_step: float, options: argparse.Namespace) -> Table:
     """Return the table with the cycle's one row: its verdict is that of the projections alone.
 
     A given shift is believed until the local step has seen the stacks.
@@ -172,6 +183,7 @@ def as_table(shift: GlobalShift, source: str, options: argparse.Namespace) -> Ta
         "verdict": verdict.name,
         "reason": verdict.reason,
         "turn": shift.turn,
+        "z_step": z_step,
     }
     return new_table(GLOBAL_COLUMNS, values)
 

@@ -86,7 +86,8 @@ def main(options: argparse.Namespace) -> None:
     refuse_missing(options.reference_blocks, options.global_shift, options.reference_preview)
     row = read_global_row(options.global_shift)
     choice = choice_of(options.cycle_image)
-    stack = read_kept_planes(options.cycle, options.zBinning, options.threads, choice)
+    z_step = float(row["z_step"])
+    stack = read_kept_planes(options.cycle, options.zBinning, options.threads, choice, z_step)
     shift_yx = (float(row["shift_x"]), float(row["shift_y"]))
     reference = load_reference(options.reference_blocks, expected_of_reference(options, row))
     shifts = local_shifts(
@@ -156,6 +157,7 @@ def as_field(
         block_size_xy=options.blockSizeXY,
         z_binning=options.zBinning,
         global_shift_yx=(float(row["shift_x"]), float(row["shift_y"])),
+        z_step=float(row["z_step"]),
         verdict=shifts.verdict.name,
         reason=shifts.verdict.reason,
     )

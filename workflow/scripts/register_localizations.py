@@ -162,7 +162,8 @@ def registered(
         positions[:, axis] = values * factors[axis]
     keys = zip(rois, names, strict=True)
     flat = columns.position[0] is None
-    spots = registered_spots(positions, keys, cycles, frame, flat=flat)
+    in_planes = columns.z_units in ("plane", "kept_plane")
+    spots = registered_spots(positions, keys, cycles, frame, flat=flat, in_planes=in_planes)
     cycles.outside += int(spots.outside.sum())
     result = {
         # What stays where it is keeps its value to the last digit.

@@ -126,7 +126,7 @@ def _resampling(
     planes, rows, columns = reference.shape_zyx
     kept = (len(range(0, planes, options.zBinning)), rows, columns)
     if options.field is None:
-        field = constant_field((0, 0, 0), (0, 0, 0), kept)
+        field, z_step = constant_field((0, 0, 0), (0, 0, 0), kept), 1.0
     else:
         found = load_field(options.field)
         if found.failed:
@@ -134,10 +134,10 @@ def _resampling(
                 f"{options.name} does not match the reference, so that it has no shift to be moved"
                 " by: it is left out; its pictures show why."
             )
-        field = found.field
+        field, z_step = found.field, found.z_step
     step = options.zBinning if options.z == "kept" else 1
     shape = (len(range(0, planes, step)), rows, columns)
-    return Resampling(field, cycle.shape_zyx, shape, step, options.zBinning)
+    return Resampling(field, cycle.shape_zyx, shape, step, options.zBinning, z_step)
 
 
 def _slabs(

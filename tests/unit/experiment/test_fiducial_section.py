@@ -22,6 +22,7 @@ PLAIN = {
     "pixel_size_um": {"xy": 0.13, "z": 0.4, "files_are_wrong": True},
     "block_size": 64,
     "z_binning": 3,
+    "resample_z": False,
     "local": False,
     "global_by_blocks": False,
     "global_block_size": 100,
@@ -54,6 +55,7 @@ def test_both_ways_of_writing_parameters_mean_the_same(tmp_path):
     assert plain.values.pop("channel") == "Cy3"
     assert plain.values.pop("frames") == "1::3"
     assert plain.values.pop("files_are_wrong") is True
+    assert plain.values.pop("resample_z") is False
     assert plain.values == read_parameters(path).values
 
 
@@ -118,6 +120,8 @@ def test_the_planes_to_project_are_two_keys_or_one():
             {"reference": "R1", "pixel_size_um": {"xy": 0.1, "files_are_wrong": True}},
             "files_are_wrong' is true; give xy and z",
         ),
+        ({"reference": "R1", "resample_z": "yes"}, "'resample_z' has the value 'yes'"),
+        (PLAIN | {"resample_z": True}, "'resample_z' needs the distance of planes that the files"),
     ],
 )
 def test_a_faulty_section_is_refused(section, sentence):

@@ -13,6 +13,7 @@ import zarr
 import crossreg
 from crossreg import registration
 from crossreg.fiducial.field.field_file import save_field
+from crossreg.io.errors import UserError
 from fiducial_images import drawn, spot_positions
 
 SHAPE, SHIFT = (16, 160, 224), (1.3, -6.4, 9.75)
@@ -60,6 +61,44 @@ def test_a_warped_cycle_looks_like_the_reference(found):
         for image in (cycle, warped)
     )
     assert after > 0.9 > before + 0.5
+
+
+@pytest.mark.parametrize("step", [0.5, 1.6])
+def test_a_cycle_with_another_z_step_comes_to_the_planes_of_the_reference(pair, step):
+    positions = spot_positions(SHAPE, 400, seed=1)
+
+    def in_cycle(places):
+        return (places - SHIFT) / (step, 1, 1)
+
+    shape, sigma = (round(SHAPE[0] / step), *SHAPE[1:]), (1.2 / step, 1.4, 1.4)
+    cycle = drawn(shape, in_cycle(positions), 20, 4, sigma)
+    size = (0.4, 0.1, 0.1)
+    found = crossreg.register(
+        pair[0], cycle, block_size=64, pixel_size_um=size, cycle_z_um=0.4 * step
+    )
+    assert found.verdict == "registered"
+    places = np.random.default_rng(0).uniform((3, 20, 20), np.array(SHAPE) - (4, 21, 21), (100, 3))
+    assert np.abs(found.shift_at(places) - SHIFT).max() < 0.3
+    assert np.abs(found.to_reference(in_cycle(places)) - places).max() < 0.3
+    inner = (slice(3, -3), slice(12, -12), slice(12, -12))
+    # The same spots with less noise, which no registration makes agree.
+    reference = drawn(SHAPE, positions, 2, 5)[inner]
+    warped = found.warp(drawn(shape, in_cycle(positions), 2, 6, sigma))[inner]
+    assert np.corrcoef(reference.ravel(), warped.ravel())[0, 1] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("z_um", "size", "sentence"),
+    [
+        (0.2, None, "but not pixel_size_um"),
+        (0.0, (0.5, 0.1, 0.1), "positive number"),
+        ("0.2", (0.5, 0.1, 0.1), "positive number"),
+        (np.nan, (0.5, 0.1, 0.1), "positive number"),
+    ],
+)
+def test_impossible_distances_of_planes_are_refused(pair, z_um, size, sentence):
+    with pytest.raises(UserError, match=sentence):
+        crossreg.register(*pair, block_size=64, pixel_size_um=size, cycle_z_um=z_um)
 
 
 def test_one_line_and_one_figure_say_what_was_found(found):

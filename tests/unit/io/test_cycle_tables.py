@@ -41,6 +41,7 @@ def global_row(label, shift, roi=5):
             "error": np.nan,
             "diffphase": 0,
             "turn": 0,
+            "z_step": 1.0,
             "ROI #": roi,
             "label": label,
             "source": "computed",

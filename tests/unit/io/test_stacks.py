@@ -1,5 +1,6 @@
 """Stacks of all kinds that microscopes write are read alike; damaged ones are refused."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from crossreg.io.read_stacks import (
     read_header,
     read_kept_planes,
     read_projection,
+    z_step_of,
 )
 
 SHAPE = (7, 20, 30)
@@ -179,3 +181,31 @@ def test_other_z_steps_and_pixels_are_refused_with_both_sizes() -> None:
 @pytest.mark.parametrize("size", [(0.5, 0.1, 0.1), (0.51, 0.1, 0.1), (None, None, None)])
 def test_sizes_that_are_rounded_or_not_known_are_let_pass(size: tuple) -> None:
     check_same_pixel_size(header_of((0.5, 0.1, 0.1)), header_of(size), "RT1.tif")
+
+
+@pytest.mark.parametrize(
+    ("z_step", "z_binning", "planes"),
+    [
+        (0.5, 1, [0, 2, 4, 6, 8]),
+        (0.5, 2, [0, 4, 8]),
+        (2.0, 1, [0.5 * plane for plane in range(19)]),
+        (1.5, 2, [0, 4 / 3, 8 / 3, 4, 16 / 3, 20 / 3, 8]),
+    ],
+)
+def test_planes_that_lie_between_others_are_interpolated(
+    tmp_path: Path, z_step: float, z_binning: int, planes: list[float]
+) -> None:
+    stack = np.arange(10, dtype="uint16")[:, None, None] * np.full((8, 9), 100, "uint16")
+    tifffile.imwrite(tmp_path / "stack.tif", stack, metadata={"axes": "ZYX"})
+    found = read_kept_planes(tmp_path / "stack.tif", z_binning, z_step=z_step)
+    assert found.shape == (len(planes), 8, 9)
+    np.testing.assert_allclose(found[:, 3, 4], 100 * np.array(planes), rtol=1e-5)
+    assert np.ptp(found, axis=(1, 2)).max() == 0
+
+
+def test_the_z_step_of_a_cycle_is_told_by_both_files_or_the_user() -> None:
+    fine, coarse = header_of((0.25, 0.1, 0.1)), header_of((0.5, 0.1, 0.1))
+    assert z_step_of(coarse, fine, None) == 0.5
+    assert z_step_of(header_of((None, 0.1, 0.1)), fine, 0.5) == 0.5
+    assert z_step_of(coarse, header_of((0.51, 0.1, 0.1)), None) == 1
+    assert z_step_of(coarse, header_of((None, 0.1, 0.1)), None) == 1

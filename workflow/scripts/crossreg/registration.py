@@ -4,6 +4,7 @@ import operator
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ from crossreg.io.array_checks import (
 from crossreg.io.cycle_tables import size_nm_of
 from crossreg.io.errors import UserError
 from crossreg.io.images.which_stack import Choice
-from crossreg.io.read_stacks import read_kept_planes
+from crossreg.io.read_stacks import interpolated_planes, planes_at, read_kept_planes
 from crossreg.io.sheet import ALL_COLUMNS, read_sheet
 
 if TYPE_CHECKING:
@@ -113,7 +114,8 @@ class Registration:
             The position r that solves r = position + shift(r); NaN if the registration failed.
 
         """
-        return self.cycle_field.field.to_reference(checked_positions(positions_zyx))
+        positions = checked_positions(positions_zyx) * (self.cycle_field.z_step, 1, 1)
+        return self.cycle_field.field.to_reference(positions)
 
     def warp(self, cycle: ArrayLike, threads: int = 1) -> NDArray[Any]:
         """Return a stack of the cycle in the reference's grid, in one interpolation.
@@ -143,7 +145,8 @@ class Registration:
         checked_count(threads, "threads")
         shape = self.cycle_field.shape_zyx
         checked_pair(shape, stack.shape)
-        resampling = Resampling(self.cycle_field.field, stack.shape, shape, 1, 1)
+        z_step = self.cycle_field.z_step
+        resampling = Resampling(self.cycle_field.field, stack.shape, shape, 1, 1, z_step)
         result = np.empty(shape, stack.dtype)
         with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, user_api="blas"):
             for start in range(0, shape[0], SLAB):
@@ -229,6 +232,7 @@ def register(
     *,
     block_size: int = 128,
     pixel_size_um: Sequence[float] | None = None,
+    cycle_z_um: float | None = None,
     threads: int = 1,
 ) -> Registration:
     """Return how a cycle is brought to the reference.
@@ -242,6 +246,10 @@ def register(
         Edge of the blocks, px; at least 16, at most the rows or columns.
     pixel_size_um : sequence of three floats, optional
         Micrometres of a plane, a row and a column; for results in nm.
+    cycle_z_um : float, optional
+        Micrometres of a plane of the cycle, where that is not the reference's: `pixel_size_um` says
+        the latter. The cycle is brought to the planes of the reference, and shifts are counted in
+        these; `to_reference` and `warp` take the cycle as it is.
     threads : int
         Threads to use; the result does not depend on it.
 
@@ -279,7 +287,8 @@ def register(
     edge = _checked_block(block_size, stacks[0].shape)
     size = _checked_size(pixel_size_um)
     checked_count(threads, "threads")
-    stacks = even(stacks[0]), even(stacks[1])
+    z_step = _z_step(cycle_z_um, size)
+    stacks = even(stacks[0]), _with_planes_apart(even(stacks[1]), z_step)
     projections = [stack.max(axis=0) for stack in stacks]
     start = shift_of_specimen(
         projections, lambda: shared_by_planes(stacks), block_size=edge, threads=threads
@@ -300,8 +309,32 @@ def register(
         global_shift_yx=start.shift_yx,
         verdict=shifts.verdict.name,
         reason=shifts.verdict.reason,
+        z_step=z_step,
     )
     return Registration(field, size)
+
+
+def _z_step(cycle_z_um: float | None, size: tuple[float, float, float] | None) -> float:
+    """Return how far apart the planes of a cycle are, in planes of the reference."""
+    if cycle_z_um is None:
+        return 1.0
+    if size is None:
+        raise UserError("cycle_z_um is given, but not pixel_size_um, the reference's; give both.")
+    if not isinstance(cycle_z_um, Real) or not 0 < float(cycle_z_um) < np.inf:
+        raise UserError(f"cycle_z_um is {cycle_z_um!r}; give a positive number of micrometres.")
+    return float(cycle_z_um) / size[0]
+
+
+def _with_planes_apart(stack: NDArray[Any], z_step: float) -> NDArray[Any]:
+    """Return a stack whose planes are `z_step` planes of the reference apart, brought to these."""
+    if z_step == 1:
+        return stack
+    shape_yx = stack.shape[1], stack.shape[2]
+    return interpolated_planes(
+        lambda needed: [stack[number] for number in needed],
+        planes_at(len(stack), 1, z_step),
+        shape_yx,
+    )
 
 
 def load_registration(

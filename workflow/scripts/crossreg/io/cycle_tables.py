@@ -32,6 +32,7 @@ GLOBAL_COLUMNS = {
     "reason": str,
     "ROI name": str,
     "turn": np.float32,
+    "z_step": np.float64,
 }
 LOCAL_COLUMNS = {
     "reference file": str,

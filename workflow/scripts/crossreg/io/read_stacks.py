@@ -1,8 +1,8 @@
 """Stacks (Z, Y, X) read from image files of any format: headers, kept planes, projections."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from crossreg.io.images.open_image import open_image
 from crossreg.io.images.which_stack import ONLY_ONE, Choice
 
 AXES = ("planes", "rows", "columns")
+ROUNDED = 1e-6
+"""Part of a plane that ratios of sizes in files are rounded by at most."""
 SAME_SIZE = 0.05
 """Relative difference up to which sizes of pixels count as equal: files round them."""
 
@@ -86,9 +88,16 @@ def read_header(path: Path | str, choice: Choice = ONLY_ONE) -> StackHeader:
 
 
 def read_kept_planes(
-    path: Path | str, z_binning: int = 1, threads: int = 1, choice: Choice = ONLY_ONE
+    path: Path | str,
+    z_binning: int = 1,
+    threads: int = 1,
+    choice: Choice = ONLY_ONE,
+    z_step: float = 1.0,
 ) -> NDArray[Any]:
     """Return planes 0, n, 2n, ... (n = `z_binning`) of a stack as an array (Z, Y, X).
+
+    Where planes are `z_step` planes of the reference apart, they are those that lie at planes 0, n,
+    2n, ... of the reference if both begin together, interpolated linearly, float32.
 
     The type is uint8, uint16 or float32. Raises UserError as `open_stack`, and if the planes are
     constant or hold values that are not finite. Negative values are grey values as any other:
@@ -96,12 +105,42 @@ def read_kept_planes(
     """
     with open_stack(path, choice) as source:
         header = header_of(source)
+        if z_step != 1:
+            places = planes_at(header.shape_zyx[0], z_binning, z_step)
+            shape_yx = header.shape_zyx[1], header.shape_zyx[2]
+            between = interpolated_planes(lambda at: source.planes(at, threads), places, shape_yx)
+            _check_values(between, path)
+            return between
         kept = range(0, header.shape_zyx[0], z_binning)
         stack = np.empty((len(kept), *header.shape_zyx[1:]), kept_dtype(header))
         for index, plane in zip(range(len(kept)), source.planes(kept, threads), strict=True):
             stack[index] = plane
     _check_values(stack, path)
     return stack
+
+
+def planes_at(planes: int, z_binning: int, z_step: float) -> NDArray[np.float64]:
+    """Return where the planes lie in a stack of so many that `read_kept_planes` returns."""
+    count = int((planes - 1) * z_step / z_binning + ROUNDED) + 1
+    return np.asarray(np.minimum(np.arange(count) * (z_binning / z_step), planes - 1))
+
+
+def interpolated_planes(
+    planes: Callable[[Sequence[int]], Iterable[NDArray[Any]]],
+    places: NDArray[np.float64],
+    shape_yx: tuple[int, int],
+) -> NDArray[np.float32]:
+    """Return planes (n, Y, X) at places (n,) between those of a stack, linear along z.
+
+    `planes` gives the planes of these numbers, one after the other.
+    """
+    result = np.zeros((len(places), *shape_yx), np.float32)
+    needed = sorted({int(number) for end in (np.floor, np.ceil) for number in end(places)})
+    for number, plane in zip(needed, planes(needed), strict=True):
+        weights = 1 - np.abs(places - number)
+        for index in np.flatnonzero(weights > 0):
+            result[index] += float(weights[index]) * plane.astype(np.float32)
+    return result
 
 
 def read_projection(
@@ -180,6 +219,23 @@ def check_same_pixel_size(reference: StackHeader, cycle: StackHeader, path: Path
             )
 
 
+def z_step_of(reference: StackHeader, cycle: StackHeader, z_um: float | None) -> float:
+    """Return how far apart the planes of a cycle are, in planes of the reference.
+
+    `z_um` is the distance of the latter, which the file says where it is None. 1 where one of the
+    two is not known, or they are equal.
+    """
+    there, here = z_um or reference.pixel_size_um[0], cycle.pixel_size_um[0]
+    if not there or not here or abs(here / there - 1) <= SAME_SIZE:
+        return 1.0
+    return here / there
+
+
+def without_z_step(header: StackHeader) -> StackHeader:
+    """Return a header that does not say how far apart its planes are."""
+    return replace(header, pixel_size_um=(None, *header.pixel_size_um[1:]))
+
+
 def check_given_pixel_size(
     header: StackHeader, xy_um: float | None, z_um: float | None, path: Path | str
 ) -> None:
@@ -192,11 +248,13 @@ def check_given_pixel_size(
         ("pixel size", "xy", xy_um, said),
         ("z step", "z", z_um, z_said),
     ):
+        resample = "; or resample the cycle with fiducial.resample_z: true" if axis == "z" else ""
         if given and found and abs(found / given - 1) > SAME_SIZE:
             raise UserError(
                 f"{path}: the file says a {name} of {found:g} um, but that of the experiment is"
                 f" {given:g} um (fiducial.pixel_size_um.{axis}, else the first reference); correct"
-                " it, or, if the file is wrong, give both sizes there with files_are_wrong: true."
+                " it, or, if the file is wrong, give both sizes there with files_are_wrong: true"
+                f"{resample}."
             )
 
 

@@ -36,13 +36,16 @@ def registered_spots(
     frame: str,
     *,
     flat: bool = False,
+    in_planes: bool = True,
 ) -> RegisteredSpots:
     """Return the spots at `position_zyx` (n, 3) in kept planes, px, px, brought to the reference.
 
     `cycle_of_spot` are the n pairs (ROI, cycle) as text, and `cycle` looks one up. In the `frame`
     raw, positions are those in the stack as it was taken; in the frame global, the stack had been
     moved by the cycle's global shift before the spots were found. `flat` spots have no z, and are
-    taken to lie in the middle plane. What cannot be registered stays where it is.
+    taken to lie in the middle plane. With `in_planes`, z counts kept planes of the cycle itself;
+    else it is a length, over that of a kept plane of the reference. What cannot be registered stays
+    where it is.
     """
     registered = np.array(position_zyx, float)
     sigma = np.full(registered.shape, np.nan)
@@ -59,6 +62,8 @@ def registered_spots(
         else:
             if flat:
                 registered[placed, 0] = (found.shape_zyx[0] - 1) / 2
+            elif in_planes:
+                registered[placed, 0] *= found.z_step
             moved = (0.0, *found.global_shift_yx) if frame == "global" else 0.0
             seen = registered[placed] - moved
             size = np.array(found.shape_zyx[1:])

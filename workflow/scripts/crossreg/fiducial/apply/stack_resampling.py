@@ -40,7 +40,8 @@ class Resampling:
 
     `field` is the cycle's total shift (kept planes, px), `raw_shape` (planes, rows, columns) of
     the cycle's raw stack, `shape` that of the result. Output plane k is raw plane `step` * k of
-    the reference; `z_binning` raw planes are one kept plane.
+    the reference; `z_binning` raw planes are one kept plane. Raw planes of the cycle are `z_step`
+    raw planes of the reference apart.
     """
 
     field: SampledField
@@ -48,11 +49,12 @@ class Resampling:
     shape: tuple[int, int, int]
     step: int
     z_binning: int
+    z_step: float = 1.0
 
     def needed_planes(self, planes: range) -> range:
         """Return which raw planes some output planes are interpolated from."""
         ends = np.array([planes[0], planes[-1]])
-        positions = self.step * ends[:, None, None] - self._shifts(ends)[0]
+        positions = self._stride * ends[:, None, None] - self._shifts(ends)[0]
         last = self.raw_shape[0] - 1
         first, stop = np.floor(positions.min()) - 1, np.floor(positions.max()) + AHEAD + 1
         return range(int(np.clip(first, 0, last)), int(np.clip(stop, 1, last + 1)))
@@ -66,7 +68,7 @@ class Resampling:
         result = np.empty((len(planes), *self.shape[1:]), raw.dtype)
         groups = self._groups(planes)
         shifts = self._shifts(np.array([(group[0] + group[-1]) / 2 for group in groups]))
-        starts = [self.step * group[0] - first for group in groups]
+        starts = [self._stride * group[0] - first for group in groups]
 
         def work(tile: tuple[range, range]) -> None:
             rows, columns = tile
@@ -74,8 +76,7 @@ class Resampling:
             for number, group in enumerate(groups):
                 place = slice(group[0] - planes[0], group[-1] + 1 - planes[0])
                 values = done.values(number, starts[number], len(group), self.step)
-                raw_planes = range(self.step * group[0], self.step * group[-1] + 1, self.step)
-                inside = done.inside(number, raw_planes, self.raw_shape)
+                inside = done.inside(number, self._stride * np.array(group), self.raw_shape)
                 if inside is not None:
                     values *= inside
                 result[place, rows.start : rows.stop, columns.start : columns.stop] = _as_type(
@@ -85,8 +86,18 @@ class Resampling:
         list(pool.map(work, _tiles(self.shape[1:])))
         return result
 
+    @property
+    def _stride(self) -> float:
+        """Return how many raw planes of the cycle lie between two output planes."""
+        return self.step / self.z_step
+
     def _groups(self, planes: range) -> list[range]:
-        """Return the planes in groups within which the shift hardly changes."""
+        """Return the planes in groups within which the shift hardly changes.
+
+        Those of a group are whole planes of the cycle apart: where none are, each is by itself.
+        """
+        if self.z_step != 1:
+            return [planes[number : number + 1] for number in range(len(planes))]
         nodes = self.field.nodes_zyx[0]
         slopes = np.diff(self.field.shift_zyx, axis=0) / (nodes[1] - nodes[0])
         a_plane = np.abs(slopes).max(axis=(0, 1, 2)) * (self.z_binning, 1, 1)
@@ -104,7 +115,7 @@ class Resampling:
         coarse = [np.arange(0, size + COARSE_STEP, COARSE_STEP) for size in self.shape[1:]]
         found = self._passes.on_grid(planes * self.step / self.z_binning, *coarse)
         found = np.moveaxis(found, -1, 0).astype(np.float32)
-        found[[0, 3]] *= self.z_binning
+        found[[0, 3]] *= self.z_binning / self.z_step
         return found
 
     @functools.cached_property
@@ -135,7 +146,7 @@ class _Tile:
         self.along_z = -_fine(shifts[0], self.raw_rows, self.raw_columns)
         self.here = [-_fine(part, rows, columns) for part in shifts[3:]] + [self.along_x]
 
-    def values(self, group: int, start: int, count: int, step: int) -> np.ndarray:
+    def values(self, group: int, start: float, count: int, step: int) -> np.ndarray:
         """Return the pixels (count, rows, columns), float32, of a group of planes.
 
         `start` is where its first plane lies in the raw planes, `step` how far apart they are.
@@ -148,14 +159,16 @@ class _Tile:
         offset = self.columns.start - columns.start
         return _along(values, 2, offset + self.along_x[group], len(self.columns))
 
-    def inside(self, group: int, planes: range, shape: tuple[int, int, int]) -> np.ndarray | None:
+    def inside(
+        self, group: int, planes: np.ndarray, shape: tuple[int, int, int]
+    ) -> np.ndarray | None:
         """Return which pixels (n, rows, columns) the raw stack of a shape shows; None for all.
 
-        `planes` are the raw planes of the reference that a group of output planes lies at.
+        `planes` is where a group of output planes lies without a shift, in raw planes of the cycle.
         """
         along_z, along_y, along_x = (part[group] for part in self.here)
         positions = [
-            np.array(planes)[:, None, None] + along_z,
+            planes[:, None, None] + along_z,
             np.array(self.rows)[:, None] + along_y,
             np.array(self.columns) + along_x,
         ]

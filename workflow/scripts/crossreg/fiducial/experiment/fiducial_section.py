@@ -58,11 +58,17 @@ def _of_other_form(given: Mapping[str, Any], source: str) -> dict[str, Any]:
         "pixelSizeXY": given["pixel_size_um"]["xy"],
         "pixelSizeZ": given["pixel_size_um"]["z"],
         "files_are_wrong": given["pixel_size_um"]["files_are_wrong"],
+        "resample_z": given["resample_z"],
     }
     sizes = given["pixel_size_um"]
     if sizes["files_are_wrong"] and None in (sizes["xy"], sizes["z"]):
         raise UserError(
             f"{source}: 'pixel_size_um.files_are_wrong' is true; give xy and z beside it."
+        )
+    if sizes["files_are_wrong"] and given["resample_z"]:
+        raise UserError(
+            f"{source}: 'resample_z' needs the distance of planes that the files say, which"
+            " 'pixel_size_um.files_are_wrong' says not to believe; leave one of them out."
         )
     planes = given["projection_planes"]
     if planes is None:

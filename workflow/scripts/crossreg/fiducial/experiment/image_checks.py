@@ -18,6 +18,8 @@ from crossreg.io.read_stacks import (
     check_same_pixel_size,
     check_same_size,
     read_header,
+    without_z_step,
+    z_step_of,
 )
 
 PROBE_BYTES = 65536
@@ -105,7 +107,7 @@ def checked_stacks(
     """Return all stacks with what is wrong with them; their headers alone are read.
 
     `options` are those of `check_images.py`: blockSizeXY, written_in, and pixel_size_xy,
-    pixel_size_z (None: the files say it), ignore_pixel_sizes.
+    pixel_size_z (None: the files say it), ignore_pixel_sizes, resample_z.
     """
     checked = [_checked(sample, options) for sample in samples]
     references = {one.sample.roi: one for one in checked if one.sample.cycle == reference}
@@ -144,8 +146,15 @@ def _compare_sizes(
         return
     has_distance = reference.header.shape_zyx[0] > 1
     size = options["pixel_size_xy"], options["pixel_size_z"] if has_distance else None
-    cycle.note(check_given_pixel_size, cycle.header, *size, cycle.sample.path)
-    cycle.note(check_same_pixel_size, reference.header, cycle.header, cycle.sample.path)
+    header = cycle.header
+    z_step = z_step_of(reference.header, header, size[1])
+    if options["resample_z"] and z_step != 1 and cycle is not reference:
+        header = without_z_step(header)
+        cycle.remarks.append(
+            f"Its planes are {z_step:.3g} planes of the reference apart: it is resampled along z."
+        )
+    cycle.note(check_given_pixel_size, header, *size, cycle.sample.path)
+    cycle.note(check_same_pixel_size, reference.header, header, cycle.sample.path)
 
 
 def _compare(reference: CheckedStack, cycle: CheckedStack) -> None:

@@ -1,6 +1,7 @@
 """pyHiM's parameters.json: the values that registration uses, and what to say about the rest."""
 
 import argparse
+import math
 import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -146,7 +147,7 @@ def add_options(parser: argparse.ArgumentParser, keys: Sequence[str]) -> None:
 def add_pixel_size_options(parser: argparse.ArgumentParser) -> None:
     """Add options for the pixel size of the experiment, with which that of a file is compared.
 
-    They are `--pixel-size-xy`, `--pixel-size-z` and `--ignore-pixel-sizes`.
+    They are `--pixel-size-xy`, `--pixel-size-z`, `--ignore-pixel-sizes` and `--resample-z`.
     """
     for axes, name in (("xy", "size of a pixel"), ("z", "distance of two planes")):
         parser.add_argument(
@@ -157,6 +158,11 @@ def add_pixel_size_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ignore-pixel-sizes", action="store_true", help="do not compare what the files say"
     )
+    parser.add_argument(
+        "--resample-z",
+        action="store_true",
+        help="bring planes that are another distance apart to those of the reference",
+    )
 
 
 def as_options(parameters: Parameters, keys: Sequence[str]) -> list[str]:
@@ -165,9 +171,14 @@ def as_options(parameters: Parameters, keys: Sequence[str]) -> list[str]:
     return [f"--{key}={parameters[key]}" for key in keys] + spelling
 
 
-def projected_planes(values: dict[str, Any]) -> slice:
-    """Return the planes (before binning) that the global step projects."""
-    return slice(values["zmin"], values["zmax"]) if values["mode"] == "manual" else slice(None)
+def projected_planes(values: dict[str, Any], z_step: float = 1.0) -> slice:
+    """Return the planes (before binning) that the global step projects.
+
+    They are `z_step` planes of the reference apart, of which the user speaks.
+    """
+    if values["mode"] != "manual":
+        return slice(None)
+    return slice(*(math.ceil(values[end] / z_step) for end in ("zmin", "zmax")))
 
 
 def fiducial_channel(cycle: str, parameters: Parameters) -> str:

@@ -40,7 +40,9 @@ class CycleField:
 
     `field` is the total shift over the reference stack of `shape_zyx` (kept planes, rows,
     columns). `status` (n_i, n_j) is that of each block of `block_size_xy` px. `z_binning` raw
-    planes are one kept plane. `global_shift_yx` (px) is the part that is the same everywhere.
+    planes are one kept plane. The planes of the cycle are `z_step` planes of the reference apart;
+    the shift is that of the cycle brought to planes as far apart as the reference's.
+    `global_shift_yx` (px) is the part that is the same everywhere.
     `verdict` is what is said of the cycle, `reason` why, empty if it is registered.
     """
 
@@ -56,6 +58,7 @@ class CycleField:
     global_shift_yx: tuple[float, float]
     verdict: str = "registered"
     reason: str = ""
+    z_step: float = 1.0
 
     @property
     def failed(self) -> bool:
@@ -102,6 +105,7 @@ def load_field(path: Path | str) -> CycleField:
                 f"{path}: this field was written by another version of crossreg; remove the file"
                 " and run again."
             )
+        about.setdefault("z_step", 1.0)  # as earlier versions wrote none
         z, y, x, shift, sigma, status = (archive[name] for name in ARRAYS)
         return CycleField(SampledField((z, y, x), shift, sigma), status, **_as_fields(about))
 

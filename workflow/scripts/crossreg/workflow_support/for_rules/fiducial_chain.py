@@ -156,7 +156,8 @@ class FiducialChain:
         if self.parameters["files_are_wrong"]:
             return ["--ignore-pixel-sizes"]
         sizes = {"xy": self.parameters["pixelSizeXY"], "z": self.parameters["pixelSizeZ"]}
-        return [f"--pixel-size-{axes}={size}" for axes, size in sizes.items()]
+        given = [f"--pixel-size-{axes}={size}" for axes, size in sizes.items()]
+        return [*given, "--resample-z"] if self.parameters["resample_z"] else given
 
     @cached_property
     def roi_numbers(self) -> dict[str, int]:
