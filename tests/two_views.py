@@ -24,29 +24,33 @@ class Views:
 
     def right_at(self, places_yx: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the shift (n, 2) of what lies at positions (n, 2) of the reference."""
-        middle = (SIZE - 1) / 2
+        middle = (len(self.reference) - 1) / 2
         there = np.linalg.solve(self.matrix, (places_yx - middle - self.shift_yx).T).T + middle
         return np.asarray(places_yx - there)
 
 
 def two_views(
-    seed: int, share: float = 0.1, degrees: float = 0.0, content: str | None = None
+    seed: int,
+    share: float = 0.1,
+    degrees: float = 0.0,
+    content: str | None = None,
+    size: int = SIZE,
 ) -> Views:
     """Return two views, apart by a `share` of the image along one axis, and turned by `degrees`.
 
-    `content` is one of CONTENTS; spots or a texture if not given.
+    `content` is one of CONTENTS; spots or a texture if not given. They have `size` x `size` px.
     """
     random = np.random.default_rng(seed)
     drawn = str(random.choice(["spots", "texture"]))
-    field = _field(random, content or drawn)
-    shift_yx = random.uniform(-0.1, 0.1, 2) * SIZE
-    shift_yx[random.integers(2)] = share * SIZE * random.choice([-1, 1])
+    field = _field(random, content or drawn, size)
+    shift_yx = random.uniform(-0.1, 0.1, 2) * size
+    shift_yx[random.integers(2)] = share * size * random.choice([-1, 1])
     turn = np.deg2rad(degrees) * random.choice([-1, 1])
     matrix = expm(turn * np.array([[0.0, -1.0], [1.0, 0.0]]))
-    middle = (SIZE - 1) / 2
-    places = np.indices((SIZE, SIZE)).reshape(2, -1) - middle
-    seen = (matrix @ places + middle + shift_yx[:, None] + SIZE).reshape(2, SIZE, SIZE)
-    images = [field[SIZE : 2 * SIZE, SIZE : 2 * SIZE], map_coordinates(field, seen, order=3)]
+    middle = (size - 1) / 2
+    places = np.indices((size, size)).reshape(2, -1) - middle
+    seen = (matrix @ places + middle + shift_yx[:, None] + size).reshape(2, size, size)
+    images = [field[size : 2 * size, size : 2 * size], map_coordinates(field, seen, order=3)]
     noisy = [
         random.poisson(np.maximum(image, 0)) + random.normal(0, NOISE, image.shape)
         for image in images
@@ -54,9 +58,9 @@ def two_views(
     return Views(noisy[0], noisy[1], shift_yx, matrix)
 
 
-def _field(random: np.random.Generator, content: str) -> NDArray[np.float64]:
+def _field(random: np.random.Generator, content: str, image_size: int) -> NDArray[np.float64]:
     """Return a field (Y, X) of a content, three images wide and high."""
-    size = 3 * SIZE
+    size = 3 * image_size
     if content in ("spots", "beads"):
         field = np.zeros((size, size))
         each = PIXELS_A_SPOT if content == "spots" else PIXELS_A_BEAD

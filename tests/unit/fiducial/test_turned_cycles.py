@@ -17,15 +17,16 @@ BLOCK = 64
 
 def errors_of(views: Views, found: crossreg.Registration) -> tuple[np.ndarray, np.ndarray]:
     """Return errors (n, 2) px, and sigmas, of what both images show of a grid of places."""
-    places = np.stack(np.meshgrid(*2 * [np.linspace(8, SIZE - 9, 12)]), axis=-1).reshape(-1, 2)
+    last = len(views.reference) - 9
+    places = np.stack(np.meshgrid(*2 * [np.linspace(8, last, 12)]), axis=-1).reshape(-1, 2)
     right = views.right_at(places)
-    seen = np.all((places - right > 8) & (places - right < SIZE - 9), axis=1)
+    seen = np.all((places - right > 8) & (places - right < last), axis=1)
     where = np.column_stack([np.zeros(len(places)), places])[seen]
     return (found.shift_at(where)[:, 1:] - right[seen], found.sigma_at(where)[:, 1:])
 
 
-def registered(views: Views) -> crossreg.Registration:
-    return crossreg.register(views.reference[None], views.cycle[None], block_size=BLOCK)
+def registered(views: Views, block: int = BLOCK) -> crossreg.Registration:
+    return crossreg.register(views.reference[None], views.cycle[None], block_size=block)
 
 
 @pytest.mark.parametrize("content", CONTENTS)
@@ -37,6 +38,15 @@ def test_a_turned_cycle_is_right_everywhere(degrees: float, content: str) -> Non
     error, sigma = errors_of(views, found)
     assert np.abs(error).max() < 0.5
     assert np.mean(np.abs(error) > 3 * sigma) < 0.05
+
+
+@pytest.mark.parametrize("content", ["spots", "texture", "filaments"])
+@pytest.mark.parametrize(("size", "block"), [(128, 32), (512, 128)])
+def test_images_of_other_sizes_may_be_turned(size: int, block: int, content: str) -> None:
+    views = two_views(11, degrees=12, content=content, size=size)
+    found = registered(views, block)
+    assert found.verdict == "registered", found.reason
+    assert np.abs(errors_of(views, found)[0]).max() < 0.5
 
 
 @pytest.mark.parametrize("content", ["spots", "texture", "filaments"])
