@@ -179,13 +179,22 @@ def fit(
     )
     many = pool.map if pool else map
 
-    def one(axis: int) -> tuple[tuple[Likelihood, ...], Floats]:
-        values, weighed = shifts_zyx[:, axis] - offset[axis], data.weighed(sigmas_zyx[:, axis])
-        if with_outliers:
-            weighed = data.without_outliers(weighed, _priors(domain, motion, axis), values)
-        return data.likelihoods(weighed, values), weighed.variances
+    def weighed(axis: int) -> Weighed:
+        plain = data.weighed(sigmas_zyx[:, axis])
+        if not with_outliers:
+            return plain
+        return data.without_outliers(plain, _priors(domain, motion, axis), values[axis])
 
-    likelihoods, variances = zip(*many(one, range(3)), strict=True)
+    def likelihood_of(number: int) -> Likelihood:
+        length, axis = divmod(number, 3)
+        return data.likelihood(all_weighed[axis], length, values[axis])
+
+    values = [shifts - middle for shifts, middle in zip(shifts_zyx.T, offset, strict=True)]
+    all_weighed = list(many(weighed, range(3)))
+    # Each correlation length by itself, so that more than three threads find work.
+    found = list(many(likelihood_of, range(3 * len(features))))
+    likelihoods = [tuple(found[axis::3]) for axis in range(3)]
+    variances = [one.variances for one in all_weighed]
     slopes: dict[int, Slope] = {}
     if motion == "smooth" and not rough:
         slopes = {3 - axis: _slope(likelihoods[axis], domain, axis) for axis in (1, 2)}
@@ -222,13 +231,12 @@ class _Measured:
             used = self._weighed_down(mixture((found,), few), values, plain)
         return used
 
-    def likelihoods(self, weighed: Weighed, values: Floats) -> tuple[Likelihood, ...]:
-        """Return what the values (n,) of one component say, by correlation length."""
-        parts = (
-            weighed if part is weighed.features else Weighed.by(part, weighed.variances)
-            for part in self.features
-        )
-        return tuple(self._likelihood(part, values, self.amplitudes, NOISES) for part in parts)
+    def likelihood(self, weighed: Weighed, length: int, values: Floats) -> Likelihood:
+        """Return what the values (n,) of one component say with one correlation length."""
+        part = self.features[length]
+        if part is not weighed.features:
+            weighed = Weighed.by(part, weighed.variances)
+        return self._likelihood(weighed, values, self.amplitudes, NOISES)
 
     def _likelihood(
         self, weighed: Weighed, values: Floats, amplitudes: Floats, noises: Floats
