@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from crossreg.fiducial.correlation.binned_stacks import binned_stack
+from crossreg.fiducial.correlation.binned_stacks import binned_planes, freed_planes, light_by_depth
 from crossreg.fiducial.quality import BlockProjections, block_projections, preprocessing
 from crossreg.io.intermediate_arrays import load_arrays, save_arrays, told_if_damaged
 
@@ -20,11 +20,13 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 class Reference:
     """What the cycles of a ROI need of the reference.
 
-    `binned` are the kept planes (Z, y, x) binned; the planes have `image_shape` (Y, X) px and
-    blocks an edge of `block_size_xy` px. The quality is measured against `projections`.
+    `binned` are the kept planes (Z, y, x) binned, `light` (Z - 1,) is how bright they are; the
+    planes have `image_shape` (Y, X) px and blocks an edge of `block_size_xy` px. The quality is
+    measured against `projections`.
     """
 
     binned: np.ndarray
+    light: np.ndarray
     projections: BlockProjections
     block_size_xy: int
 
@@ -48,10 +50,12 @@ def prepare_reference(
     The thresholds and `background_sigma` act on the quality only.
     """
     with ThreadPoolExecutor(threads) as pool:
-        binned = binned_stack(stack, pool)
+        planes = binned_planes(stack, pool)
+        light = light_by_depth(planes, pool)
+        binned = freed_planes(planes, pool)
         prepared = preprocessing(stack, lower_threshold, higher_threshold, background_sigma)
         projections = block_projections(prepared, block_size_xy, pool)
-    return Reference(binned, projections, block_size_xy)
+    return Reference(binned, light, projections, block_size_xy)
 
 
 def save_reference(
@@ -61,6 +65,7 @@ def save_reference(
     projections = reference.projections
     arrays = [
         reference.binned,
+        reference.light,
         projections.along_z,
         projections.along_y,
         projections.along_x,
@@ -74,8 +79,8 @@ def load_reference(path: Path | str, made_with: Mapping[str, Any] = NOTHING) -> 
 
     Raises UserError if it is damaged, or was made with something else than `made_with`.
     """
-    arrays = load_arrays(path, 5, made_with)
+    arrays = load_arrays(path, 6, made_with)
     with told_if_damaged(path):
-        binned, along_z, along_y, along_x, block_size = arrays
+        binned, light, along_z, along_y, along_x, block_size = arrays
         projections = BlockProjections(along_z, along_y, along_x)
-        return Reference(binned, projections, int(block_size))
+        return Reference(binned, light, projections, int(block_size))

@@ -22,24 +22,66 @@ BRIGHT = 8.0
 dirt, which only one stack shows, must not outweigh many spots."""
 SAMPLED = 4
 """Every so many bins along both axes are looked at for medians."""
+LIGHT_STEP = 3
+"""Bins between the pixels whose differences tell of the light in a plane: about a spot."""
+MIDDLE = 512
+"""Edge (bins) of the middle of the image that tells of it."""
 BORDER = 5
 """Bins by which a plane is mirrored at its borders: three times the scale of the background."""
 
 
 def binned_stack(stack: np.ndarray, pool: Executor) -> np.ndarray:
-    """Return a stack (Z, Y, X) binned, freed of background and of what all planes share.
+    """Return a stack (Z, Y, X) binned, and freed: int16, (Z, ceil(Y / BIN), ceil(X / BIN))."""
+    return freed_planes(binned_planes(stack, pool), pool)
 
-    int16, (Z, ceil(Y / BIN), ceil(X / BIN)), in 1 / STEPS of the standard deviation of the noise
-    (by the median of the absolute values, so that bright structure does not count). Heights are
-    compressed above BRIGHT.
-    """
+
+def binned_planes(stack: np.ndarray, pool: Executor) -> np.ndarray:
+    """Return a stack (Z, Y, X) binned, as float32 (Z, ceil(Y / BIN), ceil(X / BIN))."""
     shape = tuple(-(-size // BIN) for size in stack.shape[1:])
     values = np.empty((len(stack), *shape), dtype=np.float32)
     _fill(values, lambda z: binned_plane(stack[z]), pool)
-    pattern = values.mean(axis=0) if len(stack) >= PLANES_FOR_PATTERN else np.float32(0)
+    return values
+
+
+def freed_planes(values: np.ndarray, pool: Executor) -> np.ndarray:
+    """Return binned planes (Z, y, x) freed of background and of what all of them share.
+
+    int16, in 1 / STEPS of the standard deviation of the noise (by the median of the absolute
+    values, so that bright structure does not count). Heights are compressed above BRIGHT. The
+    planes that are given are changed: they take much memory.
+    """
+    pattern = values.mean(axis=0) if len(values) >= PLANES_FOR_PATTERN else np.float32(0)
     _fill(values, lambda z: _high_passed(values[z] - pattern), pool)
-    if len(stack) < PLANES_FOR_PATTERN:
+    if len(values) < PLANES_FOR_PATTERN:
         _fill(values, lambda z: without_stripes(values[z]), pool)
+    return _in_steps(values, pool)
+
+
+def light_by_depth(planes: np.ndarray, pool: Executor) -> np.ndarray:
+    """Return how much structure (Z - 1,) neighbouring planes of a binned stack (Z, y, x) share.
+
+    It goes with the square of the light. Noise, which they do not share, adds nothing; uneven
+    background is off with the differences of pixels LIGHT_STEP apart. The middle of the image
+    is enough.
+    """
+    rows, columns = (
+        slice(max((size - MIDDLE) // 2, 0), (size + MIDDLE) // 2) for size in planes.shape[1:]
+    )
+    middle = planes[:, rows, columns]
+
+    def shared(z: int) -> float:
+        one, two = (
+            plane[::2, LIGHT_STEP:] - plane[::2, :-LIGHT_STEP] for plane in middle[z : z + 2]
+        )
+        return float(np.vdot(one, two))
+
+    return np.array(list(pool.map(shared, range(len(planes) - 1))))
+
+
+def weighted_planes(stack: np.ndarray, weights: np.ndarray, pool: Executor) -> np.ndarray:
+    """Return a binned and freed stack (Z, y, x) whose planes are weighted (Z,)."""
+    values = _expanded(stack / np.float32(STEPS))
+    values *= weights.astype(np.float32)[:, None, None]
     return _in_steps(values, pool)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from crossreg.fiducial.block_grid import Block, block_grid, centre_yx, grid_shape
-from crossreg.fiducial.correlation.binned_stacks import binned_stack
+from crossreg.fiducial.correlation.binned_stacks import binned_planes, freed_planes, light_by_depth
 from crossreg.fiducial.evidence.deformation import ShiftsAt, contradiction, turn_and_shear
 from crossreg.fiducial.evidence.image_faults import (
     is_copy,
@@ -34,6 +34,7 @@ from crossreg.fiducial.field.consensus import agreeing_blocks
 from crossreg.fiducial.field.sampled_field import Field
 from crossreg.fiducial.field.smooth_field import Domain, SmoothField
 from crossreg.fiducial.local_shift.attempts import Match, Stacks, best_match
+from crossreg.fiducial.local_shift.fading import Light
 from crossreg.fiducial.local_shift.held_out import held_out_residual
 from crossreg.fiducial.local_shift.levels import domain_of
 from crossreg.fiducial.local_shift.sub_block_matcher import Measurements, SubBlockMatcher
@@ -56,6 +57,9 @@ SHALLOW, SHALLOW_SIGMA = 6, 0.5
 uncertainty (planes) of shifts in z, which are drawn to 0: seen on planted shifts."""
 PLANE_SIGMA = 0.5
 """Uncertainty (planes) of where in a stack a single plane lies: it is one of its planes."""
+MOST_FADINGS, SAME_FADING = 3, 0.005
+"""Times that the change of the light along z is measured, and a difference of two such changes
+(logarithm per plane) that makes none to the shift."""
 FEWEST_MEASURED = 3
 """Measured blocks below which no more than one shift can be told: three hold an affine field."""
 BLOCKS_AT_ONCE = 16
@@ -169,13 +173,15 @@ def local_shifts(
     start_yx = turned.start(global_shift_yx)
     with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, user_api="blas"):
         cycle = turned.stack_turned_back(cycle, pool)
-        binned = reference.binned, binned_stack(cycle, pool)
+        planes = binned_planes(cycle, pool)
+        light = Light(reference.light, light_by_depth(planes, pool), cycle)
+        binned = reference.binned, freed_planes(planes, pool)
         stacks, depth = _stacks_to_match(binned, start_yx)
 
         def matched(stacks: Stacks, start_yx: tuple[float, float], is_freed: bool) -> Match:
             search = WideSearch(stacks, start_yx, pool)
             wide = search.some_shifts(blocks)
-            found = _measured(stacks, reference.image_shape, blocks, wide, motion, pool)
+            found = _measured(stacks, light, reference.image_shape, blocks, wide, motion, pool)
             is_rigid = motion == "rigid"
             evidence = _evidence(stacks, cycle, found, turned, global_shift_yx, is_rigid, pool)
             if not is_freed:
@@ -241,6 +247,7 @@ def _stacks_to_match(
 
 def _measured(
     stacks: tuple[np.ndarray, np.ndarray],
+    light: Light,
     image_shape: tuple[int, int],
     blocks: list[Block],
     wide: WideShifts,
@@ -249,14 +256,25 @@ def _measured(
 ) -> Measurements:
     """Return what the sub-blocks of two binned stacks say.
 
-    Where too few blocks match by themselves for gradients to be told, it is one shift.
+    Where too few blocks match by themselves for gradients to be told, it is one shift. Where the
+    cycle's light changes otherwise along z than the reference's, all is measured anew without that,
+    until the change agrees with the shift in z.
     """
     domain = domain_of(image_shape, *map(len, stacks))
     matcher = SubBlockMatcher(stacks, blocks, domain, pool, motion)
     found = matcher.measure(_wide_field(domain, wide, pool, motion))
+    middle = np.array([[domain.middle_plane, *((size - 1) / 2 for size in image_shape)]])
+    used = 0.0
+    for _ in range(MOST_FADINGS):
+        slope = light.fading(float(found.field.shift_at(middle)[0, 0]))
+        if abs(slope - used) < SAME_FADING:
+            break
+        alike = light.alike(stacks[0], slope, pool)
+        found = SubBlockMatcher(alike, blocks, domain, pool, motion).measure(found.field)
+        used = slope
     if motion == "rigid" or found.matching.sum() >= FEWEST_MEASURED:
         return found
-    return _measured(stacks, image_shape, blocks, wide, "rigid", pool)
+    return _measured(stacks, light, image_shape, blocks, wide, "rigid", pool)
 
 
 def _evidence(
