@@ -78,7 +78,7 @@ rule registered_stack:
 rule pyhim_export:
     input:
         fiducial.tables_of_roi,
-        others=applied.other_stacks_of_roi,
+        others=applied.other_stacks,
         spots=applied.tables_for_pyhim,
         samples=paths("samples"),
         gaps=paths("gaps"),
@@ -98,7 +98,7 @@ rule pyhim_export:
         reference=fiducial.reference,
         global_tables=fiducial.folder_beside("samples", "global_table"),
         local_tables=fiducial.folder_beside("samples", "local_table"),
-        others=applied.other_channels_of_roi,
+        others=applied.other_channels,
         options=applied.export_options,
     message:
         "export ROI {wildcards.roi} to pyHiM"

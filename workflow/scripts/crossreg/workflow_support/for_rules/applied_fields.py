@@ -1,7 +1,7 @@
 """What the rules ask that apply the fields: tables of spots, stacks to write, their options."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -177,31 +177,52 @@ class AppliedFields:
         options += [f"--channel-of-cycle={named}"] if named else []
         return options + self.fiducial.options("zBinning", "pixelSizeXY", "pixelSizeZ")
 
+    # --- Other channels, of a cycle or of all cycles of a ROI -------------------------------------
+
     @cached_property
-    def _other_stacks(self) -> dict[tuple[str, str], dict[str, str]]:
-        """Return (ROI, cycle) -> channel -> file of the other channels."""
-        found: dict[tuple[str, str], dict[str, str]] = {key: {} for key in self.fiducial.samples}
+    def _others_by_roi(self) -> dict[str, dict[tuple[str, str], str]]:
+        """Return ROI -> (cycle, channel) -> file, of the channels in files of their own."""
+        found: dict[str, dict[tuple[str, str], str]] = {}
         for one in sorted(self.fiducial.experiment.others):
-            found.get((one.roi, one.cycle), {}).setdefault(one.named_channel, one.path)
+            if (one.roi, one.cycle) in self.fiducial.samples:
+                of_roi = found.setdefault(one.roi, {})
+                of_roi.setdefault((one.cycle, one.named_channel), one.path)
         return found
 
+    def _others(self, wildcards: Wildcards) -> list[tuple[str, str, str]]:
+        """Return (cycle, channel, file) of the other channels that the wildcards speak of."""
+        wanted = getattr(wildcards, "cycle", None)
+        return [
+            (cycle, channel, path)
+            for (cycle, channel), path in self._others_by_roi.get(wildcards.roi, {}).items()
+            if wanted in (None, cycle)
+        ]
+
     def other_stacks(self, wildcards: Wildcards) -> list[str]:
-        """Return the files of other channels of a cycle."""
-        return list(self._other_stacks[wildcards.roi, wildcards.cycle].values())
+        """Return the files of other channels."""
+        return [path for _, _, path in self._others(wildcards)]
 
     def other_channels(self, wildcards: Wildcards, output: Any) -> list[str]:
-        """Return the options that say which files hold the other channels of a cycle.
+        """Return the options that say which files hold the other channels: NAME FILE.
 
-        With `output` as an argument nothing is recorded: their names and stamps are.
+        The cycle goes before them where the wildcards name none. With `output` as an argument
+        nothing is recorded: their names and stamps are.
         """
-        stacks = self._other_stacks[wildcards.roi, wildcards.cycle]
-        return [word for name, path in stacks.items() for word in ("--other-channel", name, path)]
+        start = 1 if hasattr(wildcards, "cycle") else 0
+        others = self._others(wildcards)
+        return [word for other in others for word in ("--other-channel", *other[start:])]
 
     def stamps_of_stack(self, wildcards: Wildcards) -> list[str]:
         """Return the stamps of all that a registered stack is made from."""
-        stacks = self._other_stacks[wildcards.roi, wildcards.cycle]
-        others = [f"{name} {self._stamp(path)}" for name, path in stacks.items()]
-        return self._stamps_of_fiducials(wildcards) + others
+        others = self._others(wildcards)
+        names = [f"{channel} {self._stamp(path)}" for _, channel, path in others]
+        return self._stamps_of_fiducials(wildcards) + names
+
+    def stamps_of_roi(self, wildcards: Wildcards) -> list[str]:
+        """Return the stamps of the stacks of all cycles of a ROI, of all their channels."""
+        samples = self.fiducial.samples.items()
+        paths = [sample.path for (roi, _), sample in samples if roi == wildcards.roi]
+        return list(map(self._stamp, [*paths, *self.other_stacks(wildcards)]))
 
     def _stamp(self, path: str) -> str:
         return OF_DEMO if self.fiducial.is_demo else f"{os.path.basename(path)} {stamp(path)}"
@@ -256,31 +277,6 @@ class AppliedFields:
         """Return the registered tables of spots that may be pyHiM's."""
         ends = (".ecsv", ".dat", ".table")
         return [path for path in self.registered_tables if path.lower().endswith(ends)]
-
-    def stamps_of_roi(self, wildcards: Wildcards) -> list[str]:
-        """Return the stamps of the stacks of all cycles of a ROI, of all their channels."""
-        samples = self.fiducial.samples.items()
-        paths = [sample.path for (roi, _), sample in samples if roi == wildcards.roi]
-        return [*map(self._stamp, paths), *self._others_of_roi(wildcards, self._stamp)]
-
-    def other_stacks_of_roi(self, wildcards: Wildcards) -> list[str]:
-        """Return the files of other channels of all cycles of a ROI."""
-        return self._others_of_roi(wildcards, str)
-
-    def _others_of_roi(self, wildcards: Wildcards, word_of: Callable[[str], str]) -> list[str]:
-        stacks = self._other_stacks.items()
-        paths = [path for (roi, _), one in stacks if roi == wildcards.roi for path in one.values()]
-        return list(map(word_of, paths))
-
-    def other_channels_of_roi(self, wildcards: Wildcards, output: Any) -> list[str]:
-        """Return the options that say which files hold the other channels of a ROI's cycles."""
-        return [
-            word
-            for (roi, cycle), stacks in self._other_stacks.items()
-            if roi == wildcards.roi
-            for name, path in stacks.items()
-            for word in ("--other-channel", cycle, name, path)
-        ]
 
     @property
     def export_options(self) -> list[str]:
