@@ -44,7 +44,7 @@ def main(options: argparse.Namespace) -> int:
     """Check all stacks, write the table, and say what kinds of stacks and problems there are."""
     samples = read_sheet(options.samples, ALL_COLUMNS)
     checked = checked_stacks(samples, options.reference, vars(options))
-    checked = sorted([*checked, *map(missing_stack, read_gaps(options.gaps))], key=place)
+    checked = sorted([*checked, *map(missing_stack, read_gaps(options.gaps))], key=roi_and_cycle)
     if options.output:
         write_text(options.output, table_text(checked))
     for line in kinds_in_words(one for one in checked if one.sample.path):
@@ -71,7 +71,7 @@ def missing_stack(gap: Gap) -> CheckedStack:
     return CheckedStack(Sample(gap.roi, gap.cycle, ""), None, **notes)
 
 
-def place(one: CheckedStack) -> tuple[str, str]:
+def roi_and_cycle(one: CheckedStack) -> tuple[str, str]:
     """Return ROI and cycle, by which the table is sorted."""
     return one.sample.roi, one.sample.cycle
 

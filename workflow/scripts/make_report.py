@@ -100,8 +100,8 @@ def main(options: argparse.Namespace) -> None:
         embedded=embedded,
     )
     write_text(options.output, page)
-    place = "inside it" if embedded else "beside it"
-    log.info("%s: %d pictures, %s", options.output, len(pictures), place)
+    where = "inside it" if embedded else "beside it"
+    log.info("%s: %d pictures, %s", options.output, len(pictures), where)
     print(f"report: {options.output.absolute()}", flush=True)
 
 

@@ -88,8 +88,8 @@ def tables_of_cycle(
 
     Raises UserError if one of them is damaged, or a note that the cycle could not be registered.
     """
-    place = Path(options.roi, f"{cycle}.ecsv")
-    paths = [folder / place for folder in (options.global_shifts, options.local_shifts) if folder]
+    name = Path(options.roi, f"{cycle}.ecsv")
+    paths = [folder / name for folder in (options.global_shifts, options.local_shifts) if folder]
     refuse_missing(*paths)
     row = read_global_row(paths[0])
     return row, read_local_table(paths[1]) if options.local_shifts else None

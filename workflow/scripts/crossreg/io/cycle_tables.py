@@ -156,7 +156,7 @@ def with_verdicts(table: Table, verdicts: Mapping[tuple[int, str], tuple[str, st
     failed = np.array([verdict == "failed" for verdict, _ in final], dtype=bool)
     shifts = {name: np.where(failed, np.nan, table[name]) for name in ("shift_x", "shift_y")}
     said = {
-        name: [pair[place] for pair in final] for place, name in enumerate(("verdict", "reason"))
+        name: [pair[index] for pair in final] for index, name in enumerate(("verdict", "reason"))
     }
     return new_table(GLOBAL_COLUMNS, table.columns | shifts | said, **table.meta)
 

@@ -35,11 +35,11 @@ def stamp_of(path: Path | str) -> str:
     return digest.hexdigest()[:32]
 
 
-def _stamps_below(folder: str, place: str) -> Iterator[str]:
-    """Yield place, size and time stamp of every file below a folder."""
+def _stamps_below(folder: str, below: str) -> Iterator[str]:
+    """Yield path, size and time stamp of every file below a folder."""
     with os.scandir(folder) as entries:
         for entry in entries:
-            name = f"{place}/{entry.name}"
+            name = f"{below}/{entry.name}"
             if entry.is_dir():
                 yield from _stamps_below(entry.path, name)
             else:

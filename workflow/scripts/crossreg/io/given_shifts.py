@@ -104,14 +104,14 @@ class GivenShifts:
                     raise UserError(
                         f"{self.path}: ROI {number}, cycle {cycle} needs two numbers [row, column]."
                     )
-                place = f"ROI {number}, cycle {cycle}"
-                x, y = (self._number(value, place) for value in shift)
+                where = f"ROI {number}, cycle {cycle}"
+                x, y = (self._number(value, where) for value in shift)
                 self._by_cycle[number.lstrip("0"), cycle] = (x, y)
 
-    def _number(self, value: Any, place: str) -> float:
+    def _number(self, value: Any, where: str) -> float:
         is_number = isinstance(value, int | float)
         if not is_number or isinstance(value, bool) or not math.isfinite(value):
-            raise UserError(f"{self.path}: {place} has the shift {value!r}; write a finite number.")
+            raise UserError(f"{self.path}: {where} has the shift {value!r}; write a finite number.")
         return float(value)
 
 

@@ -14,15 +14,15 @@ RECEIPTS = {
 
 def receipts(results: Path) -> list[Path]:
     """Return the receipts that there are."""
-    return [path for place in RECEIPTS.values() for path in sorted(results.glob(place))]
+    return [path for pattern in RECEIPTS.values() for path in sorted(results.glob(pattern))]
 
 
 def applied(results: Path) -> list[tuple[str, str, str]]:
     """Return a row a receipt: what was made, its folder below the results, what was done."""
     return [
         (kind, _folder(path.relative_to(results)), read_text(path).partition("\n")[0])
-        for kind, place in RECEIPTS.items()
-        for path in sorted(results.glob(place))
+        for kind, pattern in RECEIPTS.items()
+        for path in sorted(results.glob(pattern))
     ]
 
 

@@ -142,5 +142,5 @@ def findings_in_words(findings: Sequence[Finding]) -> list[tuple[str, str]]:
 
 def _without_place(finding: Finding) -> str:
     """Return the sentence of a finding without the section or folder that it begins with."""
-    place = f"section {finding.section}" if finding.section else "the folder of projects"
-    return finding.sentence().removeprefix(place).lstrip(" ,:")
+    start = f"section {finding.section}" if finding.section else "the folder of projects"
+    return finding.sentence().removeprefix(start).lstrip(" ,:")

@@ -1,7 +1,7 @@
 """What a place for stacks can do, and the names and numbers that all places share.
 
 A place is a Render web service (`render_service`) or a folder (`folder_store`).
-`places.open_store` chooses.
+`stack_places.open_store` chooses.
 """
 
 import re
@@ -38,7 +38,7 @@ ResolvedTiles = dict[str, dict[str, Any]]
 class StackStore(Protocol):
     """A place for stacks. Every method raises UserError in a sentence that names place and stack.
 
-    `place` names it in messages and is accepted by `places.open_store`.
+    `place` names it in messages and is accepted by `stack_places.open_store`.
     """
 
     place: str

@@ -226,12 +226,12 @@ def _effective(content: dict[str, Any], section: str, path: Path | str) -> dict[
     return merged
 
 
-def _section(content: dict[str, Any], key: str, place: str, path: Path | str) -> dict[str, Any]:
+def _section(content: dict[str, Any], key: str, prefix: str, path: Path | str) -> dict[str, Any]:
     """Return a section, {} if there is none; raise UserError if it is none."""
     part = content.get(key)
     if not isinstance(part, dict | None):
         raise UserError(
-            f"{path}: the key '{place}{key}' has the value {part!r}; it must be a section with"
+            f"{path}: the key '{prefix}{key}' has the value {part!r}; it must be a section with"
             " keys."
         )
     return part or {}
@@ -245,19 +245,19 @@ def _not_read(content: dict[str, Any], schema: dict[str, Any], path: Any) -> lis
     warnings = _unknown(content, "", {"common", "labels"}, path, elsewhere=in_common)
     warnings += _unknown(labels, "labels.", {LABEL}, path, elsewhere=in_common)
     parts = {"common": content["common"], f"labels.{LABEL}": labels.get(LABEL) or {}}
-    for place, part in parts.items():
-        warnings += _unknown(part, f"{place}.", set(sections), path, elsewhere=sections)
+    for prefix, part in parts.items():
+        warnings += _unknown(part, f"{prefix}.", set(sections), path, elsewhere=sections)
         for name, keys in sections.items():
             given = part.get(name)
             if isinstance(given, dict):
                 ignored = OTHER_FEATURES[name] | set(ALIASES)
-                warnings += _unknown(given, f"{place}.{name}.", keys, path, ignored, sections)
+                warnings += _unknown(given, f"{prefix}.{name}.", keys, path, ignored, sections)
     return warnings
 
 
 def _unknown(
     given: dict[str, Any],
-    place: str,
+    prefix: str,
     known: Set[str],
     path: Path | str,
     ignored: Set[str] = frozenset(),
@@ -273,7 +273,7 @@ def _unknown(
         guess = nearest(key, sorted(known | ignored))
         if section or guess in known:
             advice = f"move it to '{section}'." if section else f"did you mean '{guess}'?"
-            warnings.append(f"{path}: '{place}{key}' is not known and has no effect; {advice}")
+            warnings.append(f"{path}: '{prefix}{key}' is not known and has no effect; {advice}")
     return sorted(warnings)
 
 

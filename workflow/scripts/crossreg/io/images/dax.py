@@ -85,6 +85,6 @@ def _described(path: Path) -> tuple[int, int, int | None, Literal["<", ">"]]:
     return *size, count, ">" if big else "<"
 
 
-def _number(root: Any, place: str) -> int | None:
-    text = root.findtext(place)
+def _number(root: Any, path: str) -> int | None:
+    text = root.findtext(path)
     return int(text) if text and text.strip().isdigit() else None

@@ -132,8 +132,8 @@ def _full_resolution(store: Path, folder: str, meta: dict[str, Any]) -> "zarr.Ar
     """Return the array of an image's first and largest resolution."""
     name = str(meta["datasets"][0]["path"])
     _inside(store, name)
-    place = _inside(store, f"{folder}/{name}".strip("/"))
-    guarded = GuardedStore(place)
+    inside = _inside(store, f"{folder}/{name}".strip("/"))
+    guarded = GuardedStore(inside)
     try:
         array = zarr.open_array(guarded, mode="r")
     except FileNotFoundError:

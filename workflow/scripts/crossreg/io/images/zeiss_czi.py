@@ -77,14 +77,14 @@ class CziImages:
         scene, size = self._scenes[name], math.prod(self.series[series].shape_tczyx[3:])
         first_t, first_c, first_z = scene.first
         for index in indices:
-            place = {"T": first_t + time, "C": first_c + channel, "Z": first_z + index}
-            held = scene.pixels.get((place["T"], place["C"], place["Z"]), 0)
+            numbers = {"T": first_t + time, "C": first_c + channel, "Z": first_z + index}
+            held = scene.pixels.get((numbers["T"], numbers["C"], numbers["Z"]), 0)
             if held * MOST_EMPTY < size:
                 raise UserError(
                     f"{self._path}: plane {index} is not in the file, or hardly a part of it: its"
                     " acquisition was stopped; save the part that is whole."
                 )
-            yield self._file.read(plane=place, scene=name)[..., 0]
+            yield self._file.read(plane=numbers, scene=name)[..., 0]
 
     def close(self) -> None:
         """Close the file."""
@@ -100,10 +100,10 @@ class CziImages:
         swollen: list[int] = []
 
         def note(number: int, part: Any) -> bool:
-            size, place = part.physicalSize, part.logicalRect
-            if size.w * size.h > place.w * place.h:
+            size, box = part.physicalSize, part.logicalRect
+            if size.w * size.h > box.w * box.h:
                 swollen.append(number)
-            elif (size.w, size.h) == (place.w, place.h):  # no reduced copy
+            elif (size.w, size.h) == (box.w, box.h):  # no reduced copy
                 index = part.coordinate.to_dict()
                 scene = scenes.get(None) or scenes.setdefault(index.pop("S", 0), Scene())
                 t, c, z = (index.pop(axis, 0) for axis in "TCZ")
