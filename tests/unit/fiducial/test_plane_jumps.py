@@ -95,6 +95,14 @@ def test_smooth_bends_are_no_jumps(structure: str, depth: Depths) -> None:
     assert found.name == "registered", found.reason
 
 
+@pytest.mark.parametrize(
+    ("z_ratio", "said"),
+    [(0.8, "missing just before"), (1.0, "missing just before"), (2.0, "z steps")],
+)
+def test_a_jump_explains_a_z_step_that_hardly_differs(z_ratio: float, said: str) -> None:
+    assert said in judged(Evidence(-50, z_ratio=z_ratio, jump=Jump(9, 4.0))).reason
+
+
 def test_a_jump_is_told_in_whole_planes() -> None:
     missing, doubled = (judged(Evidence(-50, jump=Jump(23, by))).reason for by in (0.6, -2.9))
     assert missing.startswith("a plane seems to be missing just before plane 23 of the cycle")

@@ -19,6 +19,9 @@ LARGEST_SHEAR = 0.035
 """Shear (px per px) that no stage and no tissue was seen to have; wrong fields have it."""
 LARGEST_CONTRADICTION = 10.0
 """Distance (px) of the global shift from the whole field, beyond which the two contradict."""
+JUMP_SEEN = 1.6
+"""Ratio of z steps up to which planes lie near enough to where they are expected that a jump can be
+told; a stage that slipped by some planes is like a ratio of 0.67 or 0.8 on the whole."""
 STILL, MOVED = 0.5, 2.0
 """Shift (px) below which what matches may lie still, and above which the specimen has moved."""
 
@@ -130,6 +133,8 @@ def _why_doubtful(evidence: Evidence) -> str:
         )
     if evidence.is_saturated:
         return "half of the pixels have the highest value: the images are saturated"
+    if evidence.jump and 1 / JUMP_SEEN < evidence.z_ratio < JUMP_SEEN:
+        return _said_of_jump(evidence.jump)
     if evidence.z_ratio < 0:
         return "the planes of the cycle run the other way along z than those of the reference"
     if evidence.z_ratio != 1:
@@ -137,8 +142,6 @@ def _why_doubtful(evidence: Evidence) -> str:
             f"{evidence.z_ratio:.2g} planes of the cycle correspond to one of the reference:"
             " their z steps differ"
         )
-    if evidence.jump:
-        return _said_of_jump(evidence.jump)
     if abs(evidence.turn) > LARGEST_TURN:
         return f"the cycle is turned by {evidence.turn:.1f} degrees, more than is followed safely"
     if evidence.is_turn_open:
