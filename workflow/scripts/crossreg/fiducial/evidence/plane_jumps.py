@@ -68,9 +68,14 @@ def jump_of_planes(
     reference, cycle = stacks
     rows_of_parts, columns_of_parts = map(_parts, reference.shape[1:])
     parts = [(rows, columns) for rows in rows_of_parts for columns in columns_of_parts]
-    parts = _strongest(reference, parts)
-    middles = [[BIN * (part.start + part.stop) / 2 for part in both] for both in parts]
-    shifts = shifts_zyx_at(np.array(middles))
+    middles = np.array([[BIN * (part.start + part.stop) / 2 for part in both] for both in parts])
+    shifts = shifts_zyx_at(middles)
+    in_cycle = middles - shifts[:, 1:]
+    shown = np.all((in_cycle >= 0) & (in_cycle < BIN * np.array(cycle.shape[1:])), axis=1)
+    if not shown.any():
+        return None
+    chosen = _strongest(reference, parts, shown)
+    parts, shifts = [parts[number] for number in chosen], shifts[chosen]
     base = round(float(np.median(shifts[:, 0])))
     _, seen = seen_by_both(slice(0, len(reference)), len(reference), len(cycle), base)
     if seen.stop - seen.start < 2 * FEWEST_PLANES:
@@ -196,21 +201,23 @@ def _step(places: Floats, weights: Floats, plane: int) -> tuple[float, float]:
 
 
 def _strongest(
-    reference: NDArray[np.int16], parts: list[tuple[slice, slice]]
-) -> list[tuple[slice, slice]]:
-    """Return the parts that show most, MOST_PARTS at most.
+    reference: NDArray[np.int16], parts: list[tuple[slice, slice]], shown: NDArray[np.bool_]
+) -> NDArray[np.intp]:
+    """Return the numbers of the parts, of those `shown` (n,) in both, that show most.
 
-    Noise of neighbouring planes is independent: their products are those of the structure.
+    They are MOST_PARTS at most. Noise of neighbouring planes is independent: their products are
+    those of the structure.
     """
-    if len(parts) <= MOST_PARTS:
-        return parts
+    numbers = np.flatnonzero(shown)
+    if len(numbers) <= MOST_PARTS:
+        return numbers
     sample = reference[:, ::2, ::2].astype(np.float32)
     products = np.einsum("zyx,zyx->yx", sample[1:], sample[:-1])
     strength = [
         products[rows.start // 2 : rows.stop // 2, columns.start // 2 : columns.stop // 2].sum()
-        for rows, columns in parts
+        for rows, columns in (parts[number] for number in numbers)
     ]
-    return [parts[number] for number in np.argsort(strength)[::-1][:MOST_PARTS]]
+    return numbers[np.argsort(strength)[::-1][:MOST_PARTS]]
 
 
 def _parts(size: int) -> list[slice]:
