@@ -1,5 +1,7 @@
 """The verdict: few beads of the same specimen are registered, those of another one are not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -39,6 +41,23 @@ def test_few_beads_of_the_same_specimen_are_registered() -> None:
         assert found.verdict.name == "registered", seed
         sure = (found.status == "measured").ravel()
         assert np.abs(total_yx[sure] - shift_yx).max() < 1, seed
+
+
+def test_blocks_that_match_by_themselves_are_asked_for_where_all_lies_still() -> None:
+    at_rest = Evidence(log10_odds=-9.0, shift_yx=(0.1, -0.2), is_lonely=True)
+    assert judged(at_rest).name == "doubtful"
+    assert "hardly a block" in judged(at_rest).reason
+    assert judged(replace(at_rest, is_lonely=False)).name == "registered"
+    assert judged(replace(at_rest, shift_yx=(4.0, 3.0))).name == "registered"
+
+
+def test_blocks_match_by_themselves_where_the_specimen_is_the_same() -> None:
+    same, other = (
+        [registered(*pair(seed, wrong=wrong)[:2])[0].evidence.is_lonely for seed in SEEDS]
+        for wrong in (None, WRONG[0])
+    )
+    assert not any(same)
+    assert any(other)
 
 
 @pytest.mark.parametrize("planes", [1, 5, 8, 12, 28])

@@ -56,6 +56,7 @@ class Evidence:
     one are missing in the other, `turn` (degrees) and `shear` (px per px) how the field turns and
     shears the image, beyond the turn by which the cycle was turned back before it was compared;
     `is_turn_open`: that turn is known roughly only, and too few blocks match to make it exact.
+    `is_lonely`: but one block matches by itself, or none, of several;
     `is_pattern`: what both share at no shift is narrower than optics allow; `is_partly_still`: a
     part of what they show lies still while the rest has moved; `is_inverted`: structure is bright
     in the one and dark in the other; `is_copy`: both stacks are equal; `copied`: part of the planes
@@ -72,6 +73,7 @@ class Evidence:
     turn: float = 0.0
     shear: float = 0.0
     is_turn_open: bool = False
+    is_lonely: bool = False
     is_pattern: bool = False
     is_partly_still: bool = False
     is_inverted: bool = False
@@ -142,6 +144,8 @@ def _why_doubtful(evidence: Evidence) -> str:
             f"{evidence.z_ratio:.2g} planes of the cycle correspond to one of the reference:"
             " their z steps differ"
         )
+    if evidence.is_lonely and _lies_still(evidence):
+        return "what matches lies still, as dust does, and hardly a block matches by itself"
     if abs(evidence.turn) > LARGEST_TURN:
         return f"the cycle is turned by {evidence.turn:.1f} degrees, more than is followed safely"
     if evidence.is_turn_open:

@@ -60,6 +60,9 @@ PLANE_SIGMA = 0.5
 MOST_FADINGS, SAME_FADING = 3, 0.005
 """Times that the change of the light along z is measured, and a difference of two such changes
 (logarithm per plane) that makes none to the shift."""
+FEWEST_MATCHING = 2
+"""Blocks that match by themselves in every cycle that does: of 80 pairs, far apart, turned, or of
+three to twelve beads, all that were registered had three or more."""
 FEWEST_MEASURED = 3
 """Measured blocks below which no more than one shift can be told: three hold an affine field."""
 BLOCKS_AT_ONCE = 16
@@ -315,6 +318,7 @@ def _evidence(
         jump=jump_of_planes(stacks, _in_the_middle_zyx(field)),
         turn=turn_left,
         shear=shear,
+        is_lonely=bool(found.matching.sum() < min(FEWEST_MATCHING, len(found.matching))),
         is_turn_open=bool(turn) and (is_rigid or found.matching.sum() < FEWEST_MEASURED),
         is_inverted=match.is_opposite or are_opposite(similarities) or inverted.result(),
         is_copy=copy.result(),
