@@ -7,7 +7,7 @@ evidence (`regression`), so that it widens the uncertainty.
 """
 
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -49,6 +49,11 @@ ROUNDS = 4
 """Rounds of weighing down outliers at most."""
 SETTLED = 0.1
 """Change of the logarithm of the factors on the variances below which no further round is made."""
+FAR = 0.3
+"""Part by which the variance counts more that is larger than where sub-blocks were measured: away
+from them, errors that neighbouring sub-blocks share look like a gradient. Seen on planted pairs."""
+FEW_LOOKED_AT = 200
+"""Measurements at most at which the variance is looked at for that."""
 FEW_PRIORS = 9
 """Choices of priors among which outliers are looked for."""
 
@@ -90,7 +95,7 @@ class SmoothField:
     """The shift as a function of the position; made by `fit`.
 
     `variances_zyx` (n, 3) are those of the measurements that it goes through, widened where they
-    contradict their surroundings.
+    contradict their surroundings. `seen_sigma_zyx` (3,) is the typical uncertainty at them.
     """
 
     domain: Domain
@@ -98,6 +103,7 @@ class SmoothField:
     features: tuple[Features, ...]
     mixtures: tuple[Mixture, ...]
     variances_zyx: Floats
+    seen_sigma_zyx: Floats
 
     def mean_over(self, points_zyx: Floats) -> tuple[Floats, Floats]:
         """Return (shift, sigma), both (n, 3), averaged over points (n, p, 3)."""
@@ -113,7 +119,8 @@ class SmoothField:
         features = {n: averaged(self.features[n].at(flat[:, 1:])) for n in sorted(used)}
         parts = [part.predict(terms, features) for part in self.mixtures]
         mean, sigma = (np.column_stack(part) for part in zip(*parts, strict=True))
-        return mean + self.offset_zyx, sigma
+        far = np.maximum(sigma**2 - self.seen_sigma_zyx**2, 0)
+        return mean + self.offset_zyx, np.sqrt(sigma**2 + FAR * far)
 
     def at(self, positions_zyx: Floats) -> tuple[Floats, Floats]:
         """Return the shift and its sigma at any positions.
@@ -207,7 +214,13 @@ def fit(
         return found.widened(motion_terms.bend_errors(found.weight @ found.mean))
 
     mixtures = tuple(many(whole, range(3)))
-    return SmoothField(domain, offset, features, mixtures, np.column_stack(variances))
+    field = SmoothField(
+        domain, offset, features, mixtures, np.column_stack(variances), np.full(3, np.inf)
+    )
+    if rough or motion == "rigid":
+        return field
+    some = positions_zyx[:: -(-len(positions_zyx) // FEW_LOOKED_AT)]
+    return replace(field, seen_sigma_zyx=np.median(field.at(some)[1], axis=0))
 
 
 @dataclass(frozen=True)
