@@ -32,6 +32,12 @@ OFFSET_STEP = 0.5
 """Planes between the offsets that are tried."""
 CLEARLY = 1.3
 """Factor by which another ratio than 1 has to explain the similarities better to be believed."""
+LEAST_FOLLOWING = 0.25
+"""Product of the slopes of the planes' best partners, there and back, that a ratio asks for: 1
+where both are exact, 0 where all planes of a stack have one partner."""
+BESIDE, LEAST_SHOWN = 3, 0.25
+"""Planes on each side of a jump that must show something, and how much, relative to the plane that
+shows most."""
 CERTAIN = 6.0
 """Standard deviations of chance that the similarities along a line exceed where it is believed."""
 
@@ -84,7 +90,37 @@ def ratio_of_z_steps(similarities: Similarities) -> float:
     usual = max(line.score for line in lines if abs(line.ratio - 1) <= USUAL)
     chance = float(np.median(np.abs(similarities))) / NORMAL_MEDIAN
     believed = best.score > CERTAIN * chance and best.score > CLEARLY * usual
-    return best.ratio if believed else 1.0
+    return best.ratio if believed and _planes_follow(similarities, best.ratio) else 1.0
+
+
+def _planes_follow(similarities: Similarities, ratio: float) -> bool:
+    """Return whether the planes' best partners (Z, Z') follow each other as the ratio says.
+
+    Where one thin layer is all that there is, every plane resembles the one in focus most, and out
+    of focus it looks the same above and below: no ratio can be told.
+    """
+    there, back = _slope_of_partners(similarities), _slope_of_partners(similarities.T)
+    return there * ratio > 0 and there * back > LEAST_FOLLOWING
+
+
+def _slope_of_partners(similarities: Similarities) -> float:
+    """Return by how many planes (Z') the best partners of planes (Z) move from plane to plane."""
+    partners = similarities.argmax(axis=1)
+    weights = np.square(np.maximum(similarities.max(axis=1), 0.0))
+    if not weights.any():
+        return 0.0
+    planes = np.arange(len(partners)) - np.average(np.arange(len(partners)), weights=weights)
+    return float((weights * planes) @ partners / (weights @ planes**2))
+
+
+def shown_around(similarities: Similarities, plane: int) -> bool:
+    """Return whether planes beside a plane of the cycle (Z, Z') resemble some of the reference.
+
+    Out of focus there is little to tell which, so that nothing can be said of a jump.
+    """
+    highest = similarities.max(axis=0)
+    sides = highest[max(plane - BESIDE, 0) : plane], highest[plane : plane + BESIDE]
+    return all(len(side) and np.median(side) > LEAST_SHOWN * highest.max() for side in sides)
 
 
 def are_opposite(similarities: Similarities) -> bool:

@@ -28,6 +28,7 @@ from crossreg.fiducial.evidence.plane_likeness import (
     matching_plane,
     plane_similarities,
     ratio_of_z_steps,
+    shown_around,
 )
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.consensus import agreeing_blocks
@@ -307,6 +308,7 @@ def _evidence(
     similar = pool.submit(plane_similarities, stacks, shifts_at)
     match = likeness(stacks, shifts_at, shift_z, turn.degrees, pool)
     similarities = similar.result()
+    jump = jump_of_planes(stacks, _in_the_middle_zyx(field))
     return Evidence(
         log10_odds=match.log10_odds,
         shift_yx=(float(middle_yx[0]), float(middle_yx[1])),
@@ -315,7 +317,7 @@ def _evidence(
             turn.start(global_shift_yx), shifts_at, field.domain.image_shape
         ),
         z_ratio=ratio_of_z_steps(similarities),
-        jump=jump_of_planes(stacks, _in_the_middle_zyx(field)),
+        jump=jump if jump and shown_around(similarities, jump.plane) else None,
         turn=turn_left,
         shear=shear,
         is_lonely=bool(found.matching.sum() < min(FEWEST_MATCHING, len(found.matching))),
