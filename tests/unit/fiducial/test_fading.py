@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 import crossreg
+from crossreg.fiducial.correlation.binned_stacks import BIN, LIGHT_PART
 from crossreg.fiducial.local_shift.fading import fading
 from fiducial_images import drawn, spot_positions
 
 SHAPE, SHIFT = (16, 160, 160), (0.6, -3.4, 2.75)
 BACKGROUND = 500.0
+DEPTH = np.arange(24.0)
 
 
 def profile(depth: np.ndarray) -> np.ndarray:
@@ -16,30 +18,63 @@ def profile(depth: np.ndarray) -> np.ndarray:
     return 50 + 1000 * np.exp(-0.5 * ((depth - 11) / 6.0) ** 2)
 
 
+def everywhere(light: np.ndarray) -> np.ndarray:
+    """Return the light (Z, 6, 6) of a specimen whose parts differ in brightness only."""
+    return light[:, None, None] * np.random.default_rng(1).uniform(0.5, 2, (6, 6))
+
+
+def lies(shift_z: float) -> np.ndarray:
+    return np.array([shift_z, 0.0, 0.0])
+
+
 @pytest.mark.parametrize("slope", [-0.15, -0.03, 0.03, 0.1])
 @pytest.mark.parametrize("shift_z", [-3.5, 0.0, 1.2])
 def test_planted_change_is_found_at_any_shift(slope: float, shift_z: float) -> None:
-    depth = np.arange(24.0)
-    cycle = profile(depth + shift_z) * np.exp(2 * slope * depth)
-    assert abs(fading(profile(depth), cycle, shift_z) - slope) < 0.1 * abs(slope) + 0.002
+    cycle = everywhere(profile(DEPTH + shift_z) * np.exp(2 * slope * DEPTH))
+    found = fading(everywhere(profile(DEPTH)), cycle, lies(shift_z))
+    assert abs(found - slope) < 0.1 * abs(slope) + 0.002
 
 
 @pytest.mark.parametrize("shift_z", [-3.5, 0.0, 1.2])
 def test_light_that_falls_alike_is_no_change(shift_z: float) -> None:
-    depth = np.arange(24.0)
-    assert fading(profile(depth), 3 * profile(depth + shift_z), shift_z) == 0
+    cycle = everywhere(3 * profile(DEPTH + shift_z))
+    assert fading(everywhere(profile(DEPTH)), cycle, lies(shift_z)) == 0
 
 
 def test_planes_whose_light_flickers_show_no_change() -> None:
-    random = np.random.default_rng(0)
-    flicker = np.exp(random.normal(0, 0.4, (20, 24)))
-    assert not any(fading(profile(np.arange(24.0)), one * profile(np.arange(24.0)), 0.0)
-                   for one in flicker)  # fmt: skip
+    reference = everywhere(profile(DEPTH))
+    flicker = np.exp(np.random.default_rng(0).normal(0, 0.4, (20, len(DEPTH), 1, 1)))
+    assert not any(fading(reference, one * reference, lies(0.0)) for one in flicker)
 
 
-@pytest.mark.parametrize("light", [np.zeros(24), -np.ones(24), np.ones(5), np.zeros(0)])
-def test_no_structure_or_few_planes_show_no_change(light: np.ndarray) -> None:
-    assert fading(light, light * np.exp(0.2 * np.arange(len(light))), 0.0) == 0
+def test_parts_that_one_stack_alone_shows_do_not_count() -> None:
+    reference, cycle = everywhere(profile(DEPTH)), everywhere(profile(DEPTH))
+    cycle[:, :2] = 0.01 * np.exp(0.2 * DEPTH)[:, None, None]
+    assert fading(reference, cycle, lies(0.0)) == 0
+    faded = cycle * np.exp(-0.1 * DEPTH)[:, None, None]
+    assert abs(fading(reference, faded, lies(0.0)) + 0.05) < 0.005
+
+
+def test_a_change_in_one_corner_only_is_not_that_of_the_light() -> None:
+    reference, cycle = everywhere(profile(DEPTH)), everywhere(profile(DEPTH))
+    cycle[:, :3, :3] *= np.exp(-0.3 * (DEPTH - 11))[:, None, None]
+    assert fading(reference, cycle, lies(0.0)) == 0
+
+
+def test_parts_are_compared_where_they_lie() -> None:
+    reference = everywhere(profile(DEPTH))
+    faded = np.roll(reference, 2, axis=1) * np.exp(-0.1 * DEPTH)[:, None, None]
+    faded[:, :2] = 1e5
+    shift = np.array([0.0, -2.0 * BIN * LIGHT_PART, 0.0])
+    assert abs(fading(reference, faded, shift) + 0.05) < 0.002
+
+
+@pytest.mark.parametrize("planes", [0, 5, 24])
+def test_no_structure_or_few_planes_show_no_change(planes: int) -> None:
+    for light in (np.zeros((planes, 3, 3)), -np.ones((planes, 3, 3))):
+        assert fading(light, light, lies(0.0)) == 0
+    light = np.exp(-0.2 * np.arange(5.0))[:, None, None] * np.ones((5, 3, 3))
+    assert fading(np.ones((5, 3, 3)), light, lies(0.0)) == 0
 
 
 @pytest.mark.parametrize("slope", [-1 / 7, -1 / 20, 1 / 20])

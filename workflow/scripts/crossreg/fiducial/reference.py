@@ -20,9 +20,9 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 class Reference:
     """What the cycles of a ROI need of the reference.
 
-    `binned` are the kept planes (Z, y, x) binned, `light` (Z - 1,) is how bright they are; the
-    planes have `image_shape` (Y, X) px and blocks an edge of `block_size_xy` px. The quality is
-    measured against `projections`.
+    `binned` are the kept planes (Z, y, x) binned, `light` (Z - 1, rows, columns) is how bright they
+    are, part by part; the planes have `image_shape` (Y, X) px and blocks an edge of `block_size_xy`
+    px. The quality is measured against `projections`.
     """
 
     binned: np.ndarray

@@ -12,12 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from crossreg.fiducial.block_grid import seen_by_both
 from crossreg.fiducial.correlation.binned_stacks import (
+    BIN,
+    LIGHT_PART,
     PLANES_FOR_PATTERN,
     binned_planes,
     freed_planes,
     weighted_planes,
 )
+from crossreg.fiducial.quantiles import median
 
 Floats = NDArray[np.float64]
 Stacks = tuple[NDArray[np.int16], NDArray[np.int16]]
@@ -31,6 +35,12 @@ SURE = 4.0
 """Standard errors from which on a change is believed."""
 MOST_WEIGHT = 1.0
 """Weight of a plane at most, relative to the median: a few bright planes must not rule."""
+ALIKE = 0.5
+"""Logarithm by which the light of a part, over all planes, may differ from what is usual: what one
+stack alone shows there says nothing."""
+LEAST_SHARE = 0.3
+"""Part of the whole change that each quarter of the image shows at least: bleaching and depth
+darken all of it."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +54,12 @@ class Light:
     of_cycle: Floats
     cycle: NDArray[np.number]
 
-    def fading(self, shift_z: float) -> float:
+    def fading(self, shift_zyx: Floats) -> float:
         """Return by how much the logarithm of the cycle's light changes more per plane.
 
-        0 where it is not clear. `shift_z` (planes) brings the cycle to the reference.
+        0 where it is not clear. `shift_zyx` (planes, px, px) brings the cycle to the reference.
         """
-        return fading(self.of_reference, self.of_cycle, shift_z)
+        return fading(self.of_reference, self.of_cycle, shift_zyx)
 
     def alike(self, reference: NDArray[np.int16], slope: float, pool: Executor) -> Stacks:
         """Return the binned reference (Z, y, x), and the cycle without such a fading.
@@ -63,29 +73,74 @@ class Light:
         return _weighted(reference, slope, pool), _weighted(cycle, slope, pool)
 
 
-def fading(reference: Floats, cycle: Floats, shift_z: float) -> float:
-    """Return by how much the logarithm of a cycle's light (Z',) changes more than the other's (Z,).
+def fading(reference: Floats, cycle: Floats, shift_zyx: Floats) -> float:
+    """Return by how much the logarithm of a cycle's light changes more per plane than another's.
 
-    Per plane; 0 where it is not clear. `shift_z` (planes) brings the cycle to the reference.
+    Both are (Z, rows, columns) as `light_by_depth` gives them; `shift_zyx` (planes, px, px) brings
+    the cycle to the reference. 0 where it is not clear, or not the same all over the image.
     """
     if min(len(reference), len(cycle)) < FEWEST_PLANES:
         return 0.0
-    depth = np.arange(len(reference))
-    at = depth - shift_z
-    there = np.interp(at, np.arange(len(cycle)), cycle)
-    seen = (at >= 0) & (at <= len(cycle) - 1) & (reference > 0) & (there > 0)
-    if seen.sum() < FEWEST_PLANES:
+    moved = np.rint(np.asarray(shift_zyx)[1:] / (BIN * LIGHT_PART)).astype(int)
+    one, two = _overlapping(reference, cycle, moved)
+    if not one.size:
         return 0.0
-    z, one, two = depth[seen], reference[seen], there[seen]
+    totals = [np.maximum(part.sum(axis=0), 0.0) for part in (one, two)]
+    shown = (totals[0] > 0) & (totals[1] > 0)
+    if not shown.any():
+        return 0.0
+    ratio = np.log(totals[1][shown] / totals[0][shown])
+    shown[shown] = np.abs(ratio - median(ratio)) < ALIKE
+    whole, error = _slope(one[:, shown].sum(axis=1), two[:, shown].sum(axis=1), shift_zyx[0])
+    if abs(whole) <= max(LEAST_CHANGE, SURE * error):
+        return 0.0
+    for quarter in _quarters(shown):
+        slope, _ = _slope(one[:, quarter].sum(axis=1), two[:, quarter].sum(axis=1), shift_zyx[0])
+        if slope * np.sign(whole) < LEAST_SHARE * abs(whole):
+            return 0.0
+    return whole
+
+
+def _overlapping(reference: Floats, cycle: Floats, moved: NDArray[np.int64]) -> tuple[Floats, ...]:
+    """Return the parts (Z, rows, columns) that both show once the cycle is moved by some parts."""
+    rows, columns = (
+        seen_by_both(slice(0, here), here, there, int(by))
+        for here, there, by in zip(reference.shape[1:], cycle.shape[1:], moved, strict=True)
+    )
+    return reference[:, rows[0], columns[0]], cycle[:, rows[1], columns[1]]
+
+
+def _quarters(shown: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+    """Return which of the parts that are shown lie in each quarter, of those that have any."""
+    middle = [np.median(place) for place in np.nonzero(shown)]
+    below, right = (
+        np.expand_dims(np.arange(size) > at, 1 - axis)
+        for axis, (size, at) in enumerate(zip(shown.shape, middle, strict=True))
+    )
+    quarters = [shown & (below == one) & (right == two) for one in (0, 1) for two in (0, 1)]
+    return [quarter for quarter in quarters if quarter.any()]
+
+
+def _slope(one: Floats, two: Floats, shift_z: float) -> tuple[float, float]:
+    """Return (change per plane, its standard error) of the logarithm of light `two` (Z',) to `one`.
+
+    Their logarithms are half of those given, which go with the square of the light.
+    """
+    depth = np.arange(len(one))
+    at = depth - shift_z
+    there = np.interp(at, np.arange(len(two)), two)
+    seen = (at >= 0) & (at <= len(two) - 1) & (one > 0) & (there > 0)
+    if seen.sum() < FEWEST_PLANES:
+        return 0.0, np.inf
+    z, one, two = depth[seen], one[seen], there[seen]
     weights = np.sqrt(one * two)
     weights = np.minimum(weights / np.median(weights), MOST_WEIGHT)
-    change = 0.5 * np.log(two / one)  # what planes share goes with the square of the light
+    change = 0.5 * np.log(two / one)
     z = z - np.average(z, weights=weights)
     spread = float(weights @ z**2)
     slope = float(weights @ (z * change)) / spread
     left = change - np.average(change, weights=weights) - slope * z
-    error = np.sqrt(float(weights @ left**2) / max(len(z) - 2, 1) / spread)
-    return slope if abs(slope) > max(LEAST_CHANGE, SURE * error) else 0.0
+    return slope, float(np.sqrt(weights @ left**2 / max(len(z) - 2, 1) / spread))
 
 
 def _weighted(stack: NDArray[np.int16], slope: float, pool: Executor) -> NDArray[np.int16]:

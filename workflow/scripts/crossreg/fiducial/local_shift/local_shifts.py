@@ -270,7 +270,7 @@ def _measured(
     middle = np.array([[domain.middle_plane, *((size - 1) / 2 for size in image_shape)]])
     used = 0.0
     for _ in range(MOST_FADINGS):
-        slope = light.fading(float(found.field.shift_at(middle)[0, 0]))
+        slope = light.fading(found.field.shift_at(middle)[0])
         if abs(slope - used) < SAME_FADING:
             break
         alike = light.alike(stacks[0], slope, pool)
