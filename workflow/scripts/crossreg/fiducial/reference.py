@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from crossreg.fiducial.correlation.binned_stacks import binned_planes, freed_planes, light_by_depth
+from crossreg.fiducial.correlation.binned_stacks import binned_and_light
 from crossreg.fiducial.quality import BlockProjections, block_projections, preprocessing
 from crossreg.io.intermediate_arrays import load_arrays, save_arrays, told_if_damaged
 
@@ -50,9 +50,7 @@ def prepare_reference(
     The thresholds and `background_sigma` act on the quality only.
     """
     with ThreadPoolExecutor(threads) as pool:
-        planes = binned_planes(stack, pool)
-        light = light_by_depth(planes, pool)
-        binned = freed_planes(planes, pool)
+        binned, light = binned_and_light(stack, pool)
         prepared = preprocessing(stack, lower_threshold, higher_threshold, background_sigma)
         projections = block_projections(prepared, block_size_xy, pool)
     return Reference(binned, light, projections, block_size_xy)

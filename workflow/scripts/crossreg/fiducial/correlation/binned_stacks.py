@@ -30,9 +30,11 @@ BORDER = 5
 """Bins by which a plane is mirrored at its borders: three times the scale of the background."""
 
 
-def binned_stack(stack: np.ndarray, pool: Executor) -> np.ndarray:
-    """Return a stack (Z, Y, X) binned, and freed: int16, (Z, ceil(Y / BIN), ceil(X / BIN))."""
-    return freed_planes(binned_planes(stack, pool), pool)
+def binned_and_light(stack: np.ndarray, pool: Executor) -> tuple[np.ndarray, np.ndarray]:
+    """Return a stack (Z, Y, X) binned and freed, and its light (Z - 1, rows, columns)."""
+    planes = binned_planes(stack, pool)
+    light = light_by_depth(planes, pool)
+    return freed_planes(planes, pool), light
 
 
 def binned_planes(stack: np.ndarray, pool: Executor) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from crossreg.fiducial.block_grid import Block, block_grid, centre_yx, grid_shape
-from crossreg.fiducial.correlation.binned_stacks import binned_planes, freed_planes, light_by_depth
+from crossreg.fiducial.correlation.binned_stacks import binned_and_light
 from crossreg.fiducial.evidence.deformation import ShiftsAt, contradiction, turn_and_shear
 from crossreg.fiducial.evidence.image_faults import (
     is_copy,
@@ -177,9 +177,9 @@ def local_shifts(
     start_yx = turned.start(global_shift_yx)
     with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, user_api="blas"):
         cycle = turned.stack_turned_back(cycle, pool)
-        planes = binned_planes(cycle, pool)
-        light = Light(reference.light, light_by_depth(planes, pool), cycle)
-        binned = reference.binned, freed_planes(planes, pool)
+        binned_cycle, light_of_cycle = binned_and_light(cycle, pool)
+        light = Light(reference.light, light_of_cycle, cycle)
+        binned = reference.binned, binned_cycle
         stacks, depth = _stacks_to_match(binned, start_yx)
 
         def matched(stacks: Stacks, start_yx: tuple[float, float], is_freed: bool) -> Match:
