@@ -21,7 +21,7 @@ for _ in range(3):
 threading.Timer(0.5, print, ["another"]).start()
 END
 """
-LONGEST_S = 30
+LONGEST_S = TIMESPAN_S - 10
 
 
 def run(end: str) -> subprocess.CompletedProcess:

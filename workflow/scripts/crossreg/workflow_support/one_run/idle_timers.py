@@ -4,13 +4,14 @@ Whenever it has looked at the jobs that are ready, Snakemake (9.20 to 9.27) star
 waits for the time span of `max-jobs-per-timespan` and then makes it look again, which starts the
 next such thread. With its default of a second a run that has finished 400 jobs looks 400 times a
 second, and a run ends only when the last of these threads do. The profile gives a time span so long
-that they never wake, and a number of jobs that is never reached; here they are ended.
+that they do not wake before they are ended here, and a number of jobs that is never reached.
 """
 
 import threading
 
-TIMESPAN_S = 3600.0
-"""The time span in `profiles/default`, by which these timers are known."""
+TIMESPAN_S = 30.0
+"""The time span in `profiles/default`, by which these timers are known. Should a later Snakemake wait
+in another way, nothing is ended here, and a run ends so much later at worst."""
 PERIOD_S = 10.0
 """How often they are ended during a run: so there are never more than a few."""
 
