@@ -10,8 +10,8 @@ that they do not wake before they are ended here, and a number of jobs that is n
 import threading
 
 TIMESPAN_S = 30.0
-"""The time span in `profiles/default`, by which these timers are known. Should a later Snakemake wait
-in another way, nothing is ended here, and a run ends so much later at worst."""
+"""The time span in `profiles/default`, by which these timers are known. Should a later Snakemake
+wait in another way, nothing is ended here, and a run ends so much later at worst."""
 PERIOD_S = 10.0
 """How often they are ended during a run: so there are never more than a few."""
 
