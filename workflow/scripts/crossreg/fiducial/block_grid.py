@@ -64,6 +64,18 @@ def centre_yx(rows: slice, columns: slice) -> tuple[float, float]:
     return (rows.start + rows.stop - 1) / 2, (columns.start + columns.stop - 1) / 2
 
 
+def middle_of(size: int, most: int) -> slice:
+    """Return the middle of an axis of some size, `most` long at most."""
+    length = min(size, most)
+    return slice((size - length) // 2, (size + length) // 2)
+
+
+def evenly_cut(where: slice, count: int) -> list[slice]:
+    """Return a range of an axis cut into `count` parts that differ by one pixel at most."""
+    edges = np.linspace(where.start, where.stop, count + 1).astype(int)
+    return [slice(int(low), int(high)) for low, high in itertools.pairwise(edges)]
+
+
 def seen_by_both(
     where: slice, reference_size: int, cycle_size: int, shift: int
 ) -> tuple[slice, slice]:

@@ -4,6 +4,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from crossreg.fiducial.block_grid import middle_of
 from crossreg.fiducial.correlation.binned_stacks import PLANES_FOR_PATTERN
 
 SAMPLED = 2
@@ -44,16 +45,11 @@ def share_of_copied_planes(reference: Stack, cycle: Stack) -> float:
     hardly has.
     """
     planes = min(len(reference), len(cycle))
-    rows, columns = (_middle(size) for size in reference.shape[1:])
+    rows, columns = (middle_of(size, LOOKED_AT) for size in reference.shape[1:])
     one, two = (stack[:planes, rows, columns].astype(np.float32) for stack in (reference, cycle))
     noise = np.maximum(_noise(one), _noise(two))
     alike = ALIKE_OF_MANY if planes >= PLANES_FOR_PATTERN else ALIKE
     return float(np.mean((noise > 0) & (_noise(one - two) < alike * noise)))
-
-
-def _middle(size: int) -> slice:
-    length = min(size, LOOKED_AT)
-    return slice((size - length) // 2, (size + length) // 2)
 
 
 def _noise(stack: NDArray[np.float32]) -> NDArray[np.float32]:

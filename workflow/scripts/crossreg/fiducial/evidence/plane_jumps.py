@@ -6,13 +6,12 @@ bends that smoothly along z; a plane that was dropped makes it jump. Around each
 with a step is fitted; what cannot be told from a bend is not called a jump.
 """
 
-import itertools
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crossreg.fiducial.block_grid import seen_by_both
+from crossreg.fiducial.block_grid import evenly_cut, middle_of, seen_by_both
 from crossreg.fiducial.correlation.binned_stacks import BIN, moved_part
 from crossreg.fiducial.evidence.deformation import ShiftsAt
 from crossreg.fiducial.field.grid_spline import interpolation
@@ -222,7 +221,5 @@ def _strongest(
 
 def _parts(size: int) -> list[slice]:
     """Return the parts of an axis of `size` bins, in the middle, that are compared."""
-    length = min(size, MIDDLE)
-    start = (size - length) // 2
-    edges = np.linspace(start, start + length, max(1, round(length / PART)) + 1).astype(int)
-    return [slice(int(low), int(high)) for low, high in itertools.pairwise(edges)]
+    middle = middle_of(size, MIDDLE)
+    return evenly_cut(middle, max(1, round((middle.stop - middle.start) / PART)))

@@ -8,6 +8,7 @@ import scipy.fft
 import scipy.ndimage
 from numpy.typing import NDArray
 
+from crossreg.fiducial.block_grid import evenly_cut, middle_of
 from crossreg.fiducial.correlation.binned_stacks import BIN, moved_part
 from crossreg.fiducial.evidence.deformation import ShiftsAt
 from crossreg.fiducial.quantiles import NORMAL_MEDIAN
@@ -170,7 +171,5 @@ def matching_plane(
 
 def _parts(size: int) -> list[slice]:
     """Return the parts of an axis of `size` bins, in the middle, that are compared."""
-    length = min(size, MIDDLE)
-    start = (size - length) // 2
-    edges = np.linspace(start, start + length, -(-length // PART) + 1).astype(int)
-    return [slice(int(low), int(high)) for low, high in itertools.pairwise(edges)]
+    middle = middle_of(size, MIDDLE)
+    return evenly_cut(middle, -(-(middle.stop - middle.start) // PART))

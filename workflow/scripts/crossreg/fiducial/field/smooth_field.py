@@ -81,9 +81,14 @@ class Domain:
         """Return the plane in the middle of the stack."""
         return (self.planes - 1) / 2
 
+    @property
+    def middle_zyx(self) -> Floats:
+        """Return the middle (3,) of the stack: plane, px, px."""
+        return np.asarray((np.array([self.planes, *self.image_shape]) - 1) / 2)
+
     def relative(self, positions_zyx: Floats) -> Floats:
         """Return positions (n, 3) relative to the middle; z in planes, y and x in px."""
-        return positions_zyx - (np.array([self.planes, *self.image_shape]) - 1) / 2
+        return positions_zyx - self.middle_zyx
 
     def terms(self, relative_zyx: Floats) -> Floats:
         """Return the explicit functions (n, p) at positions (n, 3) relative to the middle."""

@@ -54,13 +54,6 @@ class Light:
     of_cycle: Floats
     cycle: NDArray[np.number]
 
-    def fading(self, shift_zyx: Floats) -> float:
-        """Return by how much the logarithm of the cycle's light changes more per plane.
-
-        0 where it is not clear. `shift_zyx` (planes, px, px) brings the cycle to the reference.
-        """
-        return fading(self.of_reference, self.of_cycle, shift_zyx)
-
     def alike(self, reference: NDArray[np.int16], slope: float, pool: Executor) -> Stacks:
         """Return the binned reference (Z, y, x), and the cycle without such a fading.
 

@@ -35,7 +35,7 @@ from crossreg.fiducial.field.consensus import agreeing_blocks
 from crossreg.fiducial.field.sampled_field import Field
 from crossreg.fiducial.field.smooth_field import Domain, SmoothField
 from crossreg.fiducial.local_shift.attempts import Match, Stacks, best_match
-from crossreg.fiducial.local_shift.fading import Light
+from crossreg.fiducial.local_shift.fading import Light, fading
 from crossreg.fiducial.local_shift.held_out import held_out_residual
 from crossreg.fiducial.local_shift.levels import domain_of
 from crossreg.fiducial.local_shift.sub_block_matcher import Measurements, SubBlockMatcher
@@ -267,10 +267,10 @@ def _measured(
     domain = domain_of(image_shape, *map(len, stacks))
     matcher = SubBlockMatcher(stacks, blocks, domain, pool, motion)
     found = matcher.measure(_wide_field(domain, wide, pool, motion))
-    middle = np.array([[domain.middle_plane, *((size - 1) / 2 for size in image_shape)]])
+    middle = domain.middle_zyx[None]
     used = 0.0
     for _ in range(MOST_FADINGS):
-        slope = light.fading(found.field.shift_at(middle)[0])
+        slope = fading(light.of_reference, light.of_cycle, found.field.shift_at(middle)[0])
         if abs(slope - used) < SAME_FADING:
             break
         alike = light.alike(stacks[0], slope, pool)
@@ -298,13 +298,11 @@ def _evidence(
     field = found.field
     shifts_at = _in_the_middle(field)
     middle_yx = turn.total(turn.middle_yx[None], shifts_at(turn.middle_yx[None]))[0]
-    shift_z = float(field.shift_at(np.array([[field.domain.middle_plane, *turn.middle_yx]]))[0, 0])
+    shift_z = float(field.shift_at(field.domain.middle_zyx[None])[0, 0])
     turn_left, shear = turn_and_shear(shifts_at, field.domain.image_shape)
     inverted, copy = pool.submit(is_inverted, *stacks), pool.submit(is_copy, *stacks)
-    copied, saturated = (
-        pool.submit(share_of_copied_planes, *stacks),
-        pool.submit(is_saturated, cycle),
-    )
+    copied = None if turn else pool.submit(share_of_copied_planes, *stacks)
+    saturated = pool.submit(is_saturated, cycle)
     similar = pool.submit(plane_similarities, stacks, shifts_at)
     match = likeness(stacks, shifts_at, shift_z, turn.degrees, pool)
     similarities = similar.result()
@@ -324,7 +322,7 @@ def _evidence(
         is_turn_open=bool(turn) and (is_rigid or found.matching.sum() < FEWEST_MEASURED),
         is_inverted=match.is_opposite or are_opposite(similarities) or inverted.result(),
         is_copy=copy.result(),
-        copied=0.0 if turn else copied.result(),
+        copied=copied.result() if copied else 0.0,
         is_saturated=saturated.result(),
     )
 
