@@ -21,6 +21,8 @@ REFERENCE = "RT0"
 SHAPE_ZYX, BLOCK = (6, 64, 64), 32
 # What a run makes again after every change, since it says what there is.
 WHAT_IS_SAID = ("all_cycles_registered", "samples", "gaps")
+# What is drawn again after every change: pictures of ROIs and of all cycles, in one job.
+PICTURES_OF_ALL = ("pictures/001/drift", "pictures/002/drift", "pictures/experiment")
 # As many processes as the tests may use.
 CORES = 2
 # A run on a busy machine; none takes a tenth of it on an idle one.

@@ -13,7 +13,7 @@ import pytest
 
 from crossreg.fiducial.summary import read_summaries
 from crossreg.io.cycle_tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, read_rows, read_table
-from experiment import TIMEOUT_S, Experiment, write_stack
+from experiment import PICTURES_OF_ALL, TIMEOUT_S, Experiment, write_stack
 
 
 def read_merged(experiment):
@@ -65,8 +65,7 @@ def test_one_bad_cycle_stops_no_other_and_is_named_in_all_that_sums_up(again, fi
     shutil.copy2(finished.image("001", "RT1"), again.image("001", "RT1"))
     assert again.pending_pictures() == {
         "pictures/001/RT1",
-        "pictures/001/drift",
-        "pictures/experiment",
+        *PICTURES_OF_ALL,
     }
     again.succeed("all", "report")
     assert again.tables() == finished.tables()
@@ -129,8 +128,12 @@ def test_damaged_tables_are_named_and_made_anew_by_the_next_run(again, finished)
     assert again.pending() == set()
 
 
-def test_damaged_intermediate_results_are_named_and_made_anew_by_the_next_run(again, finished):
-    names = ("reference/001/blocks.npz", "previews/002/cycles/RT2.npz", "summary/002.tsv")
+@pytest.mark.parametrize(
+    "names", [("reference/001/blocks.npz", "previews/002/cycles/RT2.npz"), ("summary.tsv",)]
+)
+def test_damaged_intermediate_results_are_named_and_made_anew_by_the_next_run(
+    again, finished, names
+):
     for name in names:
         cut(again.results / name)
     done = again.snakemake()

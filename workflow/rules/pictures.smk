@@ -47,37 +47,11 @@ rule picture_cycle:
         + (" --local-shifts {input.local_shifts:q}" if fiducial.has_local_step else "")
 
 
-rule summary_of_roi:
-    input:
-        fiducial.tables_of_roi,
-        samples=paths("samples"),
-        gaps=paths("gaps"),
-    output:
-        paths("summary_of_roi"),
-    log:
-        paths.log("summary_of_roi", "{roi}"),
-    conda:
-        ENVIRONMENT
-    params:
-        code=code("summarize.py"),
-        again=fiducial.again("summary_of_roi"),
-        reference=fiducial.reference,
-        options=fiducial.options("pixelSizeXY", "pixelSizeZ", "zBinning"),
-        tolerance=TOLERANCE,
-        global_shifts=fiducial.folder_beside("samples", "global_table"),
-        local_shifts=fiducial.option_of_local_tables("--local-shifts"),
-    message:
-        "summary_of_roi of ROI {wildcards.roi}"
-    shell:
-        command("summarize.py")
-        + " --samples {input.samples:q} --gaps {input.gaps:q} --reference {params.reference:q}"
-        " --roi {wildcards.roi:q} --global-shifts {params.global_shifts:q} {params.local_shifts:q}"
-        " {params.options:q} {params.tolerance:q} --output {output:q} --log {log:q}"
-
-
 rule summary:
     input:
-        [paths("summary_of_roi", roi=roi) for roi in fiducial.rois],
+        *[fiducial.tables_of_cycles(name) for name in fiducial.steps],
+        samples=paths("samples"),
+        gaps=paths("gaps"),
     output:
         table=paths("summary"),
         text=paths("closing_table"),
@@ -85,48 +59,41 @@ rule summary:
         paths.log("summary"),
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=fiducial.resources.mem_mb(tables=len(fiducial.cycles)),
+        runtime=fiducial.resources.runtime(tables=len(fiducial.cycles)),
     params:
-        code=code("merge_summaries.py"),
+        code=code("summarize.py"),
         again=fiducial.again("summary"),
-        rois=fiducial.rois,
-    message:
-        "put the summaries of all ROIs together"
-    shell:
-        command("merge_summaries.py")
-        + " --summaries {input:q} --output {output.table:q} --text {output.text:q} --log {log:q}"
-
-
-rule picture_drift:
-    input:
-        paths("summary_of_roi"),
-    output:
-        report(
-            paths("drift_picture"),
-            caption=caption("drift"),
-            category="ROIs",
-            labels={"ROI": "{roi}", "picture": "drift"},
-        ),
-    log:
-        paths.log("picture_drift", "{roi}"),
-    conda:
-        ENVIRONMENT
-    params:
-        code=code("picture_drift.py"),
         reference=fiducial.reference,
         options=fiducial.options("pixelSizeXY", "pixelSizeZ", "zBinning"),
+        tolerance=TOLERANCE,
+        global_shifts=fiducial.folder_beside("samples", "global_table"),
+        local_shifts=fiducial.option_of_local_tables("--local-shifts"),
     message:
-        "picture_drift of ROI {wildcards.roi}"
+        "summarize all cycles"
     shell:
-        command("picture_drift.py")
-        + " --summary {input:q} --reference {params.reference:q} {params.options:q}"
-        " --output {output:q} --log {log:q}"
+        command("summarize.py")
+        + " --samples {input.samples:q} --gaps {input.gaps:q} --reference {params.reference:q}"
+        " --global-shifts {params.global_shifts:q} {params.local_shifts:q}"
+        " {params.options:q} {params.tolerance:q} --output {output.table:q} --text {output.text:q} --log {log:q}"
 
 
+# One job for all ROIs: to start one takes longer than to draw some ROIs.
 rule picture_experiment:
     input:
         paths("summary"),
     output:
-        report(
+        *[
+            report(
+                paths("drift_picture", roi=roi),
+                caption=caption("drift"),
+                category="ROIs",
+                labels={"ROI": roi, "picture": "drift"},
+            )
+            for roi in fiducial.rois
+        ],
+        experiment=report(
             paths("experiment_picture"),
             caption=caption("experiment"),
             category="Experiment",
@@ -138,9 +105,12 @@ rule picture_experiment:
         ENVIRONMENT
     params:
         code=code("picture_experiment.py"),
-        options=fiducial.options("pixelSizeXY"),
+        reference=fiducial.reference,
+        options=fiducial.options("pixelSizeXY", "pixelSizeZ", "zBinning"),
+        folder=lambda wildcards, output: os.path.dirname(output.experiment),
     message:
-        "draw the heat maps of the experiment"
+        "draw the heat maps of the experiment, and the drift of each ROI"
     shell:
         command("picture_experiment.py")
-        + " --summary {input:q} {params.options:q} --output {output:q} --log {log:q}"
+        + " --summary {input:q} --reference {params.reference:q} {params.options:q}"
+        " --folder {params.folder:q} --log {log:q}"

@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     parser = new_parser(__doc__)
     parser.add_argument("--summary", type=Path, required=True, help="summary of all ROIs (.tsv)")
     parser.add_argument("--gaps", type=Path, help="cycles that have no stack (.tsv)")
-    parser.add_argument("--table", type=Path, help="table to print, as merge_summaries wrote it")
+    parser.add_argument("--table", type=Path, help="table to print, as summarize wrote it")
     parser.add_argument("--output", type=Path, required=True, help="file to write if all is well")
     return parser
 

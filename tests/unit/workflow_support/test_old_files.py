@@ -21,7 +21,6 @@ OF_ROI = (
     "previews/{roi}/reference.npz",
     "pictures/{roi}/drift.png",
     "reference/{roi}/blocks.npz",
-    "summary/{roi}.tsv",
     "benchmarks/reference_blocks/{roi}.tsv",
 )
 OF_ALL = ("pictures/experiment.png", "register_global.ecsv", "report.html")
@@ -42,8 +41,6 @@ OF_OTHERS = (
     "pictures/001/RT9/mine.png",
     "pictures/009/RT1/notes.txt",
     "pictures/of me/RT1/shifts.png",
-    "summary/009.txt",
-    "summary/010.tsv",
     "logs/009.log",
 )
 
@@ -76,7 +73,7 @@ def test_files_of_gone_cycles_and_rois_are_old_and_no_others(tmp_path: Path) -> 
 
 def test_a_roi_without_cycles_keeps_its_reference_only(tmp_path: Path) -> None:
     write(tmp_path, ["reference/001/blocks.npz", "previews/001/reference.npz"])
-    old = write(tmp_path, ["summary/001.tsv", "pictures/001/drift.png", *places("001", "RT1")])
+    old = write(tmp_path, ["pictures/001/drift.png", *places("001", "RT1")])
     assert set(old_files(tmp_path, SAMPLES[:1], REFERENCE)) == old
 
 

@@ -18,7 +18,6 @@ RESULT_PATHS: Mapping[str, str] = {
     "projection": "reference/{roi}/projection.npy",
     "blocks": "reference/{roi}/blocks.npz",
     "reference_preview": "previews/{roi}/reference.npz",
-    "summary_of_roi": "summary/{roi}.tsv",
     "drift_picture": "pictures/{roi}/drift.png",
     "pyhim_export": "pyhim/{roi}/README.txt",
     # One file a cycle of a ROI.

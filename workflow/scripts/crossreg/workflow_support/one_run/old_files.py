@@ -22,7 +22,7 @@ WILDCARDS = {
     "roi": SAFE_NAME.pattern,
     "cycle": SAFE_NAME.pattern,
     "kind": "|".join(PICTURES_OF_CYCLE),
-    "step": "(?:reference|register|registered|picture|summary)_[a-z_]+",
+    "step": "(?:reference|register|registered|picture)_[a-z_]+",
 }
 LOGS = {
     "log_of_cycle": "logs/{step}/{roi}/{cycle}.log",
