@@ -94,6 +94,21 @@ def test_a_bad_cycle_is_tried_by_every_run_until_it_is_taken_out(again):
         assert missing["reason"] == "this ROI has no stack of the cycle, but other ROIs have."
 
 
+def test_a_cycle_with_the_images_of_another_is_doubtful_in_all_that_sums_up(again):
+    shutil.copy2(again.image("001", "RT2"), again.image("001", "RT9"))
+    done = again.snakemake()
+    assert done.returncode == 0
+    told = [line for line in done.stderr.splitlines() if line.startswith("DOUBTFUL: ")]
+    assert told == [
+        f"DOUBTFUL: ROI 001, cycle {cycle}: its images are those of cycle {other}: a file was"
+        " copied or given twice"
+        for cycle, other in (("RT2", "RT9"), ("RT9", "RT2"))
+    ]
+    table = read_merged(again)[0]
+    doubtful = {(int(r["ROI #"]), str(r["label"])) for r in table if r["verdict"] == "doubtful"}
+    assert doubtful == {(1, "RT2"), (1, "RT9")}
+
+
 def test_bad_reference_takes_out_its_roi_only(again):
     cut(again.image("002", "RT0"))
     assert again.snakemake().returncode != 0

@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from crossreg.fiducial.copied_cycles import copies_doubted
 from crossreg.fiducial.experiment.parameters import add_options
 from crossreg.fiducial.experiment.roi_numbers import numbers_of_rois
 from crossreg.io.cycle_tables import (
@@ -34,6 +35,7 @@ from crossreg.io.cycle_tables import (
     write_merged,
     write_table,
 )
+from crossreg.io.ecsv import Table
 from crossreg.io.errors import UserError
 from crossreg.io.plurals import counted
 from crossreg.io.sheet import read_sheet
@@ -112,13 +114,17 @@ def write_global(
 
     The local step has seen more of a cycle than the global one: its verdict counts.
     """
-    verdicts = {}
+    local: dict[str, dict[str, Table]] = {}
     for path in tables if options.local_tables else []:
-        local = options.local_tables / path.parent.name / path.name
         # A local table that cannot be read is missed where local tables are merged.
         with contextlib.suppress(UserError):
-            found = read_local_table(local).meta
-            verdicts[numbers[path.parent.name], path.stem] = found["verdict"], found["reason"]
+            found = read_local_table(options.local_tables / path.parent.name / path.name)
+            local.setdefault(path.parent.name, {})[path.stem] = found
+    verdicts = {
+        (numbers[roi], cycle): (table.meta["verdict"], table.meta["reason"])
+        for roi, of_roi in local.items()
+        for cycle, table in copies_doubted(of_roi).items()
+    }
     table = with_verdicts(read_merged(tables, GLOBAL_COLUMNS, **meta), verdicts)
     write_table(options.output, with_nm(table, nm_of(options)))
     if options.json:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from crossreg.fiducial.closing_table import summary_text
+from crossreg.fiducial.copied_cycles import copies_doubted
 from crossreg.fiducial.experiment.parameters import add_options
 from crossreg.fiducial.experiment.roi_numbers import numbers_of_rois
 from crossreg.fiducial.experiment.sample import Sample
@@ -87,10 +88,15 @@ def summaries_with_gaps(
 
     `ordered` are the cycles of each ROI in the order of imaging.
     """
-    names, reasons, cycles = ordered.get(roi, ()), dict(missing), []
+    names, reasons = ordered.get(roi, ()), dict(missing)
+    rows: dict[str, Mapping[str, Any]] = {}
+    tables: dict[str, Table] = {}
     for name in names:
         try:
-            cycles.append((name, *tables_of_cycle(options, roi, name)))
+            row, table = tables_of_cycle(options, roi, name)
+            rows[name] = row
+            if table:
+                tables[name] = table
         except UserError as error:
             ask_if_damaged(error)
             reasons[name] = str(error)
@@ -99,6 +105,8 @@ def summaries_with_gaps(
         1000 * options.pixelSizeZ * options.zBinning,
         options.tolerance_nm and tuple(options.tolerance_nm),
     )
+    tables = copies_doubted(tables)
+    cycles = [(name, row, tables.get(name)) for name, row in rows.items()]
     known = {summary.cycle: summary for summary in summaries_of_roi(roi, cycles, scale)}
     return [
         known.get(name) or missing_cycle(roi, name, reasons[name])
