@@ -11,10 +11,10 @@ from snakemake_runs import REPOSITORY
 
 SCRIPTS = REPOSITORY / "workflow" / "scripts"
 JOBS_OF_A_CYCLE = ("register_global.py", "register_local.py", "reference_blocks.py")
-MOST = 1.8
-"""Times that an import of NumPy and its FFT takes, that the imports of a job may take: 1.25 to
-1.5 was seen on a busy machine, 2.7 with a library of statistics and one of tables."""
-HEAVY = ("astropy", "scipy.stats", "scipy.optimize", "jsonschema", "pandas", "matplotlib", "PIL")
+MOST = 2.5
+"""Times that an import of NumPy takes, that the imports of a job may take: 1.5 to 2 was seen, 3.5
+with SciPy's filters and transforms."""
+HEAVY = ("astropy", "scipy", "jsonschema", "pandas", "matplotlib", "PIL")
 
 
 def cpu_seconds(*command: str) -> float:
@@ -37,7 +37,7 @@ def imported(*command: str) -> set[str]:
 def test_a_job_of_a_cycle_starts_nearly_as_fast_as_its_arithmetic(script):
     job, least = [], []
     for _ in range(4):
-        least.append(cpu_seconds("-c", "import numpy, scipy.fft"))
+        least.append(cpu_seconds("-c", "import numpy, numpy.fft"))
         job.append(cpu_seconds(str(SCRIPTS / script), "--version"))
     assert min(job) < MOST * min(least)
 
@@ -49,18 +49,32 @@ def test_a_job_of_a_cycle_imports_no_heavy_library_that_it_has_no_use_for(script
     assert not [name for name in found if name.startswith(HEAVY)]
 
 
+def test_a_cycle_is_registered_without_scipy():
+    code = f"""
+import sys
+sys.path.insert(0, {str(SCRIPTS)!r})
+import numpy as np
+import crossreg
+stack = np.random.default_rng(0).integers(0, 999, (8, 128, 128), np.uint16)
+found = crossreg.register(stack, np.roll(stack, (3, -4), (1, 2)), block_size=64)
+print(found.verdict, [name for name in sys.modules if name.startswith("scipy")])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "registered []"
+
+
 def test_to_read_tiff_takes_no_library_but_the_one_that_reads_it():
     found = imported(
         "-c", f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); import crossreg.io.images.tiff"
     )
     assert "tifffile" in found
-    assert not [name for name in found if name.startswith((*HEAVY, "scipy"))]
+    assert not [name for name in found if name.startswith(HEAVY)]
 
 
 @pytest.mark.parametrize("script", ["summarize.py", "merge_tables.py"])
 def test_tables_are_merged_without_any_library_but_numpy(script):
     found = imported(str(SCRIPTS / script), "--version")
-    assert not [name for name in found if name.startswith((*HEAVY, "scipy", "tifffile"))]
+    assert not [name for name in found if name.startswith((*HEAVY, "tifffile"))]
 
 
 def test_pictures_of_a_cycle_need_neither_scipy_nor_a_library_of_plots():

@@ -4,7 +4,6 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.ndimage
 
 from crossreg.fiducial.block_grid import Block, block_grid, grid_shape, seen_by_both
 from crossreg.fiducial.correlation.binned_stacks import finite
@@ -83,7 +82,9 @@ def preprocessing(stack: np.ndarray, lower: float, higher: float, sigma: float) 
     z, y, x = padded.shape
     boxes = padded.reshape(z, y // each, each, x // each, each).swapaxes(2, 3)
     background = _clipped_median(boxes.reshape(z, y // each, x // each, -1), sigma)
-    background = scipy.ndimage.median_filter(background, size=(1, 3, 3), mode="nearest")
+    around = np.pad(background, [(0, 0), (1, 1), (1, 1)], mode="edge")
+    near = np.lib.stride_tricks.sliding_window_view(around, (3, 3), axis=(1, 2))
+    background = np.median(near, axis=(3, 4))
     above = boxes - background[..., None, None]
     low, high = quantiles(above, (lower, higher))
     return Preprocessing(stack, background, low, high if high > low else low + 1)

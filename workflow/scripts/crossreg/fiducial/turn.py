@@ -6,9 +6,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import scipy.ndimage
 from numpy.typing import NDArray
 
+from crossreg.fiducial.correlation.interpolation import interpolated
 from crossreg.fiducial.field.sampled_field import Field
 
 Floats = NDArray[np.float64]
@@ -43,10 +43,15 @@ class Turn:
         """
         if not self:
             return image
-        offset = self.middle_yx - self.matrix @ self.middle_yx
-        return np.asarray(
-            scipy.ndimage.affine_transform(image, self.matrix, offset, order=1, cval=outside)
+        rows, columns = (np.arange(size) - (size - 1) / 2 for size in image.shape)
+        y, x = (
+            down * rows[:, None] + across * columns + middle
+            for (down, across), middle in zip(self.matrix, self.middle_yx, strict=True)
         )
+        turned = interpolated(image, y, x, outside)
+        if np.issubdtype(image.dtype, np.integer):
+            turned = np.rint(turned)
+        return turned.astype(image.dtype)
 
     def stack_turned_back(self, stack: NDArray[Any], pool: Executor) -> NDArray[Any]:
         """Return a stack (Z, Y, X) turned back; what it does not show has each plane's median."""

@@ -15,7 +15,7 @@ TAPERED = 8
 
 @lru_cache(maxsize=64)
 def band_pass(shape: tuple[int, ...], pixel: float = 1.0) -> np.ndarray:
-    """Return the difference of two Gaussians as a factor on the spectrum of `scipy.fft.rfftn`.
+    """Return the difference of two Gaussians as a factor on the spectrum of a real image.
 
     `shape` is the shape of the image, (Y, X) or (Z, Y, X), `pixel` the size of its pixels (px).
     The wider Gaussian acts in the plane only: planes are far apart, and a background that
@@ -38,6 +38,13 @@ def high_pass(shape: tuple[int, int], pixel: float = 1.0) -> np.ndarray:
     """Return one minus the wider Gaussian of the band-pass, which takes background away."""
     squares = _squares(shape, pixel)
     return 1 - np.exp(-2 * (np.pi * BACKGROUND_SIGMA) ** 2 * sum(squares)).astype(np.float32)
+
+
+@lru_cache(maxsize=64)
+def gaussian(shape: tuple[int, ...], sigma: float) -> np.ndarray:
+    """Return a Gaussian of a scale (samples) as a factor on the spectrum."""
+    squares = _squares(shape, 1.0)
+    return np.exp(-2 * (np.pi * sigma) ** 2 * sum(squares)).astype(np.float32)
 
 
 def _squares(shape: tuple[int, ...], pixel: float) -> list[np.ndarray]:

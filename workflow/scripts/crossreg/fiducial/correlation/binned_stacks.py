@@ -4,11 +4,11 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 
 import numpy as np
-import scipy.fft
 
 from crossreg.fiducial.correlation.band_pass import high_pass
 from crossreg.fiducial.correlation.black_borders import filled_border
 from crossreg.fiducial.correlation.camera_stripes import without_stripes
+from crossreg.fiducial.correlation.transforms import filtered
 from crossreg.fiducial.quantiles import NORMAL_MEDIAN
 
 BIN = 2
@@ -147,20 +147,8 @@ def finite(values: np.ndarray) -> np.ndarray:
 
 
 def _high_passed(plane: np.ndarray) -> np.ndarray:
-    """Return a plane (Y, X) without its background, mirrored at its borders.
-
-    Without the mirror, what the border cuts would get an edge that stays where the camera is.
-    """
-    margins = [min(BORDER, size) for size in plane.shape]
-    mirrored = np.pad(plane, [(margin, margin) for margin in margins], mode="symmetric")
-    shape = tuple(scipy.fft.next_fast_len(size, real=True) for size in mirrored.shape)
-    filled = [(0, wanted - size) for wanted, size in zip(shape, mirrored.shape, strict=True)]
-    spectrum = scipy.fft.rfft2(np.pad(mirrored, filled, mode="edge"))
-    spectrum *= high_pass(shape, BIN)
-    inside = [
-        slice(margin, margin + size) for margin, size in zip(margins, plane.shape, strict=True)
-    ]
-    return scipy.fft.irfft2(spectrum, s=shape)[tuple(inside)]
+    """Return a plane (Y, X) without its background."""
+    return filtered(plane, lambda shape: high_pass((shape[0], shape[1]), BIN), BORDER)
 
 
 def moved_part(

@@ -1,7 +1,6 @@
 """Borders without image: what cameras, masks and earlier registrations leave black."""
 
 import numpy as np
-import scipy.ndimage
 from numpy.typing import NDArray
 
 LEAST_EDGE = 0.05
@@ -27,25 +26,17 @@ def filled_border(image: Image) -> Image:
     lowest = edge.min()
     if np.count_nonzero(edge == lowest) < LEAST_EDGE * len(edge):
         return image
-    outside = _touching_the_edge(image == lowest)
+    import scipy.ndimage  # takes as long as a small cycle, and few have borders
+
+    labels, _ = scipy.ndimage.label(image == lowest)
+    outside = _touching_the_edge(labels)
     inside = image[~outside]
     beside = image[scipy.ndimage.binary_dilation(outside, iterations=2) & ~outside]
     if not len(beside):
         return image
-    level = float(np.median(inside)) - float(lowest)
-    if level <= 0 or np.quantile(beside, 0.1) - lowest < SUDDEN * level:
+    median = float(np.median(inside))
+    if median <= lowest or np.quantile(beside, 0.1) - lowest < SUDDEN * (median - lowest):
         return image
-    return _filled(image, outside, float(np.median(inside)))
-
-
-def _touching_the_edge(values: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the connected parts of a mask (Y, X) that touch the edge of the image."""
-    labels, _ = scipy.ndimage.label(values)
-    touching = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
-    return np.asarray(np.isin(labels, touching[touching > 0]))
-
-
-def _filled(image: Image, outside: NDArray[np.bool_], median: float) -> Image:
     known = np.where(outside, 0, 1).astype(np.float32)
     weight, level = (
         scipy.ndimage.gaussian_filter(part, REACH, mode="nearest")
@@ -53,3 +44,9 @@ def _filled(image: Image, outside: NDArray[np.bool_], median: float) -> Image:
     )
     fill = (level + FAINT * median) / (weight + FAINT)
     return np.asarray(np.where(outside, fill, image), dtype=np.float32)
+
+
+def _touching_the_edge(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Return the connected parts, labelled in an image (Y, X), that touch its edge."""
+    touching = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
+    return np.asarray(np.isin(labels, touching[touching > 0]))

@@ -1,11 +1,11 @@
 """Faults of images that a registration does not notice: copies, patterns, wrong grey values."""
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 from crossreg.fiducial.block_grid import middle_of
 from crossreg.fiducial.correlation.binned_stacks import PLANES_FOR_PATTERN
+from crossreg.fiducial.correlation.transforms import images_of, spectra_of
 
 SAMPLED = 2
 """Every so many bins along y and x are looked at for skewness."""
@@ -66,8 +66,8 @@ def is_opposite(reference: NDArray[np.float32], aligned: NDArray[np.float32]) ->
     Then the correlation falls, next to the match, by more than it rises.
     """
     shape = reference.shape[1:]
-    cross = (scipy.fft.rfft2(reference) * np.conj(scipy.fft.rfft2(aligned))).sum(axis=0)
-    correlation = scipy.fft.irfft2(cross, s=shape)
+    cross = (spectra_of(reference, shape) * np.conj(spectra_of(aligned, shape))).sum(axis=0)
+    correlation = images_of(cross, shape)
     reach = [min(OPPOSITE_REACH, size // 2) for size in shape]
     rows, columns = (np.arange(-far, far + 1) for far in reach)
     near = correlation[rows[:, None], columns]

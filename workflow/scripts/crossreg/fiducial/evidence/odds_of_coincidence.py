@@ -12,11 +12,12 @@ tried.
 """
 
 import numpy as np
-import scipy.fft
-import scipy.ndimage
 from numpy.typing import NDArray
 
-from crossreg.fiducial.correlation.band_pass import TAPERED, taper, window
+from crossreg.fiducial.correlation.band_pass import TAPERED, gaussian, taper, window
+from crossreg.fiducial.correlation.box_mean import box_mean
+from crossreg.fiducial.correlation.interpolation import interpolated
+from crossreg.fiducial.correlation.transforms import UNITARY, fast_length, filtered, spectra_of
 from crossreg.fiducial.quantiles import NORMAL_MEDIAN, median
 
 LARGEST_SHIFT = 0.6
@@ -27,6 +28,8 @@ and must not outweigh many others. With the first, many faint objects tell most,
 few clear ones."""
 DETAIL, BACKGROUND = 0.7, 2.5
 """Gaussian scales (bins) between which structure counts."""
+BORDER = 10
+"""Bins by which an image is mirrored at its borders: four times the wider scale."""
 NEAREST = 5.0
 """Shift (bins) up to which all shifts are equally likely for a stage that comes back."""
 PEAK_AREA = 3.0
@@ -52,8 +55,8 @@ def prepared(
     values = np.asarray(image, dtype=np.float32)
     values = values / np.float32(_noise(values) if noise is None else noise)
     values = np.clip(values - np.float32(median(values)), -height, height)
-    values = scipy.ndimage.gaussian_filter(values, DETAIL) - scipy.ndimage.gaussian_filter(
-        values, BACKGROUND
+    values = filtered(
+        values, lambda shape: gaussian(shape, DETAIL) - gaussian(shape, BACKGROUND), BORDER
     )
     return np.asarray(values * window(values.shape), dtype=np.float32)
 
@@ -66,8 +69,8 @@ def _noise(image: Image) -> float:
 
 def moved(image: Image, shifts_yx: NDArray[np.floating]) -> Image:
     """Return an image (Y, X) moved by a shift (Y, X, 2) px for each pixel; what comes in is 0."""
-    places = np.indices(image.shape) - np.moveaxis(shifts_yx, -1, 0)
-    return scipy.ndimage.map_coordinates(image, places, order=1)
+    rows, columns = (np.arange(size, dtype=float) for size in image.shape)
+    return interpolated(image, rows[:, None] - shifts_yx[..., 0], columns - shifts_yx[..., 1])
 
 
 def log10_odds(
@@ -112,11 +115,8 @@ def _chance(reference: Image, cycle: Image) -> tuple[float, float]:
     are the rate times the unit squared and to the fourth; the rate goes with the overlap.
     """
     image_shape = reference.shape[1:]
-    shape = [scipy.fft.next_fast_len(2 * size, real=True) for size in image_shape]
-    one, two = (
-        scipy.fft.fft(scipy.fft.rfft(images, n=shape[1]), n=shape[0], axis=1)
-        for images in (reference, cycle)
-    )
+    shape = tuple(fast_length(2 * size) for size in image_shape)
+    one, two = (spectra_of(images, shape) for images in (reference, cycle))
     reach = [int(LARGEST_SHIFT * size) for size in image_shape]
     overlaps = [
         overlap[len(overlap) // 2 - far : len(overlap) // 2 + far + 1]
@@ -130,13 +130,15 @@ def _chance(reference: Image, cycle: Image) -> tuple[float, float]:
         (upside_down, False, (0, width)),
         (two, False, (height, width)),
     )
+    scale = np.sqrt(np.float32(np.prod(shape)))  # of a product of spectra
     second = fourth = 0.0
     for mirror, is_conjugated, middle in mirrors:
         other = np.conj(mirror) if is_conjugated else mirror
         cross = np.einsum("nyx,nyx->yx", one, other)
-        cross = scipy.fft.ifft(cross, axis=0, overwrite_x=True)
-        rows = cross[_around(middle[0], reach[0])]
-        squares = np.square(scipy.fft.irfft(rows, n=shape[1])[:, _around(middle[1], reach[1])])
+        cross = np.fft.ifft(cross, axis=0, norm=UNITARY)
+        rows = cross[_around(middle[0], reach[0])] * scale
+        rows = np.fft.irfft(rows, n=shape[1], norm=UNITARY)
+        squares = np.square(rows[:, _around(middle[1], reach[1])])
         second += float(squares.mean()) / len(mirrors)
         fourth += float(np.square(squares).mean()) / len(mirrors)
     area, squared_area = (
@@ -152,7 +154,7 @@ def _chance(reference: Image, cycle: Image) -> tuple[float, float]:
 
 def _largest(in_common: Image) -> float:
     """Return what one object contributes at most to what two images (Y, X) have in common."""
-    mean = scipy.ndimage.uniform_filter(in_common, OBJECT, mode="constant")
+    mean = box_mean(in_common, OBJECT, "constant")
     return float(mean.max()) * OBJECT**2
 
 

@@ -4,12 +4,11 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.fft
-import scipy.ndimage
 from numpy.typing import NDArray
 
 from crossreg.fiducial.block_grid import evenly_cut, middle_of
 from crossreg.fiducial.correlation.binned_stacks import BIN, moved_part
+from crossreg.fiducial.correlation.transforms import images_of, spectra_of
 from crossreg.fiducial.evidence.deformation import ShiftsAt
 from crossreg.fiducial.quantiles import NORMAL_MEDIAN
 
@@ -142,9 +141,9 @@ def _best_line(similarities: Similarities, ratio: float) -> _Line:
     row = np.arange(rows)
     column = ratio * (row - (rows - 1) / 2) + (columns - 1) / 2 + offsets
     inside = (column >= 0) & (column <= columns - 1)
-    values = scipy.ndimage.map_coordinates(
-        similarities, [np.broadcast_to(row, column.shape), column], order=1, mode="nearest"
-    )
+    whole = np.clip(np.floor(column).astype(int), 0, columns - 2)
+    part = np.clip(column - whole, 0, 1)
+    values = (1 - part) * similarities[row, whole] + part * similarities[row, whole + 1]
     count = inside.sum(axis=1)
     enough = count >= LEAST_OVERLAP * min(rows, columns / abs(ratio))
     scores = np.where(enough, (values * inside).sum(axis=1) / np.sqrt(np.maximum(count, 1)), 0.0)
@@ -161,8 +160,9 @@ def matching_plane(
     offset = (round(float(shift_yx[0]) / BIN), round(float(shift_yx[1]) / BIN))
     rows, columns = (slice(0, size) for size in plane.shape)
     moved = moved_part(stack, rows, columns, offset)
-    spectra = scipy.fft.rfft2(moved) * np.conj(scipy.fft.rfft2(plane.astype(np.float32)))
-    values = scipy.fft.irfft2(spectra, s=plane.shape)
+    plane = plane.astype(np.float32)
+    spectra = spectra_of(moved, plane.shape) * np.conj(spectra_of(plane, plane.shape))
+    values = images_of(spectra, plane.shape)
     near = [np.arange(-REACH, REACH + 1) % size for size in plane.shape]
     highest = values[:, near[0][:, None], near[1]].max(axis=(1, 2))
     energies = np.square(moved).sum(axis=(1, 2))

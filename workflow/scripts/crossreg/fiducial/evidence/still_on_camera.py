@@ -7,9 +7,9 @@ the direction of the motion.
 """
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
+from crossreg.fiducial.correlation.transforms import fast_length, images_of, spectra_of
 from crossreg.fiducial.evidence.odds_of_coincidence import Image
 from crossreg.fiducial.quantiles import NORMAL_MEDIAN
 
@@ -51,10 +51,10 @@ def partly_still(reference: Image, aligned: Image, shift_yx: NDArray[np.floating
 
 def _autocorrelation(image: Image) -> Image:
     """Return how much an image (Y, X) resembles itself at shifts of up to REACH along each axis."""
-    shape = [scipy.fft.next_fast_len(size + REACH, real=True) for size in image.shape]
-    spectrum = scipy.fft.rfft2(image, s=shape)
+    shape = tuple(fast_length(size + REACH) for size in image.shape)
+    spectrum = spectra_of(image, shape)
     lags = np.arange(-REACH, REACH + 1)
-    return np.asarray(scipy.fft.irfft2(np.square(np.abs(spectrum)), s=shape)[np.ix_(lags, lags)])
+    return np.asarray(images_of(np.square(np.abs(spectrum)), shape)[np.ix_(lags, lags)])
 
 
 def _fits(pair_yx: NDArray[np.float64], shift_yx: NDArray[np.float64]) -> bool:

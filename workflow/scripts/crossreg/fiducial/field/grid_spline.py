@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
-import scipy.ndimage
 
 FEWEST_NODES = 4
 """Nodes along an axis that a cubic spline needs."""
@@ -32,6 +31,8 @@ class GridSpline:
 
     def at(self, positions_zyx: np.ndarray) -> np.ndarray:
         """Return the values (n, m) at positions (n, 3); NaN where a position is."""
+        import scipy.ndimage  # takes as long as a small cycle, which does without
+
         places = [self._place(axis, along) for axis, along in enumerate(positions_zyx.T)]
         values = np.empty((len(positions_zyx), self.values.shape[-1]))
         for column, weights in enumerate(np.moveaxis(self._weights, -1, 0)):

@@ -19,8 +19,9 @@ SIGMA_TOLERANCE = 0.01
 """The same for sigma, of which two digits are enough."""
 MOST_REFINEMENTS = 4
 """Times that the spacing along an axis is halved at most."""
-TEST_POINTS = 400
-"""Points between nodes, along each axis, at which the error is looked at."""
+TEST_POINTS, TEST_LINES = 16, 5
+"""Points between nodes at which the error is looked at along each axis, and how many places along
+each of the others."""
 NODES_AT_ONCE = 512
 """Nodes at which the field is computed at a time."""
 CONVERGED = 1e-3
@@ -154,10 +155,14 @@ def _sampled_at(field: Field, nodes: list[np.ndarray], pool: Executor | None) ->
 def _is_rough(field: Field, found: SampledField, axis: int) -> bool:
     """Return whether the samples are too far apart along an axis, seen halfway between nodes."""
     random = np.random.default_rng(axis)
-    places = np.column_stack([random.choice(nodes, TEST_POINTS) for nodes in found.nodes_zyx])
+    along = [random.choice(nodes, TEST_LINES) for nodes in found.nodes_zyx]
     nodes = found.nodes_zyx[axis]
-    places[:, axis] = random.choice((nodes[1:] + nodes[:-1]) / 2, TEST_POINTS)
+    along[axis] = random.choice((nodes[1:] + nodes[:-1]) / 2, TEST_POINTS)
+    places = np.stack(np.meshgrid(*along, indexing="ij"), axis=-1)
     shift_error, sigma_error = (
-        np.abs(one - two).max() for one, two in zip(field.at(places), found.at(places), strict=True)
+        np.abs(true.reshape(places.shape) - spline.on_grid(*along)).max()
+        for true, spline in zip(
+            field.at(places.reshape(-1, 3)), (found.shift_spline, found.sigma_spline), strict=True
+        )
     )
     return bool(shift_error > SHIFT_TOLERANCE or sigma_error > SIGMA_TOLERANCE)

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import scipy.fft
-import scipy.ndimage
-import scipy.special
 
 from crossreg.fiducial.block_grid import Block, block_grid, centre_yx
 from crossreg.fiducial.correlation.band_pass import band_pass, window
+from crossreg.fiducial.correlation.box_mean import box_mean
+from crossreg.fiducial.correlation.transforms import images_of, spectra_of
 from crossreg.fiducial.field.consensus import affine_fit
 from crossreg.fiducial.quantiles import median
 
@@ -58,9 +57,9 @@ def probed_shift(reference: np.ndarray, cycle: np.ndarray, pool: Executor) -> np
     shape = reference.shape
     probes = block_grid(shape, size // BIN)
     weights = band_pass(shape, float(BIN))
-    target = scipy.fft.rfft2(cycle * window(shape)) * weights
-    energy = np.square(scipy.fft.irfft2(target, s=shape))
-    energy = scipy.ndimage.uniform_filter(energy, size // BIN, mode="wrap")
+    target = spectra_of(cycle * window(shape), shape) * weights
+    energy = np.square(images_of(target, shape))
+    energy = box_mean(energy, size // BIN, "wrap")
     floor = max(median(energy) / 2, float(np.finfo(np.float32).tiny))
     # what a correlation is divided by: the structure that the cycle has in the same place
     over_energy = 1 / np.sqrt(np.maximum(energy, floor))[::-1, ::-1]
@@ -73,10 +72,9 @@ def probed_shift(reference: np.ndarray, cycle: np.ndarray, pool: Executor) -> np
     def one(probe: Block) -> tuple[np.ndarray, np.ndarray]:
         where = (probe.rows, probe.columns)
         part = reference[where] * window(reference[where].shape)
-        # moved to the corner of the map; only the rows that it has are transformed along x
-        spectrum = scipy.fft.fft(scipy.fft.rfft(part, n=shape[1]), n=shape[0], axis=0)
+        spectrum = spectra_of(part, shape)  # moved to the corner of the map
         spectrum *= target
-        correlation = scipy.fft.irfft2(spectrum, s=shape, overwrite_x=True)
+        correlation = images_of(spectrum, shape)
         correlation *= over_energy_of(part.shape)
         shifts, heights = _highest(correlation)
         shifts = shifts + [edge.start for edge in where]
@@ -157,4 +155,7 @@ def _agreeing(peaks: _Peaks, centres: np.ndarray, area: float) -> np.ndarray | N
 
 def _at_least(count: float, expected: float) -> float:
     """Return the probability that a Poisson variable of this mean is at least `count`."""
-    return float(scipy.special.pdtrc(count - 1, expected)) if count > 0 else 1.0
+    if count <= 0:
+        return 1.0
+    shares = np.cumprod([1.0, *(expected / np.arange(1, int(count)))])
+    return float(1 - np.exp(-expected) * shares.sum())

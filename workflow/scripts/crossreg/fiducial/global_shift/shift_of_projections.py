@@ -7,16 +7,16 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
-import scipy.fft
-import scipy.ndimage
 from threadpoolctl import threadpool_limits
 
 from crossreg.fiducial.block_grid import Block, block_grid, centre_yx, seen_by_both
 from crossreg.fiducial.correlation.band_pass import band_pass, window
 from crossreg.fiducial.correlation.binned_stacks import binned_plane
 from crossreg.fiducial.correlation.black_borders import filled_border
+from crossreg.fiducial.correlation.box_mean import box_mean
 from crossreg.fiducial.correlation.camera_stripes import without_stripes
 from crossreg.fiducial.correlation.peak import sub_pixel_peak
+from crossreg.fiducial.correlation.transforms import images_of, spectra_of
 from crossreg.fiducial.evidence.deformation import turn_and_shear
 from crossreg.fiducial.evidence.odds_under_field import odds_of_images
 from crossreg.fiducial.field import smooth_field
@@ -156,7 +156,7 @@ class _Correlation:
         if near is not None:
             result: np.ndarray = peak.shift_yx + size * np.rint((near - peak.shift_yx) / size)
             return result
-        reference, cycle = (scipy.fft.irfft2(one, s=self.values.shape) for one in self.spectra)
+        reference, cycle = (images_of(one, self.values.shape) for one in self.spectra)
         wraps = itertools.product((0, -1, 1), repeat=2)
         candidates = [peak.shift_yx + size * wrap for wrap in wraps]
         whole = [np.rint(candidate).astype(int) for candidate in candidates]
@@ -290,7 +290,7 @@ def _background(image: np.ndarray) -> np.ndarray:
     even = np.pad(image, ((0, rows % 2), (0, columns % 2)), mode="edge")
     pairs = even[::2] + even[1::2]
     pairs = (pairs[:, ::2] + pairs[:, 1::2]) / 4
-    background = scipy.ndimage.uniform_filter(pairs, FLATTENED // 2, mode="reflect")
+    background = box_mean(pairs, FLATTENED // 2, "symmetric")
     result: np.ndarray = background.repeat(2, axis=0)[:rows].repeat(2, axis=1)[:, :columns]
     return result
 
@@ -318,17 +318,17 @@ def _all_correlated(
     """
     shape = references.shape[1:]
     one, two = (
-        scipy.fft.rfft2(images * window(shape)) * band_pass(shape)
+        spectra_of(images * window(shape), shape) * band_pass(shape)
         for images in (references, cycles)
     )
     cross = one * np.conj(two)
     phase = _pattern_phase(shape, moved_yx)
-    energy = _energy_of_window(shape)
+    energy = _energy_of_window(shape) / np.prod(shape)  # as the spectra are scaled
     if pattern is None:
         pattern = _pattern_power(cross.mean(axis=0), shape, phase) / energy
     if pattern:
         cross -= np.float32(pattern * energy) * _squared_band_pass(shape) * phase
-    values = scipy.fft.irfft2(cross, s=shape, overwrite_x=True)
+    values = images_of(cross, shape)
     return [
         _Correlation(*found, moved_yx, pattern)
         for found in zip(values, zip(one, two, strict=True), strict=True)

@@ -3,9 +3,9 @@
 from concurrent.futures import Executor
 
 import numpy as np
-import scipy.fft
 
 from crossreg.fiducial.correlation.band_pass import band_pass, window
+from crossreg.fiducial.correlation.transforms import images_of, spectra_of
 from crossreg.fiducial.turn import Turn
 
 LARGEST_TURN = 16.0
@@ -29,12 +29,12 @@ def searched_turn(reference: np.ndarray, cycle: np.ndarray, pool: Executor) -> f
     reference, cycle = (_binned(image, edge) for image in (reference, cycle))
     shape = reference.shape
     weights = band_pass(shape, float(edge))
-    spectrum = scipy.fft.rfft2(reference * window(shape)) * np.square(weights)
+    spectrum = spectra_of(reference * window(shape), shape) * np.square(weights)
 
     def height(degrees: float) -> float:
         turned = Turn(float(degrees), shape).turned_back(cycle)
-        cross = spectrum * np.conj(scipy.fft.rfft2(turned * window(shape)))
-        correlation = scipy.fft.irfft2(cross, s=shape)
+        cross = spectrum * np.conj(spectra_of(turned * window(shape), shape))
+        correlation = images_of(cross, shape)
         spread = float(np.sqrt(np.mean(np.square(correlation))))
         return float(correlation.max()) / spread if spread else 0.0
 

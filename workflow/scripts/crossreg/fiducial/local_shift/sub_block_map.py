@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import scipy.fft
 
-from crossreg.fiducial.correlation.band_pass import low_pass, taper
-from crossreg.fiducial.correlation.binned_stacks import BIN
+from crossreg.fiducial.correlation.band_pass import SPOT_SIGMA, taper
 from crossreg.fiducial.local_shift.sub_block_parts import SAMPLE, SubBlockParts, shared_structure
 
 REACH = (3, 4, 4)
@@ -94,19 +92,43 @@ def sub_block_spectra(parts: SubBlockParts) -> SubBlockSpectra:
 def _spectra(values: np.ndarray, parts: SubBlockParts, tapers: list[np.ndarray]) -> np.ndarray:
     """Return the spectra of parts (m, Z, y, x) under tapers (m, length) along z, y, x.
 
-    Only the planes that there are go through the transforms in the plane.
+    So small transforms are fastest as products with matrices.
     """
-    planes = parts.seen[:, 0]
-    shared = values.sum(axis=1) / np.maximum(planes, 1)[:, None, None].astype(np.float32)
+    count = parts.seen[:, 0]
+    shared = values.sum(axis=1) / np.maximum(count, 1)[:, None, None].astype(np.float32)
     shared[parts.edges[:, 0] == 0] = 0
     z, y, x = tapers
     tapered = values - shared[:, None]
     tapered *= (y[..., None] * x[:, None])[:, None]
     tapered *= z[..., None, None]
-    spectra = scipy.fft.rfft2(tapered, s=parts.shape[1:])
-    spectra = scipy.fft.fft(spectra, n=parts.shape[0], axis=1, overwrite_x=True)
-    spectra *= low_pass(parts.shape, BIN)
-    return spectra
+    m, planes, rows, columns = tapered.shape
+    z, y, x = (
+        _low_passed(*sizes, step, is_half)
+        for *sizes, step, is_half in zip(
+            parts.shape, tapered.shape[1:], SAMPLE.tolist(), (False, False, True), strict=True
+        )
+    )
+    # Of real values, the real and the imaginary parts are columns of their own.
+    real_x = np.ascontiguousarray(x.T).view(np.float32)
+    along_x = (tapered.reshape(m * planes * rows, columns) @ real_x).view(np.complex64)
+    along_x = along_x.reshape(m, planes, rows, len(x))
+    in_the_plane = np.matmul(y, along_x).reshape(m, planes, len(y) * len(x))
+    spectra: np.ndarray = np.matmul(z, in_the_plane)
+    return spectra.reshape(m, len(z), len(y), len(x))
+
+
+@lru_cache(maxsize=256)
+def _low_passed(size: int, length: int, step: int, is_half: bool) -> np.ndarray:
+    """Return the factors of the DFT of `size` samples, the first `length` of which are not 0.
+
+    They are (size, length), or (size // 2 + 1, length) for the half spectrum of real values. A
+    sample is `step` px or planes; the low-pass is in them.
+    """
+    frequencies = np.fft.rfftfreq(size) if is_half else np.fft.fftfreq(size)
+    waves = np.exp(-2j * np.pi * np.outer(frequencies, np.arange(length)))
+    low_pass = np.exp(-2 * np.square(np.pi * SPOT_SIGMA * frequencies / step))
+    result: np.ndarray = (waves * low_pass[:, None]).astype(np.complex64)
+    return result
 
 
 def sub_block_maps(spectra: SubBlockSpectra) -> SubBlockMaps:

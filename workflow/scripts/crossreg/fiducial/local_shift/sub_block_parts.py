@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import scipy.fft
 
 from crossreg.fiducial.block_grid import common_range
 from crossreg.fiducial.correlation.band_pass import taper
@@ -115,8 +114,7 @@ def sub_block_parts(
     planes = int(heights.max()) if cut else max(depths)
     if planes < THIN:
         planes += min(depths) // 2
-    largest = (last - first)[:, 1:].max(axis=0).tolist()
-    shape = tuple(scipy.fft.next_fast_len(size, real=True) for size in (planes, *largest))
+    shape = (planes, *(last - first)[:, 1:].max(axis=0).tolist())
     parts = np.zeros((2, len(seen), *seen.max(axis=0)), dtype=np.float32)
     for stack, into, origin in ((reference, parts[0], start), (cycle, parts[1], start - moved)):
         for sub_block, (z, y, x), (depth, height, width) in zip(into, origin, seen, strict=True):

@@ -4,12 +4,12 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.fft
 
 from crossreg.fiducial.block_grid import Block
 from crossreg.fiducial.correlation.band_pass import low_pass, window
 from crossreg.fiducial.correlation.binned_stacks import BIN, in_bins, moved_part
 from crossreg.fiducial.correlation.peak import sub_pixel_peak
+from crossreg.fiducial.correlation.transforms import fast_length, images_of, spectra_of
 
 MOST_SEARCHED = 100
 """Blocks, spread over the image, that are searched where they show enough: with fewer, more of the
@@ -44,7 +44,7 @@ class WideSearch:
     ) -> None:
         """Take the binned (reference, cycle), and the shift (px) around which is searched."""
         self._stacks, self._pool = stacks, pool
-        self._planes = scipy.fft.next_fast_len(max(map(len, stacks)), real=True)
+        self._planes = fast_length(max(map(len, stacks)))
         self._offset = round(global_shift_yx[0] / BIN), round(global_shift_yx[1] / BIN)
 
     def some_shifts(self, blocks: list[Block]) -> WideShifts:
@@ -79,10 +79,10 @@ def _part(stack: np.ndarray, block: Block, offset_yx: tuple[int, int]) -> np.nda
 def _peak(reference: np.ndarray, cycle: np.ndarray, planes: int) -> tuple[np.ndarray, float]:
     """Return (shift in planes and bins, height) of the highest peak of the correlation."""
     shape = (planes, *reference.shape[1:])
-    spectrum = scipy.fft.rfftn(reference, s=shape)
-    spectrum *= np.conj(scipy.fft.rfftn(cycle, s=shape))
+    spectrum = spectra_of(reference, shape)
+    spectrum *= np.conj(spectra_of(cycle, shape))
     spectrum *= np.square(low_pass(shape, BIN))
-    correlation = scipy.fft.irfftn(spectrum, s=shape)
+    correlation = images_of(spectrum, shape)
     noise = float(np.sqrt(np.mean(np.square(correlation))))
     if noise == 0:
         return np.zeros(3), 0.0

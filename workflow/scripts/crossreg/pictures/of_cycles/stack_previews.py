@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 import numpy as np
-import scipy.ndimage
 
 from crossreg.fiducial.block_grid import Block, block_grid, grid_shape
-from crossreg.fiducial.correlation.band_pass import BACKGROUND_SIGMA, SPOT_SIGMA
+from crossreg.fiducial.correlation.band_pass import band_pass, high_pass, low_pass
+from crossreg.fiducial.correlation.transforms import filtered
 from crossreg.fiducial.quantiles import median, quantiles
 from crossreg.pictures.of_cycles.previews import NOTHING, Preview, cut_details
 
@@ -24,6 +24,8 @@ MEDIAN_STEPS = (2, 4)
 """Every so many rows and columns of a box are looked at for its median."""
 ENOUGH = 2**18
 """Pixels of an image that are looked at for its contrast, at least, where it has as many."""
+BORDER = 10
+"""Pixels by which projections are mirrored at their borders: three scales of the background."""
 DETAILS = 4
 """Blocks of a cycle that are shown in detail."""
 
@@ -65,7 +67,7 @@ def stack_preview(
         for name, both in parts.items()
         for axis, part, along in zip(("zx", "zy"), both, (1, 2), strict=True)
     }
-    seen = {"seen_xy": _seen(stack.sum(axis=0, dtype=np.float32), factor)} | {
+    seen = {"seen_xy": _seen(stack.sum(axis=0, dtype=np.float32))} | {
         f"seen_{axis}": _seen_from_the_side(part.sum(axis=along, dtype=np.float32))
         for axis, part, along in zip(("zx", "zy"), parts["moved_"], (1, 2), strict=True)
     }
@@ -113,11 +115,6 @@ def max_pooled(image: np.ndarray, factor: int | tuple[int, int]) -> np.ndarray:
     """Return an image (Y, X) down-sampled by the largest of `factor` px an axis: spots survive."""
     factors = (factor, factor) if isinstance(factor, int) else factor
     return _reduced(image, factors, np.maximum)
-
-
-def mean_binned(image: np.ndarray, factor: int) -> np.ndarray:
-    """Return an image (Y, X) float32 down-sampled by the mean of `factor` px an axis."""
-    return _reduced(image, (factor, factor), np.add) * np.float32(1 / factor**2)
 
 
 def _reduced(image: np.ndarray, factors: tuple[int, int], together: np.ufunc) -> np.ndarray:
@@ -194,17 +191,12 @@ def _slabs(
     return stack[:, ranges[0]], stack[:, :, ranges[1]]
 
 
-def _seen(projection: np.ndarray, factor: int) -> np.ndarray:
+def _seen(projection: np.ndarray) -> np.ndarray:
     """Return a sum (Y, X) along z as the correlation sees it: band-passed, before the taper.
 
-    Sums commute with the band-pass, so this is the sum of the band-passed planes. The background is
-    smooth: it is taken from the sum binned by `factor`.
+    Sums commute with the band-pass, so this is the sum of the band-passed planes.
     """
-    binned = mean_binned(projection, factor)
-    background = scipy.ndimage.gaussian_filter(binned, BACKGROUND_SIGMA / factor, truncate=3)
-    rows, columns = projection.shape
-    background = background.repeat(factor, axis=0)[:rows].repeat(factor, axis=1)[:, :columns]
-    return scipy.ndimage.gaussian_filter(projection - background, SPOT_SIGMA, truncate=3)
+    return filtered(projection, band_pass, BORDER)
 
 
 def _seen_from_the_side(projection: np.ndarray) -> np.ndarray:
@@ -212,5 +204,4 @@ def _seen_from_the_side(projection: np.ndarray) -> np.ndarray:
 
     The wider Gaussian of the band-pass acts in the plane only.
     """
-    background = scipy.ndimage.gaussian_filter1d(projection, BACKGROUND_SIGMA, axis=1)
-    return scipy.ndimage.gaussian_filter(projection - background, SPOT_SIGMA)
+    return filtered(projection, lambda shape: low_pass(shape) * high_pass((1, shape[1])), BORDER)
