@@ -19,6 +19,12 @@ LARGEST_SHEAR = 0.035
 """Shear (px per px) that no stage and no tissue was seen to have; wrong fields have it."""
 LARGEST_CONTRADICTION = 10.0
 """Distance (px) of the global shift from the whole field, beyond which the two contradict."""
+LARGEST_OWN_MOTION = 0.1
+"""Part of the sub-blocks with clear structure that may have moved by themselves: one of twenty
+cells, which some three sub-blocks show. Sigma says where."""
+LARGEST_UNMATCHED = 0.7
+"""Part of the sub-blocks with clear structure that may not match: half of the beads of planted
+cycles were others than in the reference, and those that matched were right."""
 JUMP_SEEN = 1.6
 """Ratio of z steps up to which planes lie near enough to where they are expected that a jump can be
 told; a stage that slipped by some planes is like a ratio of 0.67 or 0.8 on the whole."""
@@ -46,28 +52,43 @@ class Jump:
 
 
 @dataclass(frozen=True)
+class SeenOwnMotion:
+    """Structure that moved by itself in some `blocks` of `all_blocks`, by `farthest` px at most.
+
+    `share` is its part in all sub-blocks with clear structure.
+    """
+
+    share: float
+    blocks: int
+    all_blocks: int
+    farthest: float
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What speaks for and against a cycle's registration.
 
     `log10_odds` is the logarithm of the odds that the match is a coincidence; `shift_yx` (px) is
     the shift in the middle of the image, `global_shift_yx` that of the projections or given, and
-    `contradiction` (px) how far it is from the field where that comes nearest. `z_ratio` is how
-    many planes of the cycle follow each other for one of the reference, `jump` where planes of the
-    one are missing in the other, `turn` (degrees) and `shear` (px per px) how the field turns and
-    shears the image, beyond the turn by which the cycle was turned back before it was compared;
+    `contradiction` (px) how far it is from the field where that comes nearest. `own_motion` is what
+    moved by itself, `unmatched` the part of the clear structure that does not match. `z_ratio` is
+    how many planes of the cycle follow each other for one of the reference, `jump` where planes of
+    the one are missing in the other, `turn` (degrees) and `shear` (px per px) how the field turns
+    and shears the image, beyond the turn by which the cycle was turned back before it was compared;
     `is_turn_open`: that turn is known roughly only, and too few blocks match to make it exact.
-    `is_lonely`: but one block matches by itself, or none, of several;
-    `is_pattern`: what both share at no shift is narrower than optics allow; `is_partly_still`: a
-    part of what they show lies still while the rest has moved; `is_inverted`: structure is bright
-    in the one and dark in the other; `is_copy`: both stacks are equal; `copied`: part of the planes
-    that are alike to within their noise; `is_saturated`: half of the pixels of the cycle have its
-    highest value.
+    `is_lonely`: but one block matches by itself, or none, of several; `is_pattern`: what both share
+    at no shift is narrower than optics allow; `is_partly_still`: a part of what they show lies
+    still while the rest has moved; `is_inverted`: structure is bright in the one and dark in the
+    other; `is_copy`: both stacks are equal; `copied`: part of the planes that are alike to within
+    their noise; `is_saturated`: half of the pixels of the cycle have its highest value.
     """
 
     log10_odds: float
     shift_yx: tuple[float, float] = (0.0, 0.0)
     global_shift_yx: tuple[float, float] = (0.0, 0.0)
     contradiction: float = 0.0
+    own_motion: SeenOwnMotion | None = None
+    unmatched: float = 0.0
     z_ratio: float = 1.0
     jump: Jump | None = None
     turn: float = 0.0
@@ -152,6 +173,17 @@ def _why_doubtful(evidence: Evidence) -> str:
         return "the cycle is turned, and too few blocks match to say exactly by how much"
     if evidence.shear > LARGEST_SHEAR:
         return "the shift changes over the image as neither a turn nor swelling tissue would do it"
+    if evidence.unmatched > LARGEST_UNMATCHED:
+        return (
+            f"{evidence.unmatched:.0%} of the places where both show clear structure do not match:"
+            " most of the specimen has changed, or is another one"
+        )
+    if evidence.own_motion and evidence.own_motion.share > LARGEST_OWN_MOTION:
+        seen = evidence.own_motion
+        return (
+            f"in {seen.blocks} of {seen.all_blocks} blocks a part of the structure moved by itself,"
+            f" by up to {seen.farthest:.0f} px: there the shifts hold for the rest alone"
+        )
     if evidence.log10_odds > CERTAIN:
         return (
             "so little structure matches that it may be a coincidence"

@@ -7,9 +7,12 @@ A NumPy archive with:
 | `z`, `y`, `x` | nodes in the reference frame, float64: kept planes, px, px |
 | `shift_zyx`, `sigma_zyx` | total shift and standard error there, float32 (nz, ny, nx, 3) |
 | `status` | status of each block (n_i, n_j): measured, borrowed, failed |
+| `moved_zyx`, `moved_by_zyx` | where structure moved by itself, how far beyond the field (k, 3) |
+| `moved_reach_zyx` | how far around that may hold (3,): sigma is larger there |
 | `about` | JSON text: `format` (crossreg-field/1) and the other entries of `CycleField` |
 
-The same input gives the same bytes.
+The arrays `moved_...` are there only where some structure moved by itself. The same input gives
+the same bytes.
 """
 
 import dataclasses
@@ -23,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from crossreg.fiducial.field.own_motion import NO_OWN_MOTION, OwnMotion
 from crossreg.fiducial.field.sampled_field import SampledField
 from crossreg.io.errors import UserError
 from crossreg.io.files import whole
@@ -30,6 +34,7 @@ from crossreg.io.intermediate_arrays import told_if_damaged
 
 FORMAT = "crossreg-field/1"
 ARRAYS = ("z", "y", "x", "shift_zyx", "sigma_zyx", "status")
+OWN_MOTION = ("moved_zyx", "moved_by_zyx", "moved_reach_zyx")
 # The earliest time that an archive can hold: bytes must not depend on the clock.
 NO_TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -84,6 +89,8 @@ def save_field(path: Path | str, cycle: CycleField) -> None:
     z, y, x = cycle.field.nodes_zyx
     arrays = {"z": z, "y": y, "x": x, "status": cycle.status.astype(np.str_)}
     arrays |= {"shift_zyx": cycle.field.shift_zyx, "sigma_zyx": cycle.field.sigma_zyx}
+    if cycle.field.own_motion:
+        arrays |= dict(zip(OWN_MOTION, vars(cycle.field.own_motion).values(), strict=True))
     with whole(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, values in {**arrays, "about": np.array(about)}.items():
             member = io.BytesIO()
@@ -107,7 +114,10 @@ def load_field(path: Path | str) -> CycleField:
             )
         about.setdefault("z_step", 1.0)  # as earlier versions wrote none
         z, y, x, shift, sigma, status = (archive[name] for name in ARRAYS)
-        return CycleField(SampledField((z, y, x), shift, sigma), status, **_as_fields(about))
+        found = [archive[name] for name in OWN_MOTION if name in archive]
+        moved = OwnMotion(*found) if found else NO_OWN_MOTION
+        field = SampledField((z, y, x), shift, sigma, moved)
+        return CycleField(field, status, **_as_fields(about))
 
 
 def _as_fields(about: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
 from crossreg.fiducial.field.grid_spline import FEWEST_NODES, GridSpline
+from crossreg.fiducial.field.own_motion import NO_OWN_MOTION, OwnMotion
 from crossreg.fiducial.pieces import in_pieces
 
 FIRST_SPACING = (6.0, 0.5)
@@ -41,6 +42,19 @@ class Field(Protocol):
 
 
 @dataclass(frozen=True)
+class WidenedField:
+    """A field whose uncertainty says where structure moved by itself."""
+
+    field: Field
+    own_motion: OwnMotion
+
+    def at(self, positions_zyx: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return (shift, sigma), both (n, 3), at positions (n, 3); planes, px, px."""
+        shift, sigma = self.field.at(positions_zyx)
+        return shift, self.own_motion.widened(sigma, positions_zyx)
+
+
+@dataclass(frozen=True)
 class SampledField:
     """Total shift and its standard error at nodes (z, y, x) of the reference frame.
 
@@ -48,12 +62,14 @@ class SampledField:
     px, px; the centre of the first pixel is 0. `shift_zyx` and `sigma_zyx` are float32 arrays
     (nz, ny, nx, 3) in kept planes and px. Of a cycle that failed they are NaN. Between the nodes
     the samples are interpolated with cubic splines; beyond the first and last node the value
-    there is taken.
+    there is taken. `own_motion` says where structure moved by itself; the standard errors at nodes
+    do not hold what comes with that, those `at` positions do.
     """
 
     nodes_zyx: tuple[np.ndarray, ...]
     shift_zyx: np.ndarray
     sigma_zyx: np.ndarray
+    own_motion: OwnMotion = NO_OWN_MOTION
 
     def at(self, positions_zyx: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return (shift, sigma), both (n, 3), at positions (n, 3) in the reference."""
@@ -64,7 +80,7 @@ class SampledField:
         """Return the standard errors (n, 3) at positions (n, 3) in the reference."""
         least = self.sigma_zyx.min(axis=(0, 1, 2))
         sigma: np.ndarray = np.maximum(self.sigma_spline.at(positions_zyx), least)
-        return sigma
+        return self.own_motion.widened(sigma, positions_zyx)
 
     def to_reference(self, positions_zyx: np.ndarray) -> np.ndarray:
         """Return where positions (n, 3) of the cycle lie in the reference, (n, 3).
@@ -111,6 +127,9 @@ def sampled(
     """
     if field is None:
         return constant_field(NOTHING, NOTHING, shape_zyx)
+    if isinstance(field, WidenedField):
+        smooth = sampled(field.field, shape_zyx, block_size, pool)
+        return replace(smooth, own_motion=field.own_motion)
     spacing = np.array([FIRST_SPACING[0], *2 * (FIRST_SPACING[1] * block_size,)])
     ends = [(-0.5, size - 0.5) for size in shape_zyx]
     over_stack = _sampled_at(field, list(map(_nodes, ends, spacing)), pool)

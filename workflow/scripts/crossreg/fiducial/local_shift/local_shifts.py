@@ -32,7 +32,8 @@ from crossreg.fiducial.evidence.plane_likeness import (
 )
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.consensus import agreeing_blocks
-from crossreg.fiducial.field.sampled_field import Field
+from crossreg.fiducial.field.own_motion import OwnMotion
+from crossreg.fiducial.field.sampled_field import Field, WidenedField
 from crossreg.fiducial.field.smooth_field import Domain, SmoothField
 from crossreg.fiducial.local_shift.attempts import Match, Stacks, best_match
 from crossreg.fiducial.local_shift.fading import Light, fading
@@ -44,7 +45,7 @@ from crossreg.fiducial.pieces import in_pieces
 from crossreg.fiducial.quality import block_qualities, preprocessing
 from crossreg.fiducial.reference import Reference
 from crossreg.fiducial.turn import Turn, TurnedField
-from crossreg.fiducial.verdict import Evidence, Verdict, judged
+from crossreg.fiducial.verdict import Evidence, SeenOwnMotion, Verdict, judged
 
 STATUSES = ("measured", "borrowed", "failed")
 WIDE_SIGMA = 0.5
@@ -61,6 +62,10 @@ PLANE_SIGMA = 0.5
 MOST_FADINGS, SAME_FADING = 3, 0.005
 """Times that the change of the light along z is measured, and a difference of two such changes
 (logarithm per plane) that makes none to the shift."""
+FEWEST_MOVED = 2
+"""Sub-blocks that moved by themselves below which nothing is said of the cycle."""
+FEWEST_CLEAR = 10
+"""Sub-blocks with clear structure below which it is not asked how many of them match."""
 FEWEST_MATCHING = 2
 """Blocks that match by themselves in every cycle that does: of 80 pairs, far apart, turned, or of
 three to twelve beads, all that were registered had three or more."""
@@ -199,6 +204,7 @@ def local_shifts(
         points = _sample_points(blocks, found.depths)
         total, sigma = in_pieces(found.field.mean_over, points, BLOCKS_AT_ONCE, pool)
         own = depth.shift(_own_shifts(found, total, match.search, blocks))
+        sigma = np.hypot(sigma, _added_over(points, found.own_motion))
         total, sigma = depth.shift(total), depth.sigma(sigma)
         applied = total if borrow else own
         held_out = held_out_residual(found.field, found.sub_blocks, motion, pool)
@@ -215,6 +221,8 @@ def local_shifts(
     status = np.where(found.matching, "measured", "borrowed")
     field: Field = found.field if depth.is_searched else ShallowField(found.field, depth)
     field = TurnedField(field, turned) if turned else field
+    if found.own_motion:
+        field = WidenedField(field, found.own_motion)
     grids = applied - start, own - start, sigma
     return _as_grids(reference, *grids, found, status, quality, evidence, held_out, field)
 
@@ -314,6 +322,8 @@ def _evidence(
         contradiction=contradiction(
             turn.start(global_shift_yx), shifts_at, field.domain.image_shape
         ),
+        own_motion=_seen_own_motion(found),
+        unmatched=_unmatched(found),
         z_ratio=ratio_of_z_steps(similarities),
         jump=jump if jump and shown_around(similarities, jump.plane) else None,
         turn=turn_left,
@@ -325,6 +335,24 @@ def _evidence(
         copied=copied.result() if copied else 0.0,
         is_saturated=saturated.result(),
     )
+
+
+def _seen_own_motion(found: Measurements) -> SeenOwnMotion | None:
+    """Return what moved by itself, for the verdict; None where hardly anything did."""
+    moved = found.moved
+    share = len(moved.sub_blocks) / max(moved.is_clear.sum(), 1)
+    if len(moved.sub_blocks) < FEWEST_MOVED:
+        return None
+    farthest = float(np.hypot(moved.by_zyx[:, 1], moved.by_zyx[:, 2]).max())
+    return SeenOwnMotion(
+        share, int((found.moved_share > 0).sum()), len(found.moved_share), farthest
+    )
+
+
+def _unmatched(found: Measurements) -> float:
+    """Return the part of the clear structure that does not match; 0 where there is little."""
+    clear = found.moved.is_clear.sum()
+    return float(found.moved.is_unmatched.sum() / clear) if clear >= FEWEST_CLEAR else 0.0
 
 
 def _with_camera(evidence: Evidence, stacks: Stacks, found: Measurements, turn: Turn) -> Evidence:
@@ -378,6 +406,12 @@ def _sample_points(blocks: list[Block], depths: np.ndarray) -> np.ndarray:
         [planes[..., None], np.repeat(points[:, :, None], len(depths), axis=2)], axis=-1
     )
     return whole.reshape(count, -1, 3)
+
+
+def _added_over(points_zyx: np.ndarray, own_motion: OwnMotion) -> np.ndarray:
+    """Return the standard error (n, 3) of blocks, given as points (n, p, 3), by own motion."""
+    added = own_motion.added_at(points_zyx.reshape(-1, 3)).reshape(points_zyx.shape)
+    return np.asarray(np.sqrt(np.mean(added**2, axis=1)))
 
 
 def _failed(reference: Reference, found: Measurements, evidence: Evidence) -> LocalShifts:

@@ -14,6 +14,10 @@ from crossreg.fiducial.local_shift.sub_block_parts import SAMPLE, SubBlockParts,
 
 REACH = (3, 4, 4)
 """How far (planes, px, px) around the prediction the correlation is computed."""
+FAR_REACH = (3, 16, 16)
+"""The same where structure that moved by itself is looked for."""
+WHOLE_SAMPLES = np.ones(3, dtype=int)
+"""Steps a sample of correlations that need not be finer."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +158,22 @@ def sub_block_maps(spectra: SubBlockSpectra) -> SubBlockMaps:
     return SubBlockMaps(middle, values, overlap, noise, energy, *structure)
 
 
+def far_shifts(spectra: SubBlockSpectra) -> np.ndarray:
+    """Return the shifts (m, 3) (planes, px, px), in whole samples, of the highest correlations.
+
+    They lie within FAR_REACH of the shifts that are expected.
+    """
+    cross = spectra.reference * spectra.cycle
+    reach = [
+        min(far // int(sample), (size - 1) // 2)
+        for far, sample, size in zip(FAR_REACH, SAMPLE, spectra.shape, strict=True)
+    ]
+    values = _near_zero(cross, spectra.shape, tuple(reach), WHOLE_SAMPLES)
+    place = np.unravel_index(values.reshape(len(values), -1).argmax(axis=1), values.shape[1:])
+    found: np.ndarray = (spectra.parts.moved + np.column_stack(place) - reach) * SAMPLE
+    return found.astype(float)
+
+
 def unrelated_height(spectra: SubBlockSpectra, partner: SubBlockSpectra) -> float | None:
     """Return how high the correlation of a block with another block's cycle rises by chance.
 
@@ -193,11 +213,19 @@ def _energy(spectra: SubBlockSpectra) -> np.ndarray:
     return result
 
 
-def _near_zero(cross: np.ndarray, shape: tuple[int, ...], reach: tuple[int, ...]) -> np.ndarray:
-    """Return the correlations (m, 2 * reach + 1 an axis) whose cross spectra are given."""
+def _near_zero(
+    cross: np.ndarray,
+    shape: tuple[int, ...],
+    reach: tuple[int, ...],
+    steps: np.ndarray = SAMPLE,
+) -> np.ndarray:
+    """Return the correlations (m, 2 * reach + 1 an axis) whose cross spectra are given.
+
+    They are as many `steps` a sample along z, y, x.
+    """
     m, planes, rows, half = cross.shape
-    z, y = (_inverse(shape[axis], reach[axis], int(SAMPLE[axis])) for axis in (0, 1))
-    x = _inverse_of_half(shape[2], reach[2], int(SAMPLE[2]))
+    z, y = (_inverse(shape[axis], reach[axis], int(steps[axis])) for axis in (0, 1))
+    x = _inverse_of_half(shape[2], reach[2], int(steps[2]))
     values = np.matmul(z, cross.reshape(m, planes, rows * half)).reshape(m, len(z), rows, half)
     voxels = np.float32(np.prod(shape))
     result: np.ndarray = np.matmul(np.matmul(y, values), x.T).real / voxels

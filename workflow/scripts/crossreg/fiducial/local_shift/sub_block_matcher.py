@@ -8,19 +8,22 @@ import numpy as np
 from crossreg.fiducial.block_grid import Block, widened
 from crossreg.fiducial.correlation.binned_stacks import in_bins
 from crossreg.fiducial.field import smooth_field
+from crossreg.fiducial.field.own_motion import OwnMotion
 from crossreg.fiducial.field.smooth_field import Domain, SmoothField
 from crossreg.fiducial.local_shift.confidence import block_confidences, confidence_threshold
 from crossreg.fiducial.local_shift.drawn_depth import drawn_part, undrawn
 from crossreg.fiducial.local_shift.levels import depth_cuts
+from crossreg.fiducial.local_shift.moved_by_itself import Moved, moved_by_themselves
 from crossreg.fiducial.local_shift.pooling import pooled
 from crossreg.fiducial.local_shift.sub_block_map import (
     SubBlockMaps,
     SubBlockSpectra,
+    far_shifts,
     sub_block_maps,
     sub_block_spectra,
     unrelated_height,
 )
-from crossreg.fiducial.local_shift.sub_block_parts import sub_block_parts
+from crossreg.fiducial.local_shift.sub_block_parts import SAMPLE, sub_block_parts
 from crossreg.fiducial.local_shift.sub_block_shift import sub_block_shifts
 
 ROUNDS, TALL_ROUNDS = 1, 4
@@ -51,6 +54,8 @@ LEAST_SHARE = 0.1
 """Structure, relative to the mean of all levels, from which on a level holds structure."""
 FEW_OFF_LEVEL = 0.01
 """Part of all sub-blocks below which those that miss their level by no more are left alone."""
+MOSTLY = 0.5
+"""Part of what a block shows from which on it moved by itself, and says nothing of the field."""
 BLOCKS_AT_ONCE = 16
 """Blocks whose correlations one thread reads at a time."""
 BLOCKS_IN_A_ROW = 4
@@ -93,6 +98,8 @@ class Measurements:
 
     `sub_blocks_of_block` are the numbers of the sub-blocks of each of n blocks, `confidence` (n,)
     how sure it is that they match, and `null` (k,) the confidences of blocks that cannot match.
+    `moved` is what of the structure does not follow the field, `moved_share` (n,) its part in what
+    each block shows, and `own_motion` where that is.
     A block's shift is the mean over the planes `depths` (d,), where the structure lies.
     """
 
@@ -102,6 +109,9 @@ class Measurements:
     field: SmoothField
     confidence: np.ndarray
     null: np.ndarray
+    moved: Moved
+    moved_share: np.ndarray
+    own_motion: OwnMotion
 
     @property
     def threshold(self) -> float:
@@ -110,8 +120,8 @@ class Measurements:
 
     @property
     def matching(self) -> np.ndarray:
-        """Return which blocks (n,) are measured."""
-        return np.asarray(self.confidence > self.threshold)
+        """Return which blocks (n,) are measured: most of what they show follows the field."""
+        return np.asarray((self.confidence > self.threshold) & (self.moved_share < MOSTLY))
 
     def own_shifts(self, field_zyx: np.ndarray) -> np.ndarray:
         """Return the shift (n, 3) of each block from its own sub-blocks only.
@@ -190,7 +200,11 @@ class SubBlockMatcher:
             expected = field.shift_at(self.centres)
         confidence = block_confidences(maps, expected, self.sub_blocks_of_block)
         of_block = [np.flatnonzero(block == number) for number in range(len(confidence))]
-        return Measurements(found, self._depths(maps), of_block, field, confidence, null)
+        moved = moved_by_themselves(maps, expected, self.maps, self._far_shifts)
+        return Measurements(
+            found, self._depths(maps), of_block, field, confidence, null,
+            moved, self._moved_share(moved), self._own_motion(moved),
+        )  # fmt: skip
 
     def _field(self, sub_blocks: SubBlockShifts, rough: bool) -> SmoothField:
         """Return the smooth field through the useful sub-blocks."""
@@ -224,6 +238,27 @@ class SubBlockMatcher:
             lambda mine: sub_block_maps(self._spectra(mine, expected)), np.split(sub_blocks, ends)
         )
         return SubBlockMaps.joined(list(found))
+
+    def _far_shifts(self, sub_blocks: np.ndarray, expected: np.ndarray) -> np.ndarray:
+        """Return the shifts (k, 3) where some sub-blocks match best, far around what all show."""
+        ends = np.flatnonzero(np.diff(self.block_of_sub_block[sub_blocks])) + 1
+        found = self.pool.map(
+            lambda mine: far_shifts(self._spectra(mine, expected)), np.split(sub_blocks, ends)
+        )
+        return np.concatenate(list(found))
+
+    def _own_motion(self, moved: Moved) -> OwnMotion:
+        """Return where structure moved by itself: a sub-block around each place."""
+        sizes = (self.last - self.first).max(axis=0) * SAMPLE
+        reach = np.where([self.domain.levels == 1, False, False], np.inf, sizes)
+        return OwnMotion(moved.position_zyx, moved.by_zyx, reach)
+
+    def _moved_share(self, moved: Moved) -> np.ndarray:
+        """Return the part (n,) of what each block shows that moved by itself."""
+        block, count = self.block_of_sub_block, len(self.sub_blocks_of_block)
+        whole = np.bincount(block, moved.amount, count)
+        part = np.bincount(block[moved.sub_blocks], moved.amount[moved.sub_blocks], count)
+        return np.asarray(part / np.where(whole > 0, whole, 1))
 
     def _spectra(self, sub_blocks: np.ndarray, expected: np.ndarray) -> SubBlockSpectra:
         """Return the spectra of some sub-blocks (k,) of a block, given what all (m, 3) show."""

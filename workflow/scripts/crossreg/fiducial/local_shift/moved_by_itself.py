@@ -1,0 +1,169 @@
+"""Sub-blocks whose structure moved by itself: a cell that crawled, a bead that came loose, a tear.
+
+The field that most sub-blocks agree on does not hold there. Such a sub-block matches clearly at
+another shift than the field's, and clearly worse at the field's. Where structure is as simple as
+single beads, another one may stand there by chance. So all is compared with what the same is worth
+at places where nothing can match.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossreg.fiducial.local_shift.sub_block_map import SubBlockMaps
+
+Floats = NDArray[np.float64]
+Numbers = NDArray[np.int64]
+
+CLEAR = 0.7
+"""Correlation from which on two images of a sub-block show the same."""
+MOST_CORRELATION = 0.98
+"""Correlation above which nothing is better: no two images are quite alike."""
+QUIET = 0.25
+"""Part of the sub-blocks that show least besides what matches: their noise is that of all."""
+GAIN = 10.0
+"""Gain in log-likelihood from which on another shift is clearly better."""
+MISSING = 0.93
+"""Part of the correlation that could be reached below which another shift is looked for."""
+UNMATCHED = 0.4
+"""The same below which what both show is not the same."""
+LEAST_MOTION = 0.8
+"""Distance (px) from the field below which a motion is none: samples of 1 px show no less."""
+MOST_LOOKED_AT = 128
+"""Sub-blocks at most in which another shift is looked for."""
+CHANCE = 0.03
+"""Part of the trials at wrong places, at most, that find as good a match as near as this one."""
+ALIKE, FEWEST_ALIKE = 1.5, 3
+"""Distance (px) of two motions that are alike, and how many of these are no chance, however far."""
+FEWEST_TRIALS = 10
+"""Trials below which nothing is said."""
+TRIED = 16
+"""Sub-blocks at most that are tried at wrong places."""
+WRONG_PLACES = ((0, 80), (0, -80), (80, 0), (-80, 0), (56, 56), (-56, -56))
+"""How far away (px) wrong places lie: beyond the motions that are looked for."""
+
+MapsAt = Callable[[Numbers, Floats], SubBlockMaps]
+"""Gives the maps of some sub-blocks (k,), all m of which are aimed at shifts (m, 3)."""
+ShiftsAt = Callable[[Numbers, Floats], Floats]
+"""Gives the shifts (k, 3) of their highest correlations, far around the shifts (m, 3)."""
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What of the structure of m sub-blocks does not follow the field.
+
+    Attributes
+    ----------
+    sub_blocks : (k,) numbers of those whose structure moved by itself.
+    position_zyx : (k, 3) where it lies in the reference (planes, px, px).
+    by_zyx : (k, 3) how far it moved beyond the field.
+    amount : (m,) how much structure each of all sub-blocks matches, at whatever shift.
+    is_clear : (m,) whether both stacks show clear structure.
+    is_unmatched : (m,) whether hardly any of that matches at the field's shift.
+
+    """
+
+    sub_blocks: Numbers
+    position_zyx: Floats
+    by_zyx: Floats
+    amount: Floats
+    is_clear: NDArray[np.bool_]
+    is_unmatched: NDArray[np.bool_]
+
+
+def moved_by_themselves(
+    maps: SubBlockMaps, expected_zyx: Floats, maps_at: MapsAt, shifts_at: ShiftsAt
+) -> Moved:
+    """Return which of m sub-blocks moved by themselves.
+
+    `maps` are aimed at about the shifts (m, 3) that the field expects, `expected_zyx`.
+    """
+    known = maps.known
+    noise, energy = (np.where(known, part, 1.0) for part in (maps.noise, maps.energy))
+    correlation = np.where(known, _near(maps, expected_zyx), 0.0)
+    quiet = np.quantile(((1 - correlation) * energy)[known], QUIET) if known.any() else np.inf
+    possible = np.where(known, np.clip(1 - quiet / energy, 0, MOST_CORRELATION), 0.0)
+    is_clear = possible >= CLEAR
+    gain = _gain(correlation, possible, noise)
+    looked_at = np.flatnonzero(is_clear & (gain >= GAIN) & (correlation < MISSING * possible))
+    looked_at = np.sort(looked_at[np.argsort(-gain[looked_at], kind="stable")][:MOST_LOOKED_AT])
+    amount = energy * np.maximum(correlation, 0) * known
+
+    found, by, position = _elsewhere(looked_at, expected_zyx, maps_at, shifts_at)
+    far = np.hypot(by[:, 1], by[:, 2])
+    better = _gain(correlation[looked_at], found, noise[looked_at]) >= GAIN
+    moved = np.flatnonzero((found >= CLEAR) & better & (far >= LEAST_MOTION))
+    if len(moved):
+        chance = _chance(np.flatnonzero(is_clear), expected_zyx, noise, maps_at, shifts_at)
+        motion = by[moved, 1:]
+        apart = np.linalg.norm(motion[:, None] - motion, axis=2)
+        together = (apart < ALIKE).sum(axis=1) >= FEWEST_ALIKE
+        moved = moved[together | (chance(far[moved]) <= CHANCE)]
+    amount[looked_at[moved]] = (energy[looked_at] * found)[moved]
+    is_unmatched = is_clear & (correlation < UNMATCHED * possible)
+    return Moved(looked_at[moved], position[moved], by[moved], amount, is_clear, is_unmatched)
+
+
+def _near(maps: SubBlockMaps, expected_zyx: Floats) -> Floats:
+    """Return the correlations (m,) at shifts (m, 3), the highest one within a sample."""
+    sizes = np.array(maps.values.shape[1:])
+    middle = sizes // 2
+    steps = np.rint(expected_zyx - maps.middle_zyx).astype(int)
+    first = np.clip(middle + steps - 1, 0, np.maximum(sizes - 3, 0))
+    near = [
+        values[tuple(slice(start, start + 3) for start in place)].max()
+        for values, place in zip(maps.values, first, strict=True)
+    ]
+    return np.array(near, dtype=float)
+
+
+def _gain(before: Floats, after: Floats, noise: Floats) -> Floats:
+    """Return by how much the log-likelihood is larger at one correlation than at another, (m,)."""
+    left = [1 - np.clip(part, 0, MOST_CORRELATION) ** 2 for part in (before, after)]
+    return np.asarray(np.log(left[0] / left[1]) / (2 * noise**2))
+
+
+def _elsewhere(
+    sub_blocks: Numbers, expected_zyx: Floats, maps_at: MapsAt, shifts_at: ShiftsAt
+) -> tuple[Floats, Floats, Floats]:
+    """Return what some sub-blocks (k,) match best far around the shifts (m, 3) expected of all.
+
+    The correlation (k,), how far from what is expected (k, 3), and where the structure lies (k, 3).
+    """
+    if not len(sub_blocks):
+        return np.zeros(0), np.zeros((0, 3)), np.zeros((0, 3))
+    aimed = expected_zyx.copy()
+    aimed[sub_blocks] = shifts_at(sub_blocks, expected_zyx)
+    maps = maps_at(sub_blocks, aimed)
+    sizes = maps.values.shape[1:]
+    flat = maps.values.reshape(len(sub_blocks), -1)
+    place = np.column_stack(np.unravel_index(flat.argmax(axis=1), sizes))
+    shifts = maps.middle_zyx + place - np.array(sizes) // 2
+    found = np.where(maps.known, flat.max(axis=1).astype(float), 0.0)
+    return found, shifts - expected_zyx[sub_blocks], maps.position_zyx
+
+
+def _chance(
+    clear: Numbers, expected_zyx: Floats, noise: Floats, maps_at: MapsAt, shifts_at: ShiftsAt
+) -> Callable[[Floats], Floats]:
+    """Return the function that says how often chance finds a match as near as distances (k,).
+
+    Some clear sub-blocks are looked for at wrong places.
+    """
+    tried = clear[np.unique(np.linspace(0, len(clear) - 1, TRIED).round().astype(int))]
+    trials, distances = 0, [np.zeros(0)]
+    for away in WRONG_PLACES:
+        found, by, _ = _elsewhere(tried, expected_zyx + np.array([0.0, *away]), maps_at, shifts_at)
+        trials += int((found > 0).sum())
+        alike = (found >= CLEAR) & (_gain(np.zeros(len(tried)), found, noise[tried]) >= GAIN)
+        distances.append(np.hypot(by[alike, 1], by[alike, 2]))
+    by_chance = np.concatenate(distances)
+
+    def chance(far: Floats) -> Floats:
+        if trials < FEWEST_TRIALS:
+            return np.ones(len(far))
+        return np.asarray((by_chance <= far[:, None] + 1).sum(axis=1) / trials)
+
+    return chance
