@@ -56,6 +56,13 @@ FEW_OFF_LEVEL = 0.01
 """Part of all sub-blocks below which those that miss their level by no more are left alone."""
 MOSTLY = 0.5
 """Part of what a block shows from which on it moved by itself, and says nothing of the field."""
+FEW_AGAIN = 0.05
+"""Part of all sub-blocks up to which those that were measured again leave the field as it is."""
+ONE_OF, FEWEST_PILOTS = 5, 10
+"""Of tall stacks one block of so many, spread over all rows and columns, is measured beforehand:
+the field through these says where all are looked for. Fewer pilots miss too much of it."""
+FEWEST_USEFUL = 30
+"""Useful sub-blocks of pilots below which the field that was given is kept."""
 BLOCKS_AT_ONCE = 16
 """Blocks whose correlations one thread reads at a time."""
 BLOCKS_IN_A_ROW = 4
@@ -177,13 +184,20 @@ class SubBlockMatcher:
             [[(cut.start, cut.stop), *map(_ends_in_bins, plane)] for cut, *plane in pieces]
         )
         self.first, self.last = bins[..., 0], bins[..., 1]
+        pilots = [n for n, block in enumerate(blocks) if (2 * block.i + block.j) % ONE_OF == 0]
+        is_piloted = domain.levels > 1 and len(pilots) >= FEWEST_PILOTS
+        self.pilots = pilots if is_piloted else []
 
     def measure(self, field: SmoothField) -> Measurements:
         """Return the sub-blocks' shifts, starting from a first field."""
+        drawn = 0.0
+        if self.pilots:
+            field, drawn = self._piloted(field)
         expected = field.shift_at(self.centres)
         aimed = expected.copy()
         maps, null = self._first_maps(aimed)
-        drawn = drawn_part(maps, aimed, self.maps) if self.domain.levels > 1 else 0.0
+        if self.domain.levels > 1 and not self.pilots:
+            drawn = drawn_part(maps, aimed, self.maps)
         found, block = self._shifts(maps, field, aimed, drawn)
         for _ in range(TALL_ROUNDS if self.domain.levels > 1 else ROUNDS):
             if found.useful.any():
@@ -193,7 +207,7 @@ class SubBlockMatcher:
             maps = self._aimed_again(maps, again, expected)
             aimed[again] = expected[again]
             found, block = self._shifts(maps, field, aimed, drawn)
-            if not len(again):
+            if len(again) <= FEW_AGAIN * len(aimed):
                 break
         if found.useful.any():
             field = self._field(found, rough=False)
@@ -205,6 +219,22 @@ class SubBlockMatcher:
             found, self._depths(maps), of_block, field, confidence, null,
             moved, self._moved_share(moved), self._own_motion(moved),
         )  # fmt: skip
+
+    def _piloted(self, field: SmoothField) -> tuple[SmoothField, float]:
+        """Return the field through some blocks, and by which part shifts along z are drawn."""
+        expected = field.shift_at(self.centres)
+        some = np.concatenate([self.sub_blocks_of_block[block] for block in self.pilots])
+
+        def maps_at(chosen: np.ndarray, aims: np.ndarray) -> SubBlockMaps:
+            aimed = expected.copy()
+            aimed[some] = aims
+            return self.maps(some[chosen], aimed)
+
+        maps = self.maps(some, expected)
+        drawn = drawn_part(maps, expected[some], maps_at)
+        found, _ = self._shifts_of(some, maps, field, expected[some], drawn)
+        is_enough = found.useful.sum() >= FEWEST_USEFUL
+        return (self._field(found, rough=True) if is_enough else field), drawn
 
     def _field(self, sub_blocks: SubBlockShifts, rough: bool) -> SmoothField:
         """Return the smooth field through the useful sub-blocks."""
@@ -307,7 +337,12 @@ class SubBlockMatcher:
         return SubBlockShifts.joined(list(found)), np.concatenate(block)
 
     def _shifts_of(
-        self, part: slice, maps: SubBlockMaps, field: SmoothField, aimed: np.ndarray, drawn: float
+        self,
+        part: slice | np.ndarray,
+        maps: SubBlockMaps,
+        field: SmoothField,
+        aimed: np.ndarray,
+        drawn: float,
     ) -> tuple[SubBlockShifts, np.ndarray]:
         """Return the same of the sub-blocks of some blocks."""
         placed = np.isfinite(maps.position_zyx).all(axis=1)
