@@ -9,7 +9,7 @@ from crossreg.fiducial.correlation.band_pass import high_pass
 from crossreg.fiducial.correlation.black_borders import filled_border
 from crossreg.fiducial.correlation.camera_stripes import without_stripes
 from crossreg.fiducial.correlation.transforms import filtered
-from crossreg.fiducial.quantiles import NORMAL_MEDIAN
+from crossreg.fiducial.quantiles import NORMAL_MEDIAN, medians
 
 BIN = 2
 """Edge (px) of a binned pixel: a spot of the usual size is still sampled well."""
@@ -95,7 +95,7 @@ def without_shared(stack: np.ndarray, pool: Executor) -> np.ndarray:
 def _in_steps(values: np.ndarray, pool: Executor) -> np.ndarray:
     """Return high-passed values (Z, y, x) as int16, compressed, in parts of their noise."""
     sample = np.abs(values[::2, ::SAMPLED, ::SAMPLED])
-    noise = float(np.median(sample)) / NORMAL_MEDIAN or float(sample.max()) or 1.0
+    noise = float(medians(sample.ravel(), 0)) / NORMAL_MEDIAN or float(sample.max()) or 1.0
     result = np.empty(values.shape, dtype=np.int16)
     _fill(result, lambda z: np.rint(_compressed(values[z] / noise) * STEPS), pool)
     return result

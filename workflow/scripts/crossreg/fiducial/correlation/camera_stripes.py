@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from crossreg.fiducial.quantiles import medians
+
 SAMPLES = 256
 """Pixels of each line that are looked at, at least: the median is known to a tenth of the noise."""
 
@@ -15,5 +17,5 @@ def without_stripes(image: NDArray[np.float32]) -> NDArray[np.float32]:
     for axis in (1, 0):
         step = max(1, image.shape[axis] // SAMPLES)
         sample = image[:, ::step] if axis else image[::step]
-        image = image - np.median(sample, axis=axis, keepdims=True).astype(np.float32)
+        image = image - np.expand_dims(medians(sample, axis), axis)
     return image

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from crossreg.fiducial.block_grid import middle_of
 from crossreg.fiducial.correlation.binned_stacks import PLANES_FOR_PATTERN
 from crossreg.fiducial.correlation.transforms import images_of, spectra_of
+from crossreg.fiducial.quantiles import medians
 
 SAMPLED = 2
 """Every so many bins along y and x are looked at for skewness."""
@@ -56,8 +57,7 @@ def _noise(stack: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return how noisy the planes (n,) of a stack are: the median size of second differences."""
     for axis in (1, 2):
         stack = np.diff(stack, 2, axis)
-    result: NDArray[np.float32] = np.median(np.abs(stack), axis=(1, 2))
-    return result
+    return medians(np.abs(stack).reshape(len(stack), -1), axis=1)
 
 
 def is_opposite(reference: NDArray[np.float32], aligned: NDArray[np.float32]) -> bool:
@@ -78,7 +78,8 @@ def is_saturated(stack: NDArray[np.number]) -> bool:
     """Return whether half of the pixels of a stack (Z, Y, X) have its highest value."""
     sample = stack[:, ::SAMPLED_FOR_MEDIAN, ::SAMPLED_FOR_MEDIAN]
     highest = sample.max()
-    return bool(highest > sample.min()) and bool(np.median(sample) == highest)
+    share = np.count_nonzero(sample == highest) / sample.size
+    return bool(highest > sample.min() and share > 0.5)
 
 
 def is_inverted(reference: Stack, cycle: Stack) -> bool:

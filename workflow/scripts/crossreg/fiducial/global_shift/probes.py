@@ -134,15 +134,13 @@ def _agreeing(peaks: _Peaks, centres: np.ndarray, area: float) -> np.ndarray | N
     if not len(peaks.probe):
         return None
     place = centres[peaks.probe]
+    first = np.flatnonzero(np.diff(peaks.probe, prepend=-1))  # peak of each probe
     best, chosen = 0.0, np.zeros(0, dtype=int)
     for turn in TURNS:
         # a turn moves what lies at (y, x) by turn * (-x, y)
         straight = peaks.shifts - turn * np.column_stack([-place[:, 1], place[:, 0]])
         near = (np.abs(straight[:, None] - straight) <= NEAR).all(axis=2)
-        offered = np.zeros((len(near), len(centres)))
-        for number, probe in enumerate(peaks.probe):
-            np.maximum(offered[:, probe], near[:, number], out=offered[:, probe])
-        votes = offered.sum(axis=1)
+        votes = np.logical_or.reduceat(near, first, axis=1).sum(axis=1)
         if votes.max() > best:
             best = votes.max()
             chosen = np.flatnonzero(near[votes.argmax()])

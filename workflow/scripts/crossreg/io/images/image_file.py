@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 Plane = NDArray[np.generic]
 PixelSize = tuple[float | None, float | None, float | None]
 UNKNOWN_SIZE: PixelSize = (None, None, None)
+SeriesMetadata = tuple[str, tuple[str, ...], PixelSize]
+"""Name, names of channels, pixel size of a series."""
 
 
 @dataclass(frozen=True)

@@ -19,17 +19,13 @@ from crossreg.io.images.image_file import (
     PixelSize,
     Plane,
     Series,
+    SeriesMetadata,
     in_um,
 )
 from crossreg.io.images.tiff_checks import check_series
-from crossreg.io.images.tiff_ome import (
-    OME_NAMESPACE,
-    Metadata,
-    series_metadata,
-    text_of_file,
-)
 from crossreg.io.images.tiff_planes import Pages, decoded_planes, raw_planes
 
+OME_NAMESPACE = "www.openmicroscopy.org/Schemas/OME"
 POSITION = "R"
 """Axis of the positions of the stage: each is a series."""
 # Names tifffile gives to axes of which a file does not say what they are.
@@ -152,6 +148,8 @@ def _opened(path: Path) -> tifffile.TiffFile:
     text = _description(file)
     if OME_NAMESPACE not in text:
         return file
+    from crossreg.io.images.tiff_ome import text_of_file  # with its XML reader, for OME-TIFF only
+
     try:
         of_file = text_of_file(text, path, len(file.pages))
     except BaseException:
@@ -223,10 +221,12 @@ def _plane_number(order: list[tuple[str, int]], index: dict[str, int]) -> int:
     return number
 
 
-def _metadata(file: tifffile.TiffFile, count: int) -> list[Metadata]:
+def _metadata(file: tifffile.TiffFile, count: int) -> list[SeriesMetadata]:
     """Return what a file says of its `count` series beside their pixels."""
-    nothing: list[Metadata] = [("", (), UNKNOWN_SIZE)] * count
+    nothing: list[SeriesMetadata] = [("", (), UNKNOWN_SIZE)] * count
     if file.is_ome:
+        from crossreg.io.images.tiff_ome import series_metadata
+
         found = series_metadata(file.ome_metadata or "")
         return found if len(found) == count else nothing
     if file.is_lsm:
@@ -260,7 +260,7 @@ def _imagej_pixel_size(file: tifffile.TiffFile) -> PixelSize:
     return (in_um(metadata.get("spacing"), unit), sizes[0], sizes[1])
 
 
-def _lsm_metadata(metadata: dict[str, object] | None) -> Metadata:
+def _lsm_metadata(metadata: dict[str, object] | None) -> SeriesMetadata:
     values = metadata or {}
     sizes = [in_um(values.get(f"VoxelSize{axis}"), "m") for axis in "ZYX"]
     colours = values.get("ChannelColors")

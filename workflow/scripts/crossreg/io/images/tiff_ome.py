@@ -18,11 +18,8 @@ from lxml import etree
 
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_text
-from crossreg.io.images.image_file import PixelSize, in_um
+from crossreg.io.images.image_file import SeriesMetadata, in_um
 
-OME_NAMESPACE = "www.openmicroscopy.org/Schemas/OME"
-Metadata = tuple[str, tuple[str, ...], PixelSize]
-"""Name, names of channels, pixel size of a series."""
 MOST_PLANES = 10**7
 """More than any set has: a list of them all is made."""
 # An element of lxml, or the root.
@@ -51,9 +48,9 @@ class TiffFileOfSet:
         return None if is_own else name
 
 
-def series_metadata(text: str) -> list[Metadata]:
+def series_metadata(text: str) -> list[SeriesMetadata]:
     """Return what OME metadata say of their images, in order."""
-    found: list[Metadata] = []
+    found: list[SeriesMetadata] = []
     for pixels in _parsed(text).iterfind("{*}Image/{*}Pixels"):
         sizes = [
             in_um(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm"))
