@@ -48,14 +48,16 @@ class Preprocessing:
         along_z = np.zeros((len(y), len(x)), dtype=np.float32)
         along_y = np.empty((planes, len(x)), dtype=np.float32)
         along_x = np.empty((planes, len(y)), dtype=np.float32)
+        down, across = (np.ones(size, dtype=np.float32) for size in along_z.shape)
         step = max(1, VOXELS_AT_ONCE // along_z.size)
         for some in (slice(z, z + step) for z in range(0, planes, step)):
             values = np.matmul(np.matmul(y, boxes[some]), x.T)
             np.subtract(finite(self.stack[some, rows, columns]), values, out=values)
             np.clip(values, 0, self.high - self.low, out=values)
             along_z += values.sum(axis=0)
-            along_y[some] = values.sum(axis=1)
-            along_x[some] = values.sum(axis=2)
+            # Products with ones are sums, in a quarter of the time.
+            along_y[some] = down @ values
+            along_x[some] = values @ across
         scale = np.float32(1 / (self.high - self.low))
         return [along_z * scale, along_y * scale, along_x * scale]
 

@@ -337,11 +337,14 @@ def _log_evidence(precision: Floats, pull: Floats, means: Floats, deviations: Fl
     One Cholesky factor of the scaled precision with the pull as a further row gives both the
     determinant and the quadratic form.
     """
-    moved = (precision @ means[..., None])[..., 0]
-    scaled = deviations[..., :, None] * precision * deviations[..., None, :]
-    p = scaled.shape[-1]
-    whole = np.zeros((*scaled.shape[:-2], p + 1, p + 1))
-    whole[..., :p, :p] = scaled + np.eye(p)
+    # Most priors have the means 0, and there are thousands of pairs.
+    moved = (precision @ means[..., None])[..., 0] if means.any() else np.zeros(1)
+    shape, p = np.broadcast_shapes(precision.shape[:-2], deviations.shape[:-1]), pull.shape[-1]
+    whole = np.zeros((*shape, p + 1, p + 1))
+    scaled = whole[..., :p, :p]
+    np.multiply(deviations[..., :, None], precision, out=scaled)
+    scaled *= deviations[..., None, :]
+    scaled[..., np.arange(p), np.arange(p)] += 1
     whole[..., p, :p] = deviations * (pull - moved)
     whole[..., p, p] = 1 + (whole[..., p, :p] ** 2).sum(axis=-1)
     factor = np.linalg.cholesky(whole)

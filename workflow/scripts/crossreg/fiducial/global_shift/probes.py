@@ -36,6 +36,9 @@ NEAR = 5.0
 """How far (px) peaks that agree may lie apart, for drift and the steps between turns."""
 CHANCE = 0.1
 """Probability at which as many unrelated probes agree as have to."""
+ENOUGH = 0.75
+"""Part of every second probe that agree, as on a chessboard, from which on the others are not
+asked."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,13 @@ class _Peaks:
     shifts: np.ndarray
     heights: np.ndarray
     probe: np.ndarray
+
+    @classmethod
+    def of(cls, offered: dict[int, tuple[np.ndarray, np.ndarray]]) -> "_Peaks":
+        """Return the peaks that probes offer: shifts (n, 2) in bins and heights (n,) of each."""
+        shifts, heights = zip(*offered.values(), strict=True)
+        numbers = np.repeat(list(offered), list(map(len, heights)))
+        return cls(BIN * np.concatenate(shifts), np.concatenate(heights), numbers)
 
 
 def probed_shift(reference: np.ndarray, cycle: np.ndarray, pool: Executor) -> np.ndarray | None:
@@ -82,15 +92,19 @@ def probed_shift(reference: np.ndarray, cycle: np.ndarray, pool: Executor) -> np
         centre = np.array(centre_yx(*where))
         return centre - (centre - shifts) % shape, heights
 
-    found = list(pool.map(one, probes))
-    peaks = _Peaks(
-        BIN * np.concatenate([shifts for shifts, _ in found]),
-        np.concatenate([heights for _, heights in found]),
-        np.repeat(np.arange(len(probes)), [len(heights) for _, heights in found]),
-    )
     centres = BIN * np.array([centre_yx(probe.rows, probe.columns) for probe in probes])
     centres -= BIN * (np.array(shape) - 1) / 2
-    chosen = _agreeing(peaks, centres, BIN**2 * reference.size)
+    halves = [
+        [number for number, probe in enumerate(probes) if (probe.i + probe.j) % 2 == colour]
+        for colour in (0, 1)
+    ]
+    offered: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    for half in halves:
+        offered |= zip(half, pool.map(one, [probes[number] for number in half]), strict=True)
+        peaks = _Peaks.of({number: offered[number] for number in sorted(offered)})
+        chosen = _agreeing(peaks, centres, BIN**2 * reference.size)
+        if chosen is not None and len(chosen) >= ENOUGH * len(offered):
+            break
     if chosen is None:
         return None
     shift_yx: np.ndarray = affine_fit(centres[peaks.probe[chosen]], peaks.shifts[chosen])[0]
@@ -98,11 +112,11 @@ def probed_shift(reference: np.ndarray, cycle: np.ndarray, pool: Executor) -> np
 
 
 def _binned(image: np.ndarray) -> np.ndarray:
-    """Return an image (Y, X) summed in bins; what is left over at its ends is cut off."""
-    rows, columns = (size // BIN for size in image.shape)
-    inside = image[: rows * BIN, : columns * BIN]
-    binned: np.ndarray = inside.reshape(rows, BIN, columns, BIN).sum(axis=(1, 3))
-    return binned
+    """Return an image (Y, X) summed in bins of BIN px; what is left at its ends is cut off."""
+    rows, columns = (size // 2 * 2 for size in image.shape)
+    inside = image[:rows, :columns]
+    pairs = inside[::2] + inside[1::2]
+    return np.asarray(pairs[:, ::2] + pairs[:, 1::2])
 
 
 def _highest(correlation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -110,7 +124,7 @@ def _highest(correlation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     The shifts lie in 0..size: what they are modulo the size is not known here.
     """
-    spread = float(np.sqrt(np.mean(np.square(correlation)))) or 1.0
+    spread = float(np.sqrt(np.vdot(correlation, correlation) / correlation.size)) or 1.0
     padding = [(0, -size % CELL) for size in correlation.shape]
     padded = (
         np.pad(correlation, padding, constant_values=-np.inf) if np.any(padding) else correlation

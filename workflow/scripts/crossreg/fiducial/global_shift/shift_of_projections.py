@@ -126,7 +126,7 @@ class _Correlation:
         """Return the standard deviation of the correlation; 0 where one of the images is empty."""
         if not all(spectrum.any() for spectrum in self.spectra):
             return 0.0
-        return float(np.sqrt(np.mean(np.square(self.values))))
+        return float(np.sqrt(np.vdot(self.values, self.values) / self.values.size))
 
     def peak(self, near: np.ndarray | None = None) -> _Peak:
         """Return the highest peak, of those within PROBE_REACH of the circular shift `near`."""
