@@ -23,7 +23,7 @@ MOST_CORRELATION = 0.98
 """Correlation above which nothing is better: no two images are quite alike."""
 QUIET = 0.25
 """Part of the sub-blocks that show least besides what matches: their noise is that of all."""
-GAIN = 10.0
+GAIN = 8.0
 """Gain in log-likelihood from which on another shift is clearly better."""
 MISSING = 0.93
 """Part of the correlation that could be reached below which another shift is looked for."""
