@@ -11,6 +11,8 @@ the sum that is seen there, times the number of shifts and turns as near as this
 tried.
 """
 
+from concurrent.futures import Executor
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -79,16 +81,18 @@ def log10_odds(
     aligned: Image,
     shift_yx: NDArray[np.floating],
     turn: float = 0.0,
+    pool: Executor | None = None,
 ) -> float:
     """Return the logarithm of the odds that the match of two prepared images is a coincidence.
 
     Each is (n, y, x): n layers that are compared one by one, and move together. `aligned` is the
     cycle moved onto the reference, `shift_yx` (bins) how far that is on the whole, `turn` (degrees)
     by how much the cycle was turned before.
-    0 or more: as unrelated images match; -10: a coincidence can be ruled out.
+    0 or more: as unrelated images match; -10: a coincidence can be ruled out. The threads of
+    `pool`, if there is one, share the work.
     """
     in_common = float(np.vdot(reference, aligned))
-    variance, unit = _chance(reference, cycle)
+    variance, unit = _chance(reference, cycle, pool)
     if in_common <= 0 or unit == 0:
         return 0.0
     unit = max(unit, _largest((reference * aligned).sum(axis=0)))
@@ -108,7 +112,7 @@ def _log_tail(rate: float, count: float) -> float:
     return float(-(count * np.log(count / rate) - count + rate))
 
 
-def _chance(reference: Image, cycle: Image) -> tuple[float, float]:
+def _chance(reference: Image, cycle: Image, pool: Executor | None) -> tuple[float, float]:
     """Return (variance, unit) of what meets by chance at no shift: of the sum, and the usual size.
 
     From the second and fourth cumulant of what the images have in common over wrong shifts, which
@@ -116,7 +120,8 @@ def _chance(reference: Image, cycle: Image) -> tuple[float, float]:
     """
     image_shape = reference.shape[1:]
     shape = tuple(fast_length(2 * size) for size in image_shape)
-    one, two = (spectra_of(images, shape) for images in (reference, cycle))
+    many = pool.map if pool else map
+    one, two = many(lambda images: spectra_of(images, shape), (reference, cycle))
     reach = [int(LARGEST_SHIFT * size) for size in image_shape]
     overlaps = [
         overlap[len(overlap) // 2 - far : len(overlap) // 2 + far + 1]
@@ -131,16 +136,19 @@ def _chance(reference: Image, cycle: Image) -> tuple[float, float]:
         (two, False, (height, width)),
     )
     scale = np.sqrt(np.float32(np.prod(shape)))  # of a product of spectra
-    second = fourth = 0.0
-    for mirror, is_conjugated, middle in mirrors:
+
+    def moments(
+        mirror: NDArray[np.complex64], is_conjugated: bool, middle: tuple[int, int]
+    ) -> tuple[float, float]:
         other = np.conj(mirror) if is_conjugated else mirror
         cross = np.einsum("nyx,nyx->yx", one, other)
         cross = np.fft.ifft(cross, axis=0, norm=UNITARY)
         rows = cross[_around(middle[0], reach[0])] * scale
         rows = np.fft.irfft(rows, n=shape[1], norm=UNITARY)
         squares = np.square(rows[:, _around(middle[1], reach[1])])
-        second += float(squares.mean()) / len(mirrors)
-        fourth += float(np.square(squares).mean()) / len(mirrors)
+        return float(squares.mean()), float(np.square(squares).mean())
+
+    second, fourth = np.mean(list(many(moments, *zip(*mirrors, strict=True))), axis=0).tolist()
     area, squared_area = (
         float(np.prod([np.mean(overlap**power) for overlap in overlaps])) for power in (1, 2)
     )

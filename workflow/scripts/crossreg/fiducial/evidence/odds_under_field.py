@@ -35,14 +35,17 @@ def odds_of_images(
     shifts_at: ShiftsAt,
     noise: float | None = None,
     turn: float = 0.0,
+    pool: Executor | None = None,
 ) -> float:
     """Return the logarithm of the odds that two binned images (y, x) match by coincidence.
 
     `shifts_at` gives the shifts (n, 2) px at positions (n, 2) px in the reference, which is the
     first image. `noise` is the standard deviation of the noise, estimated if not given. The cycle
-    has been turned back by `turn` degrees beforehand.
+    has been turned back by `turn` degrees beforehand. The threads of `pool`, if there is one, share
+    the work.
     """
-    return _likeness((images[0][None], images[1][None]), noise, shifts_at, turn).log10_odds
+    layers = images[0][None], images[1][None]
+    return _likeness(layers, noise, shifts_at, turn, pool).log10_odds
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def _likeness(
         prepare = functools.partial(_prepared, noise=noise, height=height)
         reference, cycle = (pool.map if pool else map)(prepare, layers)
         aligned = np.stack([moved(layer, shifts) for layer in cycle])
-        found = log10_odds(reference, cycle, aligned, shifts.mean(axis=(0, 1)), turn)
+        found = log10_odds(reference, cycle, aligned, shifts.mean(axis=(0, 1)), turn, pool)
         odds = min(odds, found + np.log10(len(HEIGHTS)))
         opposite |= is_opposite(reference, aligned)
         if odds <= CERTAIN:

@@ -183,13 +183,13 @@ def fit(
     lengths = correlation_lengths(domain.image_shape, ROUGH_LENGTHS if rough else LENGTHS)
     features = tuple(Features.over(domain.image_shape, length) for length in lengths)
     offset = np.median(shifts_zyx, axis=0)
+    many = pool.map if pool else map
     data = _Measured(
         terms=_averaged_terms(domain, positions, depth_spread),
-        features=tuple(part.at(positions[:, 1:]) for part in features),
+        features=tuple(many(lambda part: part.at(positions[:, 1:]), features)),
         amplitudes=AMPLITUDES if motion == "smooth" else np.zeros(1),
         repeats=domain.repeats,
     )
-    many = pool.map if pool else map
 
     def weighed(axis: int) -> Weighed:
         plain = data.weighed(sigmas_zyx[:, axis])

@@ -266,9 +266,8 @@ def _match(
     shift = correlation.unwrapped(whole, start)
     field = _vote(reference, cycle, shift, correlation.pattern, voting, pool) if voting else None
     found = _Match(turn, shift, field, correlation.similarity(whole.index), whole.height, 0.0)
-    odds = odds_of_images(
-        (binned_plane(reference), binned_plane(cycle)), found.shifts_at, turn=turn.degrees
-    )
+    binned = binned_plane(reference), binned_plane(cycle)
+    odds = odds_of_images(binned, found.shifts_at, turn=turn.degrees, pool=pool)
     return replace(found, log10_odds=odds)
 
 

@@ -312,9 +312,10 @@ def _evidence(
     copied = None if turn else pool.submit(share_of_copied_planes, *stacks)
     saturated = pool.submit(is_saturated, cycle)
     similar = pool.submit(plane_similarities, stacks, shifts_at)
+    jump_found = pool.submit(jump_of_planes, stacks, _in_the_middle_zyx(field))
     match = likeness(stacks, shifts_at, shift_z, turn.degrees, pool)
     similarities = similar.result()
-    jump = jump_of_planes(stacks, _in_the_middle_zyx(field))
+    jump = jump_found.result()
     return Evidence(
         log10_odds=match.log10_odds,
         shift_yx=(float(middle_yx[0]), float(middle_yx[1])),
