@@ -91,9 +91,15 @@ class Paper:
         """Write a text at a point (left, top in inches), `size` in points.
 
         `anchor` is Pillow's: l, m, r (left, middle, right), then a, m, s, d (top, middle, base
-        line, bottom). A `rim` is a colour around the letters, `ground` one behind the text.
+        line, bottom). `ground` is a colour behind the text, `rim` one around the letters of a
+        number: these are neither bold nor on a ground.
         """
         at = (point[0] * DPI, point[1] * DPI)
+        if rim:
+            self._stamp(
+                at, _Stamp.of(text, round(size * DPI / POINTS_PER_INCH), colour, anchor, rim)
+            )
+            return
         style: dict[str, Any] = {
             "font": _font(round(size * DPI / POINTS_PER_INCH), bold),
             "anchor": anchor,
@@ -104,8 +110,6 @@ class Paper:
         self.texts.append((text, box))
         if ground:
             self._veil((box[0] - 2, box[1] - 2, box[2] + 2, box[3] + 2), ground)
-        if rim:
-            style |= {"stroke_width": 1, "stroke_fill": rim}
         self._draw.text(at, text, fill=colour, **style)
 
     def upright_text(self, point: tuple[float, float], text: str) -> None:
@@ -214,6 +218,14 @@ class Paper:
         with whole(path) as temporary:
             few.save(temporary, format="PNG", compress_level=COMPRESSION)
 
+    def _stamp(self, at: tuple[float, float], stamp: "_Stamp") -> None:
+        """Put a stamp where its anchor lies at a point in pixels."""
+        left, top = (round(place) for place in at)
+        place = (left + stamp.left, top + stamp.top)
+        self.image.paste(stamp.image, place, stamp.image)
+        box = (*place, place[0] + stamp.image.width, place[1] + stamp.image.height)
+        self.texts.append((stamp.text, box))
+
     def _veil(
         self, px: tuple[float, float, float, float], colour: str, alpha: float = VEIL
     ) -> None:
@@ -222,6 +234,33 @@ class Paper:
         box = (left, top, right, bottom)
         mask = Image.new("L", (box[2] - box[0], box[3] - box[1]), round(255 * alpha))
         self.image.paste(rgb(colour), box, mask)
+
+
+@dataclass(frozen=True)
+class _Stamp:
+    """A number with a rim, half transparent at its edges, and where it lies from its anchor (px).
+
+    Maps of many blocks hold the same few numbers again and again.
+    """
+
+    text: str
+    image: Image.Image
+    left: int
+    top: int
+
+    @classmethod
+    @cache
+    def of(cls, text: str, px: int, colour: str, anchor: str, rim: str) -> "_Stamp":
+        """Return the stamp of a text in letters of `px`."""
+        style: dict[str, Any] = {"font": _font(px, False), "anchor": anchor, "stroke_width": 1}
+        drawn = ImageDraw.Draw(Image.new("RGBA", (1, 1)))
+        box = drawn.textbbox((0, 0), text, **style)
+        left, top, right, bottom = (int(np.floor(at)) for at in box)
+        # Of the rim's colour where it is transparent, so that edges are not darker.
+        image = Image.new("RGBA", (right - left + 1, bottom - top + 1), (*rgb(rim), 0))
+        drawn = ImageDraw.Draw(image)
+        drawn.text((-left, -top), text, fill=colour, stroke_fill=rim, **style)
+        return cls(text, image, left, top)
 
 
 def with_palette(image: Image.Image) -> Image.Image:
