@@ -24,6 +24,9 @@ FREE_SLOPE = 1.0
 """Standard deviation (px per px) of a gradient of which nothing is assumed."""
 PROBED_FIELDS, PROBED_PRIORS = 4, 10
 """Best choices of the one with which all choices of the other are compared first."""
+HOPEFUL = 12.0
+"""Logarithm of the weight, relative to the best with few of the priors, up to which a choice of the
+random field may be likely with others."""
 
 
 @dataclass(frozen=True)
@@ -296,9 +299,11 @@ def mixture(likelihoods: tuple[Likelihood, ...], priors: Priors) -> Mixture:
         return log[fields][:, None] + gain + priors.log_weights[chosen]
 
     fields, chosen = np.arange(len(log)), _spread(len(priors.log_weights), PROBED_PRIORS)
-    best = _best(scores(fields, chosen).max(axis=1), PROBED_FIELDS)
+    first = scores(fields, chosen).max(axis=1)
+    best = _best(first, PROBED_FIELDS)
     chosen = _best(scores(best, np.arange(len(priors.log_weights))).max(axis=0), MOST_PRIORS)
-    fields = _best(scores(fields, chosen[:PROBED_PRIORS]).max(axis=1), MOST_FIELDS)
+    fields = fields[first > first.max() - HOPEFUL]
+    fields = fields[_best(scores(fields, chosen[:PROBED_PRIORS]).max(axis=1), MOST_FIELDS)]
     joint = scores(fields, chosen)
     top = np.unravel_index(joint.argmax(), joint.shape)[1]
     shares = np.exp(joint - joint.max())
