@@ -76,6 +76,7 @@ class Evidence:
     the one are missing in the other, `turn` (degrees) and `shear` (px per px) how the field turns
     and shears the image, beyond the turn by which the cycle was turned back before it was compared;
     `is_turn_open`: that turn is known roughly only, and too few blocks match to make it exact.
+    `is_z_open`: planes that are alike do not tell the shift along z;
     `is_lonely`: but one block matches by itself, or none, of several; `is_pattern`: what both share
     at no shift is narrower than optics allow; `is_partly_still`: a part of what they show lies
     still while the rest has moved; `is_inverted`: structure is bright in the one and dark in the
@@ -94,6 +95,7 @@ class Evidence:
     turn: float = 0.0
     shear: float = 0.0
     is_turn_open: bool = False
+    is_z_open: bool = False
     is_lonely: bool = False
     is_pattern: bool = False
     is_partly_still: bool = False
@@ -116,7 +118,10 @@ def _why_failed(evidence: Evidence) -> str:
     if evidence.log10_odds > POSSIBLE:
         return "the cycle does not match the reference better than unrelated images would by chance"
     if evidence.is_inverted:
-        return "the structure of one of the two is dark: its grey values are inverted"
+        return (
+            "the structure of one of the two is dark: its grey values are inverted, or all of it is"
+            " far out of focus"
+        )
     if evidence.is_pattern and not evidence.is_copy and _lies_still(evidence):
         return (
             "what matches lies still and is narrower than optics allow: a pattern of the camera,"
@@ -156,14 +161,19 @@ def _why_doubtful(evidence: Evidence) -> str:
         )
     if evidence.is_saturated:
         return "half of the pixels have the highest value: the images are saturated"
-    if evidence.jump and 1 / JUMP_SEEN < evidence.z_ratio < JUMP_SEEN:
-        return _said_of_jump(evidence.jump)
     if evidence.z_ratio < 0:
         return "the planes of the cycle run the other way along z than those of the reference"
+    if evidence.is_z_open:
+        return (
+            "the shift along z is not known: one of the two stacks seems to be focused beside what"
+            " the other shows, and has little but its blurred light"
+        )
+    if evidence.jump and 1 / JUMP_SEEN < evidence.z_ratio < JUMP_SEEN:
+        return _said_of_jump(evidence.jump)
     if evidence.z_ratio != 1:
         return (
             f"{evidence.z_ratio:.2g} planes of the cycle correspond to one of the reference:"
-            " their z steps differ"
+            " their z steps differ, or the specimen has swollen or shrunk by as much"
         )
     if evidence.is_lonely and _lies_still(evidence):
         return "what matches lies still, as dust does, and hardly a block matches by itself"

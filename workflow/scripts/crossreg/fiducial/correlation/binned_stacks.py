@@ -5,11 +5,14 @@ from concurrent.futures import Executor
 
 import numpy as np
 
+from crossreg.fiducial.block_grid import seen_by_both
 from crossreg.fiducial.correlation.band_pass import high_pass
 from crossreg.fiducial.correlation.black_borders import filled_border
 from crossreg.fiducial.correlation.camera_stripes import without_stripes
 from crossreg.fiducial.correlation.transforms import filtered
 from crossreg.fiducial.quantiles import NORMAL_MEDIAN, medians
+
+Stacks = tuple[np.ndarray, np.ndarray]
 
 BIN = 2
 """Edge (px) of a binned pixel: a spot of the usual size is still sampled well."""
@@ -50,13 +53,26 @@ def freed_planes(values: np.ndarray, pool: Executor) -> np.ndarray:
 
     int16, in 1 / STEPS of the standard deviation of the noise (by the median of the absolute
     values, so that bright structure does not count). Heights are compressed above BRIGHT. The
-    planes that are given are changed: they take much memory.
+    planes that are given are changed: they take much memory. One without image, which was lost or
+    is filled, becomes 0 and takes no part.
     """
-    pattern = values.mean(axis=0) if len(values) >= PLANES_FOR_PATTERN else np.float32(0)
-    _fill(values, lambda z: _high_passed(values[z] - pattern), pool)
-    if len(values) < PLANES_FOR_PATTERN:
-        _fill(values, lambda z: without_stripes(values[z]), pool)
+    shown = [_has_image(plane) for plane in values]
+    is_freed = len(values) >= PLANES_FOR_PATTERN
+    pattern = values.sum(axis=0) / max(sum(shown), 1) if is_freed else np.float32(0)
+
+    def freed(z: int) -> np.ndarray:
+        if not shown[z]:
+            return np.zeros_like(values[z])
+        plane = _high_passed(values[z] - pattern)
+        return plane if is_freed else without_stripes(plane)
+
+    _fill(values, freed, pool)
     return _in_steps(values, pool)
+
+
+def _has_image(plane: np.ndarray) -> bool:
+    """Return whether a plane (Y, X) has two values at least; the first row tells of most."""
+    return any(bool(part.min() < part.max()) for part in (plane[0], plane))
 
 
 def light_by_depth(planes: np.ndarray, pool: Executor) -> np.ndarray:
@@ -92,10 +108,37 @@ def without_shared(stack: np.ndarray, pool: Executor) -> np.ndarray:
     return _in_steps(values, pool)
 
 
+def shown_planes(stack: np.ndarray) -> np.ndarray:
+    """Return which planes (Z,) of a binned and freed stack (Z, y, x) have an image."""
+    return np.asarray(stack[:, ::SAMPLED, ::SAMPLED].any(axis=(1, 2)))
+
+
+def shown_in_both(stacks: Stacks, shift_z: float) -> Stacks:
+    """Return two binned stacks (Z, y, x), reference and cycle `shift_z` planes apart.
+
+    A plane that meets one without image, in the other stack, is without image, too: what one of
+    them cuts must not be longer than what the other cuts.
+    """
+    shown = [shown_planes(stack) for stack in stacks]
+    if all(planes.all() for planes in shown):
+        return stacks
+    whole = slice(0, len(shown[0]))
+    parts = seen_by_both(whole, len(shown[0]), len(shown[1]), round(shift_z))
+    both = shown[0][parts[0]] & shown[1][parts[1]]
+    result = []
+    for stack, planes, part in zip(stacks, shown, parts, strict=True):
+        planes[part] = both
+        result.append(np.where(planes[:, None, None], stack, np.int16(0)))
+    return result[0], result[1]
+
+
 def _in_steps(values: np.ndarray, pool: Executor) -> np.ndarray:
     """Return high-passed values (Z, y, x) as int16, compressed, in parts of their noise."""
-    sample = np.abs(values[::2, ::SAMPLED, ::SAMPLED])
-    noise = float(medians(sample.ravel(), 0)) / NORMAL_MEDIAN or float(sample.max()) or 1.0
+    shown = np.flatnonzero(shown_planes(values))[::2]
+    if not len(shown):
+        return np.zeros(values.shape, dtype=np.int16)
+    sample = np.abs(values[shown, ::SAMPLED, ::SAMPLED])
+    noise = float(medians(sample.ravel(), 0)) / NORMAL_MEDIAN or float(sample.max())
     result = np.empty(values.shape, dtype=np.int16)
     _fill(result, lambda z: np.rint(_compressed(values[z] / noise) * STEPS), pool)
     return result

@@ -1,9 +1,7 @@
 """Whether the planes of a cycle jump: some of them are missing, or doubled, or the stage slipped.
 
-Each plane of the cycle is compared with the planes of the reference around the one that it is
-expected at, and so it is found, to a tenth of a plane or better, how far from there it lies. Tissue
-bends that smoothly along z; a plane that was dropped makes it jump. Around each plane a parabola
-with a step is fitted; what cannot be told from a bend is not called a jump.
+Tissue bends smoothly along z; a plane that was dropped makes it jump. Around each plane a parabola
+with a step is fitted to where the planes lie; what cannot be told from a bend is not called a jump.
 """
 
 from dataclasses import replace
@@ -11,29 +9,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from crossreg.fiducial.block_grid import evenly_cut, middle_of, seen_by_both
-from crossreg.fiducial.correlation.binned_stacks import BIN, moved_part
-from crossreg.fiducial.evidence.deformation import ShiftsAt
-from crossreg.fiducial.field.grid_spline import interpolation
+from crossreg.fiducial.evidence.plane_places import PlacedPlanes, Places
 from crossreg.fiducial.quantiles import NORMAL_MEDIAN, median
 from crossreg.fiducial.verdict import Jump
 
 Floats = NDArray[np.float64]
 
-MIDDLE = 512
-"""Edge (bins) of the middle of the image that is looked at: enough structure, little work."""
-PART = 24
-"""Edge (bins) of the parts that are compared each by itself, so that what is bright in one of them
-does not rule: a few spots wide."""
-MOST_PARTS = 100
-"""Parts that are compared at most: those that show most."""
-LAGS = 10
-"""Planes around the expected one with which a plane is compared."""
-FARTHEST, STEPS = 6, 4
-"""Largest distance (planes) from where it is expected at which a plane is looked for, and how many
-places in a plane are tried."""
-UNMATCHED = 0.02
-"""Least part of the energy of two planes that their difference leaves: no two images are alike."""
 AROUND = 10
 """Planes on each side of a jump that are looked at: tissue bends like a parabola over so many."""
 FEWEST_PLANES = 3
@@ -46,10 +27,10 @@ textures, curves and real volumes that bend by a plane, the highest reached 3.3.
 BESIDE, SEEN = 5, 0.4
 """Planes on each side whose medians have to show this part of a jump: where a few planes at an end
 of the stack lie anywhere, a steep parabola makes room for one."""
-MOST_WEIGHT = 3.0
-"""Weight of a plane at most, relative to the median: a few with bright things must not rule."""
-LEAST_SHARPNESS = 1e-9
-"""Sharpness of a peak at least: stacks without structure have none."""
+SHOWN_BY_EACH = 0.3
+"""Part of a jump that each group of parts has to show: a bend in one place of the image is none."""
+SUDDEN = 0.6
+"""Part of a jump that lies between two neighbouring planes: tissue bends over several."""
 OUTLIER, ROUNDS = 2.0, 4
 """Residual (standard deviations) from which on a plane counts less, and times that they are sought.
 """
@@ -57,169 +38,68 @@ FLOOR = 0.05
 """Least standard deviation (planes) of where planes lie."""
 
 
-def jump_of_planes(
-    stacks: tuple[NDArray[np.int16], NDArray[np.int16]], shifts_zyx_at: ShiftsAt
-) -> Jump | None:
-    """Return the jump along z between two binned stacks (Z, y, x), reference and cycle, if any.
-
-    `shifts_zyx_at` gives the shifts (n, 3) of the field at positions (n, 2) px of its middle plane.
-    """
-    reference, cycle = stacks
-    rows_of_parts, columns_of_parts = map(_parts, reference.shape[1:])
-    parts = [(rows, columns) for rows in rows_of_parts for columns in columns_of_parts]
-    middles = np.array([[BIN * (part.start + part.stop) / 2 for part in both] for both in parts])
-    shifts = shifts_zyx_at(middles)
-    in_cycle = middles - shifts[:, 1:]
-    shown = np.all((in_cycle >= 0) & (in_cycle < BIN * np.array(cycle.shape[1:])), axis=1)
-    if not shown.any():
+def jump_of_planes(placed: PlacedPlanes) -> Jump | None:
+    """Return the jump that the placed planes of a cycle show, if any."""
+    jump, errors = _likeliest_jump(placed.whole)
+    if errors <= BELIEVED or not all(_shows(group, jump) for group in placed.groups):
         return None
-    chosen = _strongest(reference, parts, shown)
-    parts, shifts = [parts[number] for number in chosen], shifts[chosen]
-    base = round(float(np.median(shifts[:, 0])))
-    _, seen = seen_by_both(slice(0, len(reference)), len(reference), len(cycle), base)
-    if seen.stop - seen.start < 2 * FEWEST_PLANES:
-        return None
-    jump, errors = _likeliest_jump(*_places(_likelihoods(stacks, parts, shifts)[seen]))
-    return replace(jump, plane=jump.plane + seen.start) if errors > BELIEVED else None
+    return jump
 
 
-def _likelihoods(
-    stacks: tuple[NDArray[np.int16], NDArray[np.int16]],
-    parts: list[tuple[slice, slice]],
-    shifts_zyx: Floats,
-) -> Floats:
-    """Return the log-likelihoods (Z, places) of the places that each plane of the cycle may have.
-
-    These lie from -FARTHEST to FARTHEST planes from where the field expects it, with `shifts_zyx`
-    (parts, 3). A factor is left out, so that but their ratios count.
-    """
-    reference, cycle = stacks
-    base = round(float(np.median(shifts_zyx[:, 0])))
-    expected = np.arange(len(cycle))[:, None] + base + np.arange(-LAGS, LAGS + 1)
-    planes = np.clip(expected, 0, len(reference) - 1)
-    compared: list[tuple[Floats, Floats, Floats]] = []
-    structure = np.zeros(2)
-    for (rows, columns), shift in zip(parts, shifts_zyx, strict=True):
-        fixed = reference[:, rows, columns].reshape(len(reference), -1).astype(np.float32)
-        moved = _moved(cycle, rows, columns, shift[1:] / BIN).reshape(len(cycle), -1)
-        products = np.take_along_axis(moved @ fixed.T, planes, axis=1).astype(float)
-        energies = [np.square(one).sum(axis=1, dtype=float) for one in (fixed, moved)]
-        compared.append((products, energies[0][planes], energies[1]))
-        structure += [max(float(np.vdot(one[1:], one[:-1])), 0.0) for one in (fixed, moved)]
-    if structure.min() == 0:
-        return np.zeros((len(cycle), 2 * FARTHEST * STEPS + 1))
-    gain = float(np.sqrt(structure[1] / structure[0]))
-    coarse = np.array([_left_over(*of_part, gain) for of_part in compared])
-    fine = np.linspace(-LAGS, LAGS, 2 * LAGS * STEPS + 1)
-    left = coarse @ interpolation(2 * LAGS + 1, fine + LAGS).T
-    offsets = np.rint((shifts_zyx[:, 0] - base) * STEPS).astype(int)
-    places = np.arange(-FARTHEST * STEPS, FARTHEST * STEPS + 1) + LAGS * STEPS
-    index = np.clip(places + offsets[:, None], 0, len(fine) - 1)
-    left = np.take_along_axis(left, index[:, None], axis=2)
-    return -np.asarray(np.log(np.maximum(left, UNMATCHED)).sum(axis=0))
-
-
-def _left_over(products: Floats, of_reference: Floats, of_cycle: Floats, gain: float) -> Floats:
-    """Return the energy (Z, lags) of differences of planes, relative to that of unlike planes.
-
-    From the planes' `products` (Z, lags), the energies `of_reference` (Z, lags) and `of_cycle`
-    (Z,), and by how much brighter the cycle is. That is the same for all planes: if each had its
-    own, a lone spot would look alike in all planes that show it.
-    """
-    difference = of_cycle[:, None] - 2 * gain * products + gain**2 * of_reference
-    whole = of_cycle + gain**2 * np.median(of_reference)
-    return np.asarray(difference / np.maximum(whole, 1)[:, None])
-
-
-def _moved(
-    stack: NDArray[np.int16], rows: slice, columns: slice, shift_yx: Floats
-) -> NDArray[np.float32]:
-    """Return what lies at rows x columns (Z, y, x) once the stack is moved by a shift in bins."""
-    whole = np.floor(shift_yx).astype(int)
-    down, across = (float(part) for part in shift_yx - whole)
-    more = slice(rows.start - 1, rows.stop), slice(columns.start - 1, columns.stop)
-    part = moved_part(stack, *more, (int(whole[0]), int(whole[1])))
-    part = (1 - down) * part[:, 1:] + down * part[:, :-1]
-    return np.asarray((1 - across) * part[..., 1:] + across * part[..., :-1])
-
-
-def _places(likelihoods: Floats) -> tuple[Floats, Floats]:
-    """Return how far (Z,) planes lie from where they are expected, and the weight of each.
-
-    From their log-likelihoods (Z, places): the top of the highest peak, and how sharp it is.
-    """
-    highest = np.clip(likelihoods.argmax(axis=1), 1, likelihoods.shape[1] - 2)
-    before, here, after = (
-        likelihoods[np.arange(len(likelihoods)), highest + step] for step in (-1, 0, 1)
-    )
-    sharpness = np.maximum(2 * here - before - after, LEAST_SHARPNESS)
-    top = highest + np.clip(0.5 * (after - before) / sharpness, -0.5, 0.5)
-    weights = np.minimum(sharpness / np.median(sharpness), MOST_WEIGHT)
-    return top / STEPS - FARTHEST, weights
-
-
-def _likeliest_jump(places: Floats, weights: Floats) -> tuple[Jump, float]:
-    """Return the jump in the places (Z,) of planes with the most standard errors, and these."""
-    best, most = Jump(0, 0.0), 0.0
-    for plane in range(FEWEST_PLANES, len(places) - FEWEST_PLANES + 1):
-        near = slice(max(plane - AROUND, 0), plane + AROUND)
-        by, error = _step(places[near], weights[near], plane - near.start)
-        seen = median(places[plane : plane + BESIDE]) - median(
-            places[max(plane - BESIDE, 0) : plane]
-        )
+def _likeliest_jump(places: Places) -> tuple[Jump, float]:
+    """Return the jump in the places of planes with the most standard errors, and these."""
+    best, at, most = Jump(0, 0.0), 0, 0.0
+    away = places.away
+    for first in range(FEWEST_PLANES, len(away) - FEWEST_PLANES + 1):
+        by, error = _step(places, first)
+        seen = median(away[first : first + BESIDE]) - median(away[max(first - BESIDE, 0) : first])
         if seen * np.sign(by) < SEEN * abs(by):
             continue
         if abs(by) >= LEAST_JUMP and abs(by) > most * error:
-            best, most = Jump(plane, by), abs(by) / error
+            best, at, most = Jump(int(places.planes[first]), by), first, abs(by) / error
     if not most:
         return best, most
     # A plane beside a large jump may count as one that contradicts both sides.
-    beside = np.arange(best.plane - 1, best.plane + 2)
-    larger = np.sign(best.by) * (places[beside] - places[beside - 1])
-    return replace(best, plane=int(beside[larger.argmax()])), most
+    beside = np.arange(at - 1, at + 2)
+    larger = np.sign(best.by) * (away[beside] - away[beside - 1])
+    if larger.max() < SUDDEN * abs(best.by):
+        return best, 0.0
+    return replace(best, plane=int(places.planes[beside[larger.argmax()]])), most
 
 
-def _step(places: Floats, weights: Floats, plane: int) -> tuple[float, float]:
-    """Return the step before a plane that the places (n,) of planes show, and its standard error.
+def _shows(places: Places, jump: Jump) -> bool:
+    """Return whether places of planes show a jump, too."""
+    by, _ = _step(places, int(np.searchsorted(places.planes, jump.plane)))
+    return bool(by / jump.by > SHOWN_BY_EACH)
 
-    It is fitted together with a parabola; planes that contradict both count less.
+
+def _step(places: Places, first: int) -> tuple[float, float]:
+    """Return (step, its standard error) before the `first` of the placed planes, that they show.
+
+    It is fitted together with a parabola to the planes around.
     """
-    along = np.linspace(-1, 1, len(places))
-    terms = np.column_stack([np.ones_like(along), along, along**2, np.arange(len(along)) >= plane])
+    near = slice(max(first - AROUND, 0), first + AROUND)
+    planes = places.planes[near]
+    along = 2 * (planes - planes[0]) / (planes[-1] - planes[0]) - 1
+    after = planes >= places.planes[first]
+    terms = np.column_stack([np.ones_like(along), along, along**2, after])
+    found, errors = fitted(terms, places.away[near], places.weights[near])
+    return float(found[-1]), float(errors[-1])
+
+
+def fitted(terms: Floats, values: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Return the factors (p,) of `terms` (n, p) that fit `values` (n,), and their standard errors.
+
+    Values that contradict the others count less than their `weights` (n,).
+    """
     used = weights
     for _ in range(ROUNDS):
         inverse = np.linalg.pinv((terms.T * used) @ terms)
-        found = inverse @ (terms.T * used) @ places
-        residuals = places - terms @ found
+        found = inverse @ (terms.T * used) @ values
+        residuals = values - terms @ found
         sizes = np.abs(residuals) * np.sqrt(weights)
         spread = max(median(sizes) / NORMAL_MEDIAN, FLOOR * float(np.sqrt(np.median(weights))))
         used = weights / np.square(np.maximum(sizes / (OUTLIER * spread), 1))
     free = max(float((used / weights).sum()) - terms.shape[1], 1.0)
     variance = float(used @ np.square(residuals)) / free + FLOOR**2 * float(np.median(weights))
-    return float(found[-1]), float(np.sqrt(variance * inverse[-1, -1]))
-
-
-def _strongest(
-    reference: NDArray[np.int16], parts: list[tuple[slice, slice]], shown: NDArray[np.bool_]
-) -> NDArray[np.intp]:
-    """Return the numbers of the parts, of those `shown` (n,) in both, that show most.
-
-    They are MOST_PARTS at most. Noise of neighbouring planes is independent: their products are
-    those of the structure.
-    """
-    numbers = np.flatnonzero(shown)
-    if len(numbers) <= MOST_PARTS:
-        return numbers
-    sample = reference[:, ::2, ::2].astype(np.float32)
-    products = np.einsum("zyx,zyx->yx", sample[1:], sample[:-1])
-    strength = [
-        products[rows.start // 2 : rows.stop // 2, columns.start // 2 : columns.stop // 2].sum()
-        for rows, columns in (parts[number] for number in numbers)
-    ]
-    return numbers[np.argsort(strength)[::-1][:MOST_PARTS]]
-
-
-def _parts(size: int) -> list[slice]:
-    """Return the parts of an axis of `size` bins, in the middle, that are compared."""
-    middle = middle_of(size, MIDDLE)
-    return evenly_cut(middle, max(1, round((middle.stop - middle.start) / PART)))
+    return found, np.sqrt(variance * np.diagonal(inverse))

@@ -38,6 +38,17 @@ where both are exact, 0 where all planes of a stack have one partner."""
 BESIDE, LEAST_SHOWN = 3, 0.25
 """Planes on each side of a jump that must show something, and how much, relative to the plane that
 shows most."""
+NEAR_END = 1
+"""Planes from an end of a stack up to which what it shows may be the light of something beyond."""
+LEAST_FOLLOWED = 0.45
+"""Planes by which the best partners move on for each plane, at least, where they are told apart: of
+layers out of focus 0.0 to 0.4, in focus 0.5 to 1 once they lie two planes or more inside."""
+AROUND = 2
+"""Planes around the expected one in which a plane's partner may lie: tissue bends and is tilted."""
+LEAST_LIKE = 0.7
+"""How alike expected partners are, at least, relative to those that are most alike."""
+BY_CHANCE = 0.15
+"""Cosine between planes that noise does not reach, in images of 64 bins and more."""
 CERTAIN = 6.0
 """Standard deviations of chance that the similarities along a line exceed where it is believed."""
 
@@ -121,6 +132,49 @@ def shown_around(similarities: Similarities, plane: int) -> bool:
     highest = similarities.max(axis=0)
     sides = highest[max(plane - BESIDE, 0) : plane], highest[plane : plane + BESIDE]
     return all(len(side) and np.median(side) > LEAST_SHOWN * highest.max() for side in sides)
+
+
+def is_shift_open(similarities: Similarities, shift_z: float) -> bool:
+    """Return whether planes that resemble each other most (Z, Z') leave the shift along z open.
+
+    A cycle that is focused beside the specimen shows its light out of focus only: more of it from
+    plane to plane, up to the end of the stack, and all of these planes resemble the same plane of
+    the reference. `shift_z` planes bring the cycle to the reference; they contradict it, too, where
+    it brings others together.
+    """
+    if min(similarities.shape) < FEWEST_PLANES:
+        return False
+    views = similarities, similarities.T
+    at_end = any(_rises_to_an_end(view) for view in views)
+    if at_end and any(_average_step(view) < LEAST_FOLLOWED for view in views):
+        return True
+    highest = float(similarities.max())
+    return highest > BY_CHANCE and all(
+        _is_unlike(view, shift) for view, shift in zip(views, (shift_z, -shift_z), strict=True)
+    )
+
+
+def _rises_to_an_end(similarities: Similarities) -> bool:
+    """Return whether the plane (Z') that resembles any (Z) most lies at an end."""
+    best = int(similarities.max(axis=0).argmax())
+    return bool(min(best, similarities.shape[1] - 1 - best) <= NEAR_END)
+
+
+def _average_step(similarities: Similarities) -> float:
+    """Return by how many planes (Z) partners move away from the best one, plane by plane (Z')."""
+    highest = np.maximum(similarities.max(axis=0), 0.0)
+    partners, best = similarities.argmax(axis=0), int(highest.argmax())
+    away = np.square(highest) @ np.abs(np.arange(len(highest)) - best)
+    moved = np.square(highest) @ np.abs(partners - partners[best])
+    return float(moved / away) if away else 1.0
+
+
+def _is_unlike(similarities: Similarities, shift_z: float) -> bool:
+    """Return whether the best plane (Z') resembles others than the expected planes (Z) most."""
+    best = int(similarities.max(axis=0).argmax())
+    expected = round(best + shift_z)
+    near = similarities[max(expected - AROUND, 0) : max(expected + AROUND + 1, 0), best]
+    return float(near.max(initial=0.0)) < LEAST_LIKE * float(similarities[:, best].max())
 
 
 def are_opposite(similarities: Similarities) -> bool:

@@ -121,7 +121,8 @@ def _slope(one: Floats, two: Floats, shift_z: float) -> tuple[float, float]:
     """
     depth = np.arange(len(one))
     at = depth - shift_z
-    there = np.interp(at, np.arange(len(two)), two)
+    # What lies between a plane that shows something and one that does not is unknown.
+    there = np.interp(at, np.arange(len(two)), np.where(two > 0, two, np.nan))
     seen = (at >= 0) & (at <= len(two) - 1) & (one > 0) & (there > 0)
     if seen.sum() < FEWEST_PLANES:
         return 0.0, np.inf

@@ -12,7 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from crossreg.fiducial.block_grid import Block, block_grid, centre_yx, grid_shape
-from crossreg.fiducial.correlation.binned_stacks import binned_and_light
+from crossreg.fiducial.correlation.binned_stacks import binned_and_light, shown_in_both
 from crossreg.fiducial.evidence.deformation import ShiftsAt, contradiction, turn_and_shear
 from crossreg.fiducial.evidence.image_faults import (
     is_copy,
@@ -25,11 +25,14 @@ from crossreg.fiducial.evidence.odds_under_field import likeness, parts_lie_stil
 from crossreg.fiducial.evidence.plane_jumps import jump_of_planes
 from crossreg.fiducial.evidence.plane_likeness import (
     are_opposite,
+    is_shift_open,
     matching_plane,
     plane_similarities,
     ratio_of_z_steps,
     shown_around,
 )
+from crossreg.fiducial.evidence.plane_places import placed_planes
+from crossreg.fiducial.evidence.plane_spacing import ratio_of_spacings
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.consensus import agreeing_blocks
 from crossreg.fiducial.field.own_motion import OwnMotion
@@ -113,16 +116,18 @@ class Depth:
     """What is known along z: `planes` of the stack that has fewer, and, of one plane, its place.
 
     `plane_shift` planes bring a single plane of the one stack to the plane of the other that it
-    matches, cycle to reference; None where both stacks have one plane, or both several.
+    matches, cycle to reference; None where both stacks have one plane, or both several. The shift
+    `is_open` where one of them shows the specimen out of focus only.
     """
 
     planes: int
     plane_shift: int | None = None
+    is_open: bool = False
 
     @property
     def is_searched(self) -> bool:
         """Return whether shifts in z are searched, and seen well."""
-        return self.plane_shift is None and self.planes >= SHALLOW
+        return self.plane_shift is None and self.planes >= SHALLOW and not self.is_open
 
     def shift(self, shift_zyx: np.ndarray) -> np.ndarray:
         """Return shifts (n, 3) with what is known along z: 0 where nothing is."""
@@ -136,7 +141,7 @@ class Depth:
         """Return uncertainties (n, 3) with what is known along z: NaN where nothing is."""
         if self.plane_shift is not None:
             sigma_zyx[:, 0] = PLANE_SIGMA
-        elif self.planes < LEAST_PLANES:
+        elif self.planes < LEAST_PLANES or self.is_open:
             sigma_zyx[:, 0] = np.nan
         elif self.planes < SHALLOW:
             sigma_zyx[:, 0] = np.hypot(sigma_zyx[:, 0], SHALLOW_SIGMA)
@@ -199,6 +204,7 @@ def local_shifts(
 
         match = best_match(matched, stacks, start_yx, pool)
         found, evidence = match.found, match.evidence
+        depth = replace(depth, is_open=evidence.is_z_open)
         if match.has_failed:
             return _failed(reference, found, evidence)
         points = _sample_points(blocks, found.depths)
@@ -273,15 +279,17 @@ def _measured(
     until the change agrees with the shift in z.
     """
     domain = domain_of(image_shape, *map(len, stacks))
-    matcher = SubBlockMatcher(stacks, blocks, domain, pool, motion)
-    found = matcher.measure(_wide_field(domain, wide, pool, motion))
+    field = _wide_field(domain, wide, pool, motion)
     middle = domain.middle_zyx[None]
+    stacks = shown_in_both(stacks, field.shift_at(middle)[0, 0])
+    found = SubBlockMatcher(stacks, blocks, domain, pool, motion).measure(field)
     used = 0.0
     for _ in range(MOST_FADINGS):
         slope = fading(light.of_reference, light.of_cycle, found.field.shift_at(middle)[0])
         if abs(slope - used) < SAME_FADING:
             break
         alike = light.alike(stacks[0], slope, pool)
+        alike = shown_in_both(alike, found.field.shift_at(middle)[0, 0])
         found = SubBlockMatcher(alike, blocks, domain, pool, motion).measure(found.field)
         used = slope
     if motion == "rigid" or found.matching.sum() >= FEWEST_MEASURED:
@@ -306,16 +314,22 @@ def _evidence(
     field = found.field
     shifts_at = _in_the_middle(field)
     middle_yx = turn.total(turn.middle_yx[None], shifts_at(turn.middle_yx[None]))[0]
-    shift_z = float(field.shift_at(field.domain.middle_zyx[None])[0, 0])
+    middle_and_ends = field.domain.middle_zyx + np.outer(
+        [0, -1, 1], [field.domain.middle_plane, 0, 0]
+    )
+    shift_z, first_z, last_z = field.shift_at(middle_and_ends)[:, 0].tolist()
     turn_left, shear = turn_and_shear(shifts_at, field.domain.image_shape)
     inverted, copy = pool.submit(is_inverted, *stacks), pool.submit(is_copy, *stacks)
     copied = None if turn else pool.submit(share_of_copied_planes, *stacks)
     saturated = pool.submit(is_saturated, cycle)
     similar = pool.submit(plane_similarities, stacks, shifts_at)
-    jump_found = pool.submit(jump_of_planes, stacks, _in_the_middle_zyx(field))
     match = likeness(stacks, shifts_at, shift_z, turn.degrees, pool)
     similarities = similar.result()
-    jump = jump_found.result()
+    placed = placed_planes(stacks, _in_the_middle_zyx(field))
+    jump = jump_of_planes(placed) if placed else None
+    z_ratio = ratio_of_z_steps(similarities)
+    if z_ratio == 1 and placed:
+        z_ratio = ratio_of_spacings(placed.whole, last_z - first_z)
     return Evidence(
         log10_odds=match.log10_odds,
         shift_yx=(float(middle_yx[0]), float(middle_yx[1])),
@@ -325,12 +339,13 @@ def _evidence(
         ),
         own_motion=_seen_own_motion(found),
         unmatched=_unmatched(found),
-        z_ratio=ratio_of_z_steps(similarities),
+        z_ratio=z_ratio,
         jump=jump if jump and shown_around(similarities, jump.plane) else None,
         turn=turn_left,
         shear=shear,
         is_lonely=bool(found.matching.sum() < min(FEWEST_MATCHING, len(found.matching))),
         is_turn_open=bool(turn) and (is_rigid or found.matching.sum() < FEWEST_MEASURED),
+        is_z_open=is_shift_open(similarities, shift_z),
         is_inverted=match.is_opposite or are_opposite(similarities) or inverted.result(),
         is_copy=copy.result(),
         copied=copied.result() if copied else 0.0,

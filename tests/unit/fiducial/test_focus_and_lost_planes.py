@@ -1,0 +1,98 @@
+"""Light out of focus leaves the shift along z open; planes that were lost do not move it."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from crossreg.fiducial.correlation.binned_stacks import binned_and_light, shown_in_both
+from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
+from crossreg.fiducial.reference import prepare_reference
+from fiducial_images import drawn, spot_positions
+
+PLANES, SIZE = 14, 128
+SHAPE = (PLANES, SIZE, SIZE)
+SHIFT_YX = np.array([2.5, -3.0])
+MARGIN, SPOT, CONE = 12, 1.2, 0.6
+"""Pixels around the image, width of a spot in focus (px) and how it grows (px per plane)."""
+
+
+def lit(depths: np.ndarray, moved_yx: np.ndarray, seed: int) -> np.ndarray:
+    """Return a stack of 60 spots in focus at some depths, which spread into cones of light."""
+    random = np.random.default_rng(5)
+    places = random.uniform(-MARGIN, SIZE + MARGIN, (60, 2)) - moved_yx
+    grid = np.arange(SIZE)
+    stack = np.full(SHAPE, 200.0)
+    for depth, (y, x) in zip(depths, places, strict=True):
+        for z in range(PLANES):
+            width = np.hypot(SPOT, CONE * (z - depth))
+            profiles = [np.exp(-0.5 * ((grid - at) / width) ** 2) for at in (y, x)]
+            stack[z] += 1000 * (SPOT / width) ** 2 * np.outer(*profiles)
+    return np.asarray(np.random.default_rng(seed).poisson(stack), dtype=np.uint16)
+
+
+def layer(middle: float, spread: float = 1.5) -> np.ndarray:
+    """Return the depths of spots in a layer."""
+    return middle + np.random.default_rng(6).uniform(-spread, spread, 60)
+
+
+def found(reference: np.ndarray, cycle: np.ndarray) -> LocalShifts:
+    prepared = prepare_reference(reference, block_size_xy=64)
+    return local_shifts(prepared, cycle, (2.0, -3.0))
+
+
+@pytest.mark.parametrize("beside", [-5.0, 18.0])
+def test_a_cycle_focused_beside_the_layer_has_no_known_shift_along_z(beside: float) -> None:
+    reference, cycle = lit(layer(6.5), 0 * SHIFT_YX, 1), lit(layer(beside), SHIFT_YX, 2)
+    for one, two, shift in ((reference, cycle, SHIFT_YX), (cycle, reference, -SHIFT_YX)):
+        prepared = prepare_reference(one, block_size_xy=64)
+        result = local_shifts(prepared, two, tuple(shift))
+        assert result.verdict.name != "registered"
+        assert "focus" in result.verdict.reason
+        if result.verdict.name == "doubtful":
+            assert np.isnan(result.sigma_zyx[..., 0]).all()
+            assert np.isfinite(result.sigma_zyx[..., 1:]).all()
+
+
+@pytest.mark.parametrize(("here", "there"), [(6.5, 3.0), (3.0, 9.0), (10.0, 7.0)])
+@pytest.mark.parametrize("spread", [0.2, 2.5])
+def test_layers_that_both_stacks_focus_on_are_registered(
+    here: float, there: float, spread: float
+) -> None:
+    reference, cycle = (
+        lit(layer(here, spread), 0 * SHIFT_YX, 1),
+        lit(layer(there, spread), SHIFT_YX, 2),
+    )
+    result = found(reference, cycle)
+    assert result.verdict.name == "registered", result.verdict.reason
+    assert np.abs(result.shift_zyx[..., 0] - (here - there)).max() < 0.2
+
+
+@pytest.mark.parametrize("lost", [slice(0, 3), slice(7, 9), slice(13, 16)])
+@pytest.mark.parametrize("filled", [0, 777])
+def test_planes_that_were_lost_do_not_move_the_others(lost: slice, filled: int) -> None:
+    shape, shift = (16, 128, 128), np.array([-0.8, 2.5, -3.0])
+    positions = spot_positions(shape, 400, seed=3)
+    reference, cycle = drawn(shape, positions, 20, 1), drawn(shape, positions - shift, 20, 2)
+    cycle[lost] = filled
+    result = found(reference, cycle)
+    assert result.verdict.name == "registered", result.verdict.reason
+    assert np.abs(result.shift_zyx[..., 0] - shift[0]).max() < 0.15
+
+
+def test_a_plane_without_image_does_not_change_what_others_become() -> None:
+    stack = drawn((13, 64, 64), spot_positions((13, 64, 64), 60, 1), 20, 1)
+    lost = np.insert(stack, 5, 3, axis=0)
+    with ThreadPoolExecutor(1) as pool:
+        whole, gap = (binned_and_light(one, pool)[0] for one in (stack, lost))
+    assert not gap[5].any()
+    assert np.abs(np.delete(gap, 5, axis=0) - whole).max() <= 1
+
+
+@pytest.mark.parametrize("shift_z", [-1.2, 0.0, 2.6])
+def test_what_one_stack_lacks_is_taken_from_the_other(shift_z: float) -> None:
+    stacks = np.ones((10, 8, 8), np.int16), np.ones((12, 8, 8), np.int16)
+    stacks[1][4] = 0
+    reference, cycle = shown_in_both(stacks, shift_z)
+    assert np.flatnonzero(~reference.any(axis=(1, 2))).tolist() == [4 + round(shift_z)]
+    assert np.array_equal(cycle, stacks[1])
