@@ -13,6 +13,9 @@ seen in parts of real stacks, 0.028 over a whole one."""
 BELIEVED = 10.0
 """Standard errors that another spacing exceeds: where the two images are unlike along z, as with
 other optics, planes at the ends feign up to 0.2 planes each, but not along a line."""
+LEAST_GRADIENT, DENIED, SURELY = 0.015, 0.3, 3.0
+"""Gradient (planes per plane) of a field that is looked at, the part of it that planes have to show
+at least, and by how many standard errors more."""
 
 
 def ratio_of_spacings(places: Places, gradient: float) -> float:
@@ -22,9 +25,27 @@ def ratio_of_spacings(places: Places, gradient: float) -> float:
     or where the field's change of the shift along z, its `gradient` (planes per plane), which rests
     on structure at other depths instead of on other planes, has the other sign.
     """
-    if len(places.planes) < FEWEST_PLANES:
-        return 1.0
-    terms = np.column_stack([np.ones(len(places.planes)), places.planes])
-    (_, slope), (_, error) = fitted(terms, places.away, places.weights)
+    slope, error = _slope(places)
     believed = abs(slope) > max(USUAL, BELIEVED * error) and slope * gradient > 0
     return float(1 / (1 + slope)) if believed else 1.0
+
+
+def denies_gradient(places: Places, gradient: float) -> bool:
+    """Return whether planes deny that the shift along z changes by `gradient` planes per plane.
+
+    Structure near an end of the stack shows one half of its cone of light only. With optics whose
+    cone is wider, as of another colour or with another focus, that half looks as if it lay nearer
+    to the end, and sharp planes as if they lay farther from it.
+    """
+    slope, error = _slope(places)
+    seen = slope * np.sign(gradient) + SURELY * error
+    return bool(abs(gradient) > LEAST_GRADIENT and seen < DENIED * abs(gradient))
+
+
+def _slope(places: Places) -> tuple[float, float]:
+    """Return (slope, its standard error) of a line through where planes lie; (0, inf) of few."""
+    if len(places.planes) < FEWEST_PLANES:
+        return 0.0, np.inf
+    terms = np.column_stack([np.ones(len(places.planes)), places.planes])
+    (_, slope), (_, error) = fitted(terms, places.away, places.weights)
+    return float(slope), float(error)

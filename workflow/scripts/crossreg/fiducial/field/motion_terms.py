@@ -101,7 +101,9 @@ def constant_prior(levels: int) -> Priors:
     return Priors(np.zeros_like(deviations), deviations, np.zeros(1))
 
 
-def smooth_priors(axis: int, levels: int, other: Slope | None = None) -> Priors:
+def smooth_priors(
+    axis: int, levels: int, other: Slope | None = None, *, gradient_z: bool = True
+) -> Priors:
     """Return the choices of priors for one component (0: z, 1: y, 2: x) of a smooth motion.
 
     Parameters
@@ -114,11 +116,14 @@ def smooth_priors(axis: int, levels: int, other: Slope | None = None) -> Priors:
         What is known of the gradient of y along x where the component is x, and of x along y where
         it is y. A rotation shows in both with opposite signs, a shear with the same, so that one
         tells of the other.
+    gradient_z : bool
+        Whether there is a gradient along z.
 
     """
     bends, twists = (BENDS, TWISTS) if levels > 1 else ((0.0,), (0.0,))
     strains = STRAINS if axis else (0.0,)
-    choices = itertools.product(ROTATIONS, strains, DEPTH_SCALES, bends, twists)
+    depths = DEPTH_SCALES if gradient_z else (0.0,)
+    choices = itertools.product(ROTATIONS, strains, depths, bends, twists)
     rotation, strain, depth, bend, twist = np.array(list(choices)).T
     decay = (2.0 / np.array(DEGREES)) ** 2
     own = np.hypot(rotation, strain) if axis == 0 else strain

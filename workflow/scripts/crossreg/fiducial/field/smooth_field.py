@@ -168,6 +168,7 @@ def fit(
     rough: bool = False,
     motion: str = "smooth",
     with_outliers: bool = True,
+    gradient_z: bool = True,
 ) -> SmoothField:
     """Return the field through measurements (n, 3) at positions (n, 3) with uncertainties.
 
@@ -177,7 +178,8 @@ def fit(
     Measurements that contradict their surroundings are weighed down, unless the uncertainties say
     so already and there are none `with_outliers`. The threads of `pool`, if
     there is one, share the components of the shift. A `rough` field averages over fewer choices
-    of the random field: enough to predict where to look. A `rigid` motion is one shift.
+    of the random field: enough to predict where to look. A `rigid` motion is one shift. Without
+    `gradient_z` the shift along z does not change with the depth.
     """
     positions = domain.relative(positions_zyx)
     lengths = correlation_lengths(domain.image_shape, ROUGH_LENGTHS if rough else LENGTHS)
@@ -191,11 +193,17 @@ def fit(
         repeats=domain.repeats,
     )
 
+    def priors(axis: int, other: Slope | None = None) -> Priors:
+        if motion == "rigid":
+            return motion_terms.constant_prior(domain.levels)
+        changes = gradient_z or axis > 0
+        return motion_terms.smooth_priors(axis, domain.levels, other, gradient_z=changes)
+
     def weighed(axis: int) -> Weighed:
         plain = data.weighed(sigmas_zyx[:, axis])
         if not with_outliers:
             return plain
-        return data.without_outliers(plain, _priors(domain, motion, axis), values[axis])
+        return data.without_outliers(plain, priors(axis), values[axis])
 
     def likelihood_of(number: int) -> Likelihood:
         length, axis = divmod(number, 3)
@@ -213,7 +221,7 @@ def fit(
 
     def whole(axis: int) -> Mixture:
         other = slopes.get(axis)
-        found = mixture(likelihoods[axis], _priors(domain, motion, axis, other))
+        found = mixture(likelihoods[axis], priors(axis, other))
         if motion == "rigid" or domain.levels == 1:
             return found
         return found.widened(motion_terms.bend_errors(found.weight @ found.mean))
@@ -290,12 +298,6 @@ def _averaged_terms(domain: Domain, positions: Floats, depth_spread: Floats | No
     away = np.column_stack([depth_spread, np.zeros((len(positions), 2))])
     above, below = (domain.terms(positions + side * away) for side in (1, -1))
     return (above + below) / 2
-
-
-def _priors(domain: Domain, motion: str, axis: int, other: Slope | None = None) -> Priors:
-    if motion == "rigid":
-        return motion_terms.constant_prior(domain.levels)
-    return motion_terms.smooth_priors(axis, domain.levels, other)
 
 
 def _slope(likelihoods: tuple[Likelihood, ...], domain: Domain, axis: int) -> Slope:

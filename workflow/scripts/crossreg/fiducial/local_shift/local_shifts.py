@@ -31,8 +31,8 @@ from crossreg.fiducial.evidence.plane_likeness import (
     ratio_of_z_steps,
     shown_around,
 )
-from crossreg.fiducial.evidence.plane_places import placed_planes
-from crossreg.fiducial.evidence.plane_spacing import ratio_of_spacings
+from crossreg.fiducial.evidence.plane_places import PlacedPlanes, Places, placed_planes
+from crossreg.fiducial.evidence.plane_spacing import denies_gradient, ratio_of_spacings
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.consensus import agreeing_blocks
 from crossreg.fiducial.field.own_motion import OwnMotion
@@ -196,8 +196,13 @@ def local_shifts(
             search = WideSearch(stacks, start_yx, pool)
             wide = search.some_shifts(blocks)
             found = _measured(stacks, light, reference.image_shape, blocks, wide, motion, pool)
+            placed = placed_planes(stacks, _in_the_middle_zyx(found.field))
+            if placed and motion == "smooth":
+                found = _with_sure_gradient(found, placed.whole, pool)
             is_rigid = motion == "rigid"
-            evidence = _evidence(stacks, cycle, found, turned, global_shift_yx, is_rigid, pool)
+            evidence = _evidence(
+                stacks, cycle, found, placed, turned, global_shift_yx, is_rigid, pool
+            )
             if not is_freed:
                 evidence = _with_camera(evidence, stacks, found, turned)
             return Match(found, evidence, search)
@@ -297,10 +302,36 @@ def _measured(
     return _measured(stacks, light, image_shape, blocks, wide, "rigid", pool)
 
 
+def _with_sure_gradient(found: Measurements, places: Places, pool: Executor) -> Measurements:
+    """Return what the sub-blocks say, without a gradient along z that the planes' places deny.
+
+    Levels along z show by themselves how the shift changes.
+    """
+    field = found.field
+    if field.domain.levels > 1 or not denies_gradient(places, _gradient_z(field)):
+        return found
+    shifts, sigmas, positions, spreads = (
+        part[found.sub_blocks.useful] for part in vars(found.sub_blocks).values()
+    )
+    field = smooth_field.fit(
+        field.domain, positions, shifts, sigmas, pool, depth_spread=spreads, gradient_z=False
+    )
+    return replace(found, field=field)
+
+
+def _gradient_z(field: SmoothField) -> float:
+    """Return by how many planes a field changes from plane to plane, in the middle of the image."""
+    domain = field.domain
+    ends = domain.middle_zyx + np.outer([-1, 1], [domain.middle_plane, 0, 0])
+    first, last = field.shift_at(ends)[:, 0].tolist()
+    return float(last - first) / max(domain.planes - 1, 1)
+
+
 def _evidence(
     stacks: tuple[np.ndarray, np.ndarray],
     cycle: np.ndarray,
     found: Measurements,
+    placed: PlacedPlanes | None,
     turn: Turn,
     global_shift_yx: tuple[float, float],
     is_rigid: bool,
@@ -314,10 +345,7 @@ def _evidence(
     field = found.field
     shifts_at = _in_the_middle(field)
     middle_yx = turn.total(turn.middle_yx[None], shifts_at(turn.middle_yx[None]))[0]
-    middle_and_ends = field.domain.middle_zyx + np.outer(
-        [0, -1, 1], [field.domain.middle_plane, 0, 0]
-    )
-    shift_z, first_z, last_z = field.shift_at(middle_and_ends)[:, 0].tolist()
+    shift_z = float(field.shift_at(field.domain.middle_zyx[None])[0, 0])
     turn_left, shear = turn_and_shear(shifts_at, field.domain.image_shape)
     inverted, copy = pool.submit(is_inverted, *stacks), pool.submit(is_copy, *stacks)
     copied = None if turn else pool.submit(share_of_copied_planes, *stacks)
@@ -325,11 +353,10 @@ def _evidence(
     similar = pool.submit(plane_similarities, stacks, shifts_at)
     match = likeness(stacks, shifts_at, shift_z, turn.degrees, pool)
     similarities = similar.result()
-    placed = placed_planes(stacks, _in_the_middle_zyx(field))
     jump = jump_of_planes(placed) if placed else None
     z_ratio = ratio_of_z_steps(similarities)
     if z_ratio == 1 and placed:
-        z_ratio = ratio_of_spacings(placed.whole, last_z - first_z)
+        z_ratio = ratio_of_spacings(placed.whole, _gradient_z(field))
     return Evidence(
         log10_odds=match.log10_odds,
         shift_yx=(float(middle_yx[0]), float(middle_yx[1])),
