@@ -17,7 +17,7 @@ MARGIN, SPOT, CONE = 12, 1.2, 0.6
 """Pixels around the image, width of a spot in focus (px) and how it grows (px per plane)."""
 
 
-def lit(depths: np.ndarray, moved_yx: np.ndarray, seed: int) -> np.ndarray:
+def lit(depths: np.ndarray, moved_yx: np.ndarray, seed: int, wider: float = 1.0) -> np.ndarray:
     """Return a stack of 60 spots in focus at some depths, which spread into cones of light."""
     random = np.random.default_rng(5)
     places = random.uniform(-MARGIN, SIZE + MARGIN, (60, 2)) - moved_yx
@@ -25,7 +25,7 @@ def lit(depths: np.ndarray, moved_yx: np.ndarray, seed: int) -> np.ndarray:
     stack = np.full(SHAPE, 200.0)
     for depth, (y, x) in zip(depths, places, strict=True):
         for z in range(PLANES):
-            width = np.hypot(SPOT, CONE * (z - depth))
+            width = wider * np.hypot(SPOT, CONE * (z - depth))
             profiles = [np.exp(-0.5 * ((grid - at) / width) ** 2) for at in (y, x)]
             stack[z] += 1000 * (SPOT / width) ** 2 * np.outer(*profiles)
     return np.asarray(np.random.default_rng(seed).poisson(stack), dtype=np.uint16)
@@ -66,6 +66,24 @@ def test_layers_that_both_stacks_focus_on_are_registered(
     result = found(reference, cycle)
     assert result.verdict.name == "registered", result.verdict.reason
     assert np.abs(result.shift_zyx[..., 0] - (here - there)).max() < 0.2
+
+
+@pytest.mark.parametrize("shift_z", [-0.7, 1.4])
+def test_optics_with_a_wider_cone_of_light_feign_no_change_along_z(shift_z: float) -> None:
+    depths = layer(6.5, 7.0)
+    cycle = lit(depths - shift_z, SHIFT_YX, 2, wider=1.5)
+    result = found(lit(depths, 0 * SHIFT_YX, 1), cycle)
+    assert result.verdict.name == "registered", result.verdict.reason
+    shifts, _ = result.field.at(np.array([[z, 64.0, 64.0] for z in (1, 6, 12)]))
+    assert np.abs(shifts[:, 0] - shift_z).max() < 0.3
+    assert np.ptp(shifts[:, 0]) < 0.1
+
+
+def test_a_change_along_z_that_the_planes_show_too_is_kept() -> None:
+    depths = layer(6.5, 7.0)
+    result = found(lit(depths, 0 * SHIFT_YX, 1), lit(6.5 + 1.04 * (depths - 6.5), SHIFT_YX, 2))
+    shifts, _ = result.field.at(np.array([[z, 64.0, 64.0] for z in (1, 12)]))
+    assert shifts[1, 0] - shifts[0, 0] == pytest.approx(-0.44, abs=0.15)
 
 
 @pytest.mark.parametrize("lost", [slice(0, 3), slice(7, 9), slice(13, 16)])

@@ -1,0 +1,56 @@
+"""Where planes lie tells another spacing, and denies a change along z that the field shows."""
+
+import numpy as np
+import pytest
+
+from crossreg.fiducial.evidence.plane_places import Places
+from crossreg.fiducial.evidence.plane_spacing import denies_gradient, ratio_of_spacings
+
+
+def places(slope: float, noise: float = 0.1, count: int = 20, bend: float = 0.0) -> Places:
+    """Return where planes lie whose places change by `slope` planes each, and by a bend."""
+    planes = np.arange(count)
+    along = np.linspace(-1, 1, count)
+    away = slope * planes + bend * along**3 + np.random.default_rng(4).normal(0, noise, count)
+    return Places(planes, away, np.ones(count))
+
+
+@pytest.mark.parametrize("slope", [-0.2, -0.09, 0.1, 0.25])
+def test_another_spacing_is_told(slope: float) -> None:
+    assert ratio_of_spacings(places(slope), slope) == pytest.approx(1 / (1 + slope), rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("shown", "gradient"),
+    [
+        (places(0.05), 0.05),
+        (places(0.12), -0.05),
+        (places(0.12, noise=2.0), 0.1),
+        (places(0.12, count=6), 0.1),
+        (places(0.0, bend=1.0), 0.03),
+    ],
+    ids=("swelling", "denied by the field", "unclear", "few planes", "bend"),
+)
+def test_what_is_not_clear_is_no_other_spacing(shown: Places, gradient: float) -> None:
+    assert ratio_of_spacings(shown, gradient) == 1
+
+
+@pytest.mark.parametrize(
+    ("slope", "noise", "gradient", "denied"),
+    [
+        (0.1, 0.3, -0.1, True),
+        (0.0, 0.05, 0.05, True),
+        (0.03, 0.1, 0.04, False),
+        (0.0, 0.05, 0.01, False),
+        (0.0, 2.0, 0.1, False),
+    ],
+    ids=("the other way", "none", "as the field says", "hardly any", "unclear"),
+)
+def test_planes_deny_a_gradient_that_they_do_not_show(
+    slope: float, noise: float, gradient: float, denied: bool
+) -> None:
+    assert denies_gradient(places(slope, noise), gradient) == denied
+
+
+def test_few_planes_deny_nothing() -> None:
+    assert not denies_gradient(places(0.0, count=7), 0.1)
