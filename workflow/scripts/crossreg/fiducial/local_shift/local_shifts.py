@@ -5,7 +5,7 @@ the shifts of small sub-blocks of full resolution; a smooth field through the su
 each at the place of its structure, is what is reported at the block.
 """
 
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -196,15 +196,16 @@ def local_shifts(
             search = WideSearch(stacks, start_yx, pool)
             wide = search.some_shifts(blocks)
             found = _measured(stacks, light, reference.image_shape, blocks, wide, motion, pool)
-            placed = placed_planes(stacks, _in_the_middle_zyx(found.field))
-            if placed and motion == "smooth":
-                found = _with_sure_gradient(found, placed.whole, pool)
+            placing = pool.submit(placed_planes, stacks, _in_the_middle_zyx(found.field))
             is_rigid = motion == "rigid"
             evidence = _evidence(
-                stacks, cycle, found, placed, turned, global_shift_yx, is_rigid, pool
+                stacks, cycle, found, placing, turned, global_shift_yx, is_rigid, pool
             )
             if not is_freed:
                 evidence = _with_camera(evidence, stacks, found, turned)
+            placed = placing.result()
+            if placed and not is_rigid:
+                found = _with_sure_gradient(found, placed.whole, pool)
             return Match(found, evidence, search)
 
         match = best_match(matched, stacks, start_yx, pool)
@@ -331,7 +332,7 @@ def _evidence(
     stacks: tuple[np.ndarray, np.ndarray],
     cycle: np.ndarray,
     found: Measurements,
-    placed: PlacedPlanes | None,
+    placing: Future[PlacedPlanes | None],
     turn: Turn,
     global_shift_yx: tuple[float, float],
     is_rigid: bool,
@@ -340,7 +341,7 @@ def _evidence(
     """Return the evidence from two binned stacks, the raw cycle, and what its sub-blocks say.
 
     The cycle has been turned back by `turn` beforehand, and its field is that of what was left,
-    which is but one shift where the motion `is_rigid`.
+    which is but one shift where the motion `is_rigid`. `placing` gives where the planes lie.
     """
     field = found.field
     shifts_at = _in_the_middle(field)
@@ -353,6 +354,7 @@ def _evidence(
     similar = pool.submit(plane_similarities, stacks, shifts_at)
     match = likeness(stacks, shifts_at, shift_z, turn.degrees, pool)
     similarities = similar.result()
+    placed = placing.result()
     jump = jump_of_planes(placed) if placed else None
     z_ratio = ratio_of_z_steps(similarities)
     if z_ratio == 1 and placed:
