@@ -51,6 +51,22 @@ def test_blocks_that_match_by_themselves_are_asked_for_where_all_lies_still() ->
     assert judged(replace(at_rest, shift_yx=(4.0, 3.0))).name == "registered"
 
 
+def test_a_cycle_without_a_block_that_matches_is_doubtful() -> None:
+    moved = Evidence(log10_odds=-40.0, shift_yx=(1.4, -0.6))
+    assert judged(moved).name == "registered"
+    assert judged(replace(moved, has_no_block=True)).name == "doubtful"
+
+
+@pytest.mark.parametrize("shift_yx", [(0.2, -0.3), (5.03, -7.96)])
+def test_structure_that_does_not_match_speaks_against_dust(shift_yx: tuple[float, float]) -> None:
+    dust = Evidence(-40.0, shift_yx=shift_yx, global_shift_yx=shift_yx, unmatched=0.42)
+    assert judged(dust).name == "doubtful"
+    assert "42%" in judged(dust).reason
+    assert judged(replace(dust, unmatched=0.14)).name == "registered"
+    between = (5.4, -7.5)
+    assert judged(replace(dust, shift_yx=between, global_shift_yx=between)).name == "registered"
+
+
 def test_blocks_match_by_themselves_where_the_specimen_is_the_same() -> None:
     same, other = (
         [registered(*pair(seed, wrong=wrong)[:2])[0].evidence.is_lonely for seed in SEEDS]

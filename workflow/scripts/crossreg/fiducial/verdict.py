@@ -25,6 +25,11 @@ cells, which some three sub-blocks show. Sigma says where."""
 LARGEST_UNMATCHED = 0.7
 """Part of the sub-blocks with clear structure that may not match: half of the beads of planted
 cycles were others than in the reference, and those that matched were right."""
+LARGEST_UNMATCHED_DUST = 0.25
+"""The same where what matches may be dust on the camera: 0.4 and more of planted cycles of another
+field that share nothing but dust."""
+WHOLE = 0.2
+"""Distance (px) from a shift by whole pixels, below which images may have been moved by these."""
 JUMP_SEEN = 1.6
 """Ratio of z steps up to which planes lie near enough to where they are expected that a jump can be
 told; a stage that slipped by some planes is like a ratio of 0.67 or 0.8 on the whole."""
@@ -71,13 +76,14 @@ class Evidence:
     `log10_odds` is the logarithm of the odds that the match is a coincidence; `shift_yx` (px) is
     the shift in the middle of the image, `global_shift_yx` that of the projections or given, and
     `contradiction` (px) how far it is from the field where that comes nearest. `own_motion` is what
-    moved by itself, `unmatched` the part of the clear structure that does not match. `z_ratio` is
+    moved by itself, `unmatched` the part of the clear structure that does not match, where noise is
+    taken for as small as it may be if what matches may be dust. `z_ratio` is
     how many planes of the cycle follow each other for one of the reference, `jump` where planes of
     the one are missing in the other, `turn` (degrees) and `shear` (px per px) how the field turns
     and shears the image, beyond the turn by which the cycle was turned back before it was compared;
     `is_turn_open`: that turn is known roughly only, and too few blocks match to make it exact.
-    `is_z_open`: planes that are alike do not tell the shift along z;
-    `is_lonely`: but one block matches by itself, or none, of several; `is_pattern`: what both share
+    `is_z_open`: planes that are alike do not tell the shift along z; `has_no_block`: no block
+    matches by itself; `is_lonely`: but one does, or none, of several; `is_pattern`: what both share
     at no shift is narrower than optics allow; `is_partly_still`: a part of what they show lies
     still while the rest has moved; `is_inverted`: structure is bright in the one and dark in the
     other; `is_copy`: both stacks are equal; `copied`: part of the planes that are alike to within
@@ -96,6 +102,7 @@ class Evidence:
     shear: float = 0.0
     is_turn_open: bool = False
     is_z_open: bool = False
+    has_no_block: bool = False
     is_lonely: bool = False
     is_pattern: bool = False
     is_partly_still: bool = False
@@ -103,6 +110,17 @@ class Evidence:
     is_copy: bool = False
     copied: float = 0.0
     is_saturated: bool = False
+
+
+def may_be_dust(*shifts_yx: tuple[float, float]) -> bool:
+    """Return whether what has one of these shifts (px) may lie still on a camera.
+
+    It may have lain still, too, until the images were moved by whole pixels.
+    """
+    return any(
+        math.hypot(*shift) < STILL or math.hypot(*(part - round(part) for part in shift)) < WHOLE
+        for shift in shifts_yx
+    )
 
 
 def judged(evidence: Evidence) -> Verdict:
@@ -153,6 +171,15 @@ def _why_doubtful(evidence: Evidence) -> str:
             "a part of what both show lies still, as dust or a pattern of the camera does, while"
             " the rest moves: the shifts may be those of either"
         )
+    if (
+        may_be_dust(evidence.shift_yx, evidence.global_shift_yx)
+        and evidence.unmatched > LARGEST_UNMATCHED_DUST
+    ):
+        return (
+            "what matches lies still, or where whole pixels moved it, as dust or a pattern of the"
+            f" camera would, while {evidence.unmatched:.0%} of the places where both show clear"
+            " structure do not match"
+        )
     if evidence.contradiction > LARGEST_CONTRADICTION:
         (row, column), (total_row, total_column) = evidence.global_shift_yx, evidence.shift_yx
         return (
@@ -175,6 +202,8 @@ def _why_doubtful(evidence: Evidence) -> str:
             f"{evidence.z_ratio:.2g} planes of the cycle correspond to one of the reference:"
             " their z steps differ, or the specimen has swollen or shrunk by as much"
         )
+    if evidence.has_no_block:
+        return "no block matches by itself"
     if evidence.is_lonely and _lies_still(evidence):
         return "what matches lies still, as dust does, and hardly a block matches by itself"
     if abs(evidence.turn) > LARGEST_TURN:

@@ -32,6 +32,9 @@ OFFSET_STEP = 0.5
 """Planes between the offsets that are tried."""
 CLEARLY = 1.3
 """Factor by which another ratio than 1 has to explain the similarities better to be believed."""
+LEAST_UNLIKE = 0.5
+"""Score of the planes along a line that is opposite: planted ones reach 1.7, planes that all show
+the same 0.03."""
 LEAST_FOLLOWING = 0.25
 """Product of the slopes of the planes' best partners, there and back, that a ratio asks for: 1
 where both are exact, 0 where all planes of a stack have one partner."""
@@ -142,14 +145,13 @@ def is_shift_open(similarities: Similarities, shift_z: float) -> bool:
     the reference. `shift_z` planes bring the cycle to the reference; they contradict it, too, where
     it brings others together.
     """
-    if min(similarities.shape) < FEWEST_PLANES:
+    if min(similarities.shape) < FEWEST_PLANES or similarities.max() <= BY_CHANCE:
         return False
     views = similarities, similarities.T
     at_end = any(_rises_to_an_end(view) for view in views)
     if at_end and any(_average_step(view) < LEAST_FOLLOWED for view in views):
         return True
-    highest = float(similarities.max())
-    return highest > BY_CHANCE and all(
+    return all(
         _is_unlike(view, shift) for view, shift in zip(views, (shift_z, -shift_z), strict=True)
     )
 
@@ -180,12 +182,13 @@ def _is_unlike(similarities: Similarities, shift_z: float) -> bool:
 def are_opposite(similarities: Similarities) -> bool:
     """Return whether planes that correspond (Z, Z') are bright in the one and dark in the other.
 
-    Then they are clearly more unlike along a line than any others are alike.
+    Then they are clearly more unlike along a line than any others are alike. Where all planes show
+    the same, they are hardly either.
     """
     if min(similarities.shape) < FEWEST_PLANES:
         return False
     alike, unlike = (_best_line(sign * similarities, 1.0).score for sign in (1, -1))
-    return unlike > CLEARLY * alike
+    return unlike > max(CLEARLY * alike, LEAST_UNLIKE)
 
 
 def _best_line(similarities: Similarities, ratio: float) -> _Line:

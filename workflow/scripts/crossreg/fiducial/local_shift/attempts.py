@@ -16,7 +16,7 @@ from crossreg.fiducial.correlation.binned_stacks import BIN, PLANES_FOR_PATTERN,
 from crossreg.fiducial.global_shift.shift_of_projections import global_shift
 from crossreg.fiducial.local_shift.sub_block_matcher import Measurements
 from crossreg.fiducial.local_shift.wide_search import WideSearch
-from crossreg.fiducial.verdict import FAILED, Evidence, judged
+from crossreg.fiducial.verdict import CERTAIN, FAILED, Evidence, judged
 
 FEWEST_PLANES = 3
 """Planes from which on a specimen differs enough between them."""
@@ -51,8 +51,9 @@ def best_match(
     """Return the match of two binned stacks (Z, y, x) that is to be believed.
 
     `matched` matches stacks near a start (px), which is `start_yx` where projections have found it,
-    and is told whether the stacks have been freed of what all planes share. Projections show that,
-    too: a cycle that fails is looked for anew in stacks without it.
+    and is told whether to free what is measured of what all planes share: where the specimen shows
+    alike in all of them, nothing would be left. Projections show that, too: a cycle that fails is
+    looked for anew in stacks without it.
     """
     planes = min(map(len, stacks))
     is_freed, freed = planes >= PLANES_FOR_PATTERN, stacks
@@ -61,6 +62,7 @@ def best_match(
         match = matched(freed, start_yx, True)
         if match.evidence.log10_odds < SURE:
             return match
+        is_freed = match.evidence.log10_odds <= CERTAIN
     match = matched(stacks, start_yx, is_freed)
     if planes < FEWEST_PLANES or not match.has_failed:
         return match

@@ -12,7 +12,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from crossreg.fiducial.block_grid import Block, block_grid, centre_yx, grid_shape
-from crossreg.fiducial.correlation.binned_stacks import binned_and_light, shown_in_both
+from crossreg.fiducial.correlation.binned_stacks import (
+    PLANES_FOR_PATTERN,
+    binned_and_light,
+    shown_in_both,
+)
 from crossreg.fiducial.evidence.deformation import ShiftsAt, contradiction, turn_and_shear
 from crossreg.fiducial.evidence.image_faults import (
     is_copy,
@@ -48,7 +52,7 @@ from crossreg.fiducial.pieces import in_pieces
 from crossreg.fiducial.quality import block_qualities, preprocessing
 from crossreg.fiducial.reference import Reference
 from crossreg.fiducial.turn import Turn, TurnedField
-from crossreg.fiducial.verdict import Evidence, SeenOwnMotion, Verdict, judged
+from crossreg.fiducial.verdict import Evidence, SeenOwnMotion, Verdict, judged, may_be_dust
 
 STATUSES = ("measured", "borrowed", "failed")
 WIDE_SIGMA = 0.5
@@ -67,8 +71,6 @@ MOST_FADINGS, SAME_FADING = 3, 0.005
 (logarithm per plane) that makes none to the shift."""
 FEWEST_MOVED = 2
 """Sub-blocks that moved by themselves below which nothing is said of the cycle."""
-FEWEST_CLEAR = 10
-"""Sub-blocks with clear structure below which it is not asked how many of them match."""
 FEWEST_MATCHING = 2
 """Blocks that match by themselves in every cycle that does: of 80 pairs, far apart, turned, or of
 three to twelve beads, all that were registered had three or more."""
@@ -195,14 +197,15 @@ def local_shifts(
         def matched(stacks: Stacks, start_yx: tuple[float, float], is_freed: bool) -> Match:
             search = WideSearch(stacks, start_yx, pool)
             wide = search.some_shifts(blocks)
-            found = _measured(stacks, light, reference.image_shape, blocks, wide, motion, pool)
+            found = _measured(
+                stacks, is_freed, light, reference.image_shape, blocks, wide, motion, pool
+            )
             placing = pool.submit(placed_planes, stacks, _in_the_middle_zyx(found.field))
             is_rigid = motion == "rigid"
             evidence = _evidence(
                 stacks, cycle, found, placing, turned, global_shift_yx, is_rigid, pool
             )
-            if not is_freed:
-                evidence = _with_camera(evidence, stacks, found, turned)
+            evidence = _with_camera(evidence, stacks, found, turned, is_freed)
             placed = placing.result()
             if placed and not is_rigid:
                 found = _with_sure_gradient(found, placed.whole, pool)
@@ -271,6 +274,7 @@ def _stacks_to_match(
 
 def _measured(
     stacks: tuple[np.ndarray, np.ndarray],
+    is_freed: bool,
     light: Light,
     image_shape: tuple[int, int],
     blocks: list[Block],
@@ -282,13 +286,14 @@ def _measured(
 
     Where too few blocks match by themselves for gradients to be told, it is one shift. Where the
     cycle's light changes otherwise along z than the reference's, all is measured anew without that,
-    until the change agrees with the shift in z.
+    until the change agrees with the shift in z. `is_freed`: the stacks have been freed of what all
+    their planes share.
     """
     domain = domain_of(image_shape, *map(len, stacks))
     field = _wide_field(domain, wide, pool, motion)
     middle = domain.middle_zyx[None]
     stacks = shown_in_both(stacks, field.shift_at(middle)[0, 0])
-    found = SubBlockMatcher(stacks, blocks, domain, pool, motion).measure(field)
+    found = SubBlockMatcher(stacks, blocks, domain, pool, motion, is_freed).measure(field)
     used = 0.0
     for _ in range(MOST_FADINGS):
         slope = fading(light.of_reference, light.of_cycle, found.field.shift_at(middle)[0])
@@ -296,11 +301,12 @@ def _measured(
             break
         alike = light.alike(stacks[0], slope, pool)
         alike = shown_in_both(alike, found.field.shift_at(middle)[0, 0])
-        found = SubBlockMatcher(alike, blocks, domain, pool, motion).measure(found.field)
+        matcher = SubBlockMatcher(alike, blocks, domain, pool, motion, is_freed)
+        found = matcher.measure(found.field)
         used = slope
     if motion == "rigid" or found.matching.sum() >= FEWEST_MEASURED:
         return found
-    return _measured(stacks, light, image_shape, blocks, wide, "rigid", pool)
+    return _measured(stacks, is_freed, light, image_shape, blocks, wide, "rigid", pool)
 
 
 def _with_sure_gradient(found: Measurements, places: Places, pool: Executor) -> Measurements:
@@ -359,19 +365,22 @@ def _evidence(
     z_ratio = ratio_of_z_steps(similarities)
     if z_ratio == 1 and placed:
         z_ratio = ratio_of_spacings(placed.whole, _gradient_z(field))
+    shift_yx = float(middle_yx[0]), float(middle_yx[1])
+    is_dust = may_be_dust(shift_yx, global_shift_yx)
     return Evidence(
         log10_odds=match.log10_odds,
-        shift_yx=(float(middle_yx[0]), float(middle_yx[1])),
+        shift_yx=shift_yx,
         global_shift_yx=global_shift_yx,
         contradiction=contradiction(
             turn.start(global_shift_yx), shifts_at, field.domain.image_shape
         ),
         own_motion=_seen_own_motion(found),
-        unmatched=_unmatched(found),
+        unmatched=found.moved.unmatched_at_most if is_dust else found.moved.unmatched,
         z_ratio=z_ratio,
         jump=jump if jump and shown_around(similarities, jump.plane) else None,
         turn=turn_left,
         shear=shear,
+        has_no_block=not found.matching.any(),
         is_lonely=bool(found.matching.sum() < min(FEWEST_MATCHING, len(found.matching))),
         is_turn_open=bool(turn) and (is_rigid or found.matching.sum() < FEWEST_MEASURED),
         is_z_open=is_shift_open(similarities, shift_z),
@@ -394,21 +403,20 @@ def _seen_own_motion(found: Measurements) -> SeenOwnMotion | None:
     )
 
 
-def _unmatched(found: Measurements) -> float:
-    """Return the part of the clear structure that does not match; 0 where there is little."""
-    clear = found.moved.is_clear.sum()
-    return float(found.moved.is_unmatched.sum() / clear) if clear >= FEWEST_CLEAR else 0.0
-
-
-def _with_camera(evidence: Evidence, stacks: Stacks, found: Measurements, turn: Turn) -> Evidence:
+def _with_camera(
+    evidence: Evidence, stacks: Stacks, found: Measurements, turn: Turn, is_freed: bool
+) -> Evidence:
     """Return the evidence with what speaks for a pattern of the camera in two binned stacks.
 
-    They have not been freed of it. In a cycle that was turned back nothing lies still any more.
+    Those that have been freed of what all planes share may still show what lies in some of them; of
+    many planes that is little. In a cycle that was turned back nothing lies still any more.
     """
+    is_thin = min(map(len, stacks)) < PLANES_FOR_PATTERN
+    may_lie_still = is_thin and not turn
     return replace(
         evidence,
-        is_pattern=is_pattern(*stacks),
-        is_partly_still=not turn and parts_lie_still(stacks, _in_the_middle(found.field)),
+        is_pattern=not is_freed and is_pattern(*stacks),
+        is_partly_still=may_lie_still and parts_lie_still(stacks, _in_the_middle(found.field)),
     )
 
 

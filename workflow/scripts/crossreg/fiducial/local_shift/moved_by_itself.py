@@ -25,6 +25,8 @@ QUIET = 0.25
 """Part of the sub-blocks that show least besides what matches: their noise is that of all."""
 GAIN = 8.0
 """Gain in log-likelihood from which on another shift is clearly better."""
+FEWEST_CLEAR = 10
+"""Sub-blocks with clear structure below which it is not asked how many of them match."""
 MISSING = 0.93
 """Part of the correlation that could be reached below which another shift is looked for."""
 UNMATCHED = 0.4
@@ -61,7 +63,9 @@ class Moved:
     by_zyx : (k, 3) how far it moved beyond the field.
     amount : (m,) how much structure each of all sub-blocks matches, at whatever shift.
     is_clear : (m,) whether both stacks show clear structure.
-    is_unmatched : (m,) whether hardly any of that matches at the field's shift.
+    unmatched : the share of these of which hardly anything matches at the field's shift.
+    unmatched_at_most : the same, if noise is as small as it may be: where hardly anything matches,
+        all that is left over is structure, and tells nothing of noise.
 
     """
 
@@ -70,15 +74,21 @@ class Moved:
     by_zyx: Floats
     amount: Floats
     is_clear: NDArray[np.bool_]
-    is_unmatched: NDArray[np.bool_]
+    unmatched: float
+    unmatched_at_most: float
 
 
 def moved_by_themselves(
-    maps: SubBlockMaps, expected_zyx: Floats, maps_at: MapsAt, shifts_at: ShiftsAt
+    maps: SubBlockMaps,
+    expected_zyx: Floats,
+    maps_at: MapsAt,
+    shifts_at: ShiftsAt,
+    noise_energy: Floats,
 ) -> Moved:
     """Return which of m sub-blocks moved by themselves.
 
     `maps` are aimed at about the shifts (m, 3) that the field expects, `expected_zyx`.
+    `noise_energy` (m,) is the energy that sub-blocks without structure would have.
     """
     known = maps.known
     noise, energy = (np.where(known, part, 1.0) for part in (maps.noise, maps.energy))
@@ -102,8 +112,17 @@ def moved_by_themselves(
         together = (apart < ALIKE).sum(axis=1) >= FEWEST_ALIKE
         moved = moved[together | (chance(far[moved]) <= CHANCE)]
     amount[looked_at[moved]] = (energy[looked_at] * found)[moved]
-    is_unmatched = is_clear & (correlation < UNMATCHED * possible)
-    return Moved(looked_at[moved], position[moved], by[moved], amount, is_clear, is_unmatched)
+    at_most = np.where(known, 1 - np.minimum(quiet, noise_energy) / energy, 0.0)
+    unmatched = _unmatched_share(correlation, possible), _unmatched_share(correlation, at_most)
+    return Moved(looked_at[moved], position[moved], by[moved], amount, is_clear, *unmatched)
+
+
+def _unmatched_share(correlation: Floats, possible: Floats) -> float:
+    """Return in which part of the clear sub-blocks hardly anything matches; 0 if they are few."""
+    is_clear = possible >= CLEAR
+    if is_clear.sum() < FEWEST_CLEAR:
+        return 0.0
+    return float(np.mean((correlation < UNMATCHED * possible)[is_clear]))
 
 
 def _near(maps: SubBlockMaps, expected_zyx: Floats) -> Floats:

@@ -10,8 +10,14 @@ from functools import lru_cache
 import numpy as np
 
 from crossreg.fiducial.correlation.band_pass import SPOT_SIGMA, taper
+from crossreg.fiducial.correlation.binned_stacks import STEPS
 from crossreg.fiducial.local_shift.sub_block_parts import SAMPLE, SubBlockParts, shared_structure
 
+NOISE_PASSED, NOISE_PASSED_ALONG_Z = 0.24, 0.28
+"""Parts of the energy of noise freed of its background that the low-pass leaves: in the plane, and
+along z."""
+UNTAPERED = 0.5
+"""Part of the energy of noise that the tapers leave."""
 REACH = (3, 4, 4)
 """How far (planes, px, px) around the prediction the correlation is computed."""
 FAR_REACH = (3, 16, 16)
@@ -82,25 +88,27 @@ class SubBlockSpectra:
         return self.parts.shape
 
 
-def sub_block_spectra(parts: SubBlockParts) -> SubBlockSpectra:
+def sub_block_spectra(parts: SubBlockParts, is_freed: bool = True) -> SubBlockSpectra:
     """Return the spectra of the parts of sub-blocks.
 
-    What all planes share is taken off first: it is taken off the binned stacks too, but from all
-    planes of each, which are not those that both show.
+    Of stacks that have been freed of what all their planes share, it is taken off here too: it was
+    taken off all planes of each, which are not those that both show.
     """
-    reference = _spectra(parts.reference, parts, parts.reference_tapers)
-    cycle = _spectra(parts.cycle, parts, parts.cycle_tapers)
+    reference = _spectra(parts.reference, parts, parts.reference_tapers, is_freed)
+    cycle = _spectra(parts.cycle, parts, parts.cycle_tapers, is_freed)
     return SubBlockSpectra(parts, reference, np.conj(cycle, out=cycle))
 
 
-def _spectra(values: np.ndarray, parts: SubBlockParts, tapers: list[np.ndarray]) -> np.ndarray:
+def _spectra(
+    values: np.ndarray, parts: SubBlockParts, tapers: list[np.ndarray], is_freed: bool
+) -> np.ndarray:
     """Return the spectra of parts (m, Z, y, x) under tapers (m, length) along z, y, x.
 
     So small transforms are fastest as products with matrices.
     """
     count = parts.seen[:, 0]
     shared = values.sum(axis=1) / np.maximum(count, 1)[:, None, None].astype(np.float32)
-    shared[parts.edges[:, 0] == 0] = 0
+    shared[(parts.edges[:, 0] == 0) | (not is_freed)] = 0
     z, y, x = tapers
     tapered = values - shared[:, None]
     tapered *= (y[..., None] * x[:, None])[:, None]
@@ -156,6 +164,15 @@ def sub_block_maps(spectra: SubBlockSpectra) -> SubBlockMaps:
     energy = np.where(known, energy, 0.0)
     structure = vars(shared_structure(parts)).values()
     return SubBlockMaps(middle, values, overlap, noise, energy, *structure)
+
+
+def noise_energy(sizes: np.ndarray) -> np.ndarray:
+    """Return the energy (m,) of sub-blocks of sizes (m, 3) samples that show nothing but noise.
+
+    White noise, freed of its background and tapered, of which the low-pass leaves a part.
+    """
+    passed = NOISE_PASSED * np.where(sizes[:, 0] > 1, NOISE_PASSED_ALONG_Z, 1.0)
+    return np.asarray(STEPS**2 * passed * UNTAPERED * np.prod(sizes, axis=1))
 
 
 def far_shifts(spectra: SubBlockSpectra) -> np.ndarray:

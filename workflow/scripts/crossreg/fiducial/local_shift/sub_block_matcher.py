@@ -19,6 +19,7 @@ from crossreg.fiducial.local_shift.sub_block_map import (
     SubBlockMaps,
     SubBlockSpectra,
     far_shifts,
+    noise_energy,
     sub_block_maps,
     sub_block_spectra,
     unrelated_height,
@@ -161,9 +162,14 @@ class SubBlockMatcher:
         domain: Domain,
         pool: Executor,
         motion: str = "smooth",
+        is_freed: bool = True,
     ) -> None:
-        """Take the binned (reference, cycle), the blocks and domain of the image, its motion."""
+        """Take the binned (reference, cycle), the blocks and domain of the image, its motion.
+
+        `is_freed`: the stacks have been freed of what all their planes share.
+        """
         self.stacks, self.domain, self.pool, self.motion = stacks, domain, pool, motion
+        self.is_freed = is_freed
         margin = FEW_PLANES_MARGIN if min(map(len, stacks)) < FEW_PLANES else 0
         height, width = domain.image_shape
         columns = [
@@ -214,7 +220,10 @@ class SubBlockMatcher:
             expected = field.shift_at(self.centres)
         confidence = block_confidences(maps, expected, self.sub_blocks_of_block)
         of_block = [np.flatnonzero(block == number) for number in range(len(confidence))]
-        moved = moved_by_themselves(maps, expected, self.maps, self._far_shifts)
+        sizes = self.last - self.first
+        moved = moved_by_themselves(
+            maps, expected, self.maps, self._far_shifts, noise_energy(sizes)
+        )
         return Measurements(
             found, self._depths(maps), of_block, field, confidence, null,
             moved, self._moved_share(moved), self._own_motion(moved),
@@ -295,7 +304,8 @@ class SubBlockMatcher:
         return sub_block_spectra(
             sub_block_parts(
                 *self.stacks, self.first[sub_blocks], self.last[sub_blocks], expected[sub_blocks]
-            )
+            ),
+            self.is_freed,
         )
 
     def _first_maps(self, expected: np.ndarray) -> tuple[SubBlockMaps, np.ndarray]:
