@@ -25,6 +25,9 @@ FAR_REACH = (3, 16, 16)
 WHOLE_SAMPLES = np.ones(3, dtype=int)
 """Steps a sample of correlations that need not be finer."""
 
+FINE = 8
+"""Steps a sample in which the overlap of two tapers is known."""
+
 
 @dataclass(frozen=True)
 class SubBlockMaps:
@@ -106,14 +109,15 @@ def _spectra(
 
     So small transforms are fastest as products with matrices.
     """
-    count = parts.seen[:, 0]
-    shared = values.sum(axis=1) / np.maximum(count, 1)[:, None, None].astype(np.float32)
-    shared[(parts.edges[:, 0] == 0) | (not is_freed)] = 0
     z, y, x = tapers
+    m, planes, rows, columns = values.shape
+    weights = z[:, :planes] / np.maximum(z[:, :planes].sum(axis=1, keepdims=True), 1)
+    weights[(parts.edges[:, 0] == 0) | (not is_freed)] = 0
+    shared = np.matmul(weights[:, None], values.reshape(m, planes, rows * columns))
+    shared = shared.reshape(m, rows, columns)
     tapered = values - shared[:, None]
     tapered *= (y[..., None] * x[:, None])[:, None]
     tapered *= z[..., None, None]
-    m, planes, rows, columns = tapered.shape
     z, y, x = (
         _low_passed(*sizes, step, is_half)
         for *sizes, step, is_half in zip(
@@ -268,10 +272,16 @@ def _overlaps(parts: SubBlockParts, axis: int) -> np.ndarray:
 
 @lru_cache(maxsize=256)
 def _overlap(size: int, edge: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return (shifts, correlation of a taper with itself there), 1 at shift 0."""
-    window = taper(size, edge).astype(float)
-    full = np.correlate(window, window, mode="full")
-    return np.arange(1 - size, size), full / full[size - 1]
+    """Return (shifts, overlap of a taper with itself there), 1 at shift 0, in steps of 1 / FINE.
+
+    Sampled at whole shifts alone, it would be straight between them, and draw peaks to these.
+    """
+    length = size + 1
+    moved = [taper(size, edge, step / FINE, length).astype(float) for step in range(FINE)]
+    full = np.array([np.correlate(moved[0], window, mode="full") for window in moved])
+    shifts = np.arange(1 - length, length) + np.arange(FINE)[:, None] / FINE
+    overlap = full.T.ravel() / full[0, length - 1]
+    return shifts.T.ravel(), overlap
 
 
 @lru_cache(maxsize=256)
