@@ -27,15 +27,17 @@ from crossreg.fiducial.local_shift.sub_block_map import (
 from crossreg.fiducial.local_shift.sub_block_parts import SAMPLE, sub_block_parts
 from crossreg.fiducial.local_shift.sub_block_shift import sub_block_shifts
 
-ROUNDS, TALL_ROUNDS = 1, 4
+ROUNDS, DRAWN_ROUNDS = 1, 4
 """Rounds of measuring sub-blocks anew around the field that was fitted to them, at most; of tall
-stacks as many as it takes."""
+stacks, and where shifts are drawn to where they are looked for, as many as it takes."""
+LITTLE_DRAWN = 0.1
+"""Part of the distance along z that shifts are drawn, up to which no more rounds are needed."""
 OFF_TARGET = 0.35
 """Distance (px, planes) of the prediction from where a sub-block was measured from which on it is
 measured again."""
 OFF_LEVEL = 0.1
-"""The same along z (planes) in tall stacks: structure that is about as high as a level is drawn to
-where it is looked for, as what lies beyond the ends of the level is not seen."""
+"""The same along z (planes) in tall and in very flat stacks: structure that is about as high as a
+level, or the stack, is drawn to where it is looked for, as what lies beyond its ends is not seen."""
 USEFUL_SIGMA = 2.0
 """Uncertainty (px) above which a sub-block says nothing about the field."""
 BORDER = 6.0
@@ -202,14 +204,15 @@ class SubBlockMatcher:
         expected = field.shift_at(self.centres)
         aimed = expected.copy()
         maps, null = self._first_maps(aimed)
-        if self.domain.levels > 1 and not self.pilots:
+        if not self.pilots:
             drawn = drawn_part(maps, aimed, self.maps)
         found, block = self._shifts(maps, field, aimed, drawn)
-        for _ in range(TALL_ROUNDS if self.domain.levels > 1 else ROUNDS):
+        is_drawn = self.domain.levels > 1 or drawn > LITTLE_DRAWN
+        for _ in range(DRAWN_ROUNDS if is_drawn else ROUNDS):
             if found.useful.any():
                 field = self._field(found, rough=True)
                 expected = field.shift_at(self.centres)
-            again = self._off_target(aimed, expected)
+            again = self._off_target(aimed, expected, is_drawn)
             maps = self._aimed_again(maps, again, expected)
             aimed[again] = expected[again]
             found, block = self._shifts(maps, field, aimed, drawn)
@@ -255,11 +258,14 @@ class SubBlockMatcher:
             depth_spread=spreads, rough=rough, motion=self.motion,
         )  # fmt: skip
 
-    def _off_target(self, aimed: np.ndarray, expected: np.ndarray) -> np.ndarray:
-        """Return the numbers of sub-blocks aimed at a shift (m, 3) that is not expected now."""
+    def _off_target(self, aimed: np.ndarray, expected: np.ndarray, is_drawn: bool) -> np.ndarray:
+        """Return the numbers of sub-blocks aimed at a shift (m, 3) that is not expected now.
+
+        Along z the aim counts more where shifts are drawn to it.
+        """
         away = np.abs(expected - aimed)
         off_target = (away > OFF_TARGET).any(axis=1)
-        off_level = (self.domain.levels > 1) & (away[:, 0] > OFF_LEVEL)
+        off_level = is_drawn & (away[:, 0] > OFF_LEVEL)
         if off_level.mean() < FEW_OFF_LEVEL:
             return np.flatnonzero(off_target)
         return np.flatnonzero(off_target | off_level)
