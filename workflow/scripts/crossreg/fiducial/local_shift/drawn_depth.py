@@ -1,8 +1,9 @@
-"""Soft structure in a level of a tall stack is drawn to the depth at which it is looked for.
+"""Structure as high as a level of a tall stack, or as a flat stack, is drawn along z.
 
-A level is cut out of both stacks: structure about as high as the level looks alike wherever it is
-cut. So the shift along z that a sub-block shows lies between the true one and the one it was aimed
-at. By which part of the distance is measured, by aiming at other depths, and undone.
+A level is cut out of both stacks, and a stack ends at the same planes in both: structure about as
+high looks alike wherever it is cut. So the shift along z that a sub-block shows lies between the
+true one and the one it was aimed at. By which part of the distance is measured, by aiming at other
+depths, and undone.
 """
 
 from collections.abc import Callable

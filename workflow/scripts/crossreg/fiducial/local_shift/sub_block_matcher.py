@@ -36,8 +36,8 @@ OFF_TARGET = 0.35
 """Distance (px, planes) of the prediction from where a sub-block was measured from which on it is
 measured again."""
 OFF_LEVEL = 0.1
-"""The same along z (planes) in tall and in very flat stacks: structure that is about as high as a
-level, or the stack, is drawn to where it is looked for, as what lies beyond its ends is not seen."""
+"""The same along z (planes) in tall and in flat stacks: structure as high as a level, or as the
+stack, is drawn to where it is looked for, as what lies beyond its ends is not seen."""
 USEFUL_SIGMA = 2.0
 """Uncertainty (px) above which a sub-block says nothing about the field."""
 BORDER = 6.0
