@@ -10,6 +10,8 @@ SUB_BLOCK_PLANES = 10
 """Planes that levels of sub-blocks come nearest to."""
 TALL = 30
 """Planes from which on a stack is tall enough for levels."""
+SHALLOW = 6
+"""Planes of a stack below which most structure is cut by its ends."""
 PLANES_SHARED = 2
 """Planes by which neighbouring levels overlap at each end: about what the tapers take."""
 

@@ -45,7 +45,7 @@ from crossreg.fiducial.field.smooth_field import Domain, SmoothField
 from crossreg.fiducial.local_shift.attempts import Match, Stacks, best_match
 from crossreg.fiducial.local_shift.fading import Light, fading
 from crossreg.fiducial.local_shift.held_out import held_out_residual
-from crossreg.fiducial.local_shift.levels import domain_of
+from crossreg.fiducial.local_shift.levels import SHALLOW, domain_of
 from crossreg.fiducial.local_shift.sub_block_matcher import Measurements, SubBlockMatcher
 from crossreg.fiducial.local_shift.wide_search import WideSearch, WideShifts
 from crossreg.fiducial.pieces import in_pieces
@@ -61,10 +61,12 @@ WIDE_HEIGHT = 4.0
 """Height of a peak (standard deviations) that unrelated blocks reach often."""
 LEAST_PLANES = 3
 """Planes below which there is no shift in z."""
-SHALLOW, SHALLOW_SIGMA = 6, 0.12
-"""Planes below which most structure is cut by the ends of the stack, and what that adds to the
-uncertainty (planes) of shifts in z in a stack of as many: they are drawn to 0. It falls with the
-third power of the planes, as seen on planted shifts of up to 1.5 planes in 3 to 12 planes."""
+SHALLOW_SIGMA = 0.5
+"""What is added to the uncertainty (planes) of shifts in z in stacks of fewer than SHALLOW planes,
+which are drawn to 0: seen on planted shifts."""
+FLAT_SIGMA = 0.12
+"""The same in SHALLOW planes. It falls with the third power of the planes, as seen on planted
+shifts of up to 1.5 planes in 6 to 12 planes."""
 PLANE_SIGMA = 0.5
 """Uncertainty (planes) of where in a stack a single plane lies: it is one of its planes."""
 MOST_FADINGS, SAME_FADING = 3, 0.005
@@ -147,7 +149,8 @@ class Depth:
         elif self.planes < LEAST_PLANES or self.is_open:
             sigma_zyx[:, 0] = np.nan
         else:
-            cut = SHALLOW_SIGMA * (SHALLOW / self.planes) ** 3
+            flat = FLAT_SIGMA * (SHALLOW / self.planes) ** 3
+            cut = SHALLOW_SIGMA if self.planes < SHALLOW else flat
             sigma_zyx[:, 0] = np.hypot(sigma_zyx[:, 0], cut)
         return sigma_zyx
 

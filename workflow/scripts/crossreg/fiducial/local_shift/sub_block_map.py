@@ -11,6 +11,7 @@ import numpy as np
 
 from crossreg.fiducial.correlation.band_pass import SPOT_SIGMA, taper
 from crossreg.fiducial.correlation.binned_stacks import STEPS
+from crossreg.fiducial.local_shift.levels import SHALLOW
 from crossreg.fiducial.local_shift.sub_block_parts import SAMPLE, SubBlockParts, shared_structure
 
 NOISE_PASSED, NOISE_PASSED_ALONG_Z = 0.24, 0.28
@@ -111,7 +112,10 @@ def _spectra(
     """
     z, y, x = tapers
     m, planes, rows, columns = values.shape
-    weights = z[:, :planes] / np.maximum(z[:, :planes].sum(axis=1, keepdims=True), 1)
+    # Equal weights free it best of what is not the specimen, but draw peaks to whole planes.
+    is_there = np.arange(planes) < parts.seen[:, :1]
+    weights = is_there if parts.depth < SHALLOW else z[:, :planes]
+    weights = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1).astype(np.float32)
     weights[(parts.edges[:, 0] == 0) | (not is_freed)] = 0
     shared = np.matmul(weights[:, None], values.reshape(m, planes, rows * columns))
     shared = shared.reshape(m, rows, columns)

@@ -12,7 +12,7 @@ from crossreg.fiducial.field.own_motion import OwnMotion
 from crossreg.fiducial.field.smooth_field import Domain, SmoothField
 from crossreg.fiducial.local_shift.confidence import block_confidences, confidence_threshold
 from crossreg.fiducial.local_shift.drawn_depth import drawn_part, undrawn
-from crossreg.fiducial.local_shift.levels import depth_cuts
+from crossreg.fiducial.local_shift.levels import SHALLOW, depth_cuts
 from crossreg.fiducial.local_shift.moved_by_itself import Moved, moved_by_themselves
 from crossreg.fiducial.local_shift.pooling import pooled
 from crossreg.fiducial.local_shift.sub_block_map import (
@@ -204,7 +204,7 @@ class SubBlockMatcher:
         expected = field.shift_at(self.centres)
         aimed = expected.copy()
         maps, null = self._first_maps(aimed)
-        if not self.pilots:
+        if not self.pilots and min(map(len, self.stacks)) >= SHALLOW:
             drawn = drawn_part(maps, aimed, self.maps)
         found, block = self._shifts(maps, field, aimed, drawn)
         is_drawn = self.domain.levels > 1 or drawn > LITTLE_DRAWN
