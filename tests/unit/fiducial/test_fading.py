@@ -93,3 +93,13 @@ def test_a_cycle_that_fades_along_z_lies_where_it_lies(slope: float, fades: str)
     error = found.shift_at(places) - SHIFT
     assert abs(error[:, 0].mean()) < 0.06
     assert np.abs(error).max() < 0.2
+
+
+def test_beads_that_came_off_are_no_fading() -> None:
+    """Where half of some beads are gone, those of one depth may be dimmer as a whole by chance."""
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        depths = rng.uniform(3, 12, (4, 1, 6, 6))
+        beads = 1000 * np.exp(-(((DEPTH[:16, None, None] - depths) / 2.0) ** 2))
+        stays = rng.random(depths.shape) < 0.5
+        assert fading(beads.sum(axis=0), (beads * stays).sum(axis=0), lies(0.0)) == 0

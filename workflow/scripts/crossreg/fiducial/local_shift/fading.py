@@ -38,9 +38,9 @@ MOST_WEIGHT = 1.0
 ALIKE = 0.5
 """Logarithm by which the light of a part, over all planes, may differ from what is usual: what one
 stack alone shows there says nothing."""
-LEAST_SHARE = 0.3
-"""Part of the whole change that each quarter of the image shows at least: bleaching and depth
-darken all of it."""
+TILES = 4
+"""Rows and columns of tiles of the image that are left out one after the other: how much the change
+varies says how sure it is (the jackknife of Tukey 1958). Bleaching and depth darken all of it."""
 
 
 @dataclass(frozen=True)
@@ -84,14 +84,16 @@ def fading(reference: Floats, cycle: Floats, shift_zyx: Floats) -> float:
         return 0.0
     ratio = np.log(totals[1][shown] / totals[0][shown])
     shown[shown] = np.abs(ratio - median(ratio)) < ALIKE
-    whole, error = _slope(one[:, shown].sum(axis=1), two[:, shown].sum(axis=1), shift_zyx[0])
-    if abs(whole) <= max(LEAST_CHANGE, SURE * error):
-        return 0.0
-    for quarter in _quarters(shown):
-        slope, _ = _slope(one[:, quarter].sum(axis=1), two[:, quarter].sum(axis=1), shift_zyx[0])
-        if slope * np.sign(whole) < LEAST_SHARE * abs(whole):
-            return 0.0
-    return whole
+    tiles = _tiles(shown)
+    lights = [np.array([part[:, tile].sum(axis=1) for tile in tiles]) for part in (one, two)]
+    whole, error = _slope(*(light.sum(axis=0) for light in lights), shift_zyx[0])
+    without = [
+        _slope(*(np.delete(light, tile, axis=0).sum(axis=0) for light in lights), shift_zyx[0])[0]
+        for tile in range(len(tiles))
+    ]
+    error = np.hypot(error, np.sqrt((len(tiles) - 1) * np.var(without)))
+    is_sure = len(tiles) > 1 and abs(whole) > max(LEAST_CHANGE, SURE * error)
+    return whole if is_sure else 0.0
 
 
 def _overlapping(reference: Floats, cycle: Floats, moved: NDArray[np.int64]) -> tuple[Floats, ...]:
@@ -103,15 +105,19 @@ def _overlapping(reference: Floats, cycle: Floats, moved: NDArray[np.int64]) -> 
     return reference[:, rows[0], columns[0]], cycle[:, rows[1], columns[1]]
 
 
-def _quarters(shown: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
-    """Return which of the parts that are shown lie in each quarter, of those that have any."""
-    middle = [np.median(place) for place in np.nonzero(shown)]
-    below, right = (
-        np.expand_dims(np.arange(size) > at, 1 - axis)
-        for axis, (size, at) in enumerate(zip(shown.shape, middle, strict=True))
-    )
-    quarters = [shown & (below == one) & (right == two) for one in (0, 1) for two in (0, 1)]
-    return [quarter for quarter in quarters if quarter.any()]
+def _tiles(shown: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+    """Return which of the parts that are shown lie in each tile of the image, of those with any."""
+    places = np.nonzero(shown)
+    number = np.zeros(len(places[0]), dtype=int)
+    for place in places:
+        ends = np.quantile(place, np.arange(1, TILES) / TILES)
+        number = number * TILES + np.searchsorted(ends, place)
+    result = []
+    for tile in np.unique(number):
+        mine = np.zeros_like(shown)
+        mine[tuple(place[number == tile] for place in places)] = True
+        result.append(mine)
+    return result
 
 
 def _slope(one: Floats, two: Floats, shift_z: float) -> tuple[float, float]:
