@@ -85,11 +85,11 @@ def fading(reference: Floats, cycle: Floats, shift_zyx: Floats) -> float:
     ratio = np.log(totals[1][shown] / totals[0][shown])
     shown[shown] = np.abs(ratio - median(ratio)) < ALIKE
     tiles = _tiles(shown)
-    lights = [np.array([part[:, tile].sum(axis=1) for tile in tiles]) for part in (one, two)]
-    whole, error = _slope(*(light.sum(axis=0) for light in lights), shift_zyx[0])
+    first, second = (np.array([part[:, tile].sum(axis=1) for tile in tiles]) for part in (one, two))
+    whole, error = _slope(first.sum(axis=0), second.sum(axis=0), shift_zyx[0])
     without = [
-        _slope(*(np.delete(light, tile, axis=0).sum(axis=0) for light in lights), shift_zyx[0])[0]
-        for tile in range(len(tiles))
+        _slope(first[others].sum(axis=0), second[others].sum(axis=0), shift_zyx[0])[0]
+        for others in ~np.eye(len(tiles), dtype=bool)
     ]
     error = np.hypot(error, np.sqrt((len(tiles) - 1) * np.var(without)))
     is_sure = len(tiles) > 1 and abs(whole) > max(LEAST_CHANGE, SURE * error)
