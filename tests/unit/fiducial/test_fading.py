@@ -103,3 +103,9 @@ def test_beads_that_came_off_are_no_fading() -> None:
         beads = 1000 * np.exp(-(((DEPTH[:16, None, None] - depths) / 2.0) ** 2))
         stays = rng.random(depths.shape) < 0.5
         assert fading(beads.sum(axis=0), (beads * stays).sum(axis=0), lies(0.0)) == 0
+
+
+def test_two_parts_that_are_nothing_alike_show_no_fading() -> None:
+    reference = everywhere(profile(DEPTH))[:, :2, :1]
+    cycle = reference * np.array([1.0, 5.0])[:, None] * np.exp(-0.1 * DEPTH)[:, None, None]
+    assert fading(reference, cycle, lies(0.0)) == 0

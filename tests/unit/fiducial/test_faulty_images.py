@@ -7,6 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 import crossreg
+from fiducial_images import drawn, spot_positions
 
 SIZE, NOISE = 128, 6.0
 
@@ -90,3 +91,11 @@ def test_inverted_grey_values_have_failed(
     light = specimen(content, planes)
     found = register(exposed(light, 1), 2000 - exposed(light, 2, moved))
     assert found.verdict == "failed"
+
+
+@pytest.mark.parametrize("seed", [10, 19, 27, 28])
+def test_few_beads_out_of_the_focus_of_some_planes_are_not_inverted(seed: int) -> None:
+    shape, moved = (8, SIZE, SIZE), (1.2, 2, -3)
+    positions = spot_positions(shape, 15, seed=seed)
+    pair = drawn(shape, positions, 8, seed), drawn(shape, positions - moved, 8, seed + 9)
+    assert "inverted" not in crossreg.register(*pair, block_size=64).reason

@@ -8,10 +8,8 @@ from crossreg.fiducial.correlation.binned_stacks import PLANES_FOR_PATTERN
 from crossreg.fiducial.correlation.transforms import images_of, spectra_of
 from crossreg.fiducial.quantiles import medians
 
-SAMPLED = 2
-"""Every so many bins along y and x are looked at for skewness."""
-SAMPLED_PLANES = 4
-"""Every so many planes are looked at for it."""
+MOST_SAMPLED = 256
+"""Bins along y and x at most that are looked at for skewness."""
 SAMPLED_FOR_MEDIAN = 8
 """Every so many pixels along y and x are looked at for the median."""
 SKEWED = 0.3
@@ -83,10 +81,14 @@ def is_saturated(stack: NDArray[np.number]) -> bool:
 
 
 def is_inverted(reference: Stack, cycle: Stack) -> bool:
-    """Return whether structure is bright in the one of two binned stacks and dark in the other."""
-    one, two = (
-        _skewness(stack[::SAMPLED_PLANES, ::SAMPLED, ::SAMPLED]) for stack in (reference, cycle)
-    )
+    """Return whether structure is bright in the one of two binned stacks and dark in the other.
+
+    All planes are looked at: in those out of its focus a bright spot looks dark, as what all planes
+    share was taken off.
+    """
+    steps = (-(-size // MOST_SAMPLED) for size in reference.shape[1:])
+    rows, columns = (slice(None, None, step) for step in steps)
+    one, two = (_skewness(stack[:, rows, columns]) for stack in (reference, cycle))
     return min(one, two) < -SKEWED and max(one, two) > SKEWED
 
 

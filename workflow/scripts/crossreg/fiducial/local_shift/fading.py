@@ -80,10 +80,11 @@ def fading(reference: Floats, cycle: Floats, shift_zyx: Floats) -> float:
         return 0.0
     totals = [np.maximum(part.sum(axis=0), 0.0) for part in (one, two)]
     shown = (totals[0] > 0) & (totals[1] > 0)
+    if shown.any():
+        ratio = np.log(totals[1][shown] / totals[0][shown])
+        shown[shown] = np.abs(ratio - median(ratio)) < ALIKE
     if not shown.any():
         return 0.0
-    ratio = np.log(totals[1][shown] / totals[0][shown])
-    shown[shown] = np.abs(ratio - median(ratio)) < ALIKE
     tiles = _tiles(shown)
     first, second = (np.array([part[:, tile].sum(axis=1) for tile in tiles]) for part in (one, two))
     whole, error = _slope(first.sum(axis=0), second.sum(axis=0), shift_zyx[0])
