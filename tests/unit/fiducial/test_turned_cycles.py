@@ -49,6 +49,14 @@ def test_images_of_other_sizes_may_be_turned(size: int, block: int, content: str
     assert np.abs(errors_of(views, found)[0]).max() < 0.5
 
 
+@pytest.mark.parametrize("seed", [6, 8002])
+def test_beads_that_the_border_of_a_turned_cycle_cuts_draw_nothing(seed: int) -> None:
+    views = two_views(seed, degrees=8, content="beads", size=512)
+    found = registered(views)
+    assert found.verdict == "registered", found.reason
+    assert np.abs(errors_of(views, found)[0]).max() < 0.3
+
+
 @pytest.mark.parametrize("content", ["spots", "texture", "filaments"])
 def test_a_turned_cycle_may_be_far_away_too(content: str) -> None:
     views = two_views(5, share=0.6, degrees=15, content=content)

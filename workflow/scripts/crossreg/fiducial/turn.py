@@ -70,8 +70,13 @@ class Turn:
         """Return the shifts (n, 2) of the cycle at places (n, 2), from those of it turned back."""
         if not self:
             return shifts_yx
-        away = places_yx - shifts_yx - self.middle_yx
-        return np.asarray(places_yx - self.middle_yx - away @ self.matrix.T)
+        return np.asarray(places_yx - self.in_cycle(places_yx - shifts_yx))
+
+    def in_cycle(self, places_yx: Floats) -> Floats:
+        """Return where places (n, 2) of the cycle turned back lie in the cycle as it is."""
+        if not self:
+            return places_yx
+        return np.asarray(self.middle_yx + (places_yx - self.middle_yx) @ self.matrix.T)
 
     def sigmas(self, sigmas_yx: Floats) -> Floats:
         """Return the standard errors (n, 2) of `total` from those of the shifts that it takes."""

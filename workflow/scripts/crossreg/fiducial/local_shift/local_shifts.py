@@ -203,7 +203,7 @@ def local_shifts(
             search = WideSearch(stacks, start_yx, pool)
             wide = search.some_shifts(blocks)
             found = _measured(
-                stacks, is_freed, light, reference.image_shape, blocks, wide, motion, pool
+                stacks, is_freed, light, reference.image_shape, blocks, wide, motion, turned, pool
             )
             placing = pool.submit(placed_planes, stacks, _in_the_middle_zyx(found.field))
             is_rigid = motion == "rigid"
@@ -285,9 +285,10 @@ def _measured(
     blocks: list[Block],
     wide: WideShifts,
     motion: str,
+    turn: Turn,
     pool: Executor,
 ) -> Measurements:
-    """Return what the sub-blocks of two binned stacks say.
+    """Return what the sub-blocks of two binned stacks say, the cycle turned back by `turn`.
 
     Where too few blocks match by themselves for gradients to be told, it is one shift. Where the
     cycle's light changes otherwise along z than the reference's, all is measured anew without that,
@@ -298,7 +299,7 @@ def _measured(
     field = _wide_field(domain, wide, pool, motion)
     middle = domain.middle_zyx[None]
     stacks = shown_in_both(stacks, field.shift_at(middle)[0, 0])
-    found = SubBlockMatcher(stacks, blocks, domain, pool, motion, is_freed).measure(field)
+    found = SubBlockMatcher(stacks, blocks, domain, pool, motion, is_freed, turn).measure(field)
     used = 0.0
     for _ in range(MOST_FADINGS):
         slope = fading(light.of_reference, light.of_cycle, found.field.shift_at(middle)[0])
@@ -306,12 +307,12 @@ def _measured(
             break
         alike = light.alike(stacks[0], slope, pool)
         alike = shown_in_both(alike, found.field.shift_at(middle)[0, 0])
-        matcher = SubBlockMatcher(alike, blocks, domain, pool, motion, is_freed)
+        matcher = SubBlockMatcher(alike, blocks, domain, pool, motion, is_freed, turn)
         found = matcher.measure(found.field)
         used = slope
     if motion == "rigid" or found.matching.sum() >= FEWEST_MEASURED:
         return found
-    return _measured(stacks, is_freed, light, image_shape, blocks, wide, "rigid", pool)
+    return _measured(stacks, is_freed, light, image_shape, blocks, wide, "rigid", turn, pool)
 
 
 def _with_sure_gradient(found: Measurements, places: Places, pool: Executor) -> Measurements:

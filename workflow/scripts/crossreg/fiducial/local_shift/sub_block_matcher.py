@@ -26,6 +26,7 @@ from crossreg.fiducial.local_shift.sub_block_map import (
 )
 from crossreg.fiducial.local_shift.sub_block_parts import SAMPLE, sub_block_parts
 from crossreg.fiducial.local_shift.sub_block_shift import sub_block_shifts
+from crossreg.fiducial.turn import Turn
 
 ROUNDS, DRAWN_ROUNDS = 1, 4
 """Rounds of measuring sub-blocks anew around the field that was fitted to them, at most; of tall
@@ -165,13 +166,15 @@ class SubBlockMatcher:
         pool: Executor,
         motion: str = "smooth",
         is_freed: bool = True,
+        turn: Turn | None = None,
     ) -> None:
         """Take the binned (reference, cycle), the blocks and domain of the image, its motion.
 
-        `is_freed`: the stacks have been freed of what all their planes share.
+        `is_freed`: the stacks have been freed of what all their planes share. The cycle has been
+        turned back by `turn` beforehand.
         """
         self.stacks, self.domain, self.pool, self.motion = stacks, domain, pool, motion
-        self.is_freed = is_freed
+        self.is_freed, self.turn = is_freed, turn or Turn(0.0, domain.image_shape)
         margin = FEW_PLANES_MARGIN if min(map(len, stacks)) < FEW_PLANES else 0
         height, width = domain.image_shape
         columns = [
@@ -371,7 +374,7 @@ class SubBlockMatcher:
         shifts[:, 0], sigmas[:, 0] = undrawn(
             shifts[:, 0], sigmas[:, 0], groups.mean(aimed)[:, 0], drawn
         )
-        sigmas[:, 1:] += np.where(self._may_be_cut(maps.position_zyx, shifts), CUT_SIGMA, 0)
+        sigmas[:, 1:] += self._cut_sigma(maps.position_zyx, shifts)
         block = np.zeros(len(shifts), dtype=int)
         block[groups.group] = block_of
         return SubBlockShifts(shifts, sigmas, maps.position_zyx, maps.depth_spread), block
@@ -386,12 +389,21 @@ class SubBlockMatcher:
         parts = (np.arange(DEPTHS_OF_LEVEL) + 0.5) / DEPTHS_OF_LEVEL
         return np.asarray(edges[filled, None] + np.diff(edges)[0] * parts).ravel()
 
-    def _may_be_cut(self, positions: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-        """Return (m, 2) whether positions lie near the border of what both show in y and x."""
+    def _cut_sigma(self, positions: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+        """Return the uncertainty (m, 2) in y and x of structure that an image's border may cut.
+
+        A border of the cycle that was turned runs obliquely through what both show: it cuts the one
+        image only, so that nothing can be said there.
+        """
         last = np.array(self.domain.image_shape) - 1
-        moved, place = shifts[:, 1:], positions[:, 1:]
-        near = np.minimum(place - np.maximum(moved, 0), np.minimum(last, last + moved) - place)
-        return np.asarray(near < BORDER)
+        place = positions[:, 1:]
+        there = self.turn.in_cycle(place - shifts[:, 1:])
+        near = np.asarray(np.minimum(place, last - place) < BORDER)
+        near_in_cycle = np.asarray(np.minimum(there, last - there) < BORDER)
+        if self.turn:
+            is_cut = near_in_cycle.any(axis=1, keepdims=True)
+            return np.where(is_cut, USEFUL_SIGMA, np.where(near, CUT_SIGMA, 0.0))
+        return np.where(near | near_in_cycle, CUT_SIGMA, 0.0)
 
 
 def _ends_in_bins(where: slice) -> tuple[int, int]:
