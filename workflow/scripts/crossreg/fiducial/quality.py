@@ -7,7 +7,7 @@ import numpy as np
 
 from crossreg.fiducial.block_grid import Block, block_grid, grid_shape, seen_by_both
 from crossreg.fiducial.correlation.binned_stacks import finite
-from crossreg.fiducial.quantiles import quantiles
+from crossreg.fiducial.quantiles import medians, quantiles
 
 BOX = 64
 """Edge (px) of the boxes in which the background is estimated."""
@@ -86,7 +86,7 @@ def preprocessing(stack: np.ndarray, lower: float, higher: float, sigma: float) 
     background = _clipped_median(boxes.reshape(z, y // each, x // each, -1), sigma)
     around = np.pad(background, [(0, 0), (1, 1), (1, 1)], mode="edge")
     near = np.lib.stride_tricks.sliding_window_view(around, (3, 3), axis=(1, 2))
-    background = np.median(near, axis=(3, 4))
+    background = medians(near.reshape(*background.shape, -1), -1)
     above = boxes - background[..., None, None]
     low, high = quantiles(above, (lower, higher))
     return Preprocessing(stack, background, low, high if high > low else low + 1)

@@ -98,8 +98,8 @@ def fitted(terms: Floats, values: Floats, weights: Floats) -> tuple[Floats, Floa
         found = inverse @ (terms.T * used) @ values
         residuals = values - terms @ found
         sizes = np.abs(residuals) * np.sqrt(weights)
-        spread = max(median(sizes) / NORMAL_MEDIAN, FLOOR * float(np.sqrt(np.median(weights))))
+        spread = max(median(sizes) / NORMAL_MEDIAN, FLOOR * float(np.sqrt(median(weights))))
         used = weights / np.square(np.maximum(sizes / (OUTLIER * spread), 1))
     free = max(float((used / weights).sum()) - terms.shape[1], 1.0)
-    variance = float(used @ np.square(residuals)) / free + FLOOR**2 * float(np.median(weights))
+    variance = float(used @ np.square(residuals)) / free + FLOOR**2 * median(weights)
     return found, np.sqrt(variance * np.diagonal(inverse))

@@ -10,7 +10,7 @@ from crossreg.fiducial.block_grid import evenly_cut, middle_of
 from crossreg.fiducial.correlation.binned_stacks import BIN, moved_part
 from crossreg.fiducial.correlation.transforms import images_of, spectra_of
 from crossreg.fiducial.evidence.deformation import ShiftsAt
-from crossreg.fiducial.quantiles import NORMAL_MEDIAN
+from crossreg.fiducial.quantiles import NORMAL_MEDIAN, median, medians
 
 Similarities = NDArray[np.floating]
 
@@ -87,8 +87,8 @@ def plane_similarities(
         one += np.square(fixed).sum(axis=1)
         two += np.square(moved).sum(axis=1)
     cosines = products / np.sqrt(np.maximum(np.outer(one, two), 1.0))
-    cosines -= np.median(cosines, axis=0)
-    return np.asarray(cosines - np.median(cosines, axis=1, keepdims=True))
+    cosines -= medians(cosines, 0)
+    return np.asarray(cosines - medians(cosines, 1)[:, None])
 
 
 def ratio_of_z_steps(similarities: Similarities) -> float:
@@ -102,7 +102,7 @@ def ratio_of_z_steps(similarities: Similarities) -> float:
     lines = [_best_line(similarities, sign * ratio) for ratio in RATIOS for sign in (1, -1)]
     best = max(lines, key=lambda line: line.score)
     usual = max(line.score for line in lines if abs(line.ratio - 1) <= USUAL)
-    chance = float(np.median(np.abs(similarities))) / NORMAL_MEDIAN
+    chance = median(np.abs(similarities)) / NORMAL_MEDIAN
     believed = best.score > CERTAIN * chance and best.score > CLEARLY * usual
     return best.ratio if believed and _planes_follow(similarities, best.ratio) else 1.0
 
@@ -134,7 +134,7 @@ def shown_around(similarities: Similarities, plane: int) -> bool:
     """
     highest = similarities.max(axis=0)
     sides = highest[max(plane - BESIDE, 0) : plane], highest[plane : plane + BESIDE]
-    return all(len(side) and np.median(side) > LEAST_SHOWN * highest.max() for side in sides)
+    return all(len(side) and median(side) > LEAST_SHOWN * highest.max() for side in sides)
 
 
 def is_shift_open(similarities: Similarities, shift_z: float) -> bool:

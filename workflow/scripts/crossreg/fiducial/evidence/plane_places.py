@@ -13,6 +13,7 @@ from crossreg.fiducial.block_grid import evenly_cut, middle_of, seen_by_both
 from crossreg.fiducial.correlation.binned_stacks import BIN, moved_part, shown_planes
 from crossreg.fiducial.evidence.deformation import ShiftsAt
 from crossreg.fiducial.field.grid_spline import interpolation
+from crossreg.fiducial.quantiles import median
 
 Floats = NDArray[np.float64]
 
@@ -82,7 +83,7 @@ def placed_planes(
         return None
     chosen = _strongest(reference, parts, shown)
     parts, shifts = [parts[number] for number in chosen], shifts[chosen]
-    planes = _shown_in_both(stacks, round(float(np.median(shifts[:, 0]))))
+    planes = _shown_in_both(stacks, round(median(shifts[:, 0])))
     if not len(planes):
         return None
     likelihoods = _likelihoods(stacks, parts, shifts, planes)[:, planes]
@@ -117,7 +118,7 @@ def _likelihoods(
     it was taken off the stacks, too, but from all planes of each.
     """
     reference, cycle = stacks
-    base = round(float(np.median(shifts_zyx[:, 0])))
+    base = round(median(shifts_zyx[:, 0]))
     expected = np.arange(len(cycle))[:, None] + base + np.arange(-LAGS, LAGS + 1)
     planes = np.clip(expected, 0, len(reference) - 1)
     compared: list[tuple[Floats, Floats, Floats]] = []
@@ -152,7 +153,7 @@ def _left_over(products: Floats, of_reference: Floats, of_cycle: Floats, gain: f
     own, a lone spot would look alike in all planes that show it.
     """
     difference = of_cycle[:, None] - 2 * gain * products + gain**2 * of_reference
-    whole = of_cycle + gain**2 * np.median(of_reference)
+    whole = of_cycle + gain**2 * median(of_reference)
     return np.asarray(difference / np.maximum(whole, 1)[:, None])
 
 
@@ -179,7 +180,7 @@ def _likeliest(likelihoods: Floats) -> tuple[Floats, Floats]:
     )
     sharpness = np.maximum(2 * here - before - after, LEAST_SHARPNESS)
     top = highest + np.clip(0.5 * (after - before) / sharpness, -0.5, 0.5)
-    weights = np.minimum(sharpness / np.median(sharpness), MOST_WEIGHT)
+    weights = np.minimum(sharpness / median(sharpness), MOST_WEIGHT)
     return top / STEPS - FARTHEST, weights
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from crossreg.fiducial.correlation.transforms import fast_length, images_of, spectra_of
 from crossreg.fiducial.evidence.odds_of_coincidence import Image
-from crossreg.fiducial.quantiles import NORMAL_MEDIAN
+from crossreg.fiducial.quantiles import NORMAL_MEDIAN, median
 
 REACH = 14
 """Shift (bins) up to which such pairs are looked for: what lies further apart misleads nobody."""
@@ -39,7 +39,7 @@ def partly_still(reference: Image, aligned: Image, shift_yx: NDArray[np.floating
     pairs = np.rot90(itself) - itself
     lags = np.arange(-REACH, REACH + 1)
     far = np.hypot(lags[:, None], lags) > FAR
-    chance = float(np.median(np.abs(pairs[far]))) / NORMAL_MEDIAN
+    chance = median(np.abs(pairs[far])) / NORMAL_MEDIAN
     row, column = np.unravel_index(pairs.argmax(), pairs.shape)
     highest = float(pairs[row, column])
     if highest < LEAST_PART * itself[REACH, REACH] or highest < LEAST_HEIGHT * chance:

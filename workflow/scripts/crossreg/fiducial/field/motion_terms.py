@@ -59,7 +59,7 @@ class Priors:
     def spread(self, most: int) -> "Priors":
         """Return `most` choices at most, spread over all."""
         count = len(self.log_weights)
-        kept = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+        kept = np.linspace(0, count - 1, min(count, most)).round().astype(int)
         return Priors(self.means[kept], self.deviations[kept], self.log_weights[kept])
 
 

@@ -326,7 +326,7 @@ def mixture(likelihoods: tuple[Likelihood, ...], priors: Priors) -> Mixture:
 
 
 def _spread(count: int, most: int) -> NDArray[np.int64]:
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
+    return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)
 
 
 def _best(scores: Floats, most: int) -> NDArray[np.int64]:

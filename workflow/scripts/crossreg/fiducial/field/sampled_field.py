@@ -173,10 +173,9 @@ def _sampled_at(field: Field, nodes: list[np.ndarray], pool: Executor | None) ->
 
 def _is_rough(field: Field, found: SampledField, axis: int) -> bool:
     """Return whether the samples are too far apart along an axis, seen halfway between nodes."""
-    random = np.random.default_rng(axis)
-    along = [random.choice(nodes, TEST_LINES) for nodes in found.nodes_zyx]
+    along = [_spread(nodes, TEST_LINES) for nodes in found.nodes_zyx]
     nodes = found.nodes_zyx[axis]
-    along[axis] = random.choice((nodes[1:] + nodes[:-1]) / 2, TEST_POINTS)
+    along[axis] = _spread((nodes[1:] + nodes[:-1]) / 2, TEST_POINTS)
     places = np.stack(np.meshgrid(*along, indexing="ij"), axis=-1)
     shift_error, sigma_error = (
         np.abs(true.reshape(places.shape) - spline.on_grid(*along)).max()
@@ -185,3 +184,9 @@ def _is_rough(field: Field, found: SampledField, axis: int) -> bool:
         )
     )
     return bool(shift_error > SHIFT_TOLERANCE or sigma_error > SIGMA_TOLERANCE)
+
+
+def _spread(places: np.ndarray, most: int) -> np.ndarray:
+    """Return `most` of some places at most, evenly spread, both ends among them."""
+    chosen = np.linspace(0, len(places) - 1, min(len(places), most)).round().astype(int)
+    return np.asarray(places[chosen])

@@ -22,6 +22,7 @@ from crossreg.fiducial.field.regression import (
     likelihood,
     mixture,
 )
+from crossreg.fiducial.quantiles import medians
 
 MOTIONS = ("smooth", "rigid")
 """What a cycle may do: deform smoothly, or move as a whole."""
@@ -184,7 +185,7 @@ def fit(
     positions = domain.relative(positions_zyx)
     lengths = correlation_lengths(domain.image_shape, ROUGH_LENGTHS if rough else LENGTHS)
     features = tuple(Features.over(domain.image_shape, length) for length in lengths)
-    offset = np.median(shifts_zyx, axis=0)
+    offset = medians(shifts_zyx, 0)
     many = pool.map if pool else map
     data = _Measured(
         terms=_averaged_terms(domain, positions, depth_spread),
@@ -233,7 +234,7 @@ def fit(
     if rough or motion == "rigid":
         return field
     some = positions_zyx[:: -(-len(positions_zyx) // FEW_LOOKED_AT)]
-    return replace(field, seen_sigma_zyx=np.median(field.at(some)[1], axis=0))
+    return replace(field, seen_sigma_zyx=medians(field.at(some)[1], 0))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 
 from crossreg.fiducial.local_shift.sub_block_map import SubBlockMaps
 from crossreg.fiducial.local_shift.sub_block_shift import sub_block_shifts
+from crossreg.fiducial.quantiles import median
 
 PROBED = 12
 """Sub-blocks that are aimed elsewhere: what one shows varies by 0.2."""
@@ -38,7 +39,7 @@ def drawn_part(maps: SubBlockMaps, aimed_zyx: np.ndarray, maps_at: MapsAt) -> fl
     shown = np.flatnonzero(maps.known & (height > PROBED_HEIGHT * maps.noise))
     if not len(shown):
         return 0.0
-    chosen = shown[np.unique(np.linspace(0, len(shown) - 1, PROBED).astype(int))]
+    chosen = shown[np.linspace(0, len(shown) - 1, min(len(shown), PROBED)).astype(int)]
 
     def seen(aside: float) -> tuple[np.ndarray, np.ndarray]:
         aims = aimed_zyx + np.array([aside, 0.0, 0.0])
@@ -49,7 +50,7 @@ def drawn_part(maps: SubBlockMaps, aimed_zyx: np.ndarray, maps_at: MapsAt) -> fl
 
     (above, sigma_above), (below, sigma_below) = seen(ASIDE), seen(-ASIDE)
     moved = (above - below)[np.maximum(sigma_above, sigma_below) < SEEN_SIGMA]
-    return float(np.clip(np.median(moved) / (2 * ASIDE), 0, MOST_DRAWN)) if len(moved) else 0.0
+    return float(np.clip(median(moved) / (2 * ASIDE), 0, MOST_DRAWN)) if len(moved) else 0.0
 
 
 def undrawn(

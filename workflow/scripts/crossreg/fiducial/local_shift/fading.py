@@ -135,7 +135,7 @@ def _slope(one: Floats, two: Floats, shift_z: float) -> tuple[float, float]:
         return 0.0, np.inf
     z, one, two = depth[seen], one[seen], there[seen]
     weights = np.sqrt(one * two)
-    weights = np.minimum(weights / np.median(weights), MOST_WEIGHT)
+    weights = np.minimum(weights / median(weights), MOST_WEIGHT)
     change = 0.5 * np.log(two / one)
     z = z - np.average(z, weights=weights)
     spread = float(weights @ z**2)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.smooth_field import SmoothField
 from crossreg.fiducial.local_shift.sub_block_matcher import SubBlockShifts
-from crossreg.fiducial.quantiles import NORMAL_MEDIAN
+from crossreg.fiducial.quantiles import NORMAL_MEDIAN, medians
 
 CELL = 48.0
 """Edge (px) of the squares of a chessboard whose colours are held out in turn: a sub-block."""
@@ -56,5 +56,5 @@ def held_out_residual(
             depth_spread=spreads[~held], rough=True, motion=motion, with_outliers=False,
         )  # fmt: skip
         residuals[held] = shifts[held] - field.shift_at(positions[held])
-    residual: NDArray[np.float64] = np.median(np.abs(residuals), axis=0) / NORMAL_MEDIAN
+    residual: NDArray[np.float64] = medians(np.abs(residuals), 0) / NORMAL_MEDIAN
     return residual

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossreg.fiducial.local_shift.sub_block_map import SubBlockMaps
+from crossreg.fiducial.quantiles import quantiles
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -93,7 +94,7 @@ def moved_by_themselves(
     known = maps.known
     noise, energy = (np.where(known, part, 1.0) for part in (maps.noise, maps.energy))
     correlation = np.where(known, _near(maps, expected_zyx), 0.0)
-    quiet = np.quantile(((1 - correlation) * energy)[known], QUIET) if known.any() else np.inf
+    quiet = quantiles(((1 - correlation) * energy)[known], (QUIET,))[0] if known.any() else np.inf
     possible = np.where(known, np.clip(1 - quiet / energy, 0, MOST_CORRELATION), 0.0)
     is_clear = possible >= CLEAR
     gain = _gain(correlation, possible, noise)
@@ -171,7 +172,7 @@ def _chance(
 
     Some clear sub-blocks are looked for at wrong places.
     """
-    tried = clear[np.unique(np.linspace(0, len(clear) - 1, TRIED).round().astype(int))]
+    tried = clear[np.linspace(0, len(clear) - 1, min(len(clear), TRIED)).round().astype(int)]
     trials, distances = 0, [np.zeros(0)]
     for away in WRONG_PLACES:
         found, by, _ = _elsewhere(tried, expected_zyx + np.array([0.0, *away]), maps_at, shifts_at)

@@ -70,11 +70,11 @@ def _recentred(maps: SubBlockMaps, steps: NDArray[np.int64]) -> SubBlockMaps:
     values, overlap = np.zeros_like(maps.values), np.zeros_like(maps.overlap)
     sizes = maps.values.shape[1:]
     whole = np.clip(steps, -np.array(sizes), sizes)
-    for step in np.unique(whole, axis=0):
+    for step in sorted(set(map(tuple, whole.tolist()))):
         alike = np.flatnonzero((whole == step).all(axis=1))
         both = [
             (slice(max(-by, 0), size - max(by, 0)), slice(max(by, 0), size + min(by, 0)))
-            for by, size in zip(step.tolist(), sizes, strict=True)
+            for by, size in zip(step, sizes, strict=True)
         ]
         into, source = ((alike, *where) for where in zip(*both, strict=True))
         values[into], overlap[into] = maps.values[source], maps.overlap[source]

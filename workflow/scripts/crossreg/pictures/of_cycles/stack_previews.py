@@ -9,7 +9,7 @@ import numpy as np
 from crossreg.fiducial.block_grid import Block, block_grid, grid_shape
 from crossreg.fiducial.correlation.band_pass import band_pass, high_pass, low_pass
 from crossreg.fiducial.correlation.transforms import filtered
-from crossreg.fiducial.quantiles import median, quantiles
+from crossreg.fiducial.quantiles import median, medians, quantiles
 from crossreg.pictures.of_cycles.previews import NOTHING, Preview, cut_details
 
 LONGEST_SIDE = 1024
@@ -98,7 +98,7 @@ def slab_of(brightest: np.ndarray, block_size_xy: int) -> np.ndarray:
     blocks = block_grid(brightest.shape, block_size_xy)
     spreads = np.array([np.std(brightest[block.rows, block.columns]) for block in blocks])
     spreads = spreads.reshape(grid_shape(brightest.shape, block_size_xy))
-    i, j = (int(np.median(spreads, axis=axis).argmax()) for axis in (1, 0))
+    i, j = (int(medians(spreads, axis).argmax()) for axis in (1, 0))
     first, second = blocks[i * spreads.shape[1]], blocks[j]
     rows, columns = first.rows, second.columns
     return np.array((rows.start, rows.stop, columns.start, columns.stop))
@@ -107,7 +107,7 @@ def slab_of(brightest: np.ndarray, block_size_xy: int) -> np.ndarray:
 def blocks_to_detail(blocks: list[Block], confidence: np.ndarray) -> list[Block]:
     """Return blocks from the least to the most confident, at most DETAILS, to show in detail."""
     order = np.argsort(np.nan_to_num(confidence.ravel(), nan=-np.inf), kind="stable")
-    chosen = np.unique(np.linspace(0, len(order) - 1, min(DETAILS, len(order))).round().astype(int))
+    chosen = np.linspace(0, len(order) - 1, min(DETAILS, len(order))).round().astype(int)
     return [blocks[order[rank]] for rank in chosen]
 
 
