@@ -21,7 +21,7 @@ from crossreg.fiducial.correlation.binned_stacks import (
     freed_planes,
     weighted_planes,
 )
-from crossreg.fiducial.quantiles import median
+from crossreg.fiducial.quantiles import median, quantiles
 
 Floats = NDArray[np.float64]
 Stacks = tuple[NDArray[np.int16], NDArray[np.int16]]
@@ -111,10 +111,10 @@ def _tiles(shown: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
     places = np.nonzero(shown)
     number = np.zeros(len(places[0]), dtype=int)
     for place in places:
-        ends = np.quantile(place, np.arange(1, TILES) / TILES)
+        ends = quantiles(place, [part / TILES for part in range(1, TILES)])
         number = number * TILES + np.searchsorted(ends, place)
     result = []
-    for tile in np.unique(number):
+    for tile in sorted(set(number.tolist())):
         mine = np.zeros_like(shown)
         mine[tuple(place[number == tile] for place in places)] = True
         result.append(mine)
