@@ -45,6 +45,13 @@ def test_another_field_behind_the_same_grain_is_not_registered(planes: int) -> N
         assert registered(pair)[0].verdict.name != "registered", seed
 
 
+@pytest.mark.parametrize("planes", [3, 5])
+def test_only_what_all_planes_share_is_known_as_such(planes: int) -> None:
+    for other_field in (False, True):
+        pair = dusty_pair(312, planes, other_field=other_field, shared="grain", height=other_field)
+        assert registered(pair)[0].evidence.is_same_in_planes == other_field
+
+
 @pytest.mark.parametrize("planes", [1, 3, 5, 12])
 @pytest.mark.parametrize("shared", SHARED)
 def test_the_same_field_behind_dust_is_right_or_doubtful(shared: str, planes: int) -> None:

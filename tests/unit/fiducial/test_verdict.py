@@ -57,6 +57,13 @@ def test_a_cycle_without_a_block_that_matches_is_doubtful() -> None:
     assert judged(replace(moved, has_no_block=True)).name == "doubtful"
 
 
+def test_what_lies_still_and_is_the_same_in_all_planes_is_doubtful() -> None:
+    alike = Evidence(log10_odds=-40.0, shift_yx=(0.01, -0.03), is_same_in_planes=True)
+    assert "same in all planes" in judged(alike).reason
+    assert judged(replace(alike, is_same_in_planes=False)).name == "registered"
+    assert judged(replace(alike, shift_yx=(0.2, -0.1))).name == "registered"
+
+
 @pytest.mark.parametrize("shift_yx", [(0.2, -0.3), (5.03, -7.96)])
 def test_structure_that_does_not_match_speaks_against_dust(shift_yx: tuple[float, float]) -> None:
     dust = Evidence(-40.0, shift_yx=shift_yx, global_shift_yx=shift_yx, unmatched=0.42)

@@ -33,6 +33,9 @@ WHOLE = 0.2
 JUMP_SEEN = 1.6
 """Ratio of z steps up to which planes lie near enough to where they are expected that a jump can be
 told; a stage that slipped by some planes is like a ratio of 0.67 or 0.8 on the whole."""
+AT_REST = 0.1
+"""Shift (px) below which what shows the same in all planes may be the camera's pattern: planted
+ones stay below 0.02."""
 STILL, MOVED = 0.5, 2.0
 """Shift (px) below which what matches may lie still, and above which the specimen has moved."""
 
@@ -83,7 +86,8 @@ class Evidence:
     and shears the image, beyond the turn by which the cycle was turned back before it was compared;
     `is_turn_open`: that turn is known roughly only, and too few blocks match to make it exact.
     `is_z_open`: planes that are alike do not tell the shift along z; `has_no_block`: no block
-    matches by itself; `is_lonely`: but one does, or none, of several; `is_pattern`: what both share
+    matches by itself; `is_lonely`: but one does, or none, of several; `is_same_in_planes`: only
+    what all planes of thin stacks share matches; `is_pattern`: what both share
     at no shift is narrower than optics allow; `is_partly_still`: a part of what they show lies
     still while the rest has moved; `is_inverted`: structure is bright in the one and dark in the
     other; `is_copy`: both stacks are equal; `copied`: part of the planes that are alike to within
@@ -103,6 +107,7 @@ class Evidence:
     is_turn_open: bool = False
     is_z_open: bool = False
     has_no_block: bool = False
+    is_same_in_planes: bool = False
     is_lonely: bool = False
     is_pattern: bool = False
     is_partly_still: bool = False
@@ -165,6 +170,11 @@ def _why_doubtful(evidence: Evidence) -> str:
         return (
             "what matches lies still, as dust on the camera does, while the projections say that"
             f" the specimen moved by ({row:.1f}, {column:.1f}) px"
+        )
+    if evidence.is_same_in_planes and math.hypot(*evidence.shift_yx) < AT_REST:
+        return (
+            "what matches lies still and is the same in all planes, as a pattern of the camera is:"
+            " a specimen in a deep focus that has not moved at all would look like it"
         )
     if evidence.is_partly_still:
         return (

@@ -7,7 +7,7 @@ planes: they are matched without it where enough is left to be sure, else with i
 
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from crossreg.fiducial.correlation.binned_stacks import BIN, PLANES_FOR_PATTERN,
 from crossreg.fiducial.global_shift.shift_of_projections import global_shift
 from crossreg.fiducial.local_shift.sub_block_matcher import Measurements
 from crossreg.fiducial.local_shift.wide_search import WideSearch
-from crossreg.fiducial.verdict import CERTAIN, FAILED, Evidence, judged
+from crossreg.fiducial.verdict import CERTAIN, FAILED, REGISTERED, Evidence, judged
 
 FEWEST_PLANES = 3
 """Planes from which on a specimen differs enough between them."""
@@ -41,6 +41,11 @@ class Match:
         """Return whether the cycle does not match."""
         return judged(self.evidence).name == FAILED
 
+    @property
+    def is_registered(self) -> bool:
+        """Return whether nothing speaks against the match."""
+        return judged(self.evidence).name == REGISTERED
+
 
 Matcher = Callable[[Stacks, tuple[float, float], bool], Match]
 
@@ -56,14 +61,18 @@ def best_match(
     looked for anew in stacks without it.
     """
     planes = min(map(len, stacks))
-    is_freed, freed = planes >= PLANES_FOR_PATTERN, stacks
+    is_freed, freed, first = planes >= PLANES_FOR_PATTERN, stacks, None
     if FEWEST_PLANES <= planes < PLANES_FOR_PATTERN:
         freed = without_shared(stacks[0], pool), without_shared(stacks[1], pool)
-        match = matched(freed, start_yx, True)
-        if match.evidence.log10_odds < SURE:
-            return match
-        is_freed = match.evidence.log10_odds <= CERTAIN
+        first = matched(freed, start_yx, True)
+        if first.evidence.log10_odds < SURE:
+            return first
+        is_freed = first.evidence.log10_odds <= CERTAIN
     match = matched(stacks, start_yx, is_freed)
+    if first and first.is_registered and not match.is_registered:
+        return first
+    if first and first.has_failed:
+        match = replace(match, evidence=replace(match.evidence, is_same_in_planes=True))
     if planes < FEWEST_PLANES or not match.has_failed:
         return match
     elsewhere = _start_of(freed)
