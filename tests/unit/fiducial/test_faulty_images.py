@@ -82,7 +82,7 @@ def test_two_exposures_of_a_stage_at_rest_are_no_copies(content: str, planes: in
     assert found.verdict == "registered", found.reason
 
 
-@pytest.mark.parametrize("planes", [1, 6, 12])
+@pytest.mark.parametrize("planes", [1, 4, 6, 12])
 @pytest.mark.parametrize("content", ["beads", "texture"])
 @pytest.mark.parametrize("moved", [(0, 0), (3, -2)])
 def test_inverted_grey_values_have_failed(

@@ -21,12 +21,14 @@ class Reference:
     """What the cycles of a ROI need of the reference.
 
     `binned` are the kept planes (Z, y, x) binned, `light` (Z - 1, rows, columns) is how bright they
-    are, part by part; the planes have `image_shape` (Y, X) px and blocks an edge of `block_size_xy`
-    px. The quality is measured against `projections`.
+    are, part by part, `skewness` tells whether their structure is bright or dark; the planes have
+    `image_shape` (Y, X) px and blocks an edge of `block_size_xy` px. Quality is measured against
+    `projections`.
     """
 
     binned: np.ndarray
     light: np.ndarray
+    skewness: float
     projections: BlockProjections
     block_size_xy: int
 
@@ -50,10 +52,10 @@ def prepare_reference(
     The thresholds and `background_sigma` act on the quality only.
     """
     with ThreadPoolExecutor(threads) as pool:
-        binned, light = binned_and_light(stack, pool)
+        binned, light, skewness = binned_and_light(stack, pool)
         prepared = preprocessing(stack, lower_threshold, higher_threshold, background_sigma)
         projections = block_projections(prepared, block_size_xy, pool)
-    return Reference(binned, light, projections, block_size_xy)
+    return Reference(binned, light, skewness, projections, block_size_xy)
 
 
 def save_reference(
@@ -64,6 +66,7 @@ def save_reference(
     arrays = [
         reference.binned,
         reference.light,
+        np.array(reference.skewness),
         projections.along_z,
         projections.along_y,
         projections.along_x,
@@ -77,8 +80,8 @@ def load_reference(path: Path | str, made_with: Mapping[str, Any] = NOTHING) -> 
 
     Raises UserError if it is damaged, or was made with something else than `made_with`.
     """
-    arrays = load_arrays(path, 6, made_with)
+    arrays = load_arrays(path, 7, made_with)
     with told_if_damaged(path):
-        binned, light, along_z, along_y, along_x, block_size = arrays
+        binned, light, skewness, along_z, along_y, along_x, block_size = arrays
         projections = BlockProjections(along_z, along_y, along_x)
-        return Reference(binned, light, projections, int(block_size))
+        return Reference(binned, light, float(skewness), projections, int(block_size))

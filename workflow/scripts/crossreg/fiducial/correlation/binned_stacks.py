@@ -33,11 +33,16 @@ BORDER = 5
 """Bins by which a plane is mirrored at its borders: three times the scale of the background."""
 
 
-def binned_and_light(stack: np.ndarray, pool: Executor) -> tuple[np.ndarray, np.ndarray]:
-    """Return a stack (Z, Y, X) binned and freed, and its light (Z - 1, rows, columns)."""
+def binned_and_light(stack: np.ndarray, pool: Executor) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return a stack (Z, Y, X) binned and freed, its light (Z - 1, rows, columns), its skewness.
+
+    The skewness is that of the mean of its planes without background: positive where structure is
+    bright, negative where it is dark.
+    """
     planes = binned_planes(stack, pool)
     light = light_by_depth(planes, pool)
-    return freed_planes(planes, pool), light
+    skewness = _skewness(_high_passed(planes.mean(axis=0)))
+    return freed_planes(planes, pool), light, skewness
 
 
 def binned_planes(stack: np.ndarray, pool: Executor) -> np.ndarray:
@@ -187,6 +192,15 @@ def finite(values: np.ndarray) -> np.ndarray:
     if np.issubdtype(values.dtype, np.integer):
         return values.astype(np.float32)
     return np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
+
+
+def _skewness(values: np.ndarray) -> float:
+    """Return the skewness of values: their third central moment over the cube of their spread."""
+    centred = values.astype(float) - values.mean(dtype=float)
+    squares = np.square(centred)
+    spread = float(np.sqrt(np.mean(squares)))
+    # Not centred**3: powers take ten times as long as products.
+    return float(np.mean(squares * centred)) / spread**3 if spread else 0.0
 
 
 def _high_passed(plane: np.ndarray) -> np.ndarray:

@@ -8,8 +8,6 @@ from crossreg.fiducial.correlation.binned_stacks import PLANES_FOR_PATTERN
 from crossreg.fiducial.correlation.transforms import images_of, spectra_of
 from crossreg.fiducial.quantiles import medians
 
-MOST_SAMPLED = 256
-"""Bins along y and x at most that are looked at for skewness."""
 SAMPLED_FOR_MEDIAN = 8
 """Every so many pixels along y and x are looked at for the median."""
 SKEWED = 0.3
@@ -80,16 +78,14 @@ def is_saturated(stack: NDArray[np.number]) -> bool:
     return bool(highest > sample.min() and share > 0.5)
 
 
-def is_inverted(reference: Stack, cycle: Stack) -> bool:
-    """Return whether structure is bright in the one of two binned stacks and dark in the other.
+def is_inverted(skewness_of_reference: float, skewness_of_cycle: float) -> bool:
+    """Return whether structure is bright in the one of two stacks and dark in the other.
 
-    All planes are looked at: in those out of its focus a bright spot looks dark, as what all planes
-    share was taken off.
+    What all planes of a stack share, which is taken off before stacks are matched, has to be there:
+    without it spots are dark in the planes out of their focus.
     """
-    steps = (-(-size // MOST_SAMPLED) for size in reference.shape[1:])
-    rows, columns = (slice(None, None, step) for step in steps)
-    one, two = (_skewness(stack[:, rows, columns]) for stack in (reference, cycle))
-    return min(one, two) < -SKEWED and max(one, two) > SKEWED
+    skewness = skewness_of_reference, skewness_of_cycle
+    return min(skewness) < -SKEWED and max(skewness) > SKEWED
 
 
 def is_pattern(reference: Stack, cycle: Stack) -> bool:
@@ -102,12 +98,3 @@ def is_pattern(reference: Stack, cycle: Stack) -> bool:
     here = float(np.vdot(one, two))
     beside = [float(np.vdot(one, np.roll(two, step, axis))) for axis in (0, 1) for step in (-1, 1)]
     return here > 0 and float(np.mean(beside)) < NARROW * here
-
-
-def _skewness(values: NDArray[np.number]) -> float:
-    """Return the skewness of values: their third central moment over the cube of their spread."""
-    centred = np.asarray(values, dtype=float) - np.mean(values)
-    squares = np.square(centred)
-    spread = float(np.sqrt(np.mean(squares)))
-    # Not centred**3: powers take ten times as long as products.
-    return float(np.mean(squares * centred)) / spread**3 if spread else 0.0

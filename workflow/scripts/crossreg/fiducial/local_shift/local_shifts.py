@@ -194,7 +194,8 @@ def local_shifts(
     start_yx = turned.start(global_shift_yx)
     with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, user_api="blas"):
         cycle = turned.stack_turned_back(cycle, pool)
-        binned_cycle, light_of_cycle = binned_and_light(cycle, pool)
+        binned_cycle, light_of_cycle, skewness = binned_and_light(cycle, pool)
+        inverted = is_inverted(reference.skewness, skewness)
         light = Light(reference.light, light_of_cycle, cycle)
         binned = reference.binned, binned_cycle
         stacks, depth = _stacks_to_match(binned, start_yx)
@@ -210,6 +211,7 @@ def local_shifts(
             evidence = _evidence(
                 stacks, cycle, found, placing, turned, global_shift_yx, is_rigid, pool
             )
+            evidence = replace(evidence, is_inverted=inverted or evidence.is_inverted)
             evidence = _with_camera(evidence, stacks, found, turned, is_freed)
             placed = placing.result()
             if placed and not is_rigid:
@@ -360,7 +362,7 @@ def _evidence(
     middle_yx = turn.total(turn.middle_yx[None], shifts_at(turn.middle_yx[None]))[0]
     shift_z = float(field.shift_at(field.domain.middle_zyx[None])[0, 0])
     turn_left, shear = turn_and_shear(shifts_at, field.domain.image_shape)
-    inverted, copy = pool.submit(is_inverted, *stacks), pool.submit(is_copy, *stacks)
+    copy = pool.submit(is_copy, *stacks)
     copied = None if turn else pool.submit(share_of_copied_planes, *stacks)
     saturated = pool.submit(is_saturated, cycle)
     similar = pool.submit(plane_similarities, stacks, shifts_at)
@@ -390,7 +392,7 @@ def _evidence(
         is_lonely=bool(found.matching.sum() < min(FEWEST_MATCHING, len(found.matching))),
         is_turn_open=bool(turn) and (is_rigid or found.matching.sum() < FEWEST_MEASURED),
         is_z_open=is_shift_open(similarities, shift_z),
-        is_inverted=match.is_opposite or are_opposite(similarities) or inverted.result(),
+        is_inverted=match.is_opposite or are_opposite(similarities),
         is_copy=copy.result(),
         copied=copied.result() if copied else 0.0,
         is_saturated=saturated.result(),
