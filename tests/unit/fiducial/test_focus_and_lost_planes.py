@@ -107,10 +107,21 @@ def test_a_plane_without_image_does_not_change_what_others_become() -> None:
     assert np.abs(np.delete(gap, 5, axis=0) - whole).max() <= 1
 
 
-@pytest.mark.parametrize("shift_z", [-1.2, 0.0, 2.6])
-def test_what_one_stack_lacks_is_taken_from_the_other(shift_z: float) -> None:
-    stacks = np.ones((10, 8, 8), np.int16), np.ones((12, 8, 8), np.int16)
+@pytest.mark.parametrize(
+    ("shift_z", "left"), [(-1.25, {2: 75, 3: 25}), (0.0, {4: 0}), (2.5, {6: 50, 7: 50})]
+)
+def test_what_one_stack_lacks_is_taken_from_the_other(shift_z: float, left: dict[int, int]) -> None:
+    stacks = np.full((10, 8, 8), 100, np.int16), np.full((12, 8, 8), 100, np.int16)
     stacks[1][4] = 0
     reference, cycle = shown_in_both(stacks, shift_z)
-    assert np.flatnonzero(~reference.any(axis=(1, 2))).tolist() == [4 + round(shift_z)]
+    assert reference[:, 0, 0].tolist() == [left.get(plane, 100) for plane in range(10)]
     assert np.array_equal(cycle, stacks[1])
+
+
+@pytest.mark.parametrize(("there", "low", "high"), [(1.6, 0.1, 0.6), (6.5, 0.0, 0.1)])
+def test_a_layer_that_an_end_cuts_is_less_certain_along_z(
+    there: float, low: float, high: float
+) -> None:
+    result = found(lit(layer(6.5, 0.2), 0 * SHIFT_YX, 1), lit(layer(there, 0.2), SHIFT_YX, 2))
+    sigma = result.sigma_zyx[..., 0]
+    assert np.isnan(sigma).all() or np.all((sigma > low) & (sigma < high))

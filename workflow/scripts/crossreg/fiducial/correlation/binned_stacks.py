@@ -5,7 +5,6 @@ from concurrent.futures import Executor
 
 import numpy as np
 
-from crossreg.fiducial.block_grid import seen_by_both
 from crossreg.fiducial.correlation.band_pass import high_pass
 from crossreg.fiducial.correlation.black_borders import filled_border
 from crossreg.fiducial.correlation.camera_stripes import without_stripes
@@ -121,19 +120,16 @@ def shown_planes(stack: np.ndarray) -> np.ndarray:
 def shown_in_both(stacks: Stacks, shift_z: float) -> Stacks:
     """Return two binned stacks (Z, y, x), reference and cycle `shift_z` planes apart.
 
-    A plane that meets one without image, in the other stack, is without image, too: what one of
-    them cuts must not be longer than what the other cuts.
+    A plane that meets one without image, in the other stack, is without image, too, and between
+    two planes it is in part: what one of them cuts must not be longer than what the other cuts.
     """
     shown = [shown_planes(stack) for stack in stacks]
     if all(planes.all() for planes in shown):
         return stacks
-    whole = slice(0, len(shown[0]))
-    parts = seen_by_both(whole, len(shown[0]), len(shown[1]), round(shift_z))
-    both = shown[0][parts[0]] & shown[1][parts[1]]
     result = []
-    for stack, planes, part in zip(stacks, shown, parts, strict=True):
-        planes[part] = both
-        result.append(np.where(planes[:, None, None], stack, np.int16(0)))
+    for stack, other, shift in zip(stacks, shown[::-1], (-shift_z, shift_z), strict=True):
+        met = np.interp(np.arange(len(stack)) + shift, np.arange(len(other)), other)
+        result.append(np.rint(stack * met[:, None, None].astype(np.float32)).astype(np.int16))
     return result[0], result[1]
 
 
