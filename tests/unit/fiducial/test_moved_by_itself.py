@@ -69,6 +69,24 @@ def test_sigma_covers_a_cell_that_moved_by_itself(by_yx: tuple[float, float]) ->
     assert (table["status"] == "measured").sum() >= 12
 
 
+@pytest.mark.parametrize("by_yx", [(4.5, -5.0), (-3.0, 6.0), (7.0, 2.0)])
+def test_sigma_covers_a_patch_of_beads_that_moved_by_itself(by_yx: tuple[float, float]) -> None:
+    rng = np.random.default_rng(5)
+    beads = rng.uniform((1, -20, -20), (11, 276, 276), (200, 3))
+    beads = beads[np.hypot(*(beads[:, 1:] - (110, 140)).T) > 34]
+    patch = rng.uniform((2, 96, 126), (10, 124, 154), (9, 3))
+    spots = np.concatenate([patch, beads])
+    is_moved = np.arange(len(spots)) < len(patch)
+    own = is_moved[:, None] * np.array([0.0, *by_yx])
+    found = registered(spots, own)
+    error = np.abs(found.shift_at(spots) - DRIFT - own)
+    sigma = found.sigma_at(spots)
+    assert np.all(error[is_moved] < 3 * sigma[is_moved] + 0.1)
+    far = np.hypot(*(spots[:, 1:] - (110, 140)).T) > 90
+    inside = np.all((spots[:, 1:] > 10) & (spots[:, 1:] < 246), axis=1)
+    assert sigma[far & inside].max() < 0.15
+
+
 def test_a_cycle_in_which_many_cells_moved_by_themselves_is_doubtful() -> None:
     spots, number = cells(4)
     own = np.zeros(spots.shape)

@@ -20,6 +20,8 @@ Numbers = NDArray[np.int64]
 
 CLEAR = 0.7
 """Correlation from which on two images of a sub-block show the same."""
+PARTLY = 0.4
+"""Correlation from which on a part of a sub-block may have moved: the rest stands elsewhere."""
 MOST_CORRELATION = 0.98
 """Correlation above which nothing is better: no two images are quite alike."""
 QUIET = 0.25
@@ -36,12 +38,14 @@ LEAST_MOTION = 0.8
 """Distance (px) from the field below which a motion is none: samples of 1 px show no less."""
 MOST_LOOKED_AT = 128
 """Sub-blocks at most in which another shift is looked for."""
-CHANCE = 0.03
+CHANCE = 0.02
 """Part of the trials at wrong places, at most, that find as good a match as near as this one."""
 ALIKE, FEWEST_ALIKE = 1.5, 3
 """Distance (px) of two motions that are alike, and how many of these are no chance, however far."""
 FEWEST_TRIALS = 10
 """Trials below which nothing is said."""
+NEARLY_AS = 1.0, 0.8
+"""How much farther (px), and with which part of its gain, a match at a wrong place is as good."""
 TRIED = 16
 """Sub-blocks at most that are tried at wrong places."""
 WRONG_PLACES = ((0, 80), (0, -80), (80, 0), (-80, 0), (56, 56), (-56, -56))
@@ -104,14 +108,14 @@ def moved_by_themselves(
 
     found, by, position = _elsewhere(looked_at, expected_zyx, maps_at, shifts_at)
     far = np.hypot(by[:, 1], by[:, 2])
-    better = _gain(correlation[looked_at], found, noise[looked_at]) >= GAIN
-    moved = np.flatnonzero((found >= CLEAR) & better & (far >= LEAST_MOTION))
+    gain = _gain(correlation[looked_at], found, noise[looked_at])
+    moved = np.flatnonzero((found >= PARTLY) & (gain >= GAIN) & (far >= LEAST_MOTION))
     if len(moved):
         chance = _chance(np.flatnonzero(is_clear), expected_zyx, noise, maps_at, shifts_at)
         motion = by[moved, 1:]
         apart = np.linalg.norm(motion[:, None] - motion, axis=2)
         together = (apart < ALIKE).sum(axis=1) >= FEWEST_ALIKE
-        moved = moved[together | (chance(far[moved]) <= CHANCE)]
+        moved = moved[together | (chance(far[moved], gain[moved]) <= CHANCE)]
     amount[looked_at[moved]] = (energy[looked_at] * found)[moved]
     at_most = np.where(known, 1 - np.minimum(quiet, noise_energy) / energy, 0.0)
     unmatched = _unmatched_share(correlation, possible), _unmatched_share(correlation, at_most)
@@ -167,23 +171,27 @@ def _elsewhere(
 
 def _chance(
     clear: Numbers, expected_zyx: Floats, noise: Floats, maps_at: MapsAt, shifts_at: ShiftsAt
-) -> Callable[[Floats], Floats]:
-    """Return the function that says how often chance finds a match as near as distances (k,).
+) -> Callable[[Floats, Floats], Floats]:
+    """Return the function that says how often chance finds as good matches as near (k,) as these.
+
+    It takes distances (px) and gains (k,).
 
     Some clear sub-blocks are looked for at wrong places.
     """
     tried = clear[np.linspace(0, len(clear) - 1, min(len(clear), TRIED)).round().astype(int)]
-    trials, distances = 0, [np.zeros(0)]
+    trials, distances, gains = 0, [np.zeros(0)], [np.zeros(0)]
     for away in WRONG_PLACES:
-        found, by, _ = _elsewhere(tried, expected_zyx + np.array([0.0, *away]), maps_at, shifts_at)
+        aims = expected_zyx + np.array([0.0, *away])
+        found, by, _ = _elsewhere(tried, aims, maps_at, shifts_at)
         trials += int((found > 0).sum())
-        alike = (found >= CLEAR) & (_gain(np.zeros(len(tried)), found, noise[tried]) >= GAIN)
-        distances.append(np.hypot(by[alike, 1], by[alike, 2]))
-    by_chance = np.concatenate(distances)
+        distances.append(np.hypot(by[:, 1], by[:, 2]))
+        gains.append(_gain(np.zeros(len(tried)), found, noise[tried]))
+    near, good = np.concatenate(distances) - NEARLY_AS[0], np.concatenate(gains) / NEARLY_AS[1]
 
-    def chance(far: Floats) -> Floats:
+    def chance(far: Floats, gain: Floats) -> Floats:
         if trials < FEWEST_TRIALS:
             return np.ones(len(far))
-        return np.asarray((by_chance <= far[:, None] + 1).sum(axis=1) / trials)
+        as_good = (near <= far[:, None]) & (good >= gain[:, None])
+        return np.asarray(as_good.sum(axis=1) / trials)
 
     return chance
