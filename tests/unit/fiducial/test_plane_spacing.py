@@ -17,7 +17,19 @@ def places(slope: float, noise: float = 0.1, count: int = 20, bend: float = 0.0)
 
 @pytest.mark.parametrize("slope", [-0.2, -0.09, 0.1, 0.25])
 def test_another_spacing_is_told(slope: float) -> None:
-    assert ratio_of_spacings(places(slope), slope) == pytest.approx(1 / (1 + slope), rel=0.03)
+    ratio = ratio_of_spacings(places(slope), slope, is_tall=False)
+    assert ratio == pytest.approx(1 / (1 + slope), rel=0.03)
+
+
+@pytest.mark.parametrize("slope", [-0.2, 0.25])
+def test_in_tall_stacks_what_tissue_does_not_show_is_told(slope: float) -> None:
+    ratio = ratio_of_spacings(places(slope, count=40), slope, is_tall=True)
+    assert ratio == pytest.approx(1 / (1 + slope), rel=0.03)
+
+
+@pytest.mark.parametrize("slope", [-0.09, 0.1])
+def test_in_tall_stacks_a_bend_that_the_field_follows_is_none(slope: float) -> None:
+    assert ratio_of_spacings(places(slope, count=30, bend=0.5), slope, is_tall=True) == 1
 
 
 @pytest.mark.parametrize(
@@ -32,7 +44,7 @@ def test_another_spacing_is_told(slope: float) -> None:
     ids=("swelling", "denied by the field", "unclear", "few planes", "bend"),
 )
 def test_what_is_not_clear_is_no_other_spacing(shown: Places, gradient: float) -> None:
-    assert ratio_of_spacings(shown, gradient) == 1
+    assert ratio_of_spacings(shown, gradient, is_tall=False) == 1
 
 
 @pytest.mark.parametrize(

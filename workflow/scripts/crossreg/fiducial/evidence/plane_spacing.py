@@ -10,6 +10,9 @@ FEWEST_PLANES = 8
 USUAL = 0.065
 """Planes by which planes come nearer to each other, each, in tissue that swells: up to 0.057 was
 seen in parts of real stacks, 0.028 over a whole one."""
+USUAL_IN_TALL = 0.12
+"""The same in stacks of several levels, where the field follows a gradient and a bend of tissue: a
+bend by one plane over 30 looks like 0.1 planes each."""
 BELIEVED = 10.0
 """Standard errors that another spacing exceeds: where the two images are unlike along z, as with
 other optics, planes at the ends feign up to 0.2 planes each, but not along a line."""
@@ -18,15 +21,17 @@ LEAST_GRADIENT, DENIED, SURELY = 0.015, 0.3, 3.0
 at least, and by how many standard errors more."""
 
 
-def ratio_of_spacings(places: Places, gradient: float) -> float:
+def ratio_of_spacings(places: Places, gradient: float, is_tall: bool) -> float:
     """Return about how many planes of the cycle correspond to one of the reference.
 
     From where its planes lie. 1 where they follow those of the reference; where that is not clear;
     or where the field's change of the shift along z, its `gradient` (planes per plane), which rests
-    on structure at other depths instead of on other planes, has the other sign.
+    on structure at other depths instead of on other planes, has the other sign. The field of
+    a stack that `is_tall` has several levels along z.
     """
     slope, error = _slope(places)
-    believed = abs(slope) > max(USUAL, BELIEVED * error) and slope * gradient > 0
+    usual = USUAL_IN_TALL if is_tall else USUAL
+    believed = abs(slope) > max(usual, BELIEVED * error) and slope * gradient > 0
     return float(1 / (1 + slope)) if believed else 1.0
 
 

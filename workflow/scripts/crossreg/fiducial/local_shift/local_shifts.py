@@ -393,7 +393,8 @@ def _evidence(
     jump = jump_of_planes(placed) if placed else None
     z_ratio = ratio_of_z_steps(similarities)
     if z_ratio == 1 and placed:
-        z_ratio = ratio_of_spacings(placed.whole, _gradient_z(field))
+        is_tall = field.domain.levels > 1
+        z_ratio = ratio_of_spacings(placed.whole, _gradient_z(field), is_tall)
     shift_yx = float(middle_yx[0]), float(middle_yx[1])
     is_dust = may_be_dust(shift_yx, global_shift_yx)
     return Evidence(
