@@ -8,13 +8,13 @@ from planted_pairs import make_pair
 def test_spots_anywhere_in_3d_reach_their_place_by_the_field_and_not_by_blocks():
     pairs = [
         make_pair(spots.specification(np.random.default_rng(seed), spots.SHAPE), seed)
-        for seed in (1, 2)
+        for seed in (1, 2, 3, 4)
     ]
     errors = [spots.errors_of(pair, seed=2, with_peer=False) for pair in pairs]
     field, blocks = (
         spots.together(one[name] for one in errors) for name in ("the field", "the nearest block")
     )
-    assert len(field.difference_zyx) == field.count > 2000
+    assert len(field.difference_zyx) == field.count > 4000
     assert field.rms_zyx[0] <= 0.08
     assert max(field.rms_zyx[1:]) <= 0.05
     assert all(blocks.rms_zyx > 5 * field.rms_zyx)

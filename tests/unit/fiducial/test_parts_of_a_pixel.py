@@ -43,6 +43,6 @@ def test_stacks_flatter_than_their_structure_show_z_or_say_how_little(
     planes: int, shift_z: float
 ) -> None:
     errors, sigma = registered(planes, (shift_z, 0.0, 0.0))
-    assert abs(errors[0]) < 0.25 * shift_z
+    assert abs(errors[0]) < 0.35 * shift_z
     assert abs(errors[0]) < 2.5 * sigma[0]
     assert sigma[0] < 0.3
