@@ -10,7 +10,7 @@ from crossreg.fiducial.evidence.deformation import turn_and_shear
 from crossreg.fiducial.global_shift.shift_of_projections import global_shift
 from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
 from crossreg.fiducial.reference import prepare_reference
-from crossreg.fiducial.verdict import Evidence, judged
+from crossreg.fiducial.verdict import Evidence, is_where_dust_is, judged
 from few_beads import WRONG, pair
 
 SEEDS = range(8)
@@ -64,14 +64,28 @@ def test_what_lies_still_and_is_the_same_in_all_planes_is_doubtful() -> None:
     assert judged(replace(alike, shift_yx=(0.2, -0.1))).name == "registered"
 
 
-@pytest.mark.parametrize("shift_yx", [(0.2, -0.3), (5.03, -7.96)])
-def test_structure_that_does_not_match_speaks_against_dust(shift_yx: tuple[float, float]) -> None:
-    dust = Evidence(-40.0, shift_yx=shift_yx, global_shift_yx=shift_yx, unmatched=0.42)
+def test_structure_that_does_not_match_speaks_against_dust() -> None:
+    dust = Evidence(-40.0, shift_yx=(0.2, -0.3), unmatched=0.42, may_be_dust=True)
     assert judged(dust).name == "doubtful"
     assert "42%" in judged(dust).reason
     assert judged(replace(dust, unmatched=0.14)).name == "registered"
-    between = (5.4, -7.5)
-    assert judged(replace(dust, shift_yx=between, global_shift_yx=between)).name == "registered"
+    assert judged(replace(dust, may_be_dust=False)).name == "registered"
+
+
+@pytest.mark.parametrize(
+    ("shift_yx", "there"),
+    [((0.2, -0.3), True), ((5.03, -7.96), True), ((5.4, -7.5), False)],
+)
+def test_dust_lies_still_or_where_whole_pixels_moved_it(
+    shift_yx: tuple[float, float], there: bool
+) -> None:
+    assert is_where_dust_is(shift_yx) == there
+
+
+def test_what_one_image_alone_shows_does_not_matter_where_all_blocks_match() -> None:
+    changed = Evidence(-40.0, shift_yx=(3.4, -2.6), unmatched=0.85, matching=0.3)
+    assert judged(changed).name == "doubtful"
+    assert judged(replace(changed, matching=0.95)).name == "registered"
 
 
 def test_blocks_match_by_themselves_where_the_specimen_is_the_same() -> None:

@@ -25,6 +25,8 @@ cells, which some three sub-blocks show. Sigma says where."""
 LARGEST_UNMATCHED = 0.7
 """Part of the sub-blocks with clear structure that may not match: half of the beads of planted
 cycles were others than in the reference, and those that matched were right."""
+MOST_MATCHING = 0.8
+"""Part of the blocks from which on all of the specimen matches, whatever else both images show."""
 LARGEST_UNMATCHED_DUST = 0.25
 """The same where what matches may be dust on the camera: 0.4 and more of planted cycles of another
 field that share nothing but dust."""
@@ -80,18 +82,20 @@ class Evidence:
     the shift in the middle of the image, `global_shift_yx` that of the projections or given, and
     `contradiction` (px) how far it is from the field where that comes nearest. `own_motion` is what
     moved by itself, `unmatched` the part of the clear structure that does not match, where noise is
-    taken for as small as it may be if what matches may be dust. `z_ratio` is
-    how many planes of the cycle follow each other for one of the reference, `jump` where planes of
-    the one are missing in the other, `turn` (degrees) and `shear` (px per px) how the field turns
-    and shears the image, beyond the turn by which the cycle was turned back before it was compared;
-    `is_turn_open`: that turn is known roughly only, and too few blocks match to make it exact.
-    `is_z_open`: planes that are alike do not tell the shift along z; `has_no_block`: no block
-    matches by itself; `is_lonely`: but one does, or none, of several; `is_same_in_planes`: only
-    what all planes of thin stacks share matches; `is_pattern`: what both share
-    at no shift is narrower than optics allow; `is_partly_still`: a part of what they show lies
-    still while the rest has moved; `is_inverted`: structure is bright in the one and dark in the
-    other; `is_copy`: both stacks are equal; `copied`: part of the planes that are alike to within
-    their noise; `is_saturated`: half of the pixels of the cycle have its highest value.
+    taken for as small as it may be if what matches may be dust; `matching` is the part of the
+    blocks that match by themselves. `z_ratio` is how many planes of the cycle follow each other for
+    one of the reference, `jump` where planes of the one are missing in the other, `turn` (degrees)
+    and `shear` (px per px) how the field turns and shears the image, beyond the turn by which the
+    cycle was turned back before it was compared; `is_turn_open`: that turn is known roughly only,
+    and too few blocks match to make it exact. `is_z_open`: planes that are alike do not tell the
+    shift along z; `has_no_block`: no block matches by itself; `is_lonely`: but one does, or none,
+    of several; `is_same_in_planes`: only what all planes of thin stacks share matches;
+    `may_be_dust`: the stacks are too thin to be freed of what all their planes share, and what
+    matches lies where dust would; `is_pattern`: what both share at no shift is narrower than optics
+    allow; `is_partly_still`: a part of what they show lies still while the rest has moved;
+    `is_inverted`: structure is bright in the one and dark in the other; `is_copy`: both stacks are
+    equal; `copied`: part of the planes that are alike to within their noise; `is_saturated`: half
+    of the pixels of the cycle have its highest value.
     """
 
     log10_odds: float
@@ -100,6 +104,7 @@ class Evidence:
     contradiction: float = 0.0
     own_motion: SeenOwnMotion | None = None
     unmatched: float = 0.0
+    matching: float = 0.0
     z_ratio: float = 1.0
     jump: Jump | None = None
     turn: float = 0.0
@@ -108,6 +113,7 @@ class Evidence:
     is_z_open: bool = False
     has_no_block: bool = False
     is_same_in_planes: bool = False
+    may_be_dust: bool = False
     is_lonely: bool = False
     is_pattern: bool = False
     is_partly_still: bool = False
@@ -117,7 +123,7 @@ class Evidence:
     is_saturated: bool = False
 
 
-def may_be_dust(*shifts_yx: tuple[float, float]) -> bool:
+def is_where_dust_is(*shifts_yx: tuple[float, float]) -> bool:
     """Return whether what has one of these shifts (px) may lie still on a camera.
 
     It may have lain still, too, until the images were moved by whole pixels.
@@ -181,10 +187,7 @@ def _why_doubtful(evidence: Evidence) -> str:
             "a part of what both show lies still, as dust or a pattern of the camera does, while"
             " the rest moves: the shifts may be those of either"
         )
-    if (
-        may_be_dust(evidence.shift_yx, evidence.global_shift_yx)
-        and evidence.unmatched > LARGEST_UNMATCHED_DUST
-    ):
+    if evidence.may_be_dust and evidence.unmatched > LARGEST_UNMATCHED_DUST:
         return (
             "what matches lies still, or where whole pixels moved it, as dust or a pattern of the"
             f" camera would, while {evidence.unmatched:.0%} of the places where both show clear"
@@ -222,7 +225,7 @@ def _why_doubtful(evidence: Evidence) -> str:
         return "the cycle is turned, and too few blocks match to say exactly by how much"
     if evidence.shear > LARGEST_SHEAR:
         return "the shift changes over the image as neither a turn nor swelling tissue would do it"
-    if evidence.unmatched > LARGEST_UNMATCHED:
+    if evidence.unmatched > LARGEST_UNMATCHED and evidence.matching < MOST_MATCHING:
         return (
             f"{evidence.unmatched:.0%} of the places where both show clear structure do not match:"
             " most of the specimen has changed, or is another one"

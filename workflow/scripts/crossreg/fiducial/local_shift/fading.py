@@ -40,7 +40,14 @@ ALIKE = 0.5
 stack alone shows there says nothing."""
 TILES = 4
 """Rows and columns of tiles of the image that are left out one after the other: how much the change
-varies says how sure it is (the jackknife of Tukey 1958). Bleaching and depth darken all of it."""
+varies says how sure it is (the jackknife of Tukey 1958)."""
+FEWEST_TILES = 4
+"""Tiles that show structure, below which nothing is said."""
+LEAST_SHARE = 0.3
+"""Part of the whole change that each quarter of the image shows at least: bleaching and depth
+darken all of it."""
+NOWHERE = -1
+"""The tile of a part that is not shown."""
 
 
 @dataclass(frozen=True)
@@ -85,16 +92,23 @@ def fading(reference: Floats, cycle: Floats, shift_zyx: Floats) -> float:
         shown[shown] = np.abs(ratio - median(ratio)) < ALIKE
     if not shown.any():
         return 0.0
-    tiles = _tiles(shown)
-    first, second = (np.array([part[:, tile].sum(axis=1) for tile in tiles]) for part in (one, two))
-    whole, error = _slope(first.sum(axis=0), second.sum(axis=0), shift_zyx[0])
-    without = [
-        _slope(first[others].sum(axis=0), second[others].sum(axis=0), shift_zyx[0])[0]
-        for others in ~np.eye(len(tiles), dtype=bool)
-    ]
-    error = np.hypot(error, np.sqrt((len(tiles) - 1) * np.var(without)))
-    is_sure = len(tiles) > 1 and abs(whole) > max(LEAST_CHANGE, SURE * error)
-    return whole if is_sure else 0.0
+    tile = _tiles(shown)
+    numbers = sorted(set(tile.ravel().tolist()) - {NOWHERE})
+    if len(numbers) < FEWEST_TILES:
+        return 0.0
+
+    def slope(chosen: NDArray[np.bool_]) -> tuple[float, float]:
+        return _slope(one[:, chosen].sum(axis=1), two[:, chosen].sum(axis=1), shift_zyx[0])
+
+    whole, error = slope(shown)
+    without = [slope(shown & (tile != number))[0] for number in numbers]
+    error = np.hypot(error, np.sqrt((len(numbers) - 1) * np.var(without)))
+    if abs(whole) <= max(LEAST_CHANGE, SURE * error):
+        return 0.0
+    half = TILES // 2
+    quarters = [tile // TILES // half * 2 + tile % TILES // half == number for number in range(4)]
+    slopes = [slope(shown & quarter)[0] for quarter in quarters if (shown & quarter).any()]
+    return whole if min(np.sign(whole) * np.array(slopes)) >= LEAST_SHARE * abs(whole) else 0.0
 
 
 def _overlapping(reference: Floats, cycle: Floats, moved: NDArray[np.int64]) -> tuple[Floats, ...]:
@@ -106,19 +120,16 @@ def _overlapping(reference: Floats, cycle: Floats, moved: NDArray[np.int64]) -> 
     return reference[:, rows[0], columns[0]], cycle[:, rows[1], columns[1]]
 
 
-def _tiles(shown: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
-    """Return which of the parts that are shown lie in each tile of the image, of those with any."""
+def _tiles(shown: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the number of the tile of the image that each part that is shown lies in."""
     places = np.nonzero(shown)
-    number = np.zeros(len(places[0]), dtype=int)
+    number = np.zeros(len(places[0]), dtype=np.int64)
     for place in places:
         ends = quantiles(place, [part / TILES for part in range(1, TILES)])
         number = number * TILES + np.searchsorted(ends, place)
-    result = []
-    for tile in sorted(set(number.tolist())):
-        mine = np.zeros_like(shown)
-        mine[tuple(place[number == tile] for place in places)] = True
-        result.append(mine)
-    return result
+    tiles = np.full(shown.shape, NOWHERE)
+    tiles[places] = number
+    return tiles
 
 
 def _slope(one: Floats, two: Floats, shift_z: float) -> tuple[float, float]:

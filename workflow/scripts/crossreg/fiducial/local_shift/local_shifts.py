@@ -55,7 +55,7 @@ from crossreg.fiducial.pieces import in_pieces
 from crossreg.fiducial.quality import block_qualities, preprocessing
 from crossreg.fiducial.reference import Reference
 from crossreg.fiducial.turn import Turn, TurnedField
-from crossreg.fiducial.verdict import Evidence, SeenOwnMotion, Verdict, judged, may_be_dust
+from crossreg.fiducial.verdict import Evidence, SeenOwnMotion, Verdict, is_where_dust_is, judged
 
 STATUSES = ("measured", "borrowed", "failed")
 WIDE_SIGMA = 0.5
@@ -396,7 +396,8 @@ def _evidence(
         is_tall = field.domain.levels > 1
         z_ratio = ratio_of_spacings(placed.whole, _gradient_z(field), is_tall)
     shift_yx = float(middle_yx[0]), float(middle_yx[1])
-    is_dust = may_be_dust(shift_yx, global_shift_yx)
+    is_thin = min(map(len, stacks)) < PLANES_FOR_PATTERN
+    may_be_dust = is_thin and is_where_dust_is(shift_yx, global_shift_yx)
     return Evidence(
         log10_odds=match.log10_odds,
         shift_yx=shift_yx,
@@ -405,7 +406,9 @@ def _evidence(
             turn.start(global_shift_yx), shifts_at, field.domain.image_shape
         ),
         own_motion=_seen_own_motion(found),
-        unmatched=found.moved.unmatched_at_most if is_dust else found.moved.unmatched,
+        unmatched=found.moved.unmatched_at_most if may_be_dust else found.moved.unmatched,
+        matching=float(found.matching.mean()),
+        may_be_dust=may_be_dust,
         z_ratio=z_ratio,
         jump=jump if jump and shown_around(similarities, jump.plane) else None,
         turn=turn_left,
