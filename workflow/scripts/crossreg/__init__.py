@@ -18,7 +18,7 @@ from crossreg.io.errors import UserError
 if TYPE_CHECKING:
     from crossreg.registration import Registration, load_registration, read_stack, register
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 __all__ = ["Registration", "UserError", "load_registration", "read_stack", "register"]
 
 
