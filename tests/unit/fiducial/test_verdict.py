@@ -54,7 +54,7 @@ def test_blocks_that_match_by_themselves_are_asked_for_where_all_lies_still() ->
 def test_a_cycle_without_a_block_that_matches_is_doubtful() -> None:
     moved = Evidence(log10_odds=-40.0, shift_yx=(1.4, -0.6))
     assert judged(moved).name == "registered"
-    assert judged(replace(moved, has_no_block=True)).name == "doubtful"
+    assert judged(replace(moved, matching=0.0)).name == "doubtful"
 
 
 def test_what_lies_still_and_is_the_same_in_all_planes_is_doubtful() -> None:

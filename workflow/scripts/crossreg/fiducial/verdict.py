@@ -88,7 +88,7 @@ class Evidence:
     and `shear` (px per px) how the field turns and shears the image, beyond the turn by which the
     cycle was turned back before it was compared; `is_turn_open`: that turn is known roughly only,
     and too few blocks match to make it exact. `is_z_open`: planes that are alike do not tell the
-    shift along z; `has_no_block`: no block matches by itself; `is_lonely`: but one does, or none,
+    shift along z; `is_lonely`: but one block matches by itself, or none,
     of several; `is_same_in_planes`: only what all planes of thin stacks share matches;
     `may_be_dust`: the stacks are too thin to be freed of what all their planes share, and what
     matches lies where dust would; `is_pattern`: what both share at no shift is narrower than optics
@@ -104,14 +104,13 @@ class Evidence:
     contradiction: float = 0.0
     own_motion: SeenOwnMotion | None = None
     unmatched: float = 0.0
-    matching: float = 0.0
+    matching: float = 1.0
     z_ratio: float = 1.0
     jump: Jump | None = None
     turn: float = 0.0
     shear: float = 0.0
     is_turn_open: bool = False
     is_z_open: bool = False
-    has_no_block: bool = False
     is_same_in_planes: bool = False
     may_be_dust: bool = False
     is_lonely: bool = False
@@ -161,6 +160,15 @@ def _why_failed(evidence: Evidence) -> str:
 
 def _why_doubtful(evidence: Evidence) -> str:
     """Return why a cycle is doubtful; empty if it is not."""
+    return (
+        _doubt_of_copies_and_camera(evidence)
+        or _doubt_of_depth(evidence)
+        or _doubt_of_field(evidence)
+    )
+
+
+def _doubt_of_copies_and_camera(evidence: Evidence) -> str:
+    """Return why what matches may not be the specimen, or not as it was exposed; else empty."""
     if evidence.is_copy:
         return (
             "both stacks are equal pixel by pixel: a file was copied, or stands in the sheet twice"
@@ -201,6 +209,11 @@ def _why_doubtful(evidence: Evidence) -> str:
         )
     if evidence.is_saturated:
         return "half of the pixels have the highest value: the images are saturated"
+    return ""
+
+
+def _doubt_of_depth(evidence: Evidence) -> str:
+    """Return why shifts along z may be wrong; else empty."""
     if evidence.z_ratio < 0:
         return "the planes of the cycle run the other way along z than those of the reference"
     if evidence.is_z_open:
@@ -215,7 +228,12 @@ def _why_doubtful(evidence: Evidence) -> str:
             f"{evidence.z_ratio:.2g} planes of the cycle correspond to one of the reference:"
             " their z steps differ, or the specimen has swollen or shrunk by as much"
         )
-    if evidence.has_no_block:
+    return ""
+
+
+def _doubt_of_field(evidence: Evidence) -> str:
+    """Return why too little of the specimen follows the field to believe it; else empty."""
+    if evidence.matching == 0:
         return "no block matches by itself"
     if evidence.is_lonely and _lies_still(evidence):
         return "what matches lies still, as dust does, and hardly a block matches by itself"

@@ -40,8 +40,9 @@ def binned_and_light(stack: np.ndarray, pool: Executor) -> tuple[np.ndarray, np.
     """
     planes = binned_planes(stack, pool)
     light = light_by_depth(planes, pool)
-    skewness = _skewness(_high_passed(planes.mean(axis=0)))
-    return freed_planes(planes, pool), light, skewness
+    total = planes.sum(axis=0)
+    skewness = _skewness(_high_passed(total / len(planes)))
+    return freed_planes(planes, total, pool), light, skewness
 
 
 def binned_planes(stack: np.ndarray, pool: Executor) -> np.ndarray:
@@ -52,17 +53,17 @@ def binned_planes(stack: np.ndarray, pool: Executor) -> np.ndarray:
     return values
 
 
-def freed_planes(values: np.ndarray, pool: Executor) -> np.ndarray:
+def freed_planes(values: np.ndarray, total: np.ndarray, pool: Executor) -> np.ndarray:
     """Return binned planes (Z, y, x) freed of background and of what all of them share.
 
     int16, in 1 / STEPS of the standard deviation of the noise (by the median of the absolute
     values, so that bright structure does not count). Heights are compressed above BRIGHT. The
-    planes that are given are changed: they take much memory. One without image, which was lost or
-    is filled, becomes 0 and takes no part.
+    planes that are given, whose sum is `total` (y, x), are changed: they take much memory. One
+    without image, which was lost or is filled, becomes 0 and takes no part.
     """
     shown = [_has_image(plane) for plane in values]
     is_freed = len(values) >= PLANES_FOR_PATTERN
-    pattern = values.sum(axis=0) / max(sum(shown), 1) if is_freed else np.float32(0)
+    pattern = total / max(sum(shown), 1) if is_freed else np.float32(0)
 
     def freed(z: int) -> np.ndarray:
         if not shown[z]:

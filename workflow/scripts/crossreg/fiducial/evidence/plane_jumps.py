@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossreg.fiducial.evidence.plane_places import PlacedPlanes, Places
-from crossreg.fiducial.quantiles import NORMAL_MEDIAN, median
+from crossreg.fiducial.evidence.robust_fit import fitted
+from crossreg.fiducial.quantiles import median
 from crossreg.fiducial.verdict import Jump
 
 Floats = NDArray[np.float64]
@@ -31,11 +32,6 @@ SHOWN_BY_EACH = 0.3
 """Part of a jump that each group of parts has to show: a bend in one place of the image is none."""
 SUDDEN = 0.6
 """Part of a jump that lies between two neighbouring planes: tissue bends over several."""
-OUTLIER, ROUNDS = 2.0, 4
-"""Residual (standard deviations) from which on a plane counts less, and times that they are sought.
-"""
-FLOOR = 0.05
-"""Least standard deviation (planes) of where planes lie."""
 
 
 def jump_of_planes(placed: PlacedPlanes) -> Jump | None:
@@ -85,21 +81,3 @@ def _step(places: Places, first: int) -> tuple[float, float]:
     terms = np.column_stack([np.ones_like(along), along, along**2, after])
     found, errors = fitted(terms, places.away[near], places.weights[near])
     return float(found[-1]), float(errors[-1])
-
-
-def fitted(terms: Floats, values: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """Return the factors (p,) of `terms` (n, p) that fit `values` (n,), and their standard errors.
-
-    Values that contradict the others count less than their `weights` (n,).
-    """
-    used = weights
-    for _ in range(ROUNDS):
-        inverse = np.linalg.pinv((terms.T * used) @ terms)
-        found = inverse @ (terms.T * used) @ values
-        residuals = values - terms @ found
-        sizes = np.abs(residuals) * np.sqrt(weights)
-        spread = max(median(sizes) / NORMAL_MEDIAN, FLOOR * float(np.sqrt(median(weights))))
-        used = weights / np.square(np.maximum(sizes / (OUTLIER * spread), 1))
-    free = max(float((used / weights).sum()) - terms.shape[1], 1.0)
-    variance = float(used @ np.square(residuals)) / free + FLOOR**2 * median(weights)
-    return found, np.sqrt(variance * np.diagonal(inverse))

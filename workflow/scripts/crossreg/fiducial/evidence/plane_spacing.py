@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from crossreg.fiducial.evidence.plane_jumps import fitted
 from crossreg.fiducial.evidence.plane_places import Places
+from crossreg.fiducial.evidence.robust_fit import fitted
 
 FEWEST_PLANES = 8
 """Planes below which no spacing is told."""

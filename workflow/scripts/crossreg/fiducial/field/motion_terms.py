@@ -13,6 +13,8 @@ import numpy as np
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
+from crossreg.fiducial.even_choice import evenly_chosen
+
 CONSTANT = 100.0
 """Standard deviation (px) of the constant around the median of the measurements."""
 ROTATIONS = (1e-4, 1e-3, 1e-2, 6e-2)
@@ -58,8 +60,7 @@ class Priors:
 
     def spread(self, most: int) -> "Priors":
         """Return `most` choices at most, spread over all."""
-        count = len(self.log_weights)
-        kept = np.linspace(0, count - 1, min(count, most)).round().astype(int)
+        kept = evenly_chosen(len(self.log_weights), most)
         return Priors(self.means[kept], self.deviations[kept], self.log_weights[kept])
 
 

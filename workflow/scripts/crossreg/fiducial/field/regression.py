@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from crossreg.fiducial.even_choice import evenly_chosen
 from crossreg.fiducial.field.motion_terms import Priors, Slope
 
 Floats = NDArray[np.float64]
@@ -298,7 +299,7 @@ def mixture(likelihoods: tuple[Likelihood, ...], priors: Priors) -> Mixture:
         )
         return log[fields][:, None] + gain + priors.log_weights[chosen]
 
-    fields, chosen = np.arange(len(log)), _spread(len(priors.log_weights), PROBED_PRIORS)
+    fields, chosen = np.arange(len(log)), evenly_chosen(len(priors.log_weights), PROBED_PRIORS)
     first = scores(fields, chosen).max(axis=1)
     best = _best(first, PROBED_FIELDS)
     chosen = _best(scores(best, np.arange(len(priors.log_weights))).max(axis=0), MOST_PRIORS)
@@ -323,10 +324,6 @@ def mixture(likelihoods: tuple[Likelihood, ...], priors: Priors) -> Mixture:
         likelihoods, length[fields], choice[fields], weight / weight.sum(), mean, covariance,
         priors.means[chosen[top]], priors.deviations[chosen[top]],
     )  # fmt: skip
-
-
-def _spread(count: int, most: int) -> NDArray[np.int64]:
-    return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)
 
 
 def _best(scores: Floats, most: int) -> NDArray[np.int64]:

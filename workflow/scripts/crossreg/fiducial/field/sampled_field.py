@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from crossreg.fiducial.even_choice import evenly_chosen
 from crossreg.fiducial.field.grid_spline import FEWEST_NODES, GridSpline
 from crossreg.fiducial.field.own_motion import NO_OWN_MOTION, OwnMotion
 from crossreg.fiducial.pieces import in_pieces
@@ -173,9 +174,10 @@ def _sampled_at(field: Field, nodes: list[np.ndarray], pool: Executor | None) ->
 
 def _is_rough(field: Field, found: SampledField, axis: int) -> bool:
     """Return whether the samples are too far apart along an axis, seen halfway between nodes."""
-    along = [_spread(nodes, TEST_LINES) for nodes in found.nodes_zyx]
+    along = [nodes[evenly_chosen(len(nodes), TEST_LINES)] for nodes in found.nodes_zyx]
     nodes = found.nodes_zyx[axis]
-    along[axis] = _spread((nodes[1:] + nodes[:-1]) / 2, TEST_POINTS)
+    between = (nodes[1:] + nodes[:-1]) / 2
+    along[axis] = between[evenly_chosen(len(between), TEST_POINTS)]
     places = np.stack(np.meshgrid(*along, indexing="ij"), axis=-1)
     shift_error, sigma_error = (
         np.abs(true.reshape(places.shape) - spline.on_grid(*along)).max()
@@ -184,9 +186,3 @@ def _is_rough(field: Field, found: SampledField, axis: int) -> bool:
         )
     )
     return bool(shift_error > SHIFT_TOLERANCE or sigma_error > SIGMA_TOLERANCE)
-
-
-def _spread(places: np.ndarray, most: int) -> np.ndarray:
-    """Return `most` of some places at most, evenly spread, both ends among them."""
-    chosen = np.linspace(0, len(places) - 1, min(len(places), most)).round().astype(int)
-    return np.asarray(places[chosen])

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from crossreg.fiducial.block_grid import middle_of
+from crossreg.fiducial.even_choice import evenly_chosen
 from crossreg.fiducial.global_shift.shift_of_projections import GlobalShift, global_shift
 from crossreg.fiducial.verdict import CERTAIN
 
@@ -59,24 +61,18 @@ def shift_of_specimen(
     if not off:
         return first
     freed = [np.subtract(*both, dtype=np.float32) for both in zip(projections, off, strict=True)]
-    second = found([image[_middle(image.shape)] for image in freed])
+    middle = tuple(middle_of(size, MIDDLE) for size in freed[0].shape)
+    second = found([image[middle] for image in freed])
     if is_believed(second) and max(freed[0].shape) > MIDDLE:
         second = found(freed)
     return second if is_believed(second) else first
-
-
-def _middle(shape: tuple[int, ...]) -> tuple[slice, ...]:
-    """Return where the middle of an image of a shape lies."""
-    edges = [(size, min(size, MIDDLE)) for size in shape]
-    return tuple(slice((size - edge) // 2, (size + edge) // 2) for size, edge in edges)
 
 
 def sampled_planes(planes: range) -> list[int]:
     """Return which planes are averaged to see what all of them share; none if there are too few."""
     if len(planes) < FEWEST_PLANES:
         return []
-    places = np.linspace(0, len(planes) - 1, min(len(planes), SAMPLED_PLANES)).round().astype(int)
-    return [planes[int(place)] for place in places]
+    return [planes[int(place)] for place in evenly_chosen(len(planes), SAMPLED_PLANES)]
 
 
 def shared_by_planes(stacks: Images) -> Images:

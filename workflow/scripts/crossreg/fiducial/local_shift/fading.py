@@ -69,7 +69,7 @@ class Light:
         """
         planes = binned_planes(self.cycle, pool)
         planes *= np.exp(-slope * np.arange(len(planes), dtype=np.float32))[:, None, None]
-        cycle = freed_planes(planes, pool)
+        cycle = freed_planes(planes, planes.sum(axis=0), pool)
         return _weighted(reference, slope, pool), _weighted(cycle, slope, pool)
 
 
@@ -105,9 +105,9 @@ def fading(reference: Floats, cycle: Floats, shift_zyx: Floats) -> float:
     error = np.hypot(error, np.sqrt((len(numbers) - 1) * np.var(without)))
     if abs(whole) <= max(LEAST_CHANGE, SURE * error):
         return 0.0
-    half = TILES // 2
-    quarters = [tile // TILES // half * 2 + tile % TILES // half == number for number in range(4)]
-    slopes = [slope(shown & quarter)[0] for quarter in quarters if (shown & quarter).any()]
+    below, right = tile // TILES >= TILES // 2, tile % TILES >= TILES // 2
+    quarters = [shown & (below == one) & (right == two) for one in (0, 1) for two in (0, 1)]
+    slopes = [slope(quarter)[0] for quarter in quarters if quarter.any()]
     return whole if min(np.sign(whole) * np.array(slopes)) >= LEAST_SHARE * abs(whole) else 0.0
 
 

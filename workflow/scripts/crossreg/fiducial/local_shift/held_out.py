@@ -44,7 +44,8 @@ def held_out_residual(
         are too few sub-blocks.
 
     """
-    shifts, _, positions, spreads = (part[found.useful] for part in vars(found).values())
+    used = found.useful_ones
+    shifts, positions, spreads = used.shift_zyx, used.position_zyx, used.depth_spread
     white = (positions[:, 1:] // CELL).sum(axis=1) % 2 == 0
     residuals = np.full(shifts.shape, np.nan)
     if min(white.sum(), (~white).sum()) < FEWEST:

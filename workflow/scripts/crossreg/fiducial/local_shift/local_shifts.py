@@ -46,10 +46,7 @@ from crossreg.fiducial.local_shift.attempts import Match, Stacks, best_match
 from crossreg.fiducial.local_shift.fading import Light, fading
 from crossreg.fiducial.local_shift.held_out import held_out_residual
 from crossreg.fiducial.local_shift.levels import SHALLOW, domain_of
-from crossreg.fiducial.local_shift.sub_block_matcher import (
-    Measurements,
-    SubBlockMatcher,
-)
+from crossreg.fiducial.local_shift.sub_block_matcher import Measurements, SubBlockMatcher
 from crossreg.fiducial.local_shift.wide_search import WideSearch, WideShifts
 from crossreg.fiducial.pieces import in_pieces
 from crossreg.fiducial.quality import block_qualities, preprocessing
@@ -160,8 +157,8 @@ class Depth:
             sigma_zyx[:, 0] = np.nan
         else:
             flat = FLAT_SIGMA * (SHALLOW / self.planes) ** 3
-            cut = SHALLOW_SIGMA if self.planes < SHALLOW else flat
-            sigma_zyx[:, 0] = np.hypot(sigma_zyx[:, 0], np.hypot(cut, self.cut))
+            by_planes = SHALLOW_SIGMA if self.planes < SHALLOW else flat
+            sigma_zyx[:, 0] = np.hypot(sigma_zyx[:, 0], np.hypot(by_planes, self.cut))
         return sigma_zyx
 
 
@@ -346,12 +343,11 @@ def _with_sure_gradient(found: Measurements, places: Places, pool: Executor) -> 
     field = found.field
     if field.domain.levels > 1 or not denies_gradient(places, _gradient_z(field)):
         return found
-    shifts, sigmas, positions, spreads = (
-        part[found.sub_blocks.useful] for part in vars(found.sub_blocks).values()
-    )
+    used = found.sub_blocks.useful_ones
     field = smooth_field.fit(
-        field.domain, positions, shifts, sigmas, pool, depth_spread=spreads, gradient_z=False
-    )
+        field.domain, used.position_zyx, used.shift_zyx, used.sigma_zyx, pool,
+        depth_spread=used.depth_spread, gradient_z=False,
+    )  # fmt: skip
     return replace(found, field=field)
 
 
@@ -413,7 +409,6 @@ def _evidence(
         jump=jump if jump and shown_around(similarities, jump.plane) else None,
         turn=turn_left,
         shear=shear,
-        has_no_block=not found.matching.any(),
         is_lonely=bool(found.matching.sum() < min(FEWEST_MATCHING, len(found.matching))),
         is_turn_open=bool(turn) and (is_rigid or found.matching.sum() < FEWEST_MEASURED),
         is_z_open=is_shift_open(similarities, shift_z),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from crossreg.fiducial.even_choice import evenly_chosen
 from crossreg.fiducial.local_shift.sub_block_map import SubBlockMaps
 from crossreg.fiducial.quantiles import quantiles
 
@@ -178,7 +179,7 @@ def _chance(
 
     Some clear sub-blocks are looked for at wrong places.
     """
-    tried = clear[np.linspace(0, len(clear) - 1, min(len(clear), TRIED)).round().astype(int)]
+    tried = clear[evenly_chosen(len(clear), TRIED)]
     trials, distances, gains = 0, [np.zeros(0)], [np.zeros(0)]
     for away in WRONG_PLACES:
         aims = expected_zyx + np.array([0.0, *away])

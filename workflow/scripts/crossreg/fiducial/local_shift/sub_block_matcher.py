@@ -1,7 +1,9 @@
 """The shifts of all sub-blocks of a cycle, and the smooth field through them."""
 
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -27,6 +29,8 @@ from crossreg.fiducial.local_shift.sub_block_map import (
 from crossreg.fiducial.local_shift.sub_block_parts import SAMPLE, sub_block_parts
 from crossreg.fiducial.local_shift.sub_block_shift import sub_block_shifts
 from crossreg.fiducial.turn import Turn
+
+Found = TypeVar("Found")
 
 ROUNDS, DRAWN_ROUNDS = 1, 4
 """Rounds of measuring sub-blocks anew around the field that was fitted to them, at most; of tall
@@ -95,6 +99,11 @@ class SubBlockShifts:
         """Return which sub-blocks (m,) say something about the field."""
         placed = np.isfinite(self.position_zyx).all(axis=1)
         return np.asarray(placed & (self.sigma_zyx.max(axis=1) < USEFUL_SIGMA))
+
+    @property
+    def useful_ones(self) -> "SubBlockShifts":
+        """Return the shifts of the useful sub-blocks alone."""
+        return SubBlockShifts(*(part[self.useful] for part in vars(self).values()))
 
     @staticmethod
     def joined(parts: list["SubBlockShifts"]) -> "SubBlockShifts":
@@ -253,12 +262,10 @@ class SubBlockMatcher:
 
     def _field(self, sub_blocks: SubBlockShifts, rough: bool) -> SmoothField:
         """Return the smooth field through the useful sub-blocks."""
-        shifts, sigmas, positions, spreads = (
-            part[sub_blocks.useful] for part in vars(sub_blocks).values()
-        )
+        used = sub_blocks.useful_ones
         return smooth_field.fit(
-            self.domain, positions, shifts, sigmas, self.pool,
-            depth_spread=spreads, rough=rough, motion=self.motion,
+            self.domain, used.position_zyx, used.shift_zyx, used.sigma_zyx, self.pool,
+            depth_spread=used.depth_spread, rough=rough, motion=self.motion,
         )  # fmt: skip
 
     def _off_target(self, aimed: np.ndarray, expected: np.ndarray, is_drawn: bool) -> np.ndarray:
@@ -281,19 +288,22 @@ class SubBlockMatcher:
 
     def maps(self, sub_blocks: np.ndarray, expected: np.ndarray) -> SubBlockMaps:
         """Return the maps of some sub-blocks (k,), in order, given what all (m, 3) show."""
-        ends = np.flatnonzero(np.diff(self.block_of_sub_block[sub_blocks])) + 1
-        found = self.pool.map(
-            lambda mine: sub_block_maps(self._spectra(mine, expected)), np.split(sub_blocks, ends)
-        )
-        return SubBlockMaps.joined(list(found))
+        return SubBlockMaps.joined(self._by_block(sub_block_maps, sub_blocks, expected))
 
     def _far_shifts(self, sub_blocks: np.ndarray, expected: np.ndarray) -> np.ndarray:
         """Return the shifts (k, 3) where some sub-blocks match best, far around what all show."""
+        return np.concatenate(self._by_block(far_shifts, sub_blocks, expected))
+
+    def _by_block(
+        self,
+        seen: Callable[[SubBlockSpectra], Found],
+        sub_blocks: np.ndarray,
+        expected: np.ndarray,
+    ) -> list[Found]:
+        """Return what is seen in the spectra of some sub-blocks (k,), block by block."""
         ends = np.flatnonzero(np.diff(self.block_of_sub_block[sub_blocks])) + 1
-        found = self.pool.map(
-            lambda mine: far_shifts(self._spectra(mine, expected)), np.split(sub_blocks, ends)
-        )
-        return np.concatenate(list(found))
+        parts = np.split(sub_blocks, ends)
+        return list(self.pool.map(lambda mine: seen(self._spectra(mine, expected)), parts))
 
     def _own_motion(self, moved: Moved) -> OwnMotion:
         """Return where structure moved by itself: a sub-block around each place."""

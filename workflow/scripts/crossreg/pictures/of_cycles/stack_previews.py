@@ -9,6 +9,7 @@ import numpy as np
 from crossreg.fiducial.block_grid import Block, block_grid, grid_shape
 from crossreg.fiducial.correlation.band_pass import band_pass, high_pass, low_pass
 from crossreg.fiducial.correlation.transforms import filtered
+from crossreg.fiducial.even_choice import evenly_chosen
 from crossreg.fiducial.quantiles import median, medians, quantiles
 from crossreg.pictures.of_cycles.previews import NOTHING, Preview, cut_details
 
@@ -107,8 +108,7 @@ def slab_of(brightest: np.ndarray, block_size_xy: int) -> np.ndarray:
 def blocks_to_detail(blocks: list[Block], confidence: np.ndarray) -> list[Block]:
     """Return blocks from the least to the most confident, at most DETAILS, to show in detail."""
     order = np.argsort(np.nan_to_num(confidence.ravel(), nan=-np.inf), kind="stable")
-    chosen = np.linspace(0, len(order) - 1, min(DETAILS, len(order))).round().astype(int)
-    return [blocks[order[rank]] for rank in chosen]
+    return [blocks[order[rank]] for rank in evenly_chosen(len(order), DETAILS)]
 
 
 def max_pooled(image: np.ndarray, factor: int | tuple[int, int]) -> np.ndarray:
