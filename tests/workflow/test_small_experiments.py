@@ -117,6 +117,14 @@ def test_given_shifts_are_used_and_a_missing_cycle_falls_back_to_z_projections(t
     assert np.abs(errors).max() < 0.5
 
 
+def test_numbers_in_a_section_may_be_given_on_the_command_line(tmp_path):
+    write_experiment(tmp_path, (1, 64, 64))
+    keys = ["borrow=false", "tolerance_nm={xy: 30, z: 50.5}"]
+    printed = run_through(tmp_path, "--dry-run", "--printshellcmds", "--config", *keys)
+    assert "--tolerance-nm 30 50.5" in printed
+    assert "--no-borrow" in printed
+
+
 def test_no_local_step_leaves_the_global_tables_only(tmp_path):
     write_experiment(tmp_path, (4, 96, 96))
     run_through(tmp_path, parameters={"localAlignment": "None", "alignByBlock": False})

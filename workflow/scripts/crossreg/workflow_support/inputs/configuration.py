@@ -9,6 +9,7 @@ import yaml
 
 from crossreg.fiducial.experiment.fiducial_section import completed_section
 from crossreg.fiducial.experiment.file_names import names_by_template
+from crossreg.fiducial.experiment.parameters import PLAIN_SCHEMA_FILE
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_json, read_text
 from crossreg.io.schema import checked
@@ -36,7 +37,8 @@ def read_configuration(
     source = ", ".join(map(str, files)) or "the configuration"
     for file in files:
         check_keys_stand_once(file)
-    values: dict[str, Any] = checked(dict(given), read_json(SCHEMA), source)
+    schema = read_json(SCHEMA)
+    values: dict[str, Any] = checked(_texts_read(dict(given), schema), schema, source)
     _check_chains(values, source)
     values["results"] = absolute(values["results"], base)
     base = _spelt(base, values["results"])
@@ -86,6 +88,26 @@ def absolute(path: str, base: Path | str) -> str:
     return os.path.normpath(os.path.join(base, os.path.expanduser(path)))
 
 
+def _texts_read(value: Any, schema: Mapping[str, Any]) -> Any:
+    """Return `value` with texts read as YAML where the schema allows no text: "30" is 30 there.
+
+    Snakemake's --config hands out all that stands in a section or a list as text. What is no
+    number, true, false or null stays as it is, for the check to refuse.
+    """
+    if isinstance(value, dict):
+        parts = schema.get("properties", {})
+        return {key: _texts_read(one, parts.get(key, {})) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_texts_read(one, schema.get("items", {})) for one in value]
+    if not isinstance(value, str) or "string" in schema.get("type", ["string"]):
+        return value
+    try:
+        read = yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
+    return read if read is None or isinstance(read, bool | int | float) else value
+
+
 def _spelt(base: Path | str, results: str) -> Path | str:
     """Return a folder as it is, or as seen from the results if a plain locale cannot spell it."""
     try:
@@ -111,7 +133,8 @@ def _check_chains(values: dict[str, Any], source: str) -> None:
             )
         if "fiducial" in values:
             values["fiducial"] = completed_section(
-                values["fiducial"], f"{source}, section 'fiducial'"
+                _texts_read(values["fiducial"], read_json(PLAIN_SCHEMA_FILE)),
+                f"{source}, section 'fiducial'",
             )
         elif "parameters" not in values:
             raise UserError(

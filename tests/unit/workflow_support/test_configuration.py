@@ -1,0 +1,38 @@
+"""What Snakemake's --config hands out as text is read as it would be in a file."""
+
+import pytest
+
+from crossreg.io.errors import UserError
+from crossreg.workflow_support.inputs.configuration import read_configuration
+
+
+def read(tmp_path, **given):
+    base = {"images": "images", "fiducial": {"reference": "RT1"}}
+    return read_configuration(base | given, [], tmp_path)
+
+
+def test_texts_are_numbers_true_false_and_null_where_these_are_wanted(tmp_path):
+    section = {
+        "reference": "1",
+        "block_size": "64",
+        "local": "false",
+        "pixel_size_um": {"xy": "0.1", "z": "null"},
+        "projection_planes": ["1", "5"],
+    }
+    found = read(tmp_path, tolerance_nm={"xy": "30", "z": "50.5"}, borrow="false", fiducial=section)
+    assert found["tolerance_nm"] == {"xy": 30, "z": 50.5}
+    assert found["borrow"] is False
+    fiducial = found["fiducial"]
+    assert (fiducial["reference"], fiducial["block_size"], fiducial["local"]) == ("1", 64, False)
+    assert (fiducial["pixel_size_um"]["xy"], fiducial["pixel_size_um"]["z"]) == (0.1, None)
+    assert fiducial["projection_planes"] == [1, 5]
+
+
+def test_names_stay_as_they_are_written(tmp_path):
+    assert read(tmp_path, rois=["010", "null"])["rois"] == ["010", "null"]
+
+
+@pytest.mark.parametrize("wrong", ["wide", "0", "true", "{", "[30]", "2026-11-30", ""])
+def test_other_texts_are_refused(tmp_path, wrong):
+    with pytest.raises(UserError, match=r"'tolerance_nm\.xy' .* must be a number above 0"):
+        read(tmp_path, tolerance_nm={"xy": wrong, "z": "50"})
