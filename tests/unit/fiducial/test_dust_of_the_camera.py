@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
+from crossreg.fiducial.evidence.still_on_camera import unlike_share
 from crossreg.fiducial.global_shift.specimen import shared_by_planes, shift_of_specimen
 from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
 from crossreg.fiducial.reference import prepare_reference
@@ -79,3 +81,59 @@ def test_a_specimen_that_shows_alike_in_all_planes_is_registered(planes: int) ->
         assert found.verdict.name == "registered", (seed, found.verdict.reason)
         assert np.mean(found.status == "measured") > 0.8
         assert np.sqrt(np.mean((total - pair.shift_yx) ** 2)) < 0.15
+
+
+def test_a_single_plane_behind_grain_is_right_or_doubtful_however_far_it_moved() -> None:
+    for seed, step in ((350, 0), (351, 20), (352, 36), (353, 52)):
+        pair = grainy_plane(seed, step)
+        found, total = registered(pair)
+        if found.verdict.name == "registered":
+            assert np.abs(total - (step, -step // 2)).max() < 1, seed
+
+
+def test_a_single_plane_that_did_not_move_is_registered_behind_grain() -> None:
+    for seed in (360, 361, 362):
+        found, total = registered(grainy_plane(seed, 0))
+        assert found.verdict.name == "registered", (seed, found.verdict.reason)
+        assert np.abs(total).max() < 0.1, seed
+
+
+def test_another_specimen_in_a_single_plane_behind_grain_is_not_registered() -> None:
+    for seed in (370, 371, 372):
+        pair = grainy_plane(seed, 0, other_specimen=True)
+        assert registered(pair)[0].verdict.name != "registered", seed
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.35])
+def test_noise_of_two_exposures_is_no_structure_that_differs(smoothing: float) -> None:
+    for seed in range(380, 386):
+        random = np.random.default_rng(seed)
+        whole = specks(random, 128)
+        noise = gaussian_filter(random.normal(size=(2, 128, 128)), (0, smoothing, smoothing))
+        one, two = whole + noise / noise.std()
+        assert unlike_share(one, two) == 0, seed
+        other = np.sqrt(1 - 0.2) * whole + np.sqrt(0.2) * specks(random, 128)
+        assert 0.05 < unlike_share(whole, other) < 0.25, seed
+
+
+def grainy_plane(seed: int, step: int, *, other_specimen: bool = False) -> Pair:
+    """Return two planes of smooth specks whose camera adds the same grain of their size."""
+    random = np.random.default_rng(seed)
+    size, margin = 192, 60
+    whole = [specks(random, size + 2 * margin) for _ in range(2)]
+    grain = 1.2 * specks(random, size)
+    rows, columns = (slice(margin + move, margin + move + size) for move in (step, -step // 2))
+    here = whole[0][margin : margin + size, margin : margin + size]
+    there = whole[1 if other_specimen else 0][rows, columns]
+    one, two = (
+        random.poisson(400 + 60 * (part + grain) - min(0, 60 * (part + grain).min()))
+        for part in (here, there)
+    )
+    planes = (image[None].astype(np.uint16) for image in (one, two))
+    return Pair(*planes, None if other_specimen else (float(step), float(-step // 2)))
+
+
+def specks(random: np.random.Generator, size: int) -> np.ndarray:
+    """Return smoothed noise (Y, X) with a standard deviation of 1."""
+    image = gaussian_filter(random.normal(size=(size, size)), 1.5)
+    return np.asarray(image / image.std())

@@ -38,6 +38,11 @@ told; a stage that slipped by some planes is like a ratio of 0.67 or 0.8 on the 
 AT_REST = 0.1
 """Shift (px) below which what shows the same in all planes may be the camera's pattern: planted
 ones stay below 0.02."""
+LARGEST_UNLIKE_AT_REST = 0.04
+"""Part of the structure of single planes at rest that may differ: of stages that truly stood still
+hardly any does, of a specimen behind a pattern of the camera 0.04 to 0.5."""
+UNLIKE_DRAWS = 0.5
+"""Shift (px), over the root of that part, up to which the rest may draw what lies still."""
 STILL, MOVED = 0.5, 2.0
 """Shift (px) below which what matches may lie still, and above which the specimen has moved."""
 
@@ -91,7 +96,8 @@ class Evidence:
     shift along z; `is_lonely`: but one block matches by itself, or none,
     of several; `is_same_in_planes`: only what all planes of thin stacks share matches;
     `may_be_dust`: the stacks are too thin to be freed of what all their planes share, and what
-    matches lies where dust would; `is_pattern`: what both share at no shift is narrower than optics
+    matches lies where dust would; `unlike_at_rest`: part of the structure of single planes at rest
+    that differs; `is_pattern`: what both share at no shift is narrower than optics
     allow; `is_partly_still`: a part of what they show lies still while the rest has moved;
     `is_inverted`: structure is bright in the one and dark in the other; `is_copy`: both stacks are
     equal; `copied`: part of the planes that are alike to within their noise; `is_saturated`: half
@@ -114,6 +120,7 @@ class Evidence:
     is_same_in_planes: bool = False
     may_be_dust: bool = False
     is_lonely: bool = False
+    unlike_at_rest: float = 0.0
     is_pattern: bool = False
     is_partly_still: bool = False
     is_inverted: bool = False
@@ -122,13 +129,18 @@ class Evidence:
     is_saturated: bool = False
 
 
+def lies_still(shift_yx: tuple[float, float]) -> bool:
+    """Return whether what matches at a shift (px) has not moved with respect to the camera."""
+    return math.hypot(*shift_yx) < STILL
+
+
 def is_where_dust_is(*shifts_yx: tuple[float, float]) -> bool:
     """Return whether what has one of these shifts (px) may lie still on a camera.
 
     It may have lain still, too, until the images were moved by whole pixels.
     """
     return any(
-        math.hypot(*shift) < STILL or math.hypot(*(part - round(part) for part in shift)) < WHOLE
+        lies_still(shift) or math.hypot(*(part - round(part) for part in shift)) < WHOLE
         for shift in shifts_yx
     )
 
@@ -194,6 +206,13 @@ def _doubt_of_copies_and_camera(evidence: Evidence) -> str:
         return (
             "a part of what both show lies still, as dust or a pattern of the camera does, while"
             " the rest moves: the shifts may be those of either"
+        )
+    if evidence.unlike_at_rest > LARGEST_UNLIKE_AT_REST and math.hypot(
+        *evidence.shift_yx
+    ) < UNLIKE_DRAWS * math.sqrt(evidence.unlike_at_rest):
+        return (
+            f"what matches lies still while {evidence.unlike_at_rest:.0%} of what both show"
+            " differs: it may be a pattern of the camera, and a single plane does not tell which"
         )
     if evidence.may_be_dust and evidence.unmatched > LARGEST_UNMATCHED_DUST:
         return (
@@ -275,7 +294,7 @@ def _said_of_jump(jump: Jump) -> str:
 
 def _lies_still(evidence: Evidence) -> bool:
     """Return whether what matches has not moved with respect to the camera."""
-    return math.hypot(*evidence.shift_yx) < STILL
+    return lies_still(evidence.shift_yx)
 
 
 def _round_number(log10_odds: float) -> str:

@@ -19,13 +19,16 @@ from crossreg.fiducial.evidence.odds_of_coincidence import (
     moved,
     prepared,
 )
-from crossreg.fiducial.evidence.still_on_camera import partly_still
+from crossreg.fiducial.evidence.still_on_camera import partly_still, unlike_share
 from crossreg.fiducial.verdict import CERTAIN
 
 GRID = 16
 """Bins between the places at which the field is evaluated: it is smooth over a block."""
 SUMMED = 4
 """Planes that are summed before the maximum along z is taken: about what a spot extends over."""
+EDGE = 6
+"""Bins at the edges of an image that are not compared: the background is not known so well there.
+"""
 FEW_PLANES = 8
 """Planes below which each is compared by itself: a projection of few planes is hardly more."""
 
@@ -120,6 +123,17 @@ def parts_lie_still(
     reference, cycle = (prepared(stack.max(axis=0), STEPS) for stack in stacks)
     shifts = _in_bins(shifts_at, reference.shape)
     return partly_still(reference, moved(cycle, shifts), shifts.mean(axis=(0, 1)))
+
+
+def unlike_part(stacks: tuple[NDArray[np.int16], NDArray[np.int16]], shifts_at: ShiftsAt) -> float:
+    """Return which part of the structure of two binned stacks (Z, y, x) differs, noise apart."""
+    reference, cycle = (stack.max(axis=0).astype(np.float32) for stack in stacks)
+    aligned = moved(cycle, _in_bins(shifts_at, reference.shape))
+    rows, columns = (
+        slice(edge, size - edge)
+        for size, edge in ((size, min(EDGE, size // 4)) for size in reference.shape)
+    )
+    return unlike_share(reference[rows, columns], aligned[rows, columns])
 
 
 def _projection(stack: NDArray[np.int16]) -> Image:

@@ -13,10 +13,14 @@ from crossreg.fiducial.correlation.transforms import fast_length, images_of, spe
 from crossreg.fiducial.evidence.odds_of_coincidence import Image
 from crossreg.fiducial.quantiles import NORMAL_MEDIAN, median
 
-REACH = 14
-"""Shift (bins) up to which such pairs are looked for: what lies further apart misleads nobody."""
+REACH, REACH_AT_REST = 14, 64
+"""Shift (bins) up to which such pairs are looked for: what lies further apart misleads nobody,
+unless what matches is at rest, as the camera is: then the specimen may have moved any distance."""
 FAR = 5.0
 """Shift (bins) from which on chance alone makes the difference resemble itself."""
+LEAST_SMOOTH = 0.28
+"""Part of a difference that neighbours share from which on it is structure: planted specimens that
+moved behind a pattern leave 0.32 to 0.64, noise, even if it was smoothed, up to 0.24."""
 LEAST_PART, LEAST_HEIGHT = 0.22, 6.5
 """How much more the difference resembles itself across the pairs than along them, over its energy
 and over chance (standard deviations)."""
@@ -35,25 +39,55 @@ def partly_still(reference: Image, aligned: Image, shift_yx: NDArray[np.floating
     if min(energies) == 0:
         return False
     difference = reference - np.sqrt(energies[0] / energies[1]) * aligned
-    itself = _autocorrelation(difference)
+    reach = REACH
+    if np.hypot(*shift_yx) < DIRECTED:
+        reach = min(REACH_AT_REST, max(REACH, min(reference.shape) // 2))
+    itself = _autocorrelation(difference, reach)
     pairs = np.rot90(itself) - itself
-    lags = np.arange(-REACH, REACH + 1)
+    lags = np.arange(-reach, reach + 1)
     far = np.hypot(lags[:, None], lags) > FAR
     chance = median(np.abs(pairs[far])) / NORMAL_MEDIAN
     row, column = np.unravel_index(pairs.argmax(), pairs.shape)
     highest = float(pairs[row, column])
-    if highest < LEAST_PART * itself[REACH, REACH] or highest < LEAST_HEIGHT * chance:
+    if highest < LEAST_PART * itself[reach, reach] or highest < LEAST_HEIGHT * chance:
         return False
     return _fits(
         np.array([lags[row], lags[column]], dtype=float), np.asarray(shift_yx, dtype=float)
     )
 
 
-def _autocorrelation(image: Image) -> Image:
-    """Return how much an image (Y, X) resembles itself at shifts of up to REACH along each axis."""
-    shape = tuple(fast_length(size + REACH) for size in image.shape)
+def unlike_share(reference: Image, aligned: Image) -> float:
+    """Return which part of the structure of two images (Y, X), one moved onto the other, differs.
+
+    Noise does not count: neighbouring pixels share structure, but hardly any noise. Where the
+    difference is noise in the main, nothing differs.
+    """
+    one, two = (image - image.mean() for image in (reference, aligned))
+    energies = _shared_by_neighbours(one, one), _shared_by_neighbours(two, two)
+    if min(energies) <= 0:
+        return 0.0
+    difference = one / np.sqrt(energies[0]) - two / np.sqrt(energies[1])
+    if _shared_by_neighbours(difference, difference) < LEAST_SMOOTH * np.mean(difference**2):
+        return 0.0
+    return float(np.clip(1 - _shared_by_neighbours(one, two) / np.sqrt(np.prod(energies)), 0, 1))
+
+
+def _shared_by_neighbours(one: Image, two: Image) -> float:
+    """Return the mean product of the pixels of an image with their neighbours in another."""
+    products = (
+        np.mean(one[1:] * two[:-1]),
+        np.mean(one[:-1] * two[1:]),
+        np.mean(one[:, 1:] * two[:, :-1]),
+        np.mean(one[:, :-1] * two[:, 1:]),
+    )
+    return float(np.mean(products))
+
+
+def _autocorrelation(image: Image, reach: int) -> Image:
+    """Return how much an image (Y, X) resembles itself at shifts of up to `reach` on each axis."""
+    shape = tuple(fast_length(size + reach) for size in image.shape)
     spectrum = spectra_of(image, shape)
-    lags = np.arange(-REACH, REACH + 1)
+    lags = np.arange(-reach, reach + 1)
     return np.asarray(images_of(np.square(np.abs(spectrum)), shape)[np.ix_(lags, lags)])
 
 

@@ -25,7 +25,7 @@ from crossreg.fiducial.evidence.image_faults import (
     is_saturated,
     share_of_copied_planes,
 )
-from crossreg.fiducial.evidence.odds_under_field import likeness, parts_lie_still
+from crossreg.fiducial.evidence.odds_under_field import likeness, parts_lie_still, unlike_part
 from crossreg.fiducial.evidence.plane_jumps import jump_of_planes
 from crossreg.fiducial.evidence.plane_likeness import (
     are_opposite,
@@ -52,7 +52,14 @@ from crossreg.fiducial.pieces import in_pieces
 from crossreg.fiducial.quality import block_qualities, preprocessing
 from crossreg.fiducial.reference import Reference
 from crossreg.fiducial.turn import Turn, TurnedField
-from crossreg.fiducial.verdict import Evidence, SeenOwnMotion, Verdict, is_where_dust_is, judged
+from crossreg.fiducial.verdict import (
+    Evidence,
+    SeenOwnMotion,
+    Verdict,
+    is_where_dust_is,
+    judged,
+    lies_still,
+)
 
 STATUSES = ("measured", "borrowed", "failed")
 WIDE_SIGMA = 0.5
@@ -441,10 +448,16 @@ def _with_camera(
     """
     is_thin = min(map(len, stacks)) < PLANES_FOR_PATTERN
     may_lie_still = is_thin and not turn
+    is_a_plane = min(map(len, stacks)) < LEAST_PLANES
     return replace(
         evidence,
         is_pattern=not is_freed and is_pattern(*stacks),
         is_partly_still=may_lie_still and parts_lie_still(stacks, _in_the_middle(found.field)),
+        unlike_at_rest=(
+            unlike_part(stacks, _in_the_middle(found.field))
+            if may_lie_still and is_a_plane and lies_still(evidence.shift_yx)
+            else 0.0
+        ),
     )
 
 
