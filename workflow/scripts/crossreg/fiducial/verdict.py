@@ -67,6 +67,14 @@ class Jump:
 
 
 @dataclass(frozen=True)
+class Slip:
+    """From kept `plane` of the cycle on, its planes lie `by` px beside where those before lie."""
+
+    plane: int
+    by: float
+
+
+@dataclass(frozen=True)
 class SeenOwnMotion:
     """Structure that moved by itself in some `blocks` of `all_blocks`, by `farthest` px at most.
 
@@ -89,7 +97,8 @@ class Evidence:
     moved by itself, `unmatched` the part of the clear structure that does not match, where noise is
     taken for as small as it may be if what matches may be dust; `matching` is the part of the
     blocks that match by themselves. `z_ratio` is how many planes of the cycle follow each other for
-    one of the reference, `jump` where planes of the one are missing in the other, `turn` (degrees)
+    one of the reference, `jump` where planes of the one are missing in the other, `slip` where the
+    stage moved sideways while it imaged one of them, `turn` (degrees)
     and `shear` (px per px) how the field turns and shears the image, beyond the turn by which the
     cycle was turned back before it was compared; `is_turn_open`: that turn is known roughly only,
     and too few blocks match to make it exact. `is_z_open`: planes that are alike do not tell the
@@ -113,6 +122,7 @@ class Evidence:
     matching: float = 1.0
     z_ratio: float = 1.0
     jump: Jump | None = None
+    slip: Slip | None = None
     turn: float = 0.0
     shear: float = 0.0
     is_turn_open: bool = False
@@ -239,6 +249,12 @@ def _doubt_of_depth(evidence: Evidence) -> str:
         return (
             "the shift along z is not known: one of the two stacks seems to be focused beside what"
             " the other shows, and has little but its blurred light"
+        )
+    if evidence.slip:
+        return (
+            f"the stage seems to have slipped sideways by about {evidence.slip.by:.0f} px just"
+            f" before plane {evidence.slip.plane} of the cycle (of the kept ones, counted from 0),"
+            " or in the reference: shifts are off on either side"
         )
     if evidence.jump and 1 / JUMP_SEEN < evidence.z_ratio < JUMP_SEEN:
         return _said_of_jump(evidence.jump)

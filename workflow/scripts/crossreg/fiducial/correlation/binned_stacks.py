@@ -106,6 +106,23 @@ def weighted_planes(stack: np.ndarray, weights: np.ndarray, pool: Executor) -> n
     return _in_steps(values, pool)
 
 
+def changed_planes(
+    stack: np.ndarray, changed: Callable[[np.ndarray], np.ndarray], pool: Executor
+) -> np.ndarray:
+    """Return a binned and freed stack (Z, y, x) each plane of which is changed.
+
+    Heights stay in parts of the noise that the planes had before.
+    """
+    result = np.empty_like(stack)
+
+    def whole(z: int) -> np.ndarray:
+        plane = changed(_expanded(stack[z] / np.float32(STEPS)))
+        return np.asarray(np.rint(_compressed(plane) * STEPS))
+
+    _fill(result, whole, pool)
+    return result
+
+
 def without_shared(stack: np.ndarray, pool: Executor) -> np.ndarray:
     """Return a binned stack (Z, y, x) of a few planes freed of what all of them share."""
     values = _expanded(stack / np.float32(STEPS))

@@ -17,6 +17,7 @@ from crossreg.fiducial.correlation.binned_stacks import (
     binned_and_light,
     shown_in_both,
 )
+from crossreg.fiducial.correlation.spot_widths import with_spots_alike
 from crossreg.fiducial.evidence.deformation import ShiftsAt, contradiction, turn_and_shear
 from crossreg.fiducial.evidence.image_faults import (
     is_copy,
@@ -36,6 +37,7 @@ from crossreg.fiducial.evidence.plane_likeness import (
     shown_around,
 )
 from crossreg.fiducial.evidence.plane_places import PlacedPlanes, Places, placed_planes
+from crossreg.fiducial.evidence.plane_slips import slip_of_planes
 from crossreg.fiducial.evidence.plane_spacing import denies_gradient, ratio_of_spacings
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.consensus import agreeing_blocks
@@ -217,10 +219,11 @@ def local_shifts(
         def matched(stacks: Stacks, start_yx: tuple[float, float], is_freed: bool) -> Match:
             search = WideSearch(stacks, start_yx, pool)
             wide = search.some_shifts(blocks)
+            alike = with_spots_alike(stacks, pool)
             found = _measured(
-                stacks, is_freed, light, reference.image_shape, blocks, wide, motion, turned, pool
+                alike, is_freed, light, reference.image_shape, blocks, wide, motion, turned, pool
             )
-            placing = pool.submit(placed_planes, stacks, _in_the_middle_zyx(found.field))
+            placing = pool.submit(placed_planes, alike, _in_the_middle_zyx(found.field))
             is_rigid = motion == "rigid"
             evidence = _evidence(
                 stacks, cycle, found, placing, turned, global_shift_yx, is_rigid, pool
@@ -322,7 +325,7 @@ def _measured(
         slope = fading(light.of_reference, light.of_cycle, found.field.shift_at(middle)[0])
         if abs(slope - used) < SAME_FADING:
             break
-        alike = light.alike(stacks[0], slope, pool)
+        alike = with_spots_alike(light.alike(stacks[0], slope, pool), pool)
         alike = shown_in_both(alike, found.field.shift_at(middle)[0, 0])
         matcher = SubBlockMatcher(alike, blocks, domain, pool, motion, is_freed, turn)
         found = matcher.measure(found.field)
@@ -390,6 +393,7 @@ def _evidence(
     copied = None if turn else pool.submit(share_of_copied_planes, *stacks)
     saturated = pool.submit(is_saturated, cycle)
     similar = pool.submit(plane_similarities, stacks, shifts_at)
+    slipping = pool.submit(slip_of_planes, stacks, _in_the_middle_zyx(field))
     match = likeness(stacks, shifts_at, shift_z, turn.degrees, pool)
     similarities = similar.result()
     placed = placing.result()
@@ -414,6 +418,7 @@ def _evidence(
         may_be_dust=may_be_dust,
         z_ratio=z_ratio,
         jump=jump if jump and shown_around(similarities, jump.plane) else None,
+        slip=slipping.result(),
         turn=turn_left,
         shear=shear,
         is_lonely=bool(found.matching.sum() < min(FEWEST_MATCHING, len(found.matching))),
