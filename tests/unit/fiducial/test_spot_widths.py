@@ -57,5 +57,5 @@ def test_shifts_are_right_where_one_stack_is_blurred(here: float, there: float) 
     prepared = prepare_reference(stack(here, 1), block_size_xy=80)
     result = local_shifts(prepared, stack(there, 2, MOVED), (2.0, -4.0))
     assert result.verdict.name == "registered", result.verdict.reason
-    total = result.shift_zyx + [0, 2, -4]
+    total = result.shift_zyx + np.array([0, 2, -4])
     assert np.abs(total - MOVED).max() < 0.12

@@ -14,7 +14,6 @@ from crossreg.fiducial.block_grid import middle_of
 from crossreg.fiducial.correlation.band_pass import gaussian, window
 from crossreg.fiducial.correlation.binned_stacks import (
     BORDER,
-    STEPS,
     Stacks,
     changed_planes,
 )
