@@ -156,3 +156,40 @@ def test_a_shift_alone_is_that_with_its_uncertainty() -> None:
     field = fit(DOMAIN, positions, shifts, np.full((60, 3), 0.05))
     asked = places(200, seed=6)
     np.testing.assert_allclose(field.shift_at(asked), field.at(asked)[0], atol=1e-9)
+
+
+def waves(positions: np.ndarray, seed: int, length: float) -> np.ndarray:
+    """Return plane waves of 0.5 px rms whose length is about `length` px, (n, 3)."""
+    random = np.random.default_rng(seed)
+    angle, phase = random.uniform(0, 2 * np.pi, (2, 24, 3))
+    wave = 2 * np.pi / (length * random.uniform(0.8, 1.3, (24, 3)))
+    y, x = positions[:, 1, None, None], positions[:, 2, None, None]
+    argument = wave * (np.cos(angle) * y + np.sin(angle) * x) + phase
+    return np.asarray(0.5 * np.sqrt(2 / 24) * np.cos(argument).sum(axis=1))
+
+
+def test_sigma_knows_of_waves_of_two_sub_blocks() -> None:
+    errors = []
+    for seed in range(6):
+        positions = places(120, seed)
+        shifts = noisy(waves(positions, seed, 90.0), 0.03, seed + 100)
+        asked = places(200, seed + 200)
+        shift, sigma = fit(DOMAIN, positions, shifts, np.full(shifts.shape, 0.03)).at(asked)
+        errors.append((np.abs(shift - waves(asked, seed, 90.0)) / sigma)[:, 1:])
+    assert 0.58 < np.mean(np.array(errors) < 1) < 0.78
+    assert np.mean(np.array(errors) > 3) < 0.02
+
+
+def test_what_deforms_along_y_may_deform_along_x() -> None:
+    away = np.array([[10.0, 330.0, 190.0]])
+    ratios = []
+    for seed in range(6, 12):
+        positions = places(24, seed) * (1, 0.5, 1)
+        still = np.zeros(len(positions))
+        sigmas = []
+        for along_y in (waves(positions, 7, 200.0)[:, 1], still):
+            shifts = noisy(np.column_stack([still, along_y, still]), 0.2, 8)
+            field = fit(DOMAIN, positions, shifts, np.full(shifts.shape, 0.2))
+            sigmas.append(field.at(away)[1][0, 2])
+        ratios.append(sigmas[0] / sigmas[1])
+    assert np.mean(ratios) > 1.2

@@ -6,6 +6,7 @@ a normal likelihood of the few weights of the explicit functions, for which prio
 averaged over all likely choices.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -23,6 +24,9 @@ MOST_FIELDS, MOST_PRIORS = 20, 24
 """Choices of the random field and its noise, and of priors, that are averaged over at most."""
 FREE_SLOPE = 1.0
 """Standard deviation (px per px) of a gradient of which nothing is assumed."""
+UNLIKE = 0.02
+"""Weight of a size and correlation length of the random field that the other component denies: the
+two components need not deform alike."""
 PROBED_FIELDS, PROBED_PRIORS = 4, 10
 """Best choices of the one with which all choices of the other are compared first."""
 HOPEFUL = 12.0
@@ -181,6 +185,27 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Roughness:
+    """What one component says of another's random field: a specimen deforms along y and x alike.
+
+    Attributes
+    ----------
+    weights : how likely each (number of the correlation length, amplitude) is; of sum 1.
+
+    """
+
+    weights: Mapping[tuple[int, float], float]
+
+    def log_weights(self, length: NDArray[np.int64], amplitude: Floats) -> Floats:
+        """Return the logarithm of how likely choices (h,) are; none is less likely than UNLIKE."""
+        known = [
+            self.weights.get(key, 0.0)
+            for key in zip(length.tolist(), amplitude.tolist(), strict=True)
+        ]
+        return np.log(np.array(known) + UNLIKE)
+
+
+@dataclass(frozen=True)
 class Mixture:
     """The posterior: k likely choices, each with a normal distribution of the explicit weights.
 
@@ -259,6 +284,14 @@ class Mixture:
         amplitude, noise = float(found.amplitude[choice]), float(found.noise[choice])
         return Choice(amplitude, noise, self.prior_mean, self.prior_deviation)
 
+    def roughness(self) -> Roughness:
+        """Return how likely each size and correlation length of the random field is."""
+        found: dict[tuple[int, float], float] = {}
+        for length, choice, weight in zip(self.length, self.choice, self.weight, strict=True):
+            key = int(length), float(self.likelihoods[length].amplitude[choice])
+            found[key] = found.get(key, 0.0) + float(weight)
+        return Roughness(found)
+
     def slope(self, term: int) -> Slope:
         """Return what the measurements say of one weight, with next to no prior on it."""
         free = self.prior_deviation.copy()
@@ -278,10 +311,13 @@ class Mixture:
         return Slope(mean, float(np.sqrt(self.weight @ spread)))
 
 
-def mixture(likelihoods: tuple[Likelihood, ...], priors: Priors) -> Mixture:
+def mixture(
+    likelihoods: tuple[Likelihood, ...], priors: Priors, roughness: Roughness | None = None
+) -> Mixture:
     """Return the posterior over all likely choices of the random field, the noise and the priors.
 
     Not all pairs are compared: the best of the one are looked for with some of the other first.
+    `roughness` is what is known of the random field beforehand.
     """
     length = np.concatenate([np.full(len(part.log), n) for n, part in enumerate(likelihoods)])
     choice = np.concatenate([np.arange(len(part.log)) for part in likelihoods])
@@ -289,6 +325,9 @@ def mixture(likelihoods: tuple[Likelihood, ...], priors: Priors) -> Mixture:
         np.concatenate([getattr(part, name) for part in likelihoods])
         for name in ("log", "precision", "pull")
     )
+    if roughness:
+        amplitude = np.concatenate([part.amplitude for part in likelihoods])
+        log = log + roughness.log_weights(length, amplitude)
 
     def scores(fields: NDArray[np.int64], chosen: NDArray[np.int64]) -> Floats:
         gain = _log_evidence(

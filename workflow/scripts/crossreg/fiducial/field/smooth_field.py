@@ -18,6 +18,7 @@ from crossreg.fiducial.field.regression import (
     Floats,
     Likelihood,
     Mixture,
+    Roughness,
     Weighed,
     likelihood,
     mixture,
@@ -28,8 +29,9 @@ MOTIONS = ("smooth", "rigid")
 """What a cycle may do: deform smoothly, or move as a whole."""
 AMPLITUDES = np.array([0.0, 0.03, 0.08, 0.2, 0.5, 1.2, 3.0])
 """Standard deviations (px) of the random field that are averaged over."""
-LENGTHS = (60.0, 100.0, 170.0, 300.0)
-"""Its correlation lengths (px): sub-blocks of about 40 px show nothing shorter."""
+LENGTHS = (40.0, 65.0, 120.0, 250.0)
+"""Its correlation lengths (px): sub-blocks of about 40 px show nothing shorter. Waves of 80 to 200
+px need the shortest: with none below 60 px, 4 to 14 % of the errors were beyond 3 sigma there."""
 ROUGH_LENGTHS = (100.0, 240.0)
 """Correlation lengths that do to predict where to look, and to find the outliers."""
 NOISES = np.exp(np.linspace(np.log(0.35), np.log(8.0), 10))
@@ -217,12 +219,16 @@ def fit(
     likelihoods = [tuple(found[axis::3]) for axis in range(3)]
     variances = [one.variances for one in all_weighed]
     slopes: dict[int, Slope] = {}
+    roughness: dict[int, Roughness] = {}
     if motion == "smooth" and not rough:
-        slopes = {3 - axis: _slope(likelihoods[axis], domain, axis) for axis in (1, 2)}
+        for axis in (1, 2):
+            alone = mixture(likelihoods[axis], motion_terms.smooth_priors(axis, domain.levels))
+            slopes[3 - axis] = alone.slope(X_TERM if axis == 1 else Y_TERM)
+            roughness[3 - axis] = alone.roughness()
 
     def whole(axis: int) -> Mixture:
         other = slopes.get(axis)
-        found = mixture(likelihoods[axis], priors(axis, other))
+        found = mixture(likelihoods[axis], priors(axis, other), roughness.get(axis))
         if motion == "rigid" or domain.levels == 1:
             return found
         return found.widened(motion_terms.bend_errors(found.weight @ found.mean))
@@ -299,9 +305,3 @@ def _averaged_terms(domain: Domain, positions: Floats, depth_spread: Floats | No
     away = np.column_stack([depth_spread, np.zeros((len(positions), 2))])
     above, below = (domain.terms(positions + side * away) for side in (1, -1))
     return (above + below) / 2
-
-
-def _slope(likelihoods: tuple[Likelihood, ...], domain: Domain, axis: int) -> Slope:
-    """Return what y (1) says of its gradient along x, or x (2) of its gradient along y."""
-    found = mixture(likelihoods, motion_terms.smooth_priors(axis, domain.levels))
-    return found.slope(X_TERM if axis == 1 else Y_TERM)
