@@ -35,8 +35,9 @@ CLEAR = 0.01
 """Part of the highest power from which on a ring shows structure."""
 FEWEST_RINGS = 4
 """Rings that both stacks show below which nothing is said."""
-LEAST_DIFFERENCE = 0.2
-"""Difference of the squared widths (bins) from which on spots are made alike."""
+LEAST_DIFFERENCE = 0.3
+"""Difference of the squared widths (bins) from which on spots are made alike: what one stack alone
+shows, as beads that came off, feigned up to 0.26."""
 MOST_DIFFERENCE = 2.0
 """The same at most: what is blurred more shows nothing any more."""
 
