@@ -36,8 +36,8 @@ CLEAR = 0.01
 FEWEST_RINGS = 4
 """Rings that both stacks show below which nothing is said."""
 LEAST_DIFFERENCE = 0.3
-"""Difference of the squared widths (bins) from which on spots are made alike: what one stack alone
-shows, as beads that came off, feigned up to 0.26."""
+"""Difference of the squared widths (bins) from which on spots are made alike.
+Beads that came off feigned 0.25; much dense structure that one stack alone shows feigned 0.7."""
 MOST_DIFFERENCE = 2.0
 """The same at most: what is blurred more shows nothing any more."""
 
