@@ -17,6 +17,7 @@ from crossreg.fiducial.correlation.binned_stacks import (
     binned_and_light,
     shown_in_both,
 )
+from crossreg.fiducial.correlation.faint_structure import freed_of_noise
 from crossreg.fiducial.correlation.spot_widths import with_spots_alike
 from crossreg.fiducial.evidence.deformation import ShiftsAt, contradiction, turn_and_shear
 from crossreg.fiducial.evidence.image_faults import (
@@ -318,18 +319,19 @@ def _measured(
     domain = domain_of(image_shape, *map(len, stacks))
     field = _wide_field(domain, wide, pool, motion)
     middle = domain.middle_zyx[None]
-    stacks = shown_in_both(stacks, field.shift_at(middle)[0, 0])
-    found = SubBlockMatcher(stacks, blocks, domain, pool, motion, is_freed, turn).measure(field)
-    used = 0.0
+
+    def measured(stacks: Stacks, field: SmoothField) -> Measurements:
+        shown = shown_in_both(stacks, field.shift_at(middle)[0, 0])
+        clear = freed_of_noise(shown[0], pool), freed_of_noise(shown[1], pool)
+        return SubBlockMatcher(clear, blocks, domain, pool, motion, is_freed, turn).measure(field)
+
+    found, used = measured(stacks, field), 0.0
     for _ in range(MOST_FADINGS):
         slope = fading(light.of_reference, light.of_cycle, found.field.shift_at(middle)[0])
         if abs(slope - used) < SAME_FADING:
             break
         alike = with_spots_alike(light.alike(stacks[0], slope, pool), pool)
-        alike = shown_in_both(alike, found.field.shift_at(middle)[0, 0])
-        matcher = SubBlockMatcher(alike, blocks, domain, pool, motion, is_freed, turn)
-        found = matcher.measure(found.field)
-        used = slope
+        found, used = measured(alike, found.field), slope
     if motion == "rigid" or found.matching.sum() >= FEWEST_MEASURED:
         return found
     return _measured(stacks, is_freed, light, image_shape, blocks, wide, "rigid", turn, pool)

@@ -1,0 +1,139 @@
+"""Structure that hardly stands out of the noise, freed of the noise around it.
+
+Where spots are faint and few, most of what two stacks have in a sub-block is noise, and noise times
+noise is most of what blurs their correlation. Smoothed by about a spot, though, a spot stands out
+by several standard deviations. So each value is multiplied by how likely it is not noise alone:
+one minus the local false discovery rate of the two-groups model (Efron 2008,
+doi:10.1214/07-STS236), from the distribution of the stack's own values. Dense structure is hardly
+changed by that. Thin stacks stay as they are: the pattern of the camera is still in them, and would
+stand out as structure does.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from functools import lru_cache
+from math import erf, sqrt
+
+import numpy as np
+
+from crossreg.fiducial.correlation.band_pass import high_pass
+from crossreg.fiducial.correlation.binned_stacks import BIN, PLANES_FOR_PATTERN, STEPS
+from crossreg.fiducial.even_choice import evenly_chosen
+from crossreg.fiducial.quantiles import NORMAL_MEDIAN, medians
+
+FAINT = 0.35
+"""Part of noise in the variance of a smoothed stack from which on it is freed of noise: below it
+nothing is won on planted spots, textures and nuclei."""
+ALONG_Z = np.array([1, 4, 6, 4, 1], dtype=np.float32) / 16
+"""Weights of the planes around a plane: a standard deviation of one plane."""
+TILE, TILES = 64, 64
+"""Edge (bins) and number of the parts of a stack that tell whether it is faint."""
+EVERY = 2
+"""Every so many differences of neighbours are looked at along both axes."""
+PLANES_COUNTED = 16
+"""Planes at most whose values tell how those of the stack are distributed."""
+LIKELY, LIKELY_STEP = 10.0, 0.25
+"""Standard deviations of the noise up to which values are counted, and the width of a class."""
+CENTRAL = 2
+"""Classes around 0 that tell which part of the values is noise alone."""
+
+
+def freed_of_noise(stack: np.ndarray, pool: Executor) -> np.ndarray:
+    """Return a binned and freed stack (Z, y, x) int16 without most of its noise, if it is faint.
+
+    Otherwise, or if it has few planes, the stack itself. Values are in 1 / STEPS of the noise of
+    the smoothed stack.
+    """
+    noise = _noise_if_faint(stack) if len(stack) >= PLANES_FOR_PATTERN else 0.0
+    if not noise:
+        return stack
+    counted = evenly_chosen(len(stack), PLANES_COUNTED)
+    sizes = [np.abs(_smoothed(stack, int(z))) / noise for z in counted]
+    classes, not_noise = _odds_of_structure(np.stack(sizes))
+    result = np.empty(stack.shape, dtype=np.int16)
+    largest = np.iinfo(np.int16).max
+
+    def write(z: int) -> None:
+        plane = _smoothed(stack, z) / noise
+        plane *= np.interp(np.abs(plane), classes, not_noise)
+        result[z] = np.rint(np.clip(plane * STEPS, -largest, largest))
+
+    for _ in pool.map(write, range(len(stack))):
+        pass
+    return result
+
+
+def _noise_if_faint(stack: np.ndarray) -> float:
+    """Return the standard deviation of the noise of the smoothed stack; 0 if it is not faint.
+
+    Differences of neighbours tell of the noise: they hardly see structure.
+    """
+    rough, energies = [], []
+    for tile in _tiles(stack):
+        values = tile[len(tile) // 2].astype(np.float32)
+        rough.append(_second_differences(values)[::EVERY, ::EVERY].ravel())
+        energies.append(np.square(_smoothed(tile, len(tile) // 2)).mean())
+    energy = float(np.mean(energies)) if energies else 0.0
+    if not energy:
+        return 0.0
+    of_pixels = float(medians(np.abs(np.concatenate(rough)), 0)) / NORMAL_MEDIAN
+    noise = of_pixels * _smoothed_over_rough() * float(np.linalg.norm(ALONG_Z))
+    return noise if noise**2 > FAINT * energy else 0.0
+
+
+def _tiles(stack: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield parts (planes, y, x) of a stack, spread over it: as many planes as are smoothed."""
+    planes = len(ALONG_Z)
+    starts = [range(0, max(size - TILE, 0) + 1, TILE) for size in stack.shape[1:]]
+    shape = (len(stack) - planes + 1, *map(len, starts))
+    for number in evenly_chosen(int(np.prod(shape)), TILES):
+        z, row, column = np.unravel_index(number, shape)
+        y, x = starts[0][row], starts[1][column]
+        yield stack[z : z + planes, y : y + TILE, x : x + TILE]
+
+
+def _odds_of_structure(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (sizes, how likely a value of such a size is not noise alone), both (k,).
+
+    `sizes` are absolute values in standard deviations of the noise.
+    """
+    edges = np.arange(0, LIKELY + LIKELY_STEP, LIKELY_STEP)
+    shares = np.histogram(np.minimum(sizes, edges[-2]), edges)[0] / sizes.size
+    of_noise = np.diff([erf(edge / sqrt(2)) for edge in edges])
+    part = min(1.0, shares[:CENTRAL].sum() / of_noise[:CENTRAL].sum())
+    rate = part * of_noise / np.maximum(shares, np.finfo(float).tiny)
+    # Larger values are never likelier to be noise.
+    rate = np.minimum.accumulate(np.minimum(rate, 1.0))
+    return (edges[:-1] + edges[1:]) / 2, 1 - rate
+
+
+def _smoothed(stack: np.ndarray, z: int) -> np.ndarray:
+    """Return a plane (y, x) of a stack smoothed by about a spot, edges repeated."""
+    reach = len(ALONG_Z) // 2
+    around = np.clip(np.arange(z - reach, z + reach + 1), 0, len(stack) - 1)
+    plane = np.tensordot(ALONG_Z, stack[around].astype(np.float32), axes=1)
+    padded = np.pad(plane, 1, mode="edge")
+    rows = padded[:-2] + 2 * padded[1:-1] + padded[2:]
+    result: np.ndarray = (rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]) / np.float32(16)
+    return result
+
+
+def _second_differences(plane: np.ndarray) -> np.ndarray:
+    """Return the second differences of a plane (y, x) along both axes, halved each time."""
+    rows = plane[1:-1] - (plane[:-2] + plane[2:]) / 2
+    result: np.ndarray = rows[:, 1:-1] - (rows[:, :-2] + rows[:, 2:]) / 2
+    return result
+
+
+@lru_cache(maxsize=1)
+def _smoothed_over_rough() -> float:
+    """Return the ratio of the noise of smoothed planes to that of their second differences.
+
+    Of white noise that has been freed of its background.
+    """
+    y, x = (np.cos(2 * np.pi * axis) for axis in (np.fft.fftfreq(TILE), np.fft.rfftfreq(TILE)))
+    noise = np.square(high_pass((TILE, TILE), BIN))
+    noise[:, 1:-1] *= 2  # the other half of the spectrum
+    smoothed = np.outer((1 + y) / 2, (1 + x) / 2)
+    rough = np.outer(1 - y, 1 - x)
+    return float(sqrt((noise * smoothed**2).sum() / (noise * rough**2).sum()))
