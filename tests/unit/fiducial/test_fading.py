@@ -5,6 +5,7 @@ import pytest
 
 import crossreg
 from crossreg.fiducial.correlation.binned_stacks import BIN, LIGHT_PART
+from crossreg.fiducial.local_shift import local_shifts
 from crossreg.fiducial.local_shift.fading import fading
 from fiducial_images import drawn, spot_positions
 
@@ -109,3 +110,23 @@ def test_two_parts_that_are_nothing_alike_show_no_fading() -> None:
     reference = everywhere(profile(DEPTH))[:, :2, :1]
     cycle = reference * np.array([1.0, 5.0])[:, None] * np.exp(-0.1 * DEPTH)[:, None, None]
     assert fading(reference, cycle, lies(0.0)) == 0
+
+
+def test_a_fading_that_grows_once_it_is_made_up_for_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each correction moves z a little more, and the moved z feigns more fading."""
+    positions = spot_positions(SHAPE, 200, seed=4)
+    reference, cycle = drawn(SHAPE, positions, 5, 2), drawn(SHAPE, positions - SHIFT, 5, 3)
+
+    places = np.random.default_rng(0).uniform(2, np.array(SHAPE) - 3, (20, 3))
+
+    def shifts_z(*slopes: float) -> np.ndarray:
+        seen = iter(slopes)
+        monkeypatch.setattr(local_shifts, "fading", lambda *_: next(seen))
+        found = crossreg.register(reference, cycle, block_size=64)
+        return np.asarray(found.shift_at(places)[:, 0])
+
+    as_it_is = shifts_z(0.0)
+    assert np.array_equal(shifts_z(-0.066, -0.102, -0.113), as_it_is)
+    assert np.abs(shifts_z(-0.066, -0.070, -0.070) - as_it_is).max() > 0.1

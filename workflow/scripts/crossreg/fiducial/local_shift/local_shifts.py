@@ -87,6 +87,9 @@ PLANE_SIGMA = 0.5
 MOST_FADINGS, SAME_FADING = 3, 0.005
 """Times that the change of the light along z is measured, and a difference of two such changes
 (logarithm per plane) that makes none to the shift."""
+GROWN = 1.3
+"""Factor by which such a change must not grow once it is made up for: then it comes from the shift
+along z that it feigned itself (the light of a thin layer), and nothing is made up for."""
 FEWEST_MOVED = 2
 """Sub-blocks that moved by themselves below which nothing is said of the cycle."""
 FEWEST_MATCHING = 2
@@ -325,10 +328,14 @@ def _measured(
         clear = freed_of_noise(shown[0], pool), freed_of_noise(shown[1], pool)
         return SubBlockMatcher(clear, blocks, domain, pool, motion, is_freed, turn).measure(field)
 
-    found, used = measured(stacks, field), 0.0
+    as_it_is = found = measured(stacks, field)
+    used = 0.0
     for _ in range(MOST_FADINGS):
         slope = fading(light.of_reference, light.of_cycle, found.field.shift_at(middle)[0])
         if abs(slope - used) < SAME_FADING:
+            break
+        if used and abs(slope) > GROWN * abs(used):
+            found = as_it_is
             break
         alike = with_spots_alike(light.alike(stacks[0], slope, pool), pool)
         found, used = measured(alike, found.field), slope
