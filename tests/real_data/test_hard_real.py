@@ -60,3 +60,12 @@ def test_a_strong_pattern_of_the_camera_is_not_taken_for_the_specimen(shared_dat
     found, _ = registered(shared_data, "added_fixed_pattern", 32)
     assert found.verdict.name == "failed"
     assert "pattern of the camera" in found.verdict.reason
+
+
+@pytest.mark.parametrize("block", [32, 48, 64, 96])
+def test_a_pattern_never_wins_over_dim_beads_unsaid(shared_data: Path, block: int) -> None:
+    name = "dim_ring_fixed_pattern"
+    found, total = registered(shared_data, name, block)
+    error = np.abs(total[:, 1:] - RIGHT_YX[name][1])
+    sigma = found.sigma_zyx[..., 1:].reshape(-1, 2)
+    assert found.verdict.name != "registered" or np.mean(error > 3 * sigma) < 0.02

@@ -182,3 +182,22 @@ def test_a_global_shift_that_the_local_ones_contradict_is_named(off: float, verd
     np.testing.assert_allclose(total_yx, np.broadcast_to((3.0, -4.0), total_yx.shape), atol=0.1)
     assert found.verdict.name == verdict
     assert ("contradicts the local ones" in found.verdict.reason) == (verdict == "doubtful")
+
+
+def test_blocks_at_rest_that_the_projections_contradict_are_doubtful() -> None:
+    at_rest = Evidence(log10_odds=-9.0, shift_yx=(-0.2, 0.2), global_shift_yx=(1.5, -0.2))
+    assert judged(at_rest).name == "registered"
+    found = judged(replace(at_rest, contradiction=1.3))
+    assert found.name == "doubtful"
+    assert "what matches lies still" in found.reason
+    moves = replace(at_rest, shift_yx=(3.0, 0.2), contradiction=1.3)
+    assert judged(moves).name == "registered"
+
+
+@pytest.mark.parametrize("steep", [{"turn": -1.3}, {"shear": 0.025}])
+def test_few_blocks_do_not_tell_a_steep_field(steep: dict[str, float]) -> None:
+    few = Evidence(log10_odds=-9.0, shift_yx=(5.0, 3.0), matching=0.06)
+    assert judged(few).name == "registered"
+    assert judged(replace(few, **steep, matching=0.3)).name == "registered"
+    assert judged(replace(few, **steep)).name == "doubtful"
+    assert "only 6%" in judged(replace(few, **steep)).reason

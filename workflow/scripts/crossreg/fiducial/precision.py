@@ -1,6 +1,7 @@
 """How precisely a cycle is registered: standard errors in nm, and the share that is good enough."""
 
 from dataclasses import asdict, dataclass
+from math import erf, sqrt
 
 import numpy as np
 
@@ -18,8 +19,9 @@ class Precision:
     In XY that of a block is the larger of its two. `xy_nm` and `z_nm` are the median of measured
     blocks, `xy_95_nm` and `z_95_nm` their MOST percentile, `borrowed_xy_nm` and `borrowed_z_nm`
     the median of borrowed ones. `within_tolerance` is the share of all blocks, and so of the
-    area, whose errors are within the tolerance. `held_out_xy_nm` and `held_out_z_nm` say how far
-    structure lies from a field that it took no part in, its own noise included.
+    area, whose errors are expected within the tolerance along each axis: the mean chance that they
+    are, with normal errors as large as the blocks' sigmas. `held_out_xy_nm` and `held_out_z_nm` say
+    how far structure lies from a field that it took no part in, its own noise included.
     """
 
     xy_nm: float = NAN
@@ -56,10 +58,7 @@ def precision_of(table: Table, scale: Scale) -> Precision:
     xy = scale.pixel_nm * np.maximum(table["sigma_x"], table["sigma_y"]).astype(float)
     z = scale.plane_nm * table["sigma_z"].astype(float)
     measured, borrowed = status == "measured", status == "borrowed"
-    within = NAN
-    if scale.tolerance_nm:
-        # NaN, that of a failed block, is within no tolerance.
-        within = float(np.mean((xy <= scale.tolerance_nm[0]) & (z <= scale.tolerance_nm[1])))
+    within = _within(table, scale, *scale.tolerance_nm) if scale.tolerance_nm else NAN
     return Precision(
         _percentile(xy[measured], 50),
         _percentile(xy[measured], MOST),
@@ -71,6 +70,25 @@ def precision_of(table: Table, scale: Scale) -> Precision:
         scale.plane_nm * _held_out(table, "z"),
         within,
     )
+
+
+def _within(table: Table, scale: Scale, tolerance_xy: float, tolerance_z: float) -> float:
+    """Return the share of blocks whose errors are expected within the tolerance (nm)."""
+    chance = np.ones(len(table))
+    for axis, tolerance in (("z", tolerance_z), ("x", tolerance_xy), ("y", tolerance_xy)):
+        sigma = scale.nm(axis) * table[f"sigma_{axis}"].astype(float)
+        chance *= [_chance(tolerance, value) for value in sigma]
+    return float(chance.mean())
+
+
+def _chance(tolerance: float, sigma: float) -> float:
+    """Return the chance that a normal error of standard deviation `sigma` is within `tolerance`.
+
+    NaN, the sigma of a failed block, is within none.
+    """
+    if np.isnan(sigma):
+        return 0.0
+    return erf(tolerance / (sqrt(2) * sigma)) if sigma > 0 else 1.0
 
 
 def _held_out(table: Table, axis: str) -> float:

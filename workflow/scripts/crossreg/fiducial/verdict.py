@@ -17,6 +17,9 @@ LARGEST_TURN = 5.5
 cycles turned by 6 to 8 degrees that were not turned back, one in twenty was wrong in places."""
 LARGEST_SHEAR = 0.035
 """Shear (px per px) that no stage and no tissue was seen to have; wrong fields have it."""
+FEW_MATCHING, TURN_OF_FEW, SHEAR_OF_FEW = 0.1, 0.7, 0.012
+"""Part of the blocks that match by themselves below which they are too few to tell a turn (degrees)
+or a shear (px per px) as large as these: most of the image lies far from all of them."""
 LARGEST_CONTRADICTION = 10.0
 """Distance (px) of the global shift from the whole field, beyond which the two contradict."""
 LARGEST_OWN_MOTION = 0.1
@@ -45,6 +48,8 @@ UNLIKE_DRAWS = 0.5
 """Shift (px), over the root of that part, up to which the rest may draw what lies still."""
 STILL, MOVED = 0.5, 2.0
 """Shift (px) below which what matches may lie still, and above which the specimen has moved."""
+MISSED_AT_REST = 1.0
+"""Distance (px) of the global shift from a field that lies still, beyond which the same is said."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +206,9 @@ def _doubt_of_copies_and_camera(evidence: Evidence) -> str:
             " exposures never are: a file, or a part of it, was copied, or a pattern of the camera"
             " that lies still hides the specimen"
         )
-    if _lies_still(evidence) and math.hypot(*evidence.global_shift_yx) > MOVED:
+    if _lies_still(evidence) and (
+        math.hypot(*evidence.global_shift_yx) > MOVED or evidence.contradiction > MISSED_AT_REST
+    ):
         row, column = evidence.global_shift_yx
         return (
             "what matches lies still, as dust on the camera does, while the projections say that"
@@ -278,6 +285,13 @@ def _doubt_of_field(evidence: Evidence) -> str:
         return "the cycle is turned, and too few blocks match to say exactly by how much"
     if evidence.shear > LARGEST_SHEAR:
         return "the shift changes over the image as neither a turn nor swelling tissue would do it"
+    if evidence.matching < FEW_MATCHING and (
+        abs(evidence.turn) > TURN_OF_FEW or evidence.shear > SHEAR_OF_FEW
+    ):
+        return (
+            f"only {evidence.matching:.0%} of the blocks match by themselves, too few to tell how"
+            " much the shift changes over the image"
+        )
     if evidence.unmatched > LARGEST_UNMATCHED and evidence.matching < MOST_MATCHING:
         return (
             f"{evidence.unmatched:.0%} of the places where both show clear structure do not match:"
