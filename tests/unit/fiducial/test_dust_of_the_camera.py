@@ -129,8 +129,9 @@ def grainy_plane(seed: int, step: int, *, other_specimen: bool = False) -> Pair:
         random.poisson(400 + 60 * (part + grain) - min(0, 60 * (part + grain).min()))
         for part in (here, there)
     )
-    planes = (image[None].astype(np.uint16) for image in (one, two))
-    return Pair(*planes, None if other_specimen else (float(step), float(-step // 2)))
+    reference, cycle = (image[None].astype(np.uint16) for image in (one, two))
+    right_yx = None if other_specimen else (float(step), float(-step // 2))
+    return Pair(reference, cycle, right_yx)
 
 
 def specks(random: np.random.Generator, size: int) -> np.ndarray:

@@ -252,7 +252,8 @@ def _doubt_of_depth(evidence: Evidence) -> str:
     """Return why shifts along z may be wrong; else empty."""
     if evidence.z_ratio < 0:
         return "the planes of the cycle run the other way along z than those of the reference"
-    if evidence.is_z_open:
+    is_far = not 1 / JUMP_SEEN < evidence.z_ratio < JUMP_SEEN
+    if evidence.is_z_open and not is_far:
         return (
             "the shift along z is not known: one of the two stacks seems to be focused beside what"
             " the other shows, and has little but its blurred light"
@@ -263,7 +264,7 @@ def _doubt_of_depth(evidence: Evidence) -> str:
             f" before plane {evidence.slip.plane} of the cycle (of the kept ones, counted from 0),"
             " or in the reference: shifts are off on either side"
         )
-    if evidence.jump and 1 / JUMP_SEEN < evidence.z_ratio < JUMP_SEEN:
+    if evidence.jump and not is_far:
         return _said_of_jump(evidence.jump)
     if evidence.z_ratio != 1:
         return (
