@@ -24,7 +24,7 @@ from crossreg.fiducial.quantiles import NORMAL_MEDIAN, medians
 FAINT = 0.35
 """Part of noise in the variance of a smoothed stack from which on it is freed of noise: below it
 nothing is won on planted spots, textures and nuclei."""
-ALONG_Z = np.array([1, 4, 6, 4, 1], dtype=np.float32) / 16
+ALONG_Z = (1, 4, 6, 4, 1)
 """Weights of the planes around a plane: a standard deviation of one plane."""
 TILE, TILES = 64, 64
 """Edge (bins) and number of the parts of a stack that tell whether it is faint."""
@@ -34,6 +34,10 @@ PLANES_COUNTED = 16
 """Planes at most whose values tell how those of the stack are distributed."""
 LIKELY, LIKELY_STEP = 10.0, 0.25
 """Standard deviations of the noise up to which values are counted, and the width of a class."""
+PARTS_OF_CLASS = 16
+"""Parts of a class between which the odds are interpolated beforehand."""
+LARGEST = float(np.iinfo(np.int16).max)
+"""Largest value of a stack."""
 CENTRAL = 2
 """Classes around 0 that tell which part of the values is noise alone."""
 
@@ -49,14 +53,20 @@ def freed_of_noise(stack: np.ndarray, pool: Executor) -> np.ndarray:
         return stack
     counted = evenly_chosen(len(stack), PLANES_COUNTED)
     sizes = [np.abs(_smoothed(stack, int(z))) / noise for z in counted]
-    classes, not_noise = _odds_of_structure(np.stack(sizes))
+    not_noise = _odds_of_structure(np.stack(sizes))
     result = np.empty(stack.shape, dtype=np.int16)
-    largest = np.iinfo(np.int16).max
 
     def write(z: int) -> None:
-        plane = _smoothed(stack, z) / noise
-        plane *= np.interp(np.abs(plane), classes, not_noise)
-        result[z] = np.rint(np.clip(plane * STEPS, -largest, largest))
+        plane = _smoothed(stack, z)
+        plane *= np.float32(1 / noise)
+        size = np.abs(plane)
+        size *= np.float32(len(not_noise) / LIKELY)
+        np.minimum(size, np.float32(len(not_noise) - 1), out=size)
+        plane *= not_noise[size.astype(np.int32)]
+        plane *= np.float32(STEPS)
+        np.clip(plane, -LARGEST, LARGEST, out=plane)
+        np.rint(plane, out=plane)
+        result[z] = plane
 
     for _ in pool.map(write, range(len(stack))):
         pass
@@ -77,7 +87,7 @@ def _noise_if_faint(stack: np.ndarray) -> float:
     if not energy:
         return 0.0
     of_pixels = float(medians(np.abs(np.concatenate(rough)), 0)) / NORMAL_MEDIAN
-    noise = of_pixels * _smoothed_over_rough() * float(np.linalg.norm(ALONG_Z))
+    noise = of_pixels * _smoothed_over_rough() * float(np.linalg.norm(ALONG_Z)) / sum(ALONG_Z)
     return noise if noise**2 > FAINT * energy else 0.0
 
 
@@ -92,8 +102,8 @@ def _tiles(stack: np.ndarray) -> Iterator[np.ndarray]:
         yield stack[z : z + planes, y : y + TILE, x : x + TILE]
 
 
-def _odds_of_structure(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return (sizes, how likely a value of such a size is not noise alone), both (k,).
+def _odds_of_structure(sizes: np.ndarray) -> np.ndarray:
+    """Return how likely a value is not noise alone (k,), for sizes evenly spread up to LIKELY.
 
     `sizes` are absolute values in standard deviations of the noise.
     """
@@ -104,17 +114,27 @@ def _odds_of_structure(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     rate = part * of_noise / np.maximum(shares, np.finfo(float).tiny)
     # Larger values are never likelier to be noise.
     rate = np.minimum.accumulate(np.minimum(rate, 1.0))
-    return (edges[:-1] + edges[1:]) / 2, 1 - rate
+    step = LIKELY_STEP / PARTS_OF_CLASS
+    places = np.arange(0, LIKELY, step) + step / 2
+    odds = 1 - np.interp(places, (edges[:-1] + edges[1:]) / 2, rate)
+    return odds.astype(np.float32)
 
 
 def _smoothed(stack: np.ndarray, z: int) -> np.ndarray:
     """Return a plane (y, x) of a stack smoothed by about a spot, edges repeated."""
     reach = len(ALONG_Z) // 2
     around = np.clip(np.arange(z - reach, z + reach + 1), 0, len(stack) - 1)
-    plane = np.tensordot(ALONG_Z, stack[around].astype(np.float32), axes=1)
-    padded = np.pad(plane, 1, mode="edge")
-    rows = padded[:-2] + 2 * padded[1:-1] + padded[2:]
-    result: np.ndarray = (rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]) / np.float32(16)
+    # Small whole numbers: 16 bits hold their sums, which are fast.
+    planes = (np.int16(weight) * stack[at] for weight, at in zip(ALONG_Z, around, strict=True))
+    total = next(planes)
+    for plane in planes:
+        total += plane
+    padded = np.pad(total, 1, mode="edge").astype(np.float32)
+    rows = padded[:-2] + padded[2:]
+    rows += 2 * padded[1:-1]
+    result: np.ndarray = rows[:, :-2] + rows[:, 2:]
+    result += 2 * rows[:, 1:-1]
+    result *= np.float32(1 / (16 * sum(ALONG_Z)))
     return result
 
 
