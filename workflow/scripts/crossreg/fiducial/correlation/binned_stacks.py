@@ -49,7 +49,7 @@ def binned_planes(stack: np.ndarray, pool: Executor) -> np.ndarray:
     """Return a stack (Z, Y, X) binned, as float32 (Z, ceil(Y / BIN), ceil(X / BIN))."""
     shape = tuple(-(-size // BIN) for size in stack.shape[1:])
     values = np.empty((len(stack), *shape), dtype=np.float32)
-    _fill(values, lambda z: binned_plane(stack[z]), pool)
+    fill_planes(values, lambda z: binned_plane(stack[z]), pool)
     return values
 
 
@@ -71,7 +71,7 @@ def freed_planes(values: np.ndarray, total: np.ndarray, pool: Executor) -> np.nd
         plane = _high_passed(values[z] - pattern)
         return plane if is_freed else without_stripes(plane)
 
-    _fill(values, freed, pool)
+    fill_planes(values, freed, pool)
     return _in_steps(values, pool)
 
 
@@ -119,7 +119,7 @@ def changed_planes(
         plane = changed(_expanded(stack[z] / np.float32(STEPS)))
         return np.asarray(np.rint(_compressed(plane) * STEPS))
 
-    _fill(result, whole, pool)
+    fill_planes(result, whole, pool)
     return result
 
 
@@ -159,11 +159,11 @@ def _in_steps(values: np.ndarray, pool: Executor) -> np.ndarray:
     sample = np.abs(values[shown, ::SAMPLED, ::SAMPLED])
     noise = float(medians(sample.ravel(), 0)) / NORMAL_MEDIAN or float(sample.max())
     result = np.empty(values.shape, dtype=np.int16)
-    _fill(result, lambda z: np.rint(_compressed(values[z] / noise) * STEPS), pool)
+    fill_planes(result, lambda z: np.rint(_compressed(values[z] / noise) * STEPS), pool)
     return result
 
 
-def _fill(target: np.ndarray, plane: Callable[[int], np.ndarray], pool: Executor) -> None:
+def fill_planes(target: np.ndarray, plane: Callable[[int], np.ndarray], pool: Executor) -> None:
     """Write the planes (Y, X) that a function gives for each z into a stack (Z, Y, X)."""
 
     def write(z: int) -> None:

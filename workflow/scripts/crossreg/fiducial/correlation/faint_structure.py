@@ -17,7 +17,7 @@ from math import erf, sqrt
 import numpy as np
 
 from crossreg.fiducial.correlation.band_pass import high_pass
-from crossreg.fiducial.correlation.binned_stacks import BIN, PLANES_FOR_PATTERN, STEPS
+from crossreg.fiducial.correlation.binned_stacks import BIN, PLANES_FOR_PATTERN, STEPS, fill_planes
 from crossreg.fiducial.even_choice import evenly_chosen
 from crossreg.fiducial.quantiles import NORMAL_MEDIAN, medians
 
@@ -56,7 +56,7 @@ def freed_of_noise(stack: np.ndarray, pool: Executor) -> np.ndarray:
     not_noise = _odds_of_structure(np.stack(sizes))
     result = np.empty(stack.shape, dtype=np.int16)
 
-    def write(z: int) -> None:
+    def freed(z: int) -> np.ndarray:
         plane = _smoothed(stack, z)
         plane *= np.float32(1 / noise)
         size = np.abs(plane)
@@ -66,10 +66,9 @@ def freed_of_noise(stack: np.ndarray, pool: Executor) -> np.ndarray:
         plane *= np.float32(STEPS)
         np.clip(plane, -LARGEST, LARGEST, out=plane)
         np.rint(plane, out=plane)
-        result[z] = plane
+        return plane
 
-    for _ in pool.map(write, range(len(stack))):
-        pass
+    fill_planes(result, freed, pool)
     return result
 
 

@@ -12,11 +12,7 @@ from numpy.typing import NDArray
 
 from crossreg.fiducial.block_grid import middle_of
 from crossreg.fiducial.correlation.band_pass import gaussian, window
-from crossreg.fiducial.correlation.binned_stacks import (
-    BORDER,
-    Stacks,
-    changed_planes,
-)
+from crossreg.fiducial.correlation.binned_stacks import BORDER, Stacks, changed_planes
 from crossreg.fiducial.correlation.transforms import filtered, spectra_of
 from crossreg.fiducial.even_choice import evenly_chosen
 
@@ -71,8 +67,7 @@ def difference_of_widths(reference: NDArray[np.int16], cycle: NDArray[np.int16])
     if clear.sum() < FEWEST_RINGS:
         return 0.0
     change = np.log(one[clear] / two[clear])
-    weights = np.sqrt(one[clear] * two[clear])
-    weights = np.sqrt(weights)
+    weights = np.sqrt(np.sqrt(one[clear] * two[clear]))
     along = squares[clear] - np.average(squares[clear], weights=weights)
     slope = float(weights @ (along * change) / (weights @ along**2))
     return slope / (4 * np.pi**2)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossreg.fiducial.evidence.plane_places import PlacedPlanes, Places
-from crossreg.fiducial.evidence.robust_fit import fitted
+from crossreg.fiducial.evidence.robust_fit import step_beside_parabola
 from crossreg.fiducial.quantiles import median
 from crossreg.fiducial.verdict import Jump
 
@@ -75,9 +75,5 @@ def _step(places: Places, first: int) -> tuple[float, float]:
     It is fitted together with a parabola to the planes around.
     """
     near = slice(max(first - AROUND, 0), first + AROUND)
-    planes = places.planes[near]
-    along = 2 * (planes - planes[0]) / (planes[-1] - planes[0]) - 1
-    after = planes >= places.planes[first]
-    terms = np.column_stack([np.ones_like(along), along, along**2, after])
-    found, errors = fitted(terms, places.away[near], places.weights[near])
-    return float(found[-1]), float(errors[-1])
+    plane = int(places.planes[first])
+    return step_beside_parabola(places.planes[near], plane, places.away[near], places.weights[near])

@@ -16,7 +16,7 @@ from crossreg.fiducial.correlation.peak import sub_pixel_peak
 from crossreg.fiducial.correlation.transforms import images_of, spectra_of
 from crossreg.fiducial.even_choice import evenly_chosen
 from crossreg.fiducial.evidence.deformation import ShiftsAt
-from crossreg.fiducial.evidence.robust_fit import fitted
+from crossreg.fiducial.evidence.robust_fit import step_beside_parabola
 from crossreg.fiducial.quantiles import NORMAL_MEDIAN, median, medians
 from crossreg.fiducial.verdict import Slip
 
@@ -79,8 +79,6 @@ def slip_of_planes(stacks: Stacks, shifts_zyx_at: ShiftsAt) -> Slip | None:
     base = round(median(shifts[:, 0]))
     seen, of_cycle = seen_by_both(slice(0, len(reference)), len(reference), len(cycle), base)
     fixed, moved = reference[seen], cycle[of_cycle]
-    if len(fixed) < 2 * FEWEST_PLANES:
-        return None
     shown = np.flatnonzero(shown_planes(fixed) & shown_planes(moved))
     if len(shown) < 2 * FEWEST_PLANES:
         return None
@@ -192,13 +190,15 @@ def _step(found: _Found, first: int) -> tuple[Floats, Floats]:
     It is fitted together with a parabola to the planes around.
     """
     near = slice(max(first - AROUND, 0), first + AROUND)
-    planes = found.planes[near]
-    along = 2 * (planes - planes[0]) / (planes[-1] - planes[0]) - 1
-    after = planes >= found.planes[first]
-    terms = np.column_stack([np.ones_like(along), along, along**2, after])
-    fits = [fitted(terms, away, found.weights[near]) for away in found.away_yx[near].T]
-    step, errors = (np.array([fit[part][-1] for fit in fits]) for part in (0, 1))
-    return step, errors
+    plane = int(found.planes[first])
+    step, errors = zip(
+        *(
+            step_beside_parabola(found.planes[near], plane, away, found.weights[near])
+            for away in found.away_yx[near].T
+        ),
+        strict=True,
+    )
+    return np.array(step), np.array(errors)
 
 
 def _parts(size: int) -> list[slice]:

@@ -1,4 +1,4 @@
-"""A linear fit in which values that contradict the others count less."""
+"""Linear fits in which values that contradict the others count less."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ OUTLIER, ROUNDS = 2.0, 4
 """Residual (standard deviations) from which on a plane counts less, and times that they are sought.
 """
 FLOOR = 0.05
-"""Least standard deviation (planes) of where planes lie."""
+"""Least standard deviation (planes or px) of where planes lie."""
 
 
 def fitted(terms: Floats, values: Floats, weights: Floats) -> tuple[Floats, Floats]:
@@ -30,3 +30,16 @@ def fitted(terms: Floats, values: Floats, weights: Floats) -> tuple[Floats, Floa
     free = max(float((used / weights).sum()) - terms.shape[1], 1.0)
     variance = float(used @ np.square(residuals)) / free + FLOOR**2 * median(weights)
     return found, np.sqrt(variance * np.diagonal(inverse))
+
+
+def step_beside_parabola(
+    planes: NDArray[np.intp], first: int, values: Floats, weights: Floats
+) -> tuple[float, float]:
+    """Return (step, its standard error) of `values` (n,) at `planes` (n,), before plane `first`.
+
+    It is fitted together with a parabola, as tissue bends: the values are weighted (n,).
+    """
+    along = 2 * (planes - planes[0]) / (planes[-1] - planes[0]) - 1
+    terms = np.column_stack([np.ones_like(along), along, along**2, planes >= first])
+    found, errors = fitted(terms, values, weights)
+    return float(found[-1]), float(errors[-1])
