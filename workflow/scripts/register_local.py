@@ -184,6 +184,7 @@ def as_table(shifts: LocalShifts, row: Mapping[str, Any], block_size_xy: int) ->
     for axis, name in enumerate(("xy", "zy", "zx")):
         values[f"quality_{name}"] = shifts.quality[..., axis].ravel()
     values |= {"confidence": shifts.confidence.ravel(), "status": shifts.status.ravel()}
+    noise = {} if shifts.noise is None else {"noise": shifts.noise.as_text()}
     return new_table(
         LOCAL_COLUMNS,
         values,
@@ -196,6 +197,7 @@ def as_table(shifts: LocalShifts, row: Mapping[str, Any], block_size_xy: int) ->
             f"held_out_{axis}": float(value)
             for axis, value in zip("zxy", shifts.held_out_zyx, strict=True)
         },
+        **noise,
     )
 
 

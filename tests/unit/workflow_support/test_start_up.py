@@ -60,8 +60,10 @@ import sys
 sys.path.insert(0, {str(SCRIPTS)!r})
 import numpy as np
 import crossreg
-stack = np.random.default_rng(0).integers(0, 999, (8, 128, 128), np.uint16)
-found = crossreg.register(stack, np.roll(stack, (3, -4), (1, 2)), block_size=64)
+random = np.random.default_rng(0)
+stack = random.integers(0, 999, (8, 128, 128), np.uint16)
+moved = np.roll(stack, (3, -4), (1, 2)) + random.integers(0, 400, stack.shape, np.uint16)
+found = crossreg.register(stack, moved, block_size=64)
 print(found.verdict, [name for name in sys.modules if name.startswith("scipy")])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -264,13 +264,15 @@ def register(
 
     Examples
     --------
-    Blurred noise, moved by 3 rows and -5 columns:
+    A texture, moved by 3 rows and -5 columns, each of the two images with noise of its own:
 
     >>> import numpy as np
     >>> from scipy.ndimage import gaussian_filter
     >>> import crossreg
-    >>> stack = gaussian_filter(np.random.default_rng(0).normal(size=(8, 160, 160)), 1.5)
-    >>> moved = np.roll(stack, (-3, 5), axis=(1, 2))
+    >>> random = np.random.default_rng(0)
+    >>> light = gaussian_filter(random.normal(size=(8, 160, 160)), 1.5)
+    >>> stack = light + random.normal(0, 0.02, light.shape)
+    >>> moved = np.roll(light, (-3, 5), axis=(1, 2)) + random.normal(0, 0.02, light.shape)
     >>> found = crossreg.register(stack, moved, block_size=64)
     >>> found.verdict
     'registered'

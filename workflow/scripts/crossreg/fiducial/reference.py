@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from crossreg.fiducial.correlation.binned_stacks import binned_and_light
+from crossreg.fiducial.evidence.exposure_noise import Noise, noise_of
 from crossreg.fiducial.quality import BlockProjections, block_projections, preprocessing
 from crossreg.io.intermediate_arrays import load_arrays, save_arrays, told_if_damaged
 
@@ -21,14 +22,15 @@ class Reference:
     """What the cycles of a ROI need of the reference.
 
     `binned` are the kept planes (Z, y, x) binned, `light` (Z - 1, rows, columns) is how bright they
-    are, part by part, `skewness` tells whether their structure is bright or dark; the planes have
-    `image_shape` (Y, X) px and blocks an edge of `block_size_xy` px. Quality is measured against
-    `projections`.
+    are, part by part, `skewness` tells whether their structure is bright or dark, by their `noise`
+    a copy is known; the planes have `image_shape` (Y, X) px and blocks an edge of `block_size_xy`
+    px. Quality is measured against `projections`.
     """
 
     binned: np.ndarray
     light: np.ndarray
     skewness: float
+    noise: Noise
     projections: BlockProjections
     block_size_xy: int
 
@@ -55,7 +57,7 @@ def prepare_reference(
         binned, light, skewness = binned_and_light(stack, pool)
         prepared = preprocessing(stack, lower_threshold, higher_threshold, background_sigma)
         projections = block_projections(prepared, block_size_xy, pool)
-    return Reference(binned, light, skewness, projections, block_size_xy)
+    return Reference(binned, light, skewness, noise_of(stack), projections, block_size_xy)
 
 
 def save_reference(
@@ -67,6 +69,8 @@ def save_reference(
         reference.binned,
         reference.light,
         np.array(reference.skewness),
+        reference.noise.signs,
+        np.array(reference.noise.levels),
         projections.along_z,
         projections.along_y,
         projections.along_x,
@@ -80,8 +84,9 @@ def load_reference(path: Path | str, made_with: Mapping[str, Any] = NOTHING) -> 
 
     Raises UserError if it is damaged, or was made with something else than `made_with`.
     """
-    arrays = load_arrays(path, 7, made_with)
+    arrays = load_arrays(path, 9, made_with)
     with told_if_damaged(path):
-        binned, light, skewness, along_z, along_y, along_x, block_size = arrays
+        binned, light, skewness, signs, levels, along_z, along_y, along_x, block_size = arrays
+        noise = Noise(signs, int(levels))
         projections = BlockProjections(along_z, along_y, along_x)
-        return Reference(binned, light, float(skewness), projections, int(block_size))
+        return Reference(binned, light, float(skewness), noise, projections, int(block_size))

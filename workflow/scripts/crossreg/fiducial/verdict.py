@@ -114,8 +114,8 @@ class Evidence:
     that differs; `is_pattern`: what both share at no shift is narrower than optics
     allow; `is_partly_still`: a part of what they show lies still while the rest has moved;
     `is_inverted`: structure is bright in the one and dark in the other; `is_copy`: both stacks are
-    equal; `copied`: part of the planes that are alike to within their noise; `is_saturated`: half
-    of the pixels of the cycle have its highest value.
+    one exposure; `copied`: part of the planes that are alike to within their noise;
+    `is_saturated`: half of the pixels of the cycle have its highest value.
     """
 
     log10_odds: float
@@ -198,7 +198,8 @@ def _doubt_of_copies_and_camera(evidence: Evidence) -> str:
     """Return why what matches may not be the specimen, or not as it was exposed; else empty."""
     if evidence.is_copy:
         return (
-            "both stacks are equal pixel by pixel: a file was copied, or stands in the sheet twice"
+            "both stacks are one exposure, down to the noise of the camera: a file was copied, or"
+            " stands in the sheet twice"
         )
     if 0 < evidence.copied < 1 or (evidence.copied and _lies_still(evidence)):
         return (

@@ -20,6 +20,7 @@ from crossreg.fiducial.correlation.binned_stacks import (
 from crossreg.fiducial.correlation.faint_structure import freed_of_noise
 from crossreg.fiducial.correlation.spot_widths import with_spots_alike
 from crossreg.fiducial.evidence.deformation import ShiftsAt, contradiction, turn_and_shear
+from crossreg.fiducial.evidence.exposure_noise import Noise, are_one_exposure, noise_of
 from crossreg.fiducial.evidence.image_faults import (
     is_copy,
     is_inverted,
@@ -113,7 +114,8 @@ class LocalShifts:
     measured block is above `confidence_threshold`, which `null_pairs` blocks that cannot match
     gave. `field` is the total shift, global and local, as a function of the position in the
     reference; None where the cycle failed. `evidence` is what the verdict on the cycle rests on.
-    `held_out_zyx` (3,) is how far structure lies from a field that it took no part in.
+    `held_out_zyx` (3,) is how far structure lies from a field that it took no part in. By its
+    `noise` a copy of the cycle is known; None where it failed.
     """
 
     shift_zyx: np.ndarray
@@ -127,6 +129,7 @@ class LocalShifts:
     field: Field | None
     evidence: Evidence
     held_out_zyx: np.ndarray
+    noise: Noise | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -213,7 +216,7 @@ def local_shifts(
     turned = Turn(turn, reference.image_shape)
     start_yx = turned.start(global_shift_yx)
     with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, user_api="blas"):
-        cycle = turned.stack_turned_back(cycle, pool)
+        as_exposed, cycle = cycle, turned.stack_turned_back(cycle, pool)
         binned_cycle, light_of_cycle, skewness = binned_and_light(cycle, pool)
         inverted = is_inverted(reference.skewness, skewness)
         light = Light(reference.light, light_of_cycle, cycle)
@@ -245,6 +248,9 @@ def local_shifts(
             depth = replace(depth, is_open=evidence.is_z_open, cut=_cut_by_ends(light))
         if match.has_failed:
             return _failed(reference, found, evidence)
+        noise = noise_of(as_exposed, evidence.shift_yx)
+        if are_one_exposure([reference.noise, noise])[0, 1]:
+            evidence = replace(evidence, is_copy=True)
         points = _sample_points(blocks, found.depths)
         total, sigma = in_pieces(found.field.mean_over, points, BLOCKS_AT_ONCE, pool)
         own = depth.shift(_own_shifts(found, total, match.search, blocks))
@@ -268,7 +274,7 @@ def local_shifts(
     if found.own_motion:
         field = WidenedField(field, found.own_motion)
     grids = applied - start, own - start, sigma
-    return _as_grids(reference, *grids, found, status, quality, evidence, held_out, field)
+    return _as_grids(reference, *grids, found, status, quality, evidence, held_out, field, noise)
 
 
 def _own_shifts(
@@ -541,6 +547,7 @@ def _as_grids(
     evidence: Evidence,
     held_out: np.ndarray,
     field: Field | None = None,
+    noise: Noise | None = None,
 ) -> LocalShifts:
     grid = grid_shape(reference.image_shape, reference.block_size_xy)
 
@@ -559,4 +566,5 @@ def _as_grids(
         field=field,
         evidence=evidence,
         held_out_zyx=held_out,
+        noise=noise,
     )
