@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tifffile
 
 from crossreg.fiducial.global_shift.shift_of_projections import global_shift
@@ -45,3 +46,13 @@ def test_exchanged_stacks_have_opposite_shifts_at_the_same_place(shared_data: Pa
     moved = np.column_stack([np.ones(16), (centres - there[..., 1:]).reshape(16, 2)])
     same_place = back.reshape(16, 3) + (moved - design) @ field
     assert np.all(np.sqrt(np.mean((there.reshape(16, 3) + same_place) ** 2, axis=0)) < 0.15)
+
+
+@pytest.mark.parametrize("plane", [20, 50, 80, 110])
+def test_single_planes_of_stretched_tissue_are_registered(shared_data: Path, plane: int) -> None:
+    reference, cycle = (stack(shared_data, name)[plane : plane + 1] for name in ("RT1", "RT2"))
+    shift_yx = global_shift(reference[0], cycle[0], block_size=128).shift_yx
+    found = local_shifts(prepare_reference(reference, block_size_xy=64), cycle, shift_yx)
+    assert found.verdict.name == "registered", found.verdict.reason
+    error = (found.shift_zyx + np.array([0, *shift_yx]) - EXPECTED_ZYX)[..., 1:]
+    assert np.all(np.sqrt((error**2).mean(axis=(0, 1))) < 0.65)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from crossreg.fiducial.evidence.still_on_camera import unlike_share
+from crossreg.fiducial.evidence.still_on_camera import partly_still, unlike_share
 from crossreg.fiducial.global_shift.specimen import shared_by_planes, shift_of_specimen
 from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
 from crossreg.fiducial.reference import prepare_reference
@@ -138,3 +138,24 @@ def specks(random: np.random.Generator, size: int) -> np.ndarray:
     """Return smoothed noise (Y, X) with a standard deviation of 1."""
     image = gaussian_filter(random.normal(size=(size, size)), 1.5)
     return np.asarray(image / image.std())
+
+
+def scattered(seed: int, blur: float | tuple[float, float] = 1.5) -> np.ndarray:
+    """Return specks of light (Y, X), as high as 1."""
+    light = gaussian_filter(
+        np.random.default_rng(seed).random((128, 128)) > 0.995, blur, output=float
+    )
+    return light / light.max()
+
+
+@pytest.mark.parametrize("moved", [(4, -3), (0, 5)])
+def test_a_part_that_lies_still_is_seen_in_what_is_left_of_the_rest(moved: tuple[int, int]) -> None:
+    rest, still = scattered(1), scattered(2)
+    back = np.roll(still, moved, (0, 1))  # the cycle was moved onto the reference, all of it
+    assert partly_still(rest + 0.5 * still, rest + 0.5 * back, np.array(moved, float))
+    assert not partly_still(rest, rest, np.array(moved, float))
+
+
+def test_lines_that_one_of_two_images_shows_are_no_part_that_lies_still() -> None:
+    rest, lines = scattered(1), scattered(3, (1.0, 8.0))
+    assert not partly_still(rest + 0.5 * lines, rest, np.zeros(2))

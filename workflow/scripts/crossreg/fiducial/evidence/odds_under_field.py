@@ -29,6 +29,9 @@ SUMMED = 4
 EDGE = 6
 """Bins at the edges of an image that are not compared: the background is not known so well there.
 """
+LARGEST_SPREAD = 2.5
+"""Bins by which shifts may differ over an image of which nothing moved by itself, and of which yet
+a part may be said to lie still: tissue that stretches more leaves all kinds of differences."""
 FEW_PLANES = 8
 """Planes below which each is compared by itself: a projection of few planes is hardly more."""
 
@@ -117,11 +120,16 @@ def _prepared(layers: NDArray[np.number], noise: float | None, height: float) ->
 
 
 def parts_lie_still(
-    stacks: tuple[NDArray[np.int16], NDArray[np.int16]], shifts_at: ShiftsAt
+    stacks: tuple[NDArray[np.int16], NDArray[np.int16]], shifts_at: ShiftsAt, has_own_motion: bool
 ) -> bool:
-    """Return whether a part of what two binned stacks (Z, y, x) show lies still on the camera."""
+    """Return whether a part of what two binned stacks (Z, y, x) show lies still on the camera.
+
+    `has_own_motion`: some of it was seen not to follow the field.
+    """
     reference, cycle = (prepared(stack.max(axis=0), STEPS) for stack in stacks)
     shifts = _in_bins(shifts_at, reference.shape)
+    if not has_own_motion and np.ptp(shifts, axis=(0, 1)).max() > LARGEST_SPREAD:
+        return False
     return partly_still(reference, moved(cycle, shifts), shifts.mean(axis=(0, 1)))
 
 

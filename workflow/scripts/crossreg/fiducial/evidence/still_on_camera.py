@@ -24,6 +24,9 @@ moved behind a pattern leave 0.32 to 0.64, noise, even if it was smoothed, up to
 LEAST_PART, LEAST_HEIGHT = 0.22, 6.5
 """How much more the difference resembles itself across the pairs than along them, over its energy
 and over chance (standard deviations)."""
+LEAST_OPPOSITE = 0.15
+"""How far it is the opposite of itself along them, over its energy: bright and dark. Lines of a
+scanner, and what single planes of real tissue show otherwise, leave less."""
 TOLD_APART = 1.5
 """Shift (bins) from which on the pairs are as far apart as the images were moved."""
 DIRECTED, ALONG = 0.35, 0.82
@@ -49,7 +52,10 @@ def partly_still(reference: Image, aligned: Image, shift_yx: NDArray[np.floating
     chance = median(np.abs(pairs[far])) / NORMAL_MEDIAN
     row, column = np.unravel_index(pairs.argmax(), pairs.shape)
     highest = float(pairs[row, column])
-    if highest < LEAST_PART * itself[reach, reach] or highest < LEAST_HEIGHT * chance:
+    energy = float(itself[reach, reach])
+    if highest < LEAST_PART * energy or highest < LEAST_HEIGHT * chance:
+        return False
+    if -itself[row, column] < LEAST_OPPOSITE * energy:
         return False
     return _fits(
         np.array([lags[row], lags[column]], dtype=float), np.asarray(shift_yx, dtype=float)

@@ -472,7 +472,8 @@ def _with_camera(
     return replace(
         evidence,
         is_pattern=not is_freed and is_pattern(*stacks),
-        is_partly_still=may_lie_still and parts_lie_still(stacks, _in_the_middle(found.field)),
+        is_partly_still=may_lie_still
+        and parts_lie_still(stacks, _in_the_middle(found.field), bool(evidence.own_motion)),
         unlike_at_rest=(
             unlike_part(stacks, _in_the_middle(found.field))
             if may_lie_still and is_a_plane and lies_still(evidence.shift_yx)
