@@ -27,6 +27,7 @@ if WITH_FIDUCIALS:
     include: "workflow/rules/fiducial.smk"
     include: "workflow/rules/pictures.smk"
     include: "workflow/rules/apply.smk"
+    include: "workflow/rules/motion.smk"
 
 
 if IS_DEMO:

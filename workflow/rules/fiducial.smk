@@ -110,6 +110,7 @@ rule register_local:
         reference_preview=paths("reference_preview"),
         cycle=fiducial.cycle_stack,
         global_shift=paths("global_table"),
+        motion=fiducial.frozen_motion,
     output:
         table=paths("local_table"),
         field=paths("field"),
@@ -129,7 +130,7 @@ rule register_local:
         stamps=fiducial.stamps("local_table", "field", "cycle_preview"),
         images=fiducial.images,
         borrow=[] if CONFIGURATION["borrow"] else ["--no-borrow"],
-        motion=CONFIGURATION["motion"],
+        motion=fiducial.kind_of_motion,
         options=fiducial.options(*LOCAL_PARAMETERS),
     message:
         "register_local of ROI {wildcards.roi}, cycle {wildcards.cycle}"
@@ -138,9 +139,9 @@ rule register_local:
         + " --reference-blocks {input.reference:q} --reference {input.reference_stack:q}"
         " --cycle {input.cycle:q} {params.images:q}"
         " --global-shift {input.global_shift:q} {params.options:q} {params.borrow:q} --note-missing"
-        " --motion {params.motion}"
         " --threads {threads} --output {output.table:q} --field {output.field:q}"
         " --preview {output.preview:q} --reference-preview {input.reference_preview:q} --log {log:q}"
+        + fiducial.motion_option
 
 
 rule merge_register_global:

@@ -9,6 +9,7 @@ with in_one_sentence():
         paths,
         is_job=IS_JOB,
         given_shifts=bool(CONFIGURATION["register_global"]),
+        motion=CONFIGURATION["motion"],
         is_demo=IS_DEMO,
     )
 

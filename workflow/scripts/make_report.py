@@ -28,7 +28,7 @@ from crossreg.report import about_cycles as report_of_cycles
 from crossreg.report import about_sections as report_of_sections
 from crossreg.report import page as report
 from crossreg.report.about_applied import applied
-from crossreg.report.advice import advice_on
+from crossreg.report.advice import advice_on, advice_on_motion
 from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 
 TABLES = {
@@ -123,6 +123,7 @@ def about_cycles(options: argparse.Namespace, summaries: list[CycleSummary]) -> 
         "verdict": report_of_cycles.verdict(summaries),
         "tolerance": tolerance,
         "precision": report_of_cycles.precision(summaries),
+        "motion": advice_on_motion(summaries, options.configuration.get("motion", "smooth")),
         "worst": report_of_cycles.worst_rows(summaries),
         "matrix": report_of_cycles.matrix(summaries),
         "state_of": report_of_cycles.state_of,

@@ -20,8 +20,9 @@ from threadpoolctl import threadpool_limits
 from crossreg.fiducial.block_grid import block_grid
 from crossreg.fiducial.experiment.parameters import LOCAL_PARAMETERS, add_options
 from crossreg.fiducial.field.field_file import CycleField, save_field
+from crossreg.fiducial.field.motion import RIGID, LearnedMotion, Motion
+from crossreg.fiducial.field.motion_file import MOTIONS, read_motion
 from crossreg.fiducial.field.sampled_field import sampled
-from crossreg.fiducial.field.smooth_field import MOTIONS
 from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
 from crossreg.fiducial.reference import Reference, load_reference
 from crossreg.fiducial.verdict import REGISTERED
@@ -76,6 +77,11 @@ def parser() -> argparse.ArgumentParser:
         default="smooth",
         help="rigid: one shift everywhere, for a stage that drifts without deformation",
     )
+    parser.add_argument(
+        "--learned-motion",
+        type=Path,
+        help="how far other cycles deform, a file that learn_motion wrote (.json)",
+    )
     parser.add_argument("--threads", type=int, default=1, help="threads to use (default: 1)")
     add_options(parser, LOCAL_PARAMETERS)
     return parser
@@ -99,7 +105,7 @@ def main(options: argparse.Namespace) -> None:
         higher_threshold=vars(options)["3D_higher_threshold"],
         background_sigma=options.background_sigma,
         borrow=options.borrow,
-        motion=options.motion,
+        motion=motion_of(options),
         threads=options.threads,
     )
     tell(shifts, row)
@@ -114,6 +120,14 @@ def main(options: argparse.Namespace) -> None:
             save_field(options.field, as_field(shifts, row, reference, options, pool))
         if options.preview:
             save_preview(options.preview, preview.result())
+
+
+def motion_of(options: argparse.Namespace) -> Motion:
+    """Return how the cycle may move."""
+    if options.motion == "rigid":
+        return RIGID
+    learned = options.learned_motion
+    return Motion(learned=LearnedMotion.read(read_motion(learned)) if learned else None)
 
 
 def expected_of_reference(options: argparse.Namespace, row: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -160,6 +174,7 @@ def as_field(
         z_step=float(row["z_step"]),
         verdict=shifts.verdict.name,
         reason=shifts.verdict.reason,
+        deformation=shifts.deformation,
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, map_coordinates
 
+from crossreg.fiducial.field.motion import RIGID
 from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
 from crossreg.fiducial.reference import load_reference, prepare_reference, save_reference
 from fiducial_images import drawn, spot_positions
@@ -243,7 +244,7 @@ def test_evidence_on_one_side_of_a_rigid_stage() -> None:
 
 
 def test_a_rigid_motion_is_the_same_in_every_block() -> None:
-    found = registered(*pair(SHIFT), (-6.0, 10.0), motion="rigid")
+    found = registered(*pair(SHIFT), (-6.0, 10.0), motion=RIGID)
     assert np.ptp(found.shift_zyx.reshape(-1, 3), axis=0).max() < 1e-5
     assert np.abs(found.shift_zyx[0, 0] - (2.3, -0.4, -0.25)).max() < 0.1
 

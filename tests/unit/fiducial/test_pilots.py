@@ -8,6 +8,7 @@ import pytest
 from crossreg.fiducial.block_grid import block_grid
 from crossreg.fiducial.correlation.binned_stacks import binned_and_light
 from crossreg.fiducial.field import smooth_field
+from crossreg.fiducial.field.motion import RIGID
 from crossreg.fiducial.local_shift.levels import domain_of
 from crossreg.fiducial.local_shift.sub_block_matcher import FEW_AGAIN, SubBlockMatcher
 from fiducial_images import drawn, spot_positions
@@ -40,7 +41,7 @@ def first_guess(matcher: SubBlockMatcher) -> smooth_field.SmoothField:
     """Return the field that is one shift, as one measurement in the middle gives it."""
     middle = matcher.domain.middle_zyx[None]
     return smooth_field.fit(
-        matcher.domain, middle, TRUE[None], np.full((1, 3), 0.3), rough=True, motion="rigid"
+        matcher.domain, middle, TRUE[None], np.full((1, 3), 0.3), rough=True, motion=RIGID
     )
 
 

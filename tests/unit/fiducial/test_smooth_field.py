@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 
+from crossreg.fiducial.field.motion import RIGID
 from crossreg.fiducial.field.smooth_field import Domain, fit
 
 BLOCK = 64
@@ -143,7 +144,7 @@ def test_a_bend_and_a_walk_with_depth_are_followed() -> None:
 def test_a_rigid_motion_is_one_shift() -> None:
     positions = places(60, seed=9)
     shifts = noisy(np.tile([0.5, 4.0, -1.0], (60, 1)), 0.1, 10)
-    field = fit(DOMAIN, positions, shifts, np.full((60, 3), 0.1), motion="rigid")
+    field = fit(DOMAIN, positions, shifts, np.full((60, 3), 0.1), motion=RIGID)
     shift, sigma = field.at(places(20, seed=11))
     assert np.ptp(shift, axis=0).max() < 1e-9
     assert np.abs(shift[0] - (0.5, 4.0, -1.0)).max() < 3 * sigma[0].max()

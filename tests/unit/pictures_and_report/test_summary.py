@@ -28,7 +28,7 @@ from crossreg.pictures.drawing.canvas import HATCHES
 from crossreg.pictures.of_experiment.drift import drift_figure
 from crossreg.pictures.of_experiment.heat_maps import heat_maps_figure
 from crossreg.report import about_cycles as report
-from crossreg.report.advice import ADVICE, advice_on
+from crossreg.report.advice import ADVICE, advice_on, advice_on_motion
 from planted_tables import SCALE
 
 MISSING_AT = ("001", "RT3")
@@ -259,6 +259,23 @@ def test_every_kind_of_finding_has_advice(summaries) -> None:
     kinds = {f.kind for one in (*summaries, doubtful, lost, poor) for f in one.findings}
     assert kinds == set(ADVICE)
     assert all(advice_on(one.findings) for one in summaries if one.findings)
+
+
+def test_the_report_says_where_other_cycles_could_tell_how_far_one_deforms(summaries) -> None:
+    good = replace(
+        next(one for one in summaries if one.blocks and one.has_shifts),
+        verdict="registered", borrowed=0, measured=16, unusual=0,
+    )  # fmt: skip
+    weak = replace(good, cycle="RT7", borrowed=8, measured=8)
+    told = advice_on_motion([good, weak, good, good], "smooth")
+    assert f"in 1 cycle, such as ROI {good.roi}, RT7, while 3 others" in told
+    assert "the target learn_motion" in told
+    assert "the key 'motion'" in told
+    assert advice_on_motion([good, good, good], "smooth") == ""
+    assert advice_on_motion([good, weak, good], "smooth") == ""
+    assert advice_on_motion([good, replace(weak, verdict="doubtful"), good, good], "smooth") == ""
+    assert advice_on_motion([good, weak, good, good], "rigid") == ""
+    assert "/data/motion.json" in advice_on_motion([good], "/data/motion.json")
 
 
 @pytest.mark.parametrize(

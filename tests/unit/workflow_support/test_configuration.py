@@ -36,3 +36,19 @@ def test_names_stay_as_they_are_written(tmp_path):
 def test_other_texts_are_refused(tmp_path, wrong):
     with pytest.raises(UserError, match=r"'tolerance_nm\.xy' .* must be a number above 0"):
         read(tmp_path, tolerance_nm={"xy": wrong, "z": "50"})
+
+
+def test_a_motion_is_smooth_rigid_or_the_path_of_a_file(tmp_path):
+    assert read(tmp_path)["motion"] == "smooth"
+    assert read(tmp_path, motion="rigid")["motion"] == "rigid"
+    with pytest.raises(UserError, match="'motion' has the value 'rigit'; it must be smooth, rigid"):
+        read(tmp_path, motion="rigit")
+    with pytest.raises(UserError, match="my_motion.json: there is no such file, which the key"):
+        read(tmp_path, motion="my_motion.json")
+
+
+def test_what_is_learned_from_all_cycles_is_no_input_of_them(tmp_path):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "motion.json").write_text("{}")
+    with pytest.raises(UserError, match="learn_motion writes this file anew; copy it to a place"):
+        read(tmp_path, motion="results/motion.json")

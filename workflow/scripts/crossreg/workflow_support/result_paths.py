@@ -33,6 +33,7 @@ RESULT_PATHS: Mapping[str, str] = {
     "merged_local_table": "register_local_block3D.ecsv",
     "summary": "summary.tsv",
     "closing_table": "summary.txt",
+    "learned_motion": "motion.json",
     "experiment_picture": "pictures/experiment.png",
     "all_cycles_registered": "all_cycles_registered.txt",
     "report": "report.html",

@@ -9,10 +9,13 @@ A NumPy archive with:
 | `status` | status of each block (n_i, n_j): measured, borrowed, failed |
 | `moved_zyx`, `moved_by_zyx` | where structure moved by itself, how far beyond the field (k, 3) |
 | `moved_reach_zyx` | how far around that may hold (3,): sigma is larger there |
+| `deformation_lengths` | correlation lengths of deformation (l,), px |
+| `deformation_amplitudes` | standard deviations of it (a,), px; along z kept planes |
+| `deformation_weights_zyx` | how likely the cycle shows each to be (3, l, a) |
 | `about` | JSON text: `format` (crossreg-field/1) and the other entries of `CycleField` |
 
-The arrays `moved_...` are there only where some structure moved by itself. The same input gives
-the same bytes.
+The arrays `moved_...` are there only where some structure moved by itself, `deformation_...` only
+where the cycle was not taken for rigid. The same input gives the same bytes.
 """
 
 import dataclasses
@@ -26,6 +29,7 @@ from typing import Any
 
 import numpy as np
 
+from crossreg.fiducial.field.motion import Deformation
 from crossreg.fiducial.field.own_motion import NO_OWN_MOTION, OwnMotion
 from crossreg.fiducial.field.sampled_field import SampledField
 from crossreg.io.errors import UserError
@@ -35,6 +39,9 @@ from crossreg.io.intermediate_arrays import told_if_damaged
 FORMAT = "crossreg-field/1"
 ARRAYS = ("z", "y", "x", "shift_zyx", "sigma_zyx", "status")
 OWN_MOTION = ("moved_zyx", "moved_by_zyx", "moved_reach_zyx")
+DEFORMATION = ("deformation_lengths", "deformation_amplitudes", "deformation_weights_zyx")
+IN_ARRAYS = {"field", "status", "deformation"}
+"""Entries of a CycleField that are no part of `about`."""
 # The earliest time that an archive can hold: bytes must not depend on the clock.
 NO_TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -48,7 +55,8 @@ class CycleField:
     planes are one kept plane. The planes of the cycle are `z_step` planes of the reference apart;
     the shift is that of the cycle brought to planes as far apart as the reference's.
     `global_shift_yx` (px) is the part that is the same everywhere.
-    `verdict` is what is said of the cycle, `reason` why, empty if it is registered.
+    `verdict` is what is said of the cycle, `reason` why, empty if it is registered. `deformation`
+    is what it shows of how far it deforms; None if it failed or was taken for rigid.
     """
 
     field: SampledField
@@ -64,6 +72,7 @@ class CycleField:
     verdict: str = "registered"
     reason: str = ""
     z_step: float = 1.0
+    deformation: Deformation | None = None
 
     @property
     def failed(self) -> bool:
@@ -84,13 +93,15 @@ class CycleField:
 
 def save_field(path: Path | str, cycle: CycleField) -> None:
     """Write the field of a cycle, whole or not at all."""
-    kept = {key: value for key, value in vars(cycle).items() if key not in ("field", "status")}
+    kept = {key: value for key, value in vars(cycle).items() if key not in IN_ARRAYS}
     about = json.dumps({"format": FORMAT} | kept, sort_keys=True)
     z, y, x = cycle.field.nodes_zyx
     arrays = {"z": z, "y": y, "x": x, "status": cycle.status.astype(np.str_)}
     arrays |= {"shift_zyx": cycle.field.shift_zyx, "sigma_zyx": cycle.field.sigma_zyx}
     if cycle.field.own_motion:
         arrays |= dict(zip(OWN_MOTION, vars(cycle.field.own_motion).values(), strict=True))
+    if cycle.deformation:
+        arrays |= dict(zip(DEFORMATION, vars(cycle.deformation).values(), strict=True))
     with whole(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, values in {**arrays, "about": np.array(about)}.items():
             member = io.BytesIO()
@@ -117,12 +128,14 @@ def load_field(path: Path | str) -> CycleField:
         found = [archive[name] for name in OWN_MOTION if name in archive]
         moved = OwnMotion(*found) if found else NO_OWN_MOTION
         field = SampledField((z, y, x), shift, sigma, moved)
-        return CycleField(field, status, **_as_fields(about))
+        found = [archive[name] for name in DEFORMATION if name in archive]
+        deformation = Deformation(*found) if found else None
+        return CycleField(field, status, **_as_fields(about), deformation=deformation)
 
 
 def _as_fields(about: Mapping[str, Any]) -> dict[str, Any]:
     """Return the entries of the JSON text as those of a CycleField; KeyError if one is missing."""
-    names = {field.name for field in dataclasses.fields(CycleField)} - {"field", "status"}
+    names = {field.name for field in dataclasses.fields(CycleField)} - IN_ARRAYS
     return {
         name: tuple(about[name]) if isinstance(about[name], list) else about[name]
         for name in sorted(names)

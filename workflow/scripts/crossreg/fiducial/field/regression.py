@@ -204,6 +204,15 @@ class Roughness:
         ]
         return np.log(np.array(known) + UNLIKE)
 
+    def table(self, lengths: int, amplitudes: Floats) -> Floats:
+        """Return the weights (l, a) of all correlation lengths and amplitudes."""
+        return np.array(
+            [
+                [self.weights.get((n, size), 0.0) for size in amplitudes.tolist()]
+                for n in range(lengths)
+            ]
+        )
+
 
 @dataclass(frozen=True)
 class Mixture:
@@ -312,12 +321,16 @@ class Mixture:
 
 
 def mixture(
-    likelihoods: tuple[Likelihood, ...], priors: Priors, roughness: Roughness | None = None
+    likelihoods: tuple[Likelihood, ...],
+    priors: Priors,
+    roughness: Roughness | None = None,
+    beforehand: Floats | None = None,
 ) -> Mixture:
     """Return the posterior over all likely choices of the random field, the noise and the priors.
 
     Not all pairs are compared: the best of the one are looked for with some of the other first.
-    `roughness` is what is known of the random field beforehand.
+    `roughness` is what another component says of the random field, `beforehand` (l, a) the
+    logarithm of how likely each correlation length and amplitude is.
     """
     length = np.concatenate([np.full(len(part.log), n) for n, part in enumerate(likelihoods)])
     choice = np.concatenate([np.arange(len(part.log)) for part in likelihoods])
@@ -328,6 +341,12 @@ def mixture(
     if roughness:
         amplitude = np.concatenate([part.amplitude for part in likelihoods])
         log = log + roughness.log_weights(length, amplitude)
+    if beforehand is not None:
+        of_choices = [
+            np.repeat(known, len(part.log) // len(known))
+            for known, part in zip(beforehand, likelihoods, strict=True)
+        ]
+        log = log + np.concatenate(of_choices)
 
     def scores(fields: NDArray[np.int64], chosen: NDArray[np.int64]) -> Floats:
         gain = _log_evidence(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from crossreg.fiducial.field import motion_terms
+from crossreg.fiducial.field.motion import SMOOTH, Deformation, Motion
 from crossreg.fiducial.field.motion_terms import X_TERM, Y_TERM, Priors, Slope
 from crossreg.fiducial.field.random_field import Features, correlation_lengths
 from crossreg.fiducial.field.regression import (
@@ -25,8 +26,6 @@ from crossreg.fiducial.field.regression import (
 )
 from crossreg.fiducial.quantiles import medians
 
-MOTIONS = ("smooth", "rigid")
-"""What a cycle may do: deform smoothly, or move as a whole."""
 AMPLITUDES = np.array([0.0, 0.03, 0.08, 0.2, 0.5, 1.2, 3.0])
 """Standard deviations (px) of the random field that are averaged over."""
 LENGTHS = (40.0, 65.0, 120.0, 250.0)
@@ -104,6 +103,7 @@ class SmoothField:
 
     `variances_zyx` (n, 3) are those of the measurements that it goes through, widened where they
     contradict their surroundings. `seen_sigma_zyx` (3,) is the typical uncertainty at them.
+    `deformation` is what they show of how far the cycle deforms; None where that is not looked at.
     """
 
     domain: Domain
@@ -112,6 +112,7 @@ class SmoothField:
     mixtures: tuple[Mixture, ...]
     variances_zyx: Floats
     seen_sigma_zyx: Floats
+    deformation: Deformation | None = None
 
     def mean_over(self, points_zyx: Floats) -> tuple[Floats, Floats]:
         """Return (shift, sigma), both (n, 3), averaged over points (n, p, 3)."""
@@ -169,7 +170,7 @@ def fit(
     *,
     depth_spread: Floats | None = None,
     rough: bool = False,
-    motion: str = "smooth",
+    motion: Motion = SMOOTH,
     with_outliers: bool = True,
     gradient_z: bool = True,
 ) -> SmoothField:
@@ -192,12 +193,12 @@ def fit(
     data = _Measured(
         terms=_averaged_terms(domain, positions, depth_spread),
         features=tuple(many(lambda part: part.at(positions[:, 1:]), features)),
-        amplitudes=AMPLITUDES if motion == "smooth" else np.zeros(1),
+        amplitudes=np.zeros(1) if motion.is_rigid else AMPLITUDES,
         repeats=domain.repeats,
     )
 
     def priors(axis: int, other: Slope | None = None) -> Priors:
-        if motion == "rigid":
+        if motion.is_rigid:
             return motion_terms.constant_prior(domain.levels)
         changes = gradient_z or axis > 0
         return motion_terms.smooth_priors(axis, domain.levels, other, gradient_z=changes)
@@ -219,17 +220,17 @@ def fit(
     likelihoods = [tuple(found[axis::3]) for axis in range(3)]
     variances = [one.variances for one in all_weighed]
     slopes: dict[int, Slope] = {}
-    roughness: dict[int, Roughness] = {}
-    if motion == "smooth" and not rough:
+    shown: dict[int, Roughness] = {}
+    if not (motion.is_rigid or rough):
         for axis in (1, 2):
             alone = mixture(likelihoods[axis], motion_terms.smooth_priors(axis, domain.levels))
             slopes[3 - axis] = alone.slope(X_TERM if axis == 1 else Y_TERM)
-            roughness[3 - axis] = alone.roughness()
+            shown[axis] = alone.roughness()
 
-    def whole(axis: int) -> Mixture:
-        other = slopes.get(axis)
-        found = mixture(likelihoods[axis], priors(axis, other), roughness.get(axis))
-        if motion == "rigid" or domain.levels == 1:
+    def whole(axis: int, beforehand: Floats | None = None) -> Mixture:
+        other, shown_by_other = slopes.get(axis), shown.get(3 - axis)
+        found = mixture(likelihoods[axis], priors(axis, other), shown_by_other, beforehand)
+        if motion.is_rigid or domain.levels == 1:
             return found
         return found.widened(motion_terms.bend_errors(found.weight @ found.mean))
 
@@ -237,8 +238,17 @@ def fit(
     field = SmoothField(
         domain, offset, features, mixtures, np.column_stack(variances), np.full(3, np.inf)
     )
-    if rough or motion == "rigid":
+    if rough or motion.is_rigid:
         return field
+    # Before anything learned takes part, so that what is learned from is the cycle's own evidence.
+    shown[0] = mixtures[0].roughness()
+    weights = [shown[axis].table(len(lengths), AMPLITUDES) for axis in range(3)]
+    field = replace(
+        field, deformation=Deformation(np.array(lengths), AMPLITUDES, np.stack(weights))
+    )
+    if motion.learned:
+        learned = [motion.learned.log_prior(axis, lengths, AMPLITUDES) for axis in range(3)]
+        field = replace(field, mixtures=tuple(many(whole, range(3), learned)))
     some = positions_zyx[:: -(-len(positions_zyx) // FEW_LOOKED_AT)]
     return replace(field, seen_sigma_zyx=medians(field.at(some)[1], 0))
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossreg.fiducial.field import smooth_field
+from crossreg.fiducial.field.motion import Motion
 from crossreg.fiducial.field.smooth_field import SmoothField
 from crossreg.fiducial.local_shift.sub_block_matcher import SubBlockShifts
 from crossreg.fiducial.quantiles import NORMAL_MEDIAN, medians
@@ -17,7 +18,7 @@ FEWEST = 6
 
 
 def held_out_residual(
-    whole: SmoothField, found: SubBlockShifts, motion: str, pool: Executor
+    whole: SmoothField, found: SubBlockShifts, motion: Motion, pool: Executor
 ) -> NDArray[np.float64]:
     """Return the typical residual of sub-blocks from a field that is fitted without them.
 
@@ -32,7 +33,7 @@ def held_out_residual(
         The field through all useful sub-blocks.
     found : SubBlockShifts
         What the sub-blocks show.
-    motion : str
+    motion : Motion
         As in `smooth_field.fit`.
     pool : Executor
         Whose threads share the components.

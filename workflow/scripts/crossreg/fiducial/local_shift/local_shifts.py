@@ -43,6 +43,7 @@ from crossreg.fiducial.evidence.plane_slips import slip_of_planes
 from crossreg.fiducial.evidence.plane_spacing import denies_gradient, ratio_of_spacings
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.consensus import agreeing_blocks
+from crossreg.fiducial.field.motion import RIGID, SMOOTH, Deformation, Motion
 from crossreg.fiducial.field.own_motion import OwnMotion
 from crossreg.fiducial.field.sampled_field import Field, WidenedField
 from crossreg.fiducial.field.smooth_field import Domain, SmoothField
@@ -114,8 +115,9 @@ class LocalShifts:
     measured block is above `confidence_threshold`, which `null_pairs` blocks that cannot match
     gave. `field` is the total shift, global and local, as a function of the position in the
     reference; None where the cycle failed. `evidence` is what the verdict on the cycle rests on.
-    `held_out_zyx` (3,) is how far structure lies from a field that it took no part in. By its
-    `noise` a copy of the cycle is known; None where it failed.
+    `held_out_zyx` (3,) is how far structure lies from a field that it took no part in.
+    `deformation` is what the cycle shows of how far it deforms; None where it failed, or is but one
+    shift. By its `noise` a copy of the cycle is known; None where it failed.
     """
 
     shift_zyx: np.ndarray
@@ -129,6 +131,7 @@ class LocalShifts:
     field: Field | None
     evidence: Evidence
     held_out_zyx: np.ndarray
+    deformation: Deformation | None
     noise: Noise | None = None
 
     @property
@@ -201,7 +204,7 @@ def local_shifts(
     higher_threshold: float = 0.9999,
     background_sigma: float = 3.0,
     borrow: bool = True,
-    motion: str = "smooth",
+    motion: Motion = SMOOTH,
     threads: int = 1,
 ) -> LocalShifts:
     """Return the residual shifts of all blocks of a cycle's kept planes (Z, Y, X).
@@ -231,7 +234,7 @@ def local_shifts(
                 alike, is_freed, light, reference.image_shape, blocks, wide, motion, turned, pool
             )
             placing = pool.submit(placed_planes, alike, _in_the_middle_zyx(found.field))
-            is_rigid = motion == "rigid"
+            is_rigid = motion.is_rigid
             evidence = _evidence(
                 stacks, cycle, found, placing, turned, global_shift_yx, is_rigid, pool
             )
@@ -239,7 +242,7 @@ def local_shifts(
             evidence = _with_camera(evidence, stacks, found, turned, is_freed)
             placed = placing.result()
             if placed and not is_rigid:
-                found = _with_sure_gradient(found, placed.whole, pool)
+                found = _with_sure_gradient(found, placed.whole, motion, pool)
             return Match(found, evidence, search)
 
         match = best_match(matched, stacks, start_yx, pool)
@@ -314,7 +317,7 @@ def _measured(
     image_shape: tuple[int, int],
     blocks: list[Block],
     wide: WideShifts,
-    motion: str,
+    motion: Motion,
     turn: Turn,
     pool: Executor,
 ) -> Measurements:
@@ -345,9 +348,9 @@ def _measured(
             break
         alike = with_spots_alike(light.alike(stacks[0], slope, pool), pool)
         found, used = measured(alike, found.field), slope
-    if motion == "rigid" or found.matching.sum() >= FEWEST_MEASURED:
+    if motion.is_rigid or found.matching.sum() >= FEWEST_MEASURED:
         return found
-    return _measured(stacks, is_freed, light, image_shape, blocks, wide, "rigid", turn, pool)
+    return _measured(stacks, is_freed, light, image_shape, blocks, wide, RIGID, turn, pool)
 
 
 def _cut_by_ends(light: Light) -> float:
@@ -360,7 +363,9 @@ def _cut_by_ends(light: Light) -> float:
     return CUT_SIGMA * float(np.clip(1 - min(ends) / CUT_PLANES, 0.0, 1.0))
 
 
-def _with_sure_gradient(found: Measurements, places: Places, pool: Executor) -> Measurements:
+def _with_sure_gradient(
+    found: Measurements, places: Places, motion: Motion, pool: Executor
+) -> Measurements:
     """Return what the sub-blocks say, without a gradient along z that the planes' places deny.
 
     Levels along z show by themselves how the shift changes.
@@ -371,7 +376,7 @@ def _with_sure_gradient(found: Measurements, places: Places, pool: Executor) -> 
     used = found.sub_blocks.useful_ones
     field = smooth_field.fit(
         field.domain, used.position_zyx, used.shift_zyx, used.sigma_zyx, pool,
-        depth_spread=used.depth_spread, gradient_z=False,
+        depth_spread=used.depth_spread, motion=motion, gradient_z=False,
     )  # fmt: skip
     return replace(found, field=field)
 
@@ -498,7 +503,7 @@ def _in_the_middle_zyx(field: SmoothField) -> ShiftsAt:
     return shifts_at
 
 
-def _wide_field(domain: Domain, wide: WideShifts, pool: Executor, motion: str) -> SmoothField:
+def _wide_field(domain: Domain, wide: WideShifts, pool: Executor, motion: Motion) -> SmoothField:
     """Return the field through the blocks whose peaks agree, the first prediction."""
     centres = np.array([centre_yx(block.rows, block.columns) for block in wide.blocks])
     weights = np.maximum(wide.height - WIDE_HEIGHT, 0)
@@ -567,5 +572,6 @@ def _as_grids(
         field=field,
         evidence=evidence,
         held_out_zyx=held_out,
+        deformation=found.field.deformation if field else None,
         noise=noise,
     )

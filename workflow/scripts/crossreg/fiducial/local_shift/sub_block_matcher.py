@@ -10,6 +10,7 @@ import numpy as np
 from crossreg.fiducial.block_grid import Block, widened
 from crossreg.fiducial.correlation.binned_stacks import in_bins
 from crossreg.fiducial.field import smooth_field
+from crossreg.fiducial.field.motion import SMOOTH, Motion
 from crossreg.fiducial.field.own_motion import OwnMotion
 from crossreg.fiducial.field.smooth_field import Domain, SmoothField
 from crossreg.fiducial.local_shift.confidence import block_confidences, confidence_threshold
@@ -173,7 +174,7 @@ class SubBlockMatcher:
         blocks: list[Block],
         domain: Domain,
         pool: Executor,
-        motion: str = "smooth",
+        motion: Motion = SMOOTH,
         is_freed: bool = True,
         turn: Turn | None = None,
     ) -> None:

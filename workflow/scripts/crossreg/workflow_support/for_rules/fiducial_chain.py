@@ -9,6 +9,7 @@ from typing import Any
 from crossreg.fiducial.experiment.parameters import PYHIM, as_options
 from crossreg.fiducial.experiment.roi_numbers import numbers_of_rois
 from crossreg.fiducial.experiment.sample import Sample
+from crossreg.fiducial.field.motion_file import MOTIONS, check_size
 from crossreg.workflow_support.for_rules.file_stamps import stamp
 from crossreg.workflow_support.for_rules.for_every_job import for_every_job
 from crossreg.workflow_support.for_rules.resources import Resources
@@ -32,11 +33,14 @@ class FiducialChain:
         paths: ResultPaths,
         *,
         given_shifts: bool,
+        motion: str,
         is_job: bool = False,
         is_demo: bool = False,
     ) -> None:
         """`given_shifts` says whether the user brings global shifts along.
 
+        `motion` is smooth, rigid, or the path of a file that says how far cycles deform; raises
+        UserError if that was learned with other pixel sizes.
         A job on another node has its resources already: it looks at no other stack than its own.
         """
         self.experiment, self.paths = experiment, paths
@@ -44,11 +48,14 @@ class FiducialChain:
         self.on_disk = paths
         self.parameters, self.reference = experiment.parameters, experiment.reference
         self.given_shifts, self.is_demo = given_shifts, is_demo
+        self.motion = motion
         self.samples = by_cycle(experiment.samples)
         self.cycles = [key for key in self.samples if key[1] != self.reference]
         self.has_local_step = self.parameters["localAlignment"] == "block3D"
         stacks = () if is_job else tuple(sample.path for sample in experiment.samples)
         self.resources = Resources(stacks, self.parameters["zBinning"])
+        if self.frozen_motion:
+            check_size(motion, self._sizes_um)
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -158,6 +165,31 @@ class FiducialChain:
         sizes = {"xy": self.parameters["pixelSizeXY"], "z": self.parameters["pixelSizeZ"]}
         given = [f"--pixel-size-{axes}={size}" for axes, size in sizes.items()]
         return [*given, "--resample-z"] if self.parameters["resample_z"] else given
+
+    @property
+    def _sizes_um(self) -> dict[str, float]:
+        """Return the size of a px (xy) and of a kept plane (z) in micrometres."""
+        size = {name: float(self.parameters[f"pixelSize{name.upper()}"]) for name in ("xy", "z")}
+        return size | {"z": size["z"] * self.parameters["zBinning"]}
+
+    @property
+    def frozen_motion(self) -> list[str]:
+        """Return the file that says how far cycles deform, if there is one."""
+        return [] if self.motion in MOTIONS else [self.motion]
+
+    @property
+    def kind_of_motion(self) -> str:
+        """Return how a cycle may move, wherever a file that says more may lie."""
+        return "learned" if self.frozen_motion else self.motion
+
+    @property
+    def motion_option(self) -> str:
+        """Return the part of a shell command that says how a cycle may move."""
+        return (
+            " --learned-motion {input.motion:q}"
+            if self.frozen_motion
+            else f" --motion {self.motion}"
+        )
 
     @cached_property
     def roi_numbers(self) -> dict[str, int]:

@@ -10,10 +10,12 @@ import yaml
 from crossreg.fiducial.experiment.fiducial_section import completed_section
 from crossreg.fiducial.experiment.file_names import names_by_template
 from crossreg.fiducial.experiment.parameters import PLAIN_SCHEMA_FILE
+from crossreg.fiducial.field.motion_file import MOTIONS, read_motion
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_json, read_text
 from crossreg.io.schema import checked
 from crossreg.workflow_support.inputs.discovery import check_path
+from crossreg.workflow_support.result_paths import ResultPaths
 
 SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "config.json"
 PATHS = ("images", "samples", "parameters", "register_global")
@@ -45,6 +47,8 @@ def read_configuration(
     for key in PATHS:
         if values.get(key) is not None:
             values[key] = absolute(values[key], base)
+    if values["motion"] not in MOTIONS:
+        values["motion"] = _frozen_motion(absolute(values["motion"], base), values["results"])
     if values["localizations"] is not None:
         given = values["localizations"]
         paths = [given] if isinstance(given, str) else given
@@ -80,6 +84,20 @@ def tolerance_words(configuration: Mapping[str, Any]) -> list[str]:
     """Return the option of scripts that says what precision is needed; none if nothing is said."""
     tolerance = configuration.get("tolerance_nm")
     return ["--tolerance-nm", str(tolerance["xy"]), str(tolerance["z"])] if tolerance else []
+
+
+def _frozen_motion(path: str, results: str) -> str:
+    """Return the path of a file that says how far cycles deform; raise UserError if it is faulty.
+
+    That in the results is made anew from all cycles, which must not depend on it.
+    """
+    if os.path.realpath(path) == os.path.realpath(ResultPaths(results)("learned_motion")):
+        raise UserError(
+            f"{path}: the target learn_motion writes this file anew; copy it to a place of its own,"
+            " such as my_motion.json, and name the copy as 'motion'."
+        )
+    read_motion(path)
+    return path
 
 
 def absolute(path: str, base: Path | str) -> str:
