@@ -6,6 +6,7 @@ import numpy as np
 import tifffile
 
 from crossreg.fiducial.field.motion_file import read_motion
+from crossreg.io.cycle_tables import read_local_table
 from fiducial_images import drawn, spot_positions
 from snakemake_runs import snakemake, write_configuration
 
@@ -51,6 +52,13 @@ def tables(folder) -> dict[str, bytes]:
     return {path.stem: path.read_bytes() for path in found}
 
 
+def sigma_unseen(folder) -> float:
+    """Return the middle standard error along rows and columns where RT3 shows no spots."""
+    table = read_local_table(folder / "out" / "register_local" / "007" / "RT3.ecsv")
+    below = np.asarray(table["block_i"]) >= 2
+    return float(np.median([table["sigma_x"][below], table["sigma_y"][below]]))
+
+
 def test_a_frozen_file_widens_what_is_not_seen_and_changes_no_more_than_it_should(tmp_path):
     (tmp_path / "images").mkdir()
     for number, cycle in enumerate(("RT27", *CYCLES)):
@@ -59,7 +67,7 @@ def test_a_frozen_file_widens_what_is_not_seen_and_changes_no_more_than_it_shoul
     learned = tmp_path / "out" / "motion.json"
     assert f"copy {learned} to a place of its own" in printed
     assert read_motion(learned)["cycles"] in (2, 3)
-    before = tables(tmp_path)
+    before, unseen = tables(tmp_path), sigma_unseen(tmp_path)
 
     frozen = tmp_path / "motion.json"
     shutil.copy(learned, frozen)
@@ -69,6 +77,7 @@ def test_a_frozen_file_widens_what_is_not_seen_and_changes_no_more_than_it_shoul
     after = tables(tmp_path)
     assert after.keys() == before.keys()
     assert after != before
+    assert sigma_unseen(tmp_path) > 1.1 * unseen
 
     # A new image changes its cycle only, and what is learned from it changes nothing.
     write_image(tmp_path, "RT1", 4)

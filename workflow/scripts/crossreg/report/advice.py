@@ -45,7 +45,7 @@ def advice_on_motion(summaries: Sequence[CycleSummary], motion: str) -> str:
     `motion` is the value of that key: smooth, rigid, or a file that was learned from cycles.
     """
     if motion not in MOTIONS:
-        return f"How far a cycle may deform where nothing is measured was learned before: {motion}."
+        return f"How far a cycle may deform was learned from others, in the file {motion}."
     known = [one for one in summaries if one.verdict == REGISTERED and one.blocks]
     weak = [one for one in known if one.share_borrowed >= MANY_BORROWED]
     shown = [one for one in known if one.share_borrowed <= FEW_BORROWED]
