@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from crossreg.fiducial.correlation.binned_stacks import binned_and_light
+from crossreg.fiducial.correlation.binned_stacks import binned_planes, freed_and_skewness
+from crossreg.fiducial.correlation.light_samples import LightSamples, strongest_samples
 from crossreg.fiducial.evidence.exposure_noise import Noise, noise_of
 from crossreg.fiducial.quality import BlockProjections, block_projections, preprocessing
 from crossreg.io.intermediate_arrays import load_arrays, save_arrays, told_if_damaged
@@ -21,14 +22,14 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 class Reference:
     """What the cycles of a ROI need of the reference.
 
-    `binned` are the kept planes (Z, y, x) binned, `light` (Z - 1, rows, columns) is how bright they
-    are, part by part, `skewness` tells whether their structure is bright or dark, by their `noise`
-    a copy is known; the planes have `image_shape` (Y, X) px and blocks an edge of `block_size_xy`
-    px. Quality is measured against `projections`.
+    `binned` are the kept planes (Z, y, x) binned, `light` are parts of them as they were read,
+    `skewness` tells whether their structure is bright or dark, by their `noise` a copy is known;
+    the planes have `image_shape` (Y, X) px and blocks an edge of `block_size_xy` px. Quality is
+    measured against `projections`.
     """
 
     binned: np.ndarray
-    light: np.ndarray
+    light: LightSamples
     skewness: float
     noise: Noise
     projections: BlockProjections
@@ -54,7 +55,9 @@ def prepare_reference(
     The thresholds and `background_sigma` act on the quality only.
     """
     with ThreadPoolExecutor(threads) as pool:
-        binned, light, skewness = binned_and_light(stack, pool)
+        planes = binned_planes(stack, pool)
+        light = strongest_samples(planes, pool)
+        binned, skewness = freed_and_skewness(planes, pool)
         prepared = preprocessing(stack, lower_threshold, higher_threshold, background_sigma)
         projections = block_projections(prepared, block_size_xy, pool)
     return Reference(binned, light, skewness, noise_of(stack), projections, block_size_xy)
@@ -67,7 +70,8 @@ def save_reference(
     projections = reference.projections
     arrays = [
         reference.binned,
-        reference.light,
+        reference.light.first_yx,
+        reference.light.values,
         np.array(reference.skewness),
         reference.noise.signs,
         np.array(reference.noise.levels),
@@ -84,9 +88,9 @@ def load_reference(path: Path | str, made_with: Mapping[str, Any] = NOTHING) -> 
 
     Raises UserError if it is damaged, or was made with something else than `made_with`.
     """
-    arrays = load_arrays(path, 9, made_with)
+    arrays = load_arrays(path, 10, made_with)
     with told_if_damaged(path):
-        binned, light, skewness, signs, levels, along_z, along_y, along_x, block_size = arrays
-        noise = Noise(signs, int(levels))
-        projections = BlockProjections(along_z, along_y, along_x)
-        return Reference(binned, light, float(skewness), noise, projections, int(block_size))
+        binned, first, values, skewness, signs, levels, *projections, block_size = arrays
+        light, noise = LightSamples(first, values), Noise(signs, int(levels))
+        measured_against = BlockProjections(*projections)
+        return Reference(binned, light, float(skewness), noise, measured_against, int(block_size))

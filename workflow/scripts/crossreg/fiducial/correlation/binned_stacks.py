@@ -24,25 +24,23 @@ BRIGHT = 8.0
 dirt, which only one stack shows, must not outweigh many spots."""
 SAMPLED = 4
 """Every so many bins along both axes are looked at for medians."""
-LIGHT_STEP = 3
-"""Bins between the pixels whose differences tell of the light in a plane: about a spot."""
-LIGHT_PART = 32
-"""Edge (bins) of the parts of a plane whose light is told apart."""
 BORDER = 5
 """Bins by which a plane is mirrored at its borders: three times the scale of the background."""
 
 
-def binned_and_light(stack: np.ndarray, pool: Executor) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return a stack (Z, Y, X) binned and freed, its light (Z - 1, rows, columns), its skewness.
+def binned_and_skewness(stack: np.ndarray, pool: Executor) -> tuple[np.ndarray, float]:
+    """Return a stack (Z, Y, X) binned and freed, and its skewness."""
+    return freed_and_skewness(binned_planes(stack, pool), pool)
 
-    The skewness is that of the mean of its planes without background: positive where structure is
-    bright, negative where it is dark.
+
+def freed_and_skewness(planes: np.ndarray, pool: Executor) -> tuple[np.ndarray, float]:
+    """Return binned planes (Z, y, x) freed, and the skewness of their mean without background.
+
+    It is positive where structure is bright, negative where it is dark.
     """
-    planes = binned_planes(stack, pool)
-    light = light_by_depth(planes, pool)
     total = planes.sum(axis=0)
     skewness = _skewness(_high_passed(total / len(planes)))
-    return freed_planes(planes, total, pool), light, skewness
+    return freed_planes(planes, total, pool), skewness
 
 
 def binned_planes(stack: np.ndarray, pool: Executor) -> np.ndarray:
@@ -78,25 +76,6 @@ def freed_planes(values: np.ndarray, total: np.ndarray, pool: Executor) -> np.nd
 def _has_image(plane: np.ndarray) -> bool:
     """Return whether a plane (Y, X) has two values at least; the first row tells of most."""
     return any(bool(part.min() < part.max()) for part in (plane[0], plane))
-
-
-def light_by_depth(planes: np.ndarray, pool: Executor) -> np.ndarray:
-    """Return how much structure neighbouring planes of a binned stack (Z, y, x) share, by part.
-
-    (Z - 1, rows, columns) for parts of LIGHT_PART bins. It goes with the square of the light.
-    Noise, which planes do not share, adds nothing; uneven background is off with the differences
-    of pixels LIGHT_STEP apart.
-    """
-    rows, columns = (np.arange(0, size, LIGHT_PART) for size in planes.shape[1:])
-
-    def shared(z: int) -> np.ndarray:
-        one, two = (
-            plane[::2, LIGHT_STEP:] - plane[::2, :-LIGHT_STEP] for plane in planes[z : z + 2]
-        )
-        across = np.add.reduceat(one * two, columns[columns < one.shape[1]], axis=1)
-        return np.add.reduceat(across, rows // 2, axis=0, dtype=float)
-
-    return np.array(list(pool.map(shared, range(len(planes) - 1))))
 
 
 def weighted_planes(stack: np.ndarray, weights: np.ndarray, pool: Executor) -> np.ndarray:

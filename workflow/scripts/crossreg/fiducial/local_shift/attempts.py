@@ -30,9 +30,13 @@ Stacks = tuple[NDArray[np.int16], NDArray[np.int16]]
 
 @dataclass(frozen=True)
 class Match:
-    """What the sub-blocks say, the evidence, and the wide search that they started from."""
+    """What the sub-blocks say, the evidence, and the wide search that they started from.
+
+    `hidden_z` (planes) is how far the cycle may lie from there along z without a trace.
+    """
 
     found: Measurements
+    hidden_z: float
     evidence: Evidence
     search: WideSearch
 

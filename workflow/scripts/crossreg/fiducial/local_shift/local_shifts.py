@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from crossreg.fiducial.block_grid import Block, block_grid, centre_yx, grid_shape
 from crossreg.fiducial.correlation.binned_stacks import (
     PLANES_FOR_PATTERN,
-    binned_and_light,
+    binned_and_skewness,
     shown_in_both,
 )
 from crossreg.fiducial.correlation.faint_structure import freed_of_noise
@@ -48,7 +48,7 @@ from crossreg.fiducial.field.own_motion import OwnMotion
 from crossreg.fiducial.field.sampled_field import Field, WidenedField
 from crossreg.fiducial.field.smooth_field import Domain, SmoothField
 from crossreg.fiducial.local_shift.attempts import Match, Stacks, best_match
-from crossreg.fiducial.local_shift.fading import Light, fading
+from crossreg.fiducial.local_shift.fading import Light
 from crossreg.fiducial.local_shift.held_out import held_out_residual
 from crossreg.fiducial.local_shift.levels import SHALLOW, domain_of
 from crossreg.fiducial.local_shift.sub_block_matcher import Measurements, SubBlockMatcher
@@ -86,12 +86,6 @@ stack, and the planes over which that falls to 0: half of the cone of light is m
 and 0.03 to 0.14 planes."""
 PLANE_SIGMA = 0.5
 """Uncertainty (planes) of where in a stack a single plane lies: it is one of its planes."""
-MOST_FADINGS, SAME_FADING = 3, 0.005
-"""Times that the change of the light along z is measured, and a difference of two such changes
-(logarithm per plane) that makes none to the shift."""
-GROWN = 1.3
-"""Factor by which such a change must not grow once it is made up for: then it comes from the shift
-along z that it feigned itself (the light of a thin layer), and nothing is made up for."""
 FEWEST_MOVED = 2
 """Sub-blocks that moved by themselves below which nothing is said of the cycle."""
 FEWEST_MATCHING = 2
@@ -147,13 +141,15 @@ class Depth:
     `plane_shift` planes bring a single plane of the one stack to the plane of the other that it
     matches, cycle to reference; None where both stacks have one plane, or both several. The shift
     `is_open` where one of them shows the specimen out of focus only; `cut` (planes) is what is
-    added to its uncertainty where an end of a stack cuts a layer.
+    added to its uncertainty where an end of a stack cuts a layer, and `hidden` for light that may
+    fade along z.
     """
 
     planes: int
     plane_shift: int | None = None
     is_open: bool = False
     cut: float = 0.0
+    hidden: float = 0.0
 
     @property
     def is_searched(self) -> bool:
@@ -177,7 +173,9 @@ class Depth:
         else:
             flat = FLAT_SIGMA * (SHALLOW / self.planes) ** 3
             by_planes = SHALLOW_SIGMA if self.planes < SHALLOW else flat
-            sigma_zyx[:, 0] = np.hypot(sigma_zyx[:, 0], np.hypot(by_planes, self.cut))
+            sigma_zyx[:, 0] = np.sqrt(
+                sigma_zyx[:, 0] ** 2 + by_planes**2 + self.cut**2 + self.hidden**2
+            )
         return sigma_zyx
 
 
@@ -220,9 +218,9 @@ def local_shifts(
     start_yx = turned.start(global_shift_yx)
     with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, user_api="blas"):
         as_exposed, cycle = cycle, turned.stack_turned_back(cycle, pool)
-        binned_cycle, light_of_cycle, skewness = binned_and_light(cycle, pool)
+        binned_cycle, skewness = binned_and_skewness(cycle, pool)
         inverted = is_inverted(reference.skewness, skewness)
-        light = Light(reference.light, light_of_cycle, cycle)
+        light = Light(reference.light, cycle)
         binned = reference.binned, binned_cycle
         stacks, depth = _stacks_to_match(binned, start_yx)
 
@@ -230,7 +228,7 @@ def local_shifts(
             search = WideSearch(stacks, start_yx, pool)
             wide = search.some_shifts(blocks)
             alike = with_spots_alike(stacks, pool)
-            found = _measured(
+            found, hidden_z = _measured(
                 alike, is_freed, light, reference.image_shape, blocks, wide, motion, turned, pool
             )
             placing = pool.submit(placed_planes, alike, _in_the_middle_zyx(found.field))
@@ -243,12 +241,17 @@ def local_shifts(
             placed = placing.result()
             if placed and not is_rigid:
                 found = _with_sure_gradient(found, placed.whole, motion, pool)
-            return Match(found, evidence, search)
+            return Match(found, hidden_z, evidence, search)
 
         match = best_match(matched, stacks, start_yx, pool)
         found, evidence = match.found, match.evidence
         if depth.is_searched:
-            depth = replace(depth, is_open=evidence.is_z_open, cut=_cut_by_ends(light))
+            depth = replace(
+                depth,
+                is_open=evidence.is_z_open,
+                cut=_cut_by_ends(light, found.field),
+                hidden=match.hidden_z,
+            )
         if match.has_failed:
             return _failed(reference, found, evidence)
         noise = noise_of(as_exposed, evidence.shift_yx)
@@ -320,13 +323,12 @@ def _measured(
     motion: Motion,
     turn: Turn,
     pool: Executor,
-) -> Measurements:
-    """Return what the sub-blocks of two binned stacks say, the cycle turned back by `turn`.
+) -> tuple[Measurements, float]:
+    """Return what the sub-blocks of two binned stacks say, and how far z (planes) may be off.
 
     Where too few blocks match by themselves for gradients to be told, it is one shift. Where the
-    cycle's light changes otherwise along z than the reference's, all is measured anew without that,
-    until the change agrees with the shift in z. `is_freed`: the stacks have been freed of what all
-    their planes share.
+    cycle's light falls otherwise along z than the reference's, all is measured anew without that.
+    `is_freed`: the stacks have been freed of what all their planes share.
     """
     domain = domain_of(image_shape, *map(len, stacks))
     field = _wide_field(domain, wide, pool, motion)
@@ -337,27 +339,23 @@ def _measured(
         clear = freed_of_noise(shown[0], pool), freed_of_noise(shown[1], pool)
         return SubBlockMatcher(clear, blocks, domain, pool, motion, is_freed, turn).measure(field)
 
-    as_it_is = found = measured(stacks, field)
-    used = 0.0
-    for _ in range(MOST_FADINGS):
-        slope = fading(light.of_reference, light.of_cycle, found.field.shift_at(middle)[0])
-        if abs(slope - used) < SAME_FADING:
-            break
-        if used and abs(slope) > GROWN * abs(used):
-            found = as_it_is
-            break
-        alike = with_spots_alike(light.alike(stacks[0], slope, pool), pool)
-        found, used = measured(alike, found.field), slope
+    found, made_up_for = measured(stacks, field), 0.0
+    fading = light.fading(found.field.shift_at)
+    if fading.is_clear:
+        made_up_for = fading.slope
+        alike = with_spots_alike(light.alike(stacks[0], made_up_for, pool), pool)
+        found = measured(alike, found.field)
+        fading = light.fading(found.field.shift_at)
     if motion.is_rigid or found.matching.sum() >= FEWEST_MEASURED:
-        return found
+        return found, fading.hidden(made_up_for)
     return _measured(stacks, is_freed, light, image_shape, blocks, wide, RIGID, turn, pool)
 
 
-def _cut_by_ends(light: Light) -> float:
+def _cut_by_ends(light: Light, field: SmoothField) -> float:
     """Return what is added to the uncertainty (planes) along z where an end cuts a layer."""
     ends = []
-    for by_depth in (light.of_reference, light.of_cycle):
-        profile = np.maximum(by_depth.sum(axis=(1, 2)), 0.0)
+    for by_depth in light.by_depth(field.shift_at(field.domain.middle_zyx[None])[0, 1:]):
+        profile = np.maximum(by_depth, 0.0)
         middle = float(profile @ (np.arange(len(profile)) + 0.5) / max(profile.sum(), 1e-9))
         ends += [middle, len(profile) - middle]
     return CUT_SIGMA * float(np.clip(1 - min(ends) / CUT_PLANES, 0.0, 1.0))
