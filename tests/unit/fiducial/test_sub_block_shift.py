@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from crossreg.fiducial.local_shift.pooling import pooled
 from crossreg.fiducial.local_shift.sub_block_map import SubBlockMaps
@@ -69,6 +70,46 @@ def test_a_map_without_a_peak_along_an_axis_says_nothing_of_it_alone() -> None:
     _, sigma = sub_block_shifts(found, np.zeros((1, 3)), np.full((1, 3), 0.3))
     assert sigma[0, 1] == UNKNOWN
     assert sigma[0, 2] < 0.2
+
+
+def noise_with_a_peak(heights: np.ndarray, tops_yx: np.ndarray) -> SubBlockMaps:
+    """Return maps of noise as smooth as spots, with peaks (m,) so many times as high at (m, 2)."""
+    rng = np.random.default_rng(3)
+    shape = (len(heights), 7, 9, 9)
+    values = gaussian_filter(rng.standard_normal(shape), (0, ACROSS, ACROSS, ACROSS), mode="wrap")
+    unmatched = np.sqrt(1 - (NOISE * heights) ** 2)
+    values *= NOISE / values.std() * unmatched[:, None, None, None]
+    for value, height, top in zip(values, heights, tops_yx, strict=True):
+        peak = ridge(0.0, np.array([0.0, *top]), height=NOISE * height, along=ACROSS)
+        value += peak.values[0]
+    one, nowhere = np.ones(len(values)), np.zeros((len(values), 3))
+    return SubBlockMaps(
+        nowhere, values.astype(np.float32), np.ones_like(values), NOISE * one, one, nowhere,
+        0 * one, one,
+    )  # fmt: skip
+
+
+def test_a_peak_of_noise_near_what_is_expected_says_nothing() -> None:
+    """An expectation that is off has a peak of noise near it too: what it is, is not known."""
+    truth = np.array([0.0, 1.5, -1.5])
+    found = noise_with_a_peak(np.zeros(300), np.zeros((300, 2)))
+    is_open = np.ones(300, dtype=bool)
+    expected = np.zeros((300, 3))
+    shift, sigma = sub_block_shifts(found, expected, np.full((300, 3), 0.5), is_open=is_open)
+    away = np.abs(shift - truth)[:, 1:]
+    assert np.mean(away > 3 * sigma[:, 1:]) < 0.02
+    assert np.median(sigma[:, 1:]) > 1.5
+
+
+def test_a_peak_that_stands_out_of_the_noise_is_as_sure_as_it_is_sharp() -> None:
+    tops = np.random.default_rng(4).uniform(-0.7, 0.7, (300, 2))
+    found = noise_with_a_peak(np.full(300, 8.0), tops)
+    is_open = np.ones(300, dtype=bool)
+    expected = np.zeros((300, 3))
+    shift, sigma = sub_block_shifts(found, expected, np.full((300, 3), 0.5), is_open=is_open)
+    ratio = (shift[:, 1:] - tops) / sigma[:, 1:]
+    assert np.percentile(sigma[:, 1:], 95) < 0.4
+    assert 0.6 < np.sqrt(np.mean(ratio**2)) < 1.1
 
 
 @pytest.mark.parametrize(("height", "groups"), [(0.95, 2), (0.3, 1)])

@@ -67,6 +67,8 @@ MOSTLY = 0.5
 """Part of what a block shows from which on it moved by itself, and says nothing of the field."""
 FEW_AGAIN = 0.05
 """Part of all sub-blocks up to which those that were measured again leave the field as it is."""
+SURE = 4.0
+"""Confidence of a block from which on it is no question which of its peaks is the right one."""
 ONE_OF, FEWEST_PILOTS = 5, 10
 """Of tall stacks one block of so many, spread over all rows and columns, is measured beforehand:
 the field through these says where all are looked for. Fewer pilots miss too much of it."""
@@ -379,9 +381,11 @@ class SubBlockMatcher:
         places = np.where(placed[:, None], maps.position_zyx, self.centres[part])
         expected, sigma = field.at(places)
         column, block_of = self.column_of_sub_block[part], self.block_of_sub_block[part]
+        is_open = self._is_open(maps, expected, block_of)
         maps, groups = pooled(maps, expected, column, block_of)
         expected, sigma = groups.mean(expected), groups.mean(sigma)
-        shifts, sigmas = sub_block_shifts(maps, expected, sigma)
+        is_open = np.bincount(groups.group, is_open) > 0
+        shifts, sigmas = sub_block_shifts(maps, expected, sigma, is_open=is_open)
         shifts[:, 0], sigmas[:, 0] = undrawn(
             shifts[:, 0], sigmas[:, 0], groups.mean(aimed)[:, 0], drawn
         )
@@ -389,6 +393,17 @@ class SubBlockMatcher:
         block = np.zeros(len(shifts), dtype=int)
         block[groups.group] = block_of
         return SubBlockShifts(shifts, sigmas, maps.position_zyx, maps.depth_spread), block
+
+    def _is_open(self, maps: SubBlockMaps, expected: np.ndarray, block: np.ndarray) -> np.ndarray:
+        """Return of which sub-blocks (m,) it is open whether their block (m,) matches at all.
+
+        Of none where there is but one shift: all blocks together say which.
+        """
+        if self.motion.is_rigid:
+            return np.zeros(len(block), dtype=bool)
+        numbers, of_block = np.unique(block, return_inverse=True)
+        members = [np.flatnonzero(of_block == number) for number in range(len(numbers))]
+        return np.asarray(block_confidences(maps, expected, members)[of_block] < SURE)
 
     def _depths(self, maps: SubBlockMaps) -> np.ndarray:
         """Return planes (k,), evenly spread over the levels that hold structure."""

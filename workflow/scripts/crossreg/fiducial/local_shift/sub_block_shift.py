@@ -28,7 +28,11 @@ SMALLEST_VALUE = 1e-6
 
 
 def sub_block_shifts(
-    found: SubBlockMaps, expected_zyx: np.ndarray, sigma_zyx: np.ndarray
+    found: SubBlockMaps,
+    expected_zyx: np.ndarray,
+    sigma_zyx: np.ndarray,
+    *,
+    is_open: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return (shifts, their sigmas), both (m, 3): the most probable, given what is expected (m, 3).
 
@@ -39,17 +43,26 @@ def sub_block_shifts(
     for near what is expected, and lies where a paraboloid through the logarithms has its own (exact
     for a Gaussian peak), after the loss of overlap is made up for.
 
+    Where nothing matches, noise has a peak near any expectation. Where it `is_open` (m,) whether a
+    sub-block matches, sigma grows by how likely the shift is that of another peak.
+
     Structure that is long in one direction has a ridge instead of a peak (the aperture problem):
     what it shows along one axis depends on the shift along the others. There the expectation
     helps: each axis is measured where the others are expected, as surely as they are.
     """
     known = found.known
     noise = np.where(known, found.noise, 1.0)
-    index = _places(found, noise, expected_zyx, np.hypot(sigma_zyx, SEARCHED))
+    likely = found.values * np.abs(found.values) / (2 * noise**2)[:, None, None, None]
+    away = found.middle_zyx - expected_zyx
+    index = _places(likely, away, np.hypot(sigma_zyx, SEARCHED))
     top, precision, pull = _paraboloids(found, noise, index)
     away = expected_zyx - top
     free = _without_expectation(precision, pull, away, np.hypot(sigma_zyx, FOLLOWED) ** -2.0)
     shifts, sigmas = top + free[0], free[1]
+    if is_open is not None and is_open.any():
+        correlation = found.values[np.arange(len(noise)), *index][is_open].astype(float)
+        elsewhere = _elsewhere(likely[is_open], correlation, [at[is_open] for at in index])
+        sigmas[is_open] = np.minimum(np.hypot(sigmas[is_open], elsewhere), UNKNOWN)
     if found.values.shape[1] == 1:
         shifts[:, 0], sigmas[:, 0] = 0.0, NO_DEPTH
     shifts = np.where(known[:, None], shifts, expected_zyx)
@@ -65,15 +78,15 @@ def unmatched_noise(noise: np.ndarray, correlation: np.ndarray) -> np.ndarray:
     return result
 
 
-def _places(
-    found: SubBlockMaps, noise: np.ndarray, expected_zyx: np.ndarray, sigma_zyx: np.ndarray
-) -> list[np.ndarray]:
-    """Return the indices (m,) along z, y, x of the most probable shifts, none at an end."""
-    score = found.values * np.abs(found.values) / (2 * noise**2)[:, None, None, None]
-    sizes = found.values.shape[1:]
+def _places(likely: np.ndarray, away_zyx: np.ndarray, sigma_zyx: np.ndarray) -> list[np.ndarray]:
+    """Return the indices (m,) along z, y, x of the most probable shifts, none at an end.
+
+    `likely` (m, n_z, n_y, n_x) are the log-likelihoods of shifts, `away_zyx` (m, 3) is how far
+    the middle one is from what is expected.
+    """
+    score, sizes = likely.copy(), likely.shape[1:]
     for axis, size in enumerate(sizes):
-        steps = np.arange(size) - size // 2
-        away = steps + (found.middle_zyx - expected_zyx)[:, axis, None]
+        away = np.arange(size) - size // 2 + away_zyx[:, axis, None]
         score -= along_axis(0.5 * (away / sigma_zyx[:, axis, None]) ** 2, axis)
     ends = [int(size > 1) for size in sizes]
     inner = score[
@@ -81,6 +94,26 @@ def _places(
     ]
     place = np.unravel_index(inner.reshape(len(inner), -1).argmax(axis=1), inner.shape[1:])
     return [at + end for at, end in zip(place, ends, strict=True)]
+
+
+def _elsewhere(likely: np.ndarray, correlation: np.ndarray, index: list[np.ndarray]) -> np.ndarray:
+    """Return the standard errors (m, 3) by what lies beyond the paraboloids at indices (m,).
+
+    All shifts are as probable as their log-likelihoods `likely` (m, n_z, n_y, n_x) say; the noise
+    is that of what the `correlation` (m,) of the peak leaves unmatched. What is expected takes no
+    part: it may come from this very peak.
+    """
+    unmatched = np.square(unmatched_noise(np.ones(len(correlation)), correlation))
+    below = likely - likely.max(axis=(1, 2, 3), keepdims=True)
+    weights = np.exp((below / unmatched[:, None, None, None]).astype(np.float32))
+    sizes = likely.shape[1:]
+    steps = [np.arange(size) - at[:, None] for size, at in zip(sizes, index, strict=True)]
+    near = [along_axis(np.abs(away) <= FARTHEST, axis) for axis, away in enumerate(steps)]
+    total = weights.sum(axis=(1, 2, 3))
+    weights[near[0] & near[1] & near[2]] = 0
+    marginals = (weights.sum(axis=others) for others in ((2, 3), (1, 3), (1, 2)))
+    squares = [(part * away**2).sum(axis=1) for part, away in zip(marginals, steps, strict=True)]
+    return np.asarray(np.sqrt(np.array(squares) / total).T)
 
 
 def _paraboloids(
