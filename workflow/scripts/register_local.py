@@ -20,8 +20,8 @@ from threadpoolctl import threadpool_limits
 from crossreg.fiducial.block_grid import block_grid
 from crossreg.fiducial.experiment.parameters import LOCAL_PARAMETERS, add_options
 from crossreg.fiducial.field.field_file import CycleField, save_field
-from crossreg.fiducial.field.motion import RIGID, LearnedMotion, Motion
-from crossreg.fiducial.field.motion_file import MOTIONS, read_motion
+from crossreg.fiducial.field.motion import RIGID, SMOOTH, Motion
+from crossreg.fiducial.field.motion_file import MOTIONS
 from crossreg.fiducial.field.sampled_field import sampled
 from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
 from crossreg.fiducial.reference import Reference, load_reference
@@ -126,8 +126,7 @@ def motion_of(options: argparse.Namespace) -> Motion:
     """Return how the cycle may move."""
     if options.motion == "rigid":
         return RIGID
-    learned = options.learned_motion
-    return Motion(learned=LearnedMotion.read(read_motion(learned)) if learned else None)
+    return Motion.learned_in(options.learned_motion) if options.learned_motion else SMOOTH
 
 
 def expected_of_reference(options: argparse.Namespace, row: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -12,7 +12,10 @@ import zarr
 
 import crossreg
 from crossreg import registration
-from crossreg.fiducial.field.field_file import save_field
+from crossreg.fiducial.field.field_file import load_field, save_field
+from crossreg.fiducial.field.motion import Deformation, learned_from
+from crossreg.fiducial.field.motion_file import write_motion
+from crossreg.fiducial.field.smooth_field import AMPLITUDES, LENGTHS
 from crossreg.io.errors import UserError
 from fiducial_images import drawn, spot_positions
 
@@ -61,6 +64,48 @@ def test_a_warped_cycle_looks_like_the_reference(found):
         for image in (cycle, warped)
     )
     assert after > 0.9 > before + 0.5
+
+
+def write_learned(path, amplitude: int) -> None:
+    """Write what cycles showed that were sure of the amplitude of this number."""
+    weights = np.zeros((3, len(LENGTHS), len(AMPLITUDES)))
+    weights[:, -1, amplitude] = 1.0
+    shown = learned_from([Deformation(np.array(LENGTHS), AMPLITUDES, weights)] * 6)
+    size = {"pixel_size_um": {"xy": 0.1, "z": 0.5}}
+    write_motion(path, {"cycles": 6, "rois": 1} | size | shown.content)
+
+
+def test_a_motion_is_smooth_rigid_or_as_was_learned(pair, found, tmp_path):
+    size = (0.5, 0.1, 0.1)
+    # The cycle shows spots on its left side only.
+    spots = spot_positions(SHAPE, 400, seed=1)
+    reference, cycle = pair[0], drawn(SHAPE, spots[spots[:, 2] < 100] - SHIFT, 20, 3)
+    path = tmp_path / "motion.json"
+    write_learned(path, len(AMPLITUDES) - 2)
+    corner = [[8, 150, 210]]
+    rigid, smooth, learned = (
+        crossreg.register(reference, cycle, block_size=32, pixel_size_um=size, motion=motion)
+        for motion in ("rigid", "smooth", path)
+    )
+    places = np.random.default_rng(0).uniform(0, np.array(SHAPE) - 1, (50, 3))
+    assert np.ptp(rigid.shift_at(places), axis=0).max() < 1e-5
+    assert np.all(learned.sigma_at(corner) > 1.2 * smooth.sigma_at(corner))
+    with pytest.raises(UserError, match="holds for its pixel size only; give pixel_size_um"):
+        crossreg.register(*pair, block_size=64, motion=path)
+    with pytest.raises(UserError, match="it was learned where a pixel is 0.1 um, and here it is"):
+        crossreg.register(*pair, block_size=64, pixel_size_um=(0.5, 0.2, 0.2), motion=path)
+    with pytest.raises(UserError, match="rigit: there is no such file, which 'motion' names"):
+        crossreg.register(*pair, block_size=64, pixel_size_um=size, motion="rigit")
+
+
+def test_a_field_keeps_what_the_cycle_shows_of_how_far_it_deforms(found, tmp_path):
+    save_field(tmp_path / "field.npz", found.cycle_field)
+    again = load_field(tmp_path / "field.npz").deformation
+    for ours, kept in zip(
+        vars(found.cycle_field.deformation).values(), vars(again).values(), strict=True
+    ):
+        assert np.array_equal(ours, kept)
+    assert np.allclose(again.weights_zyx.sum(axis=(1, 2)), 1)
 
 
 @pytest.mark.parametrize("step", [0.5, 1.6])

@@ -43,7 +43,7 @@ def test_a_motion_is_smooth_rigid_or_the_path_of_a_file(tmp_path):
     assert read(tmp_path, motion="rigid")["motion"] == "rigid"
     with pytest.raises(UserError, match="'motion' has the value 'rigit'; it must be smooth, rigid"):
         read(tmp_path, motion="rigit")
-    with pytest.raises(UserError, match="my_motion.json: there is no such file, which the key"):
+    with pytest.raises(UserError, match="my_motion.json: there is no such file, which 'motion'"):
         read(tmp_path, motion="my_motion.json")
 
 

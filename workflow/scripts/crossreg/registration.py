@@ -15,6 +15,8 @@ from threadpoolctl import threadpool_limits
 from crossreg.fiducial.apply.stack_resampling import Resampling
 from crossreg.fiducial.experiment.roi_numbers import roi_called
 from crossreg.fiducial.field.field_file import CycleField, load_field
+from crossreg.fiducial.field.motion import RIGID, SMOOTH, Motion
+from crossreg.fiducial.field.motion_file import MOTIONS, check_size
 from crossreg.fiducial.field.sampled_field import sampled
 from crossreg.fiducial.global_shift.specimen import shared_by_planes, shift_of_specimen
 from crossreg.fiducial.local_shift.local_shifts import local_shifts
@@ -233,6 +235,7 @@ def register(
     block_size: int = 128,
     pixel_size_um: Sequence[float] | None = None,
     cycle_z_um: float | None = None,
+    motion: Path | str = "smooth",
     threads: int = 1,
 ) -> Registration:
     """Return how a cycle is brought to the reference.
@@ -250,6 +253,9 @@ def register(
         Micrometres of a plane of the cycle, where that is not the reference's: `pixel_size_um` says
         the latter. The cycle is brought to the planes of the reference, and shifts are counted in
         these; `to_reference` and `warp` take the cycle as it is.
+    motion : path or str
+        How the cycle moves: "smooth", with a smooth deformation; "rigid", as a whole; or the path
+        of a file that the workflow's target learn_motion wrote, smooth as far as other cycles do.
     threads : int
         Threads to use; the result does not depend on it.
 
@@ -260,7 +266,8 @@ def register(
     Raises
     ------
     UserError
-        If an array is no stack of grey values, or the block is impossible: one sentence says why.
+        If an array is no stack of grey values, the block is impossible, or the file of the motion
+        is faulty or of other pixel sizes: one sentence says why.
 
     Examples
     --------
@@ -290,13 +297,16 @@ def register(
     size = _checked_size(pixel_size_um)
     checked_count(threads, "threads")
     z_step = _z_step(cycle_z_um, size)
+    kind = _motion(motion, size)
     stacks = even(stacks[0]), _with_planes_apart(even(stacks[1]), z_step)
     projections = [stack.max(axis=0) for stack in stacks]
     start = shift_of_specimen(
         projections, lambda: shared_by_planes(stacks), block_size=edge, threads=threads
     )
     prepared = prepare_reference(stacks[0], block_size_xy=edge, threads=threads)
-    shifts = local_shifts(prepared, stacks[1], start.shift_yx, turn=start.turn, threads=threads)
+    shifts = local_shifts(
+        prepared, stacks[1], start.shift_yx, turn=start.turn, motion=kind, threads=threads
+    )
     shape = stacks[0].shape
     field = CycleField(
         field=sampled(shifts.field, shape, edge),
@@ -312,8 +322,22 @@ def register(
         verdict=shifts.verdict.name,
         reason=shifts.verdict.reason,
         z_step=z_step,
+        deformation=shifts.deformation,
     )
     return Registration(field, size)
+
+
+def _motion(motion: Path | str, size: tuple[float, float, float] | None) -> Motion:
+    """Return how a cycle may move; raise UserError if a file says it that is faulty."""
+    if motion in MOTIONS:
+        return RIGID if motion == "rigid" else SMOOTH
+    found = Motion.learned_in(motion)
+    if size is None:
+        raise UserError(
+            f"{motion}: what was learned holds for its pixel size only; give pixel_size_um as well."
+        )
+    check_size(motion, {"xy": size[1], "z": size[0]})
+    return found
 
 
 def _z_step(cycle_z_um: float | None, size: tuple[float, float, float] | None) -> float:

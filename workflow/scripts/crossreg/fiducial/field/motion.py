@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from crossreg.fiducial.field.motion_file import read_motion
 
 Floats = NDArray[np.float64]
 
@@ -94,6 +97,11 @@ class Motion:
 
     is_rigid: bool = False
     learned: LearnedMotion | None = None
+
+    @classmethod
+    def learned_in(cls, path: Path | str) -> "Motion":
+        """Return a motion as learned, from the file; raise UserError as `read_motion`."""
+        return cls(learned=LearnedMotion.read(read_motion(path)))
 
 
 SMOOTH, RIGID = Motion(), Motion(is_rigid=True)
