@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from crossreg.fiducial.evidence.still_on_camera import partly_still, unlike_share
+from crossreg.fiducial.evidence.still_on_camera import (
+    partly_still,
+    shared_skewness,
+    unlike_share,
+)
 from crossreg.fiducial.global_shift.specimen import shared_by_planes, shift_of_specimen
 from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
 from crossreg.fiducial.reference import prepare_reference
@@ -104,6 +108,42 @@ def test_another_specimen_in_a_single_plane_behind_grain_is_not_registered() -> 
         assert registered(pair)[0].verdict.name != "registered", seed
 
 
+@pytest.mark.parametrize("seed", [390, 391, 392])
+def test_nor_is_one_that_shows_little_beside_the_grain(seed: int) -> None:
+    pair = grainy_plane(seed, 0, other_specimen=True, grain=4.0)
+    found = registered(pair)[0]
+    assert found.verdict.name == "doubtful"
+    assert "differs" in found.verdict.reason
+
+
+@pytest.mark.parametrize("seed", [400, 401, 402])
+def test_a_single_plane_at_rest_may_have_lost_spots_and_shown_others(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    spots = [scattered(seed + step) for step in (0, 10, 20)]
+    kept, lost, new = (image / image.std() for image in spots)
+    reference, cycle = (
+        random.poisson(100 + 300 * image)[None].astype(np.uint16)
+        for image in (kept + 0.6 * lost, kept + 0.6 * new)
+    )
+    found, shifts = registered(Pair(reference, cycle, (0.0, 0.0)))
+    assert found.evidence.at_rest is not None
+    assert found.evidence.at_rest.unlike > 0.2
+    assert found.verdict.name == "registered", found.verdict.reason
+    assert np.abs(shifts).max() < 0.3
+
+
+def test_skewness_is_that_of_what_two_images_share() -> None:
+    random = np.random.default_rng(5)
+    grain, spots = specks(random, 128), scattered(1)
+    spots /= spots.std()
+    others = [0.5 * scattered(seed) / scattered(seed).std() for seed in (2, 3)]
+    noise = 0.5 * random.normal(size=(2, 128, 128))
+    one, two = (other + part for other, part in zip(others, noise, strict=True))
+    assert abs(shared_skewness(grain + one, grain + two)) < 0.5
+    assert shared_skewness(spots + one, spots + two) > 3
+    assert shared_skewness(one - spots, two - spots) < -3
+
+
 @pytest.mark.parametrize("smoothing", [0.0, 0.35])
 def test_noise_of_two_exposures_is_no_structure_that_differs(smoothing: float) -> None:
     for seed in range(380, 386):
@@ -116,17 +156,17 @@ def test_noise_of_two_exposures_is_no_structure_that_differs(smoothing: float) -
         assert 0.05 < unlike_share(whole, other) < 0.25, seed
 
 
-def grainy_plane(seed: int, step: int, *, other_specimen: bool = False) -> Pair:
+def grainy_plane(seed: int, step: int, *, other_specimen: bool = False, grain: float = 1.2) -> Pair:
     """Return two planes of smooth specks whose camera adds the same grain of their size."""
     random = np.random.default_rng(seed)
     size, margin = 192, 60
     whole = [specks(random, size + 2 * margin) for _ in range(2)]
-    grain = 1.2 * specks(random, size)
+    still = grain * specks(random, size)
     rows, columns = (slice(margin + move, margin + move + size) for move in (step, -step // 2))
     here = whole[0][margin : margin + size, margin : margin + size]
     there = whole[1 if other_specimen else 0][rows, columns]
     one, two = (
-        random.poisson(400 + 60 * (part + grain) - min(0, 60 * (part + grain).min()))
+        random.poisson(400 + 60 * (part + still) - min(0, 60 * (part + still).min()))
         for part in (here, there)
     )
     reference, cycle = (image[None].astype(np.uint16) for image in (one, two))
@@ -141,10 +181,9 @@ def specks(random: np.random.Generator, size: int) -> np.ndarray:
 
 
 def scattered(seed: int, blur: float | tuple[float, float] = 1.5) -> np.ndarray:
-    """Return specks of light (Y, X), as high as 1."""
-    light = gaussian_filter(
-        np.random.default_rng(seed).random((128, 128)) > 0.995, blur, output=float
-    )
+    """Return spots of light (Y, X), as high as 1."""
+    at = np.random.default_rng(seed).random((128, 128)) < 0.005
+    light = gaussian_filter(at, blur, output=float)
     return light / light.max()
 
 

@@ -19,7 +19,11 @@ from crossreg.fiducial.evidence.odds_of_coincidence import (
     moved,
     prepared,
 )
-from crossreg.fiducial.evidence.still_on_camera import partly_still, unlike_share
+from crossreg.fiducial.evidence.still_on_camera import (
+    partly_still,
+    shared_skewness,
+    unlike_share,
+)
 from crossreg.fiducial.verdict import CERTAIN
 
 GRID = 16
@@ -133,15 +137,21 @@ def parts_lie_still(
     return partly_still(reference, moved(cycle, shifts), shifts.mean(axis=(0, 1)))
 
 
-def unlike_part(stacks: tuple[NDArray[np.int16], NDArray[np.int16]], shifts_at: ShiftsAt) -> float:
-    """Return which part of the structure of two binned stacks (Z, y, x) differs, noise apart."""
+def unlike_and_skewness(
+    stacks: tuple[NDArray[np.int16], NDArray[np.int16]], shifts_at: ShiftsAt
+) -> tuple[float, float]:
+    """Return which part of the structure of two binned stacks (Z, y, x) differs, noise apart.
+
+    And the skewness of the rest.
+    """
     reference, cycle = (stack.max(axis=0).astype(np.float32) for stack in stacks)
     aligned = moved(cycle, _in_bins(shifts_at, reference.shape))
     rows, columns = (
         slice(edge, size - edge)
         for size, edge in ((size, min(EDGE, size // 4)) for size in reference.shape)
     )
-    return unlike_share(reference[rows, columns], aligned[rows, columns])
+    compared = reference[rows, columns], aligned[rows, columns]
+    return unlike_share(*compared), shared_skewness(*compared)
 
 
 def _projection(stack: NDArray[np.int16]) -> Image:

@@ -78,6 +78,17 @@ def unlike_share(reference: Image, aligned: Image) -> float:
     return float(np.clip(1 - _shared_by_neighbours(one, two) / np.sqrt(np.prod(energies)), 0, 1))
 
 
+def shared_skewness(reference: Image, aligned: Image) -> float:
+    """Return the skewness of what two images (Y, X) share: 0 if it is dark as often as bright.
+
+    What only one of them shows does not count, as it is independent of the other, nor does noise.
+    """
+    one, two = (image - image.mean() for image in (reference, aligned))
+    variance = _shared_by_neighbours(one, two)
+    third = (_shared_by_neighbours(one**2, two) + _shared_by_neighbours(one, two**2)) / 2
+    return float(third / variance**1.5) if variance > 0 else 0.0
+
+
 def _shared_by_neighbours(one: Image, two: Image) -> float:
     """Return the mean product of the pixels of an image with their neighbours in another."""
     products = (

@@ -28,7 +28,11 @@ from crossreg.fiducial.evidence.image_faults import (
     is_saturated,
     share_of_copied_planes,
 )
-from crossreg.fiducial.evidence.odds_under_field import likeness, parts_lie_still, unlike_part
+from crossreg.fiducial.evidence.odds_under_field import (
+    likeness,
+    parts_lie_still,
+    unlike_and_skewness,
+)
 from crossreg.fiducial.evidence.plane_jumps import jump_of_planes
 from crossreg.fiducial.evidence.plane_likeness import (
     are_opposite,
@@ -59,6 +63,7 @@ from crossreg.fiducial.reference import Reference
 from crossreg.fiducial.turn import Turn, TurnedField
 from crossreg.fiducial.verdict import (
     Evidence,
+    SeenAtRest,
     SeenOwnMotion,
     Verdict,
     is_where_dust_is,
@@ -477,10 +482,10 @@ def _with_camera(
         is_pattern=not is_freed and is_pattern(*stacks),
         is_partly_still=may_lie_still
         and parts_lie_still(stacks, _in_the_middle(found.field), bool(evidence.own_motion)),
-        unlike_at_rest=(
-            unlike_part(stacks, _in_the_middle(found.field))
+        at_rest=(
+            SeenAtRest(*unlike_and_skewness(stacks, _in_the_middle(found.field)))
             if may_lie_still and is_a_plane and lies_still(evidence.shift_yx)
-            else 0.0
+            else None
         ),
     )
 
