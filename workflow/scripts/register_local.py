@@ -158,7 +158,7 @@ def as_field(
     pool: Executor,
 ) -> CycleField:
     """Return the field of the cycle, sampled; NaN where the cycle failed."""
-    shape = (len(reference.binned), *reference.image_shape)
+    shape = (len(reference.binned.planes), *reference.image_shape)
     return CycleField(
         field=sampled(shifts.field, shape, options.blockSizeXY, pool),
         status=shifts.status,

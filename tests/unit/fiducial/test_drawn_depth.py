@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from crossreg.fiducial.block_grid import block_grid
-from crossreg.fiducial.correlation.binned_stacks import binned_and_skewness
+from crossreg.fiducial.correlation.binned_stacks import binned_stack
 from crossreg.fiducial.local_shift.drawn_depth import drawn_part, undrawn
 from crossreg.fiducial.local_shift.levels import domain_of
 from crossreg.fiducial.local_shift.sub_block_map import SubBlockMaps
@@ -65,7 +65,7 @@ def test_structure_as_high_as_a_level_is_drawn_and_flat_structure_is_not(
             random.poisson(200 + 150 * map_coordinates(tissue, at, order=3))
             for at in (places, cycle)
         )
-        stacks = [binned_and_skewness(image, pool)[0] for image in images]
+        stacks = [binned_stack(image, pool)[0] for image in images]
         matcher = SubBlockMatcher(
             (stacks[0], stacks[1]), block_grid((128, 128), 64), domain_of((128, 128), 40, 40), pool
         )

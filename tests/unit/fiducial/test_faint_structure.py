@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from crossreg.fiducial.correlation.binned_stacks import binned_and_skewness
+from crossreg.fiducial.correlation.binned_stacks import binned_stack
 from crossreg.fiducial.correlation.faint_structure import freed_of_noise
 from crossreg.fiducial.local_shift import local_shifts as module
 from crossreg.fiducial.local_shift.local_shifts import local_shifts
@@ -45,7 +45,7 @@ def spots(number: int, seed: int) -> NDArray[np.float64]:
 
 def binned(stack: NDArray) -> NDArray[np.int16]:
     with ThreadPoolExecutor(1) as pool:
-        return binned_and_skewness(stack, pool)[0]
+        return binned_stack(stack, pool)[0]
 
 
 def freed(stack: NDArray[np.int16]) -> NDArray[np.int16]:

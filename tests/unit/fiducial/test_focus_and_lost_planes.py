@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from crossreg.fiducial.correlation.binned_stacks import binned_and_skewness, shown_in_both
+from crossreg.fiducial.correlation.binned_stacks import binned_stack, shown_in_both
 from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
 from crossreg.fiducial.reference import prepare_reference
 from fiducial_images import drawn, spot_positions
@@ -102,7 +102,7 @@ def test_a_plane_without_image_does_not_change_what_others_become() -> None:
     stack = drawn((13, 64, 64), spot_positions((13, 64, 64), 60, 1), 20, 1)
     lost = np.insert(stack, 5, 3, axis=0)
     with ThreadPoolExecutor(1) as pool:
-        whole, gap = (binned_and_skewness(one, pool)[0] for one in (stack, lost))
+        whole, gap = (binned_stack(one, pool)[0] for one in (stack, lost))
     assert not gap[5].any()
     assert np.abs(np.delete(gap, 5, axis=0) - whole).max() <= 1
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from crossreg.fiducial.block_grid import block_grid
-from crossreg.fiducial.correlation.binned_stacks import binned_and_skewness
+from crossreg.fiducial.correlation.binned_stacks import binned_stack
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.motion import RIGID
 from crossreg.fiducial.local_shift.levels import domain_of
@@ -28,7 +28,7 @@ def matcher():
     places = spot_positions(SHAPE, 1400, seed=4)
     pair = drawn(SHAPE, places, 15, 5), drawn(SHAPE, places - shift_at(places), 15, 6)
     with ThreadPoolExecutor(1) as pool:
-        stacks = [binned_and_skewness(stack, pool)[0] for stack in pair]
+        stacks = [binned_stack(stack, pool)[0] for stack in pair]
         yield SubBlockMatcher(
             (stacks[0], stacks[1]),
             block_grid(SHAPE[1:], BLOCK),

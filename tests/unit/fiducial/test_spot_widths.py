@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from crossreg.fiducial.correlation.binned_stacks import BIN, binned_and_skewness
+from crossreg.fiducial.correlation.binned_stacks import BIN, binned_stack
 from crossreg.fiducial.correlation.spot_widths import difference_of_widths, with_spots_alike
 from crossreg.fiducial.local_shift.local_shifts import local_shifts
 from crossreg.fiducial.reference import prepare_reference
@@ -23,7 +23,7 @@ def stack(width: float, seed: int, moved: np.ndarray = 0 * MOVED) -> np.ndarray:
 
 def binned(width: float, seed: int) -> np.ndarray:
     with ThreadPoolExecutor(1) as pool:
-        return binned_and_skewness(stack(width, seed), pool)[0]
+        return binned_stack(stack(width, seed), pool)[0]
 
 
 @pytest.mark.parametrize(("here", "there"), [(SHARP, WIDE), (WIDE, SHARP)])

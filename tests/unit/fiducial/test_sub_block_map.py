@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from crossreg.fiducial.correlation.binned_stacks import STEPS, binned_and_skewness
+from crossreg.fiducial.correlation.binned_stacks import STEPS, binned_stack
 from crossreg.fiducial.local_shift.sub_block_map import sub_block_maps, sub_block_spectra
 from crossreg.fiducial.local_shift.sub_block_parts import (
     SubBlockParts,
@@ -31,7 +31,7 @@ def found_shift(shift_zyx: np.ndarray, expected_zyx: np.ndarray, seed: int) -> n
     positions = spot_positions(SHAPE, 120, seed)
     with ThreadPoolExecutor(1) as pool:
         stacks = [
-            binned_and_skewness(drawn(SHAPE, at, 4, noise_seed), pool)[0]
+            binned_stack(drawn(SHAPE, at, 4, noise_seed), pool)[0]
             for at, noise_seed in ((positions, seed + 50), (positions - shift_zyx, seed + 90))
         ]
     found = sub_block_maps(sub_block_spectra(parts_of(stacks, SUB_BLOCK, expected_zyx)))
@@ -55,7 +55,7 @@ def test_structure_lies_where_both_stacks_show_it() -> None:
     shift = np.array([2.0, 4.0, -6.0])
     with ThreadPoolExecutor(1) as pool:
         stacks = [
-            binned_and_skewness(drawn(SHAPE, at, 4, seed), pool)[0]
+            binned_stack(drawn(SHAPE, at, 4, seed), pool)[0]
             for seed, at in enumerate((positions, positions - shift))
         ]
     found = shared_structure(parts_of(stacks, SUB_BLOCK, shift)).position_zyx[0]
@@ -78,5 +78,5 @@ def test_borders_of_unlike_brightness_show_no_structure() -> None:
     rise = 100 / (1 + np.exp(-(np.arange(96.0) - 47.5) / 6))
     noise = np.random.default_rng(0).normal(size=(1, 96, 96))
     with ThreadPoolExecutor(1) as pool:
-        binned = np.abs(binned_and_skewness(rise + noise, pool)[0][0])
+        binned = np.abs(binned_stack(rise + noise, pool)[0][0])
     assert max(binned[:, 0].max(), binned[:, -1].max()) < 5 * STEPS

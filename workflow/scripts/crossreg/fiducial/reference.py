@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from crossreg.fiducial.correlation.binned_stacks import binned_planes, freed_and_skewness
+from crossreg.fiducial.correlation.binned_stacks import BinnedStack, binned_planes, freed_stack
 from crossreg.fiducial.correlation.light_samples import LightSamples, strongest_samples
 from crossreg.fiducial.evidence.exposure_noise import Noise, noise_of
 from crossreg.fiducial.quality import BlockProjections, block_projections, preprocessing
@@ -22,15 +22,13 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 class Reference:
     """What the cycles of a ROI need of the reference.
 
-    `binned` are the kept planes (Z, y, x) binned, `light` are parts of them as they were read,
-    `skewness` tells whether their structure is bright or dark, by their `noise` a copy is known;
-    the planes have `image_shape` (Y, X) px and blocks an edge of `block_size_xy` px. Quality is
-    measured against `projections`.
+    `binned` are the kept planes binned, `light` are parts of them as they were read, by their
+    `noise` a copy is known; the planes have `image_shape` (Y, X) px and blocks an edge of
+    `block_size_xy` px. Quality is measured against `projections`.
     """
 
-    binned: np.ndarray
+    binned: BinnedStack
     light: LightSamples
-    skewness: float
     noise: Noise
     projections: BlockProjections
     block_size_xy: int
@@ -57,10 +55,10 @@ def prepare_reference(
     with ThreadPoolExecutor(threads) as pool:
         planes = binned_planes(stack, pool)
         light = strongest_samples(planes, pool)
-        binned, skewness = freed_and_skewness(planes, pool)
+        binned = freed_stack(planes, pool)
         prepared = preprocessing(stack, lower_threshold, higher_threshold, background_sigma)
         projections = block_projections(prepared, block_size_xy, pool)
-    return Reference(binned, light, skewness, noise_of(stack), projections, block_size_xy)
+    return Reference(binned, light, noise_of(stack), projections, block_size_xy)
 
 
 def save_reference(
@@ -69,10 +67,9 @@ def save_reference(
     """Write a reference and what it was made with to `path`, whole or not at all."""
     projections = reference.projections
     arrays = [
-        reference.binned,
+        *map(np.asarray, reference.binned),
         reference.light.first_yx,
         reference.light.values,
-        np.array(reference.skewness),
         reference.noise.signs,
         np.array(reference.noise.levels),
         projections.along_z,
@@ -88,9 +85,10 @@ def load_reference(path: Path | str, made_with: Mapping[str, Any] = NOTHING) -> 
 
     Raises UserError if it is damaged, or was made with something else than `made_with`.
     """
-    arrays = load_arrays(path, 10, made_with)
+    arrays = load_arrays(path, 11, made_with)
     with told_if_damaged(path):
-        binned, first, values, skewness, signs, levels, *projections, block_size = arrays
+        planes, mean, skewness, first, values, signs, levels, *projections, block_size = arrays
+        binned = BinnedStack(planes, mean, float(skewness))
         light, noise = LightSamples(first, values), Noise(signs, int(levels))
         measured_against = BlockProjections(*projections)
-        return Reference(binned, light, float(skewness), noise, measured_against, int(block_size))
+        return Reference(binned, light, noise, measured_against, int(block_size))

@@ -121,6 +121,7 @@ class Evidence:
     and too few blocks match to make it exact. `is_z_open`: planes that are alike do not tell the
     shift along z; `is_lonely`: but one block matches by itself, or none,
     of several; `is_same_in_planes`: only what all planes of thin stacks share matches;
+    `is_of_mean`: the same of stacks of many planes;
     `may_be_dust`: the stacks are too thin to be freed of what all their planes share, and what
     matches lies where dust would; `at_rest`: how single planes at rest differ; `is_pattern`: what
     both share at no shift is narrower than optics allow; `is_partly_still`: a part of what they
@@ -145,6 +146,7 @@ class Evidence:
     is_turn_open: bool = False
     is_z_open: bool = False
     is_same_in_planes: bool = False
+    is_of_mean: bool = False
     may_be_dust: bool = False
     is_lonely: bool = False
     at_rest: SeenAtRest | None = None
@@ -261,6 +263,11 @@ def _doubt_of_copies_and_camera(evidence: Evidence) -> str:
 
 def _doubt_of_depth(evidence: Evidence) -> str:
     """Return why shifts along z may be wrong; else empty."""
+    if evidence.is_of_mean:
+        return (
+            "the shift along z is not known: only the mean of all planes matches, as where the"
+            " focus is so deep that planes hardly differ"
+        )
     if evidence.z_ratio < 0:
         return "the planes of the cycle run the other way along z than those of the reference"
     is_far = not 1 / JUMP_SEEN < evidence.z_ratio < JUMP_SEEN

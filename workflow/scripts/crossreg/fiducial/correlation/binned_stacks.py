@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Executor
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,19 +29,31 @@ BORDER = 5
 """Bins by which a plane is mirrored at its borders: three times the scale of the background."""
 
 
-def binned_and_skewness(stack: np.ndarray, pool: Executor) -> tuple[np.ndarray, float]:
-    """Return a stack (Z, Y, X) binned and freed, and its skewness."""
-    return freed_and_skewness(binned_planes(stack, pool), pool)
+class BinnedStack(NamedTuple):
+    """What is registered of a stack, as int16 in 1 / STEPS of its noise, and its skewness.
 
-
-def freed_and_skewness(planes: np.ndarray, pool: Executor) -> tuple[np.ndarray, float]:
-    """Return binned planes (Z, y, x) freed, and the skewness of their mean without background.
-
-    It is positive where structure is bright, negative where it is dark.
+    `planes` (Z, y, x) are binned and freed of background and, if they are many, of what all of them
+    share; `mean` (1, y, x) is the mean of the planes, which is just that. The `skewness` is that of
+    the mean: positive where structure is bright, negative where it is dark.
     """
+
+    planes: np.ndarray
+    mean: np.ndarray
+    skewness: float
+
+
+def binned_stack(stack: np.ndarray, pool: Executor) -> BinnedStack:
+    """Return a stack (Z, Y, X) binned and freed."""
+    return freed_stack(binned_planes(stack, pool), pool)
+
+
+def freed_stack(planes: np.ndarray, pool: Executor) -> BinnedStack:
+    """Return binned planes (Z, y, x) freed; those that are given are changed (`freed_planes`)."""
     total = planes.sum(axis=0)
-    skewness = _skewness(_high_passed(total / len(planes)))
-    return freed_planes(planes, total, pool), skewness
+    mean = _high_passed(total / len(planes))
+    skewness = _skewness(mean)
+    shared = _in_steps(without_stripes(mean)[None], pool)
+    return BinnedStack(freed_planes(planes, total, pool), shared, skewness)
 
 
 def binned_planes(stack: np.ndarray, pool: Executor) -> np.ndarray:

@@ -16,7 +16,7 @@ from crossreg.fiducial.correlation.binned_stacks import BIN, PLANES_FOR_PATTERN,
 from crossreg.fiducial.global_shift.shift_of_projections import global_shift
 from crossreg.fiducial.local_shift.sub_block_matcher import Measurements
 from crossreg.fiducial.local_shift.wide_search import WideSearch
-from crossreg.fiducial.verdict import CERTAIN, FAILED, REGISTERED, Evidence, judged
+from crossreg.fiducial.verdict import CERTAIN, FAILED, REGISTERED, Evidence, judged, lies_still
 
 FEWEST_PLANES = 3
 """Planes from which on a specimen differs enough between them."""
@@ -84,6 +84,18 @@ def best_match(
         return match
     other = matched(freed, elsewhere, True)
     return match if other.has_failed else other
+
+
+def match_of_means(matched: Matcher, means: Stacks, start_yx: tuple[float, float]) -> Match | None:
+    """Return the match of the mean planes (1, y, x) of two stacks of many planes, or None.
+
+    Where the focus is deep, nearly all of the specimen is in all planes, and little is left of it
+    in stacks that have been freed of what their planes share. What lies still is the camera's.
+    """
+    match = matched(means, start_yx, False)
+    match = replace(match, evidence=replace(match.evidence, is_of_mean=True))
+    is_camera = match.has_failed or lies_still(match.evidence.shift_yx)
+    return None if is_camera else match
 
 
 def _start_of(stacks: Stacks) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from crossreg.fiducial.block_grid import Block, block_grid, centre_yx, grid_shape
 from crossreg.fiducial.correlation.binned_stacks import (
     PLANES_FOR_PATTERN,
-    binned_and_skewness,
+    binned_stack,
     shown_in_both,
 )
 from crossreg.fiducial.correlation.faint_structure import freed_of_noise
@@ -51,7 +51,7 @@ from crossreg.fiducial.field.motion import RIGID, SMOOTH, Deformation, Motion
 from crossreg.fiducial.field.own_motion import OwnMotion
 from crossreg.fiducial.field.sampled_field import Field, WidenedField
 from crossreg.fiducial.field.smooth_field import Domain, SmoothField
-from crossreg.fiducial.local_shift.attempts import Match, Stacks, best_match
+from crossreg.fiducial.local_shift.attempts import Match, Stacks, best_match, match_of_means
 from crossreg.fiducial.local_shift.fading import Light
 from crossreg.fiducial.local_shift.held_out import held_out_residual
 from crossreg.fiducial.local_shift.levels import SHALLOW, domain_of
@@ -223,18 +223,18 @@ def local_shifts(
     start_yx = turned.start(global_shift_yx)
     with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, user_api="blas"):
         as_exposed, cycle = cycle, turned.stack_turned_back(cycle, pool)
-        binned_cycle, skewness = binned_and_skewness(cycle, pool)
-        inverted = is_inverted(reference.skewness, skewness)
+        here, there = reference.binned, binned_stack(cycle, pool)
+        inverted = is_inverted(here.skewness, there.skewness)
         light = Light(reference.light, cycle)
-        binned = reference.binned, binned_cycle
-        stacks, depth = _stacks_to_match(binned, start_yx)
+        stacks, depth = _stacks_to_match((here.planes, there.planes), start_yx)
 
         def matched(stacks: Stacks, start_yx: tuple[float, float], is_freed: bool) -> Match:
             search = WideSearch(stacks, start_yx, pool)
             wide = search.some_shifts(blocks)
             alike = with_spots_alike(stacks, pool)
+            shown = light if len(stacks[0]) > 1 else light.of_a_plane
             found, hidden_z = _measured(
-                alike, is_freed, light, reference.image_shape, blocks, wide, motion, turned, pool
+                alike, is_freed, shown, reference.image_shape, blocks, wide, motion, turned, pool
             )
             placing = pool.submit(placed_planes, alike, _in_the_middle_zyx(found.field))
             is_rigid = motion.is_rigid
@@ -249,7 +249,11 @@ def local_shifts(
             return Match(found, hidden_z, evidence, search)
 
         match = best_match(matched, stacks, start_yx, pool)
+        if match.has_failed and depth.planes >= PLANES_FOR_PATTERN:
+            match = match_of_means(matched, (here.mean, there.mean), start_yx) or match
         found, evidence = match.found, match.evidence
+        if evidence.is_of_mean:
+            depth = Depth(1)
         if depth.is_searched:
             depth = replace(
                 depth,
