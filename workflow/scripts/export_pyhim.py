@@ -32,10 +32,10 @@ from crossreg.fiducial.projection import PROJECTION_PARAMETERS, described_projec
 from crossreg.io import ecsv
 from crossreg.io.cycle_tables import LOCAL_COLUMNS, new_table, read_global_row, read_local_table
 from crossreg.io.files import read_json, read_text, whole, write_json, write_text
+from crossreg.io.missing_notes import missing_reason
 from crossreg.io.plurals import counted
 from crossreg.io.sheet import ALL_COLUMNS, read_sheet
 from crossreg.workflow_support.for_scripts.chosen_outputs import check_not_among_stacks
-from crossreg.workflow_support.for_scripts.missing_notes import missing_reason
 from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 from crossreg.workflow_support.inputs.gaps import read_gaps
 

@@ -37,10 +37,10 @@ from crossreg.io.cycle_tables import (
 )
 from crossreg.io.ecsv import Table
 from crossreg.io.errors import UserError
+from crossreg.io.missing_notes import refuse_missing
 from crossreg.io.plurals import counted
 from crossreg.io.sheet import read_sheet
 from crossreg.workflow_support.for_scripts.marks_to_remake import ask_if_damaged
-from crossreg.workflow_support.for_scripts.missing_notes import refuse_missing
 from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 from crossreg.workflow_support.inputs.gaps import read_gaps
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from crossreg.fiducial.experiment.parameters import add_options
 from crossreg.io.cycle_tables import read_global_row, read_local_table
+from crossreg.io.missing_notes import missing_reason
 from crossreg.io.registration_folders import check_outside
 from crossreg.pictures.of_cycles.before_after import before_after_picture
 from crossreg.pictures.of_cycles.details import details_picture
@@ -22,7 +23,6 @@ from crossreg.pictures.of_cycles.previews import load_preview
 from crossreg.pictures.of_cycles.quality_maps import quality_maps_picture
 from crossreg.pictures.of_cycles.shift_maps import shift_maps_picture
 from crossreg.pictures.of_cycles.shown_cycle import Cycle, blocks_of, shift_of
-from crossreg.workflow_support.for_scripts.missing_notes import missing_reason
 from crossreg.workflow_support.for_scripts.script_main import add_tolerance_option, new_parser, run
 from crossreg.workflow_support.result_paths import PICTURES_OF_CYCLE
 

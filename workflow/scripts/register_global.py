@@ -28,6 +28,7 @@ from crossreg.io.cycle_tables import GLOBAL_COLUMNS, new_table, write_table
 from crossreg.io.ecsv import Table
 from crossreg.io.images.which_stack import add_image_option, choice_of
 from crossreg.io.intermediate_arrays import load_arrays, made_with
+from crossreg.io.missing_notes import refuse_missing
 from crossreg.io.read_stacks import (
     check_given_pixel_size,
     check_same_pixel_size,
@@ -40,7 +41,6 @@ from crossreg.io.read_stacks import (
 )
 from crossreg.pictures.of_cycles.previews import save_preview
 from crossreg.pictures.of_cycles.stack_previews import projection_preview
-from crossreg.workflow_support.for_scripts.missing_notes import refuse_missing
 from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 
 PARAMETERS = ("alignByBlock", "blockSize", *PROJECTION_PARAMETERS)

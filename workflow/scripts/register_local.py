@@ -35,10 +35,10 @@ from crossreg.io.cycle_tables import (
 from crossreg.io.ecsv import Table
 from crossreg.io.images.which_stack import add_image_option, choice_of
 from crossreg.io.intermediate_arrays import made_with
+from crossreg.io.missing_notes import refuse_missing
 from crossreg.io.read_stacks import read_kept_planes
 from crossreg.pictures.of_cycles.previews import load_preview, save_preview
 from crossreg.pictures.of_cycles.stack_previews import blocks_to_detail, stack_preview
-from crossreg.workflow_support.for_scripts.missing_notes import refuse_missing
 from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 
 

@@ -38,9 +38,9 @@ from crossreg.fiducial.experiment.roi_numbers import roi_called, rois_in_words
 from crossreg.fiducial.field.field_file import load_field
 from crossreg.io.errors import UserError
 from crossreg.io.files import whole, write_text
+from crossreg.io.missing_notes import missing_reason
 from crossreg.io.plurals import counted
 from crossreg.io.sheet import ALL_COLUMNS, read_sheet
-from crossreg.workflow_support.for_scripts.missing_notes import missing_reason
 from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 
 COLUMN_KEYS = ("roi", "cycle", "z", "y", "x", "units", "z_units")

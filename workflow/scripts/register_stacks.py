@@ -30,8 +30,8 @@ from crossreg.fiducial.field.sampled_field import constant_field
 from crossreg.io.errors import UserError
 from crossreg.io.files import write_text
 from crossreg.io.images.which_stack import add_image_option, choice_of
+from crossreg.io.missing_notes import refuse_missing
 from crossreg.io.read_stacks import StackHeader, check_same_size, open_stack, read_header
-from crossreg.workflow_support.for_scripts.missing_notes import refuse_missing
 from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 
 WRITERS = {"ome-zarr": write_ome_zarr, "ome-tiff": write_ome_tiff}

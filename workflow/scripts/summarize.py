@@ -31,9 +31,9 @@ from crossreg.io.cycle_tables import read_global_row, read_local_table
 from crossreg.io.ecsv import Table
 from crossreg.io.errors import UserError
 from crossreg.io.files import write_text
+from crossreg.io.missing_notes import refuse_missing
 from crossreg.io.sheet import ALL_COLUMNS, read_sheet
 from crossreg.workflow_support.for_scripts.marks_to_remake import ask_if_damaged
-from crossreg.workflow_support.for_scripts.missing_notes import refuse_missing
 from crossreg.workflow_support.for_scripts.script_main import add_tolerance_option, new_parser, run
 from crossreg.workflow_support.inputs.gaps import read_gaps
 

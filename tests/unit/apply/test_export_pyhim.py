@@ -13,7 +13,7 @@ import export_pyhim as command
 import planted_tables
 from crossreg.fiducial.apply.spots_for_pyhim import copy_rows_of_pyhim
 from crossreg.io.cycle_tables import write_table
-from crossreg.workflow_support.for_scripts.missing_notes import note_missing
+from crossreg.io.missing_notes import note_missing
 from crossreg.workflow_support.for_scripts.script_main import run
 from fiducial_images import drawn, spot_positions
 

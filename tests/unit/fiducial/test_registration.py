@@ -17,6 +17,7 @@ from crossreg.fiducial.field.motion import Deformation, learned_from
 from crossreg.fiducial.field.motion_file import write_motion
 from crossreg.fiducial.field.smooth_field import AMPLITUDES, LENGTHS
 from crossreg.io.errors import UserError
+from crossreg.io.missing_notes import note_missing
 from fiducial_images import drawn, spot_positions
 
 SHAPE, SHIFT = (16, 160, 224), (1.3, -6.4, 9.75)
@@ -173,6 +174,12 @@ def test_the_same_object_comes_from_the_results_of_a_run(found, tmp_path):
         assert (loaded.shift_at([[3, 50, 60]]) == found.shift_at([[3, 50, 60]])).all()
     with pytest.raises(crossreg.UserError, match="no field of ROI 2, cycle RT2; there are: ROI 0"):
         crossreg.load_registration(tmp_path, roi=2, cycle="RT2")
+
+
+def test_of_a_cycle_that_could_not_be_registered_the_reason_is_told(tmp_path):
+    note_missing(tmp_path / "fields" / "001" / "RT2.npz", "RT2.tif: its planes have 220 x 200 px.")
+    with pytest.raises(crossreg.UserError, match="cycle RT2 of ROI 1 could not.*220 x 200 px"):
+        crossreg.load_registration(tmp_path, roi=1, cycle="RT2")
 
 
 def test_a_cycle_that_does_not_match_has_failed(pair):

@@ -31,6 +31,7 @@ from crossreg.io.array_checks import (
 from crossreg.io.cycle_tables import size_nm_of
 from crossreg.io.errors import UserError
 from crossreg.io.images.which_stack import Choice
+from crossreg.io.missing_notes import missing_reason
 from crossreg.io.read_stacks import interpolated_planes, planes_at, read_kept_planes
 from crossreg.io.sheet import ALL_COLUMNS, read_sheet
 
@@ -390,7 +391,7 @@ def load_registration(
     Raises
     ------
     UserError
-        If there is no such ROI or cycle, or its field is damaged.
+        If there is no such ROI or cycle, it could not be registered, or its field is damaged.
 
     """
     folder = Path(results) / "fields"
@@ -403,6 +404,9 @@ def load_registration(
             f"{folder}: there is no field of ROI {roi}, cycle {cycle}; there are:"
             f" {there or 'none, so run the workflow first'}."
         )
+    reason = missing_reason(chosen)
+    if reason is not None:
+        raise UserError(f"{chosen}: cycle {cycle} of ROI {roi} could not be registered: {reason}")
     size = _checked_size(pixel_size_um) or _size_of_run(Path(results))
     return Registration(load_field(chosen), size)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from crossreg.io.errors import UserError
+from crossreg.io.missing_notes import missing_reason
 from crossreg.workflow_support.for_rules.fiducial_chain import OF_DEMO, FiducialChain, InputFunction
 from crossreg.workflow_support.for_rules.file_stamps import stamp
 from crossreg.workflow_support.for_rules.for_every_job import for_every_job
 from crossreg.workflow_support.for_scripts.chosen_outputs import check_not_among_stacks
-from crossreg.workflow_support.for_scripts.missing_notes import missing_reason
 from crossreg.workflow_support.for_scripts.script_main import in_one_sentence
 from crossreg.workflow_support.inputs.discovery import check_path, named_cycles, named_rois
 from crossreg.workflow_support.result_paths import ResultPaths, image_of_receipt

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from crossreg import __version__
 from crossreg.io.errors import DamagedResultError, UserError
+from crossreg.io.missing_notes import note_missing
 from crossreg.workflow_support.for_scripts.chosen_outputs import check_outputs
 from crossreg.workflow_support.for_scripts.marks_to_remake import ask_again, ask_if_damaged
-from crossreg.workflow_support.for_scripts.missing_notes import note_missing
 from crossreg.workflow_support.one_run.locks import share_results
 
 log = logging.getLogger("crossreg")
