@@ -108,6 +108,16 @@ def test_another_specimen_in_a_single_plane_behind_grain_is_not_registered() -> 
         assert registered(pair)[0].verdict.name != "registered", seed
 
 
+@pytest.mark.parametrize("grain", [1.5, 2.5])
+@pytest.mark.parametrize("step", [6, 24])
+def test_nor_is_grain_that_was_moved_with_the_image(step: int, grain: float) -> None:
+    for seed in (410, 411):
+        pair = grainy_plane(seed, step, grain=grain)
+        moved_back = np.roll(pair.cycle, (step, -step // 2), (1, 2))
+        found, total = registered(Pair(pair.reference, moved_back, (0.0, 0.0)))
+        assert found.verdict.name == "doubtful" or np.abs(total).max() < 1, seed
+
+
 @pytest.mark.parametrize("seed", [390, 391, 392])
 def test_nor_is_one_that_shows_little_beside_the_grain(seed: int) -> None:
     pair = grainy_plane(seed, 0, other_specimen=True, grain=4.0)

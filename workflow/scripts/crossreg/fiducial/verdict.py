@@ -45,6 +45,9 @@ LARGEST_UNLIKE_AT_REST, LARGEST_UNLIKE_GRAIN = 0.42, 0.025
 """Part of the structure of single planes at rest that may differ, and the same where what they
 share is grain: of 16 planes of which a third of the spots came off and others came it was 0.2 to
 0.39, of 17 of other specimens behind grain that matched 0.03 to 0.75."""
+LARGEST_UNLIKE_MOVED_GRAIN = 0.1
+"""The same of single planes that match at a shift by whole pixels: there planted grain that was
+moved by these before it was registered left 0.14 to 0.68."""
 GRAIN = 1.2
 """Skewness of what both share up to which it is grain, dark as often as bright: of planted grain
 0.9 at most, of specimens at rest, real ones and planted ones, 1.8 to 13."""
@@ -98,7 +101,10 @@ class SeenOwnMotion:
 
 @dataclass(frozen=True)
 class SeenAtRest:
-    """Part of the structure of single planes at rest that is `unlike`, and the rest's skewness."""
+    """Part of the structure of single planes that is `unlike`, and the skewness of the rest.
+
+    They match at rest, or where whole pixels moved them.
+    """
 
     unlike: float
     skewness: float
@@ -239,10 +245,11 @@ def _doubt_of_copies_and_camera(evidence: Evidence) -> str:
             "a part of what both show lies still, as dust or a pattern of the camera does, while"
             " the rest moves: the shifts may be those of either"
         )
-    if evidence.at_rest and _may_be_grain(evidence.at_rest, math.hypot(*evidence.shift_yx)):
+    if evidence.at_rest and _may_be_grain(evidence.at_rest, evidence.shift_yx):
         return (
-            f"what matches lies still while {evidence.at_rest.unlike:.0%} of what both show"
-            " differs: it may be a pattern of the camera, and a single plane does not tell which"
+            "what matches lies still, or where whole pixels moved it, while"
+            f" {evidence.at_rest.unlike:.0%} of what both show differs: it may be a pattern of the"
+            " camera, and a single plane does not tell which"
         )
     if evidence.may_be_dust and evidence.unmatched > LARGEST_UNMATCHED_DUST:
         return (
@@ -330,10 +337,13 @@ def _doubt_of_field(evidence: Evidence) -> str:
     return ""
 
 
-def _may_be_grain(seen: SeenAtRest, shift: float) -> bool:
+def _may_be_grain(seen: SeenAtRest, shift_yx: tuple[float, float]) -> bool:
     """Return whether single planes may share but grain at a shift (px), which the rest draws."""
-    largest = LARGEST_UNLIKE_GRAIN if seen.skewness < GRAIN else LARGEST_UNLIKE_AT_REST
-    return seen.unlike > largest and shift < UNLIKE_DRAWS * math.sqrt(seen.unlike)
+    is_grain = seen.skewness < GRAIN
+    if not lies_still(shift_yx):
+        return is_grain and seen.unlike > LARGEST_UNLIKE_MOVED_GRAIN
+    largest = LARGEST_UNLIKE_GRAIN if is_grain else LARGEST_UNLIKE_AT_REST
+    return seen.unlike > largest and math.hypot(*shift_yx) < UNLIKE_DRAWS * math.sqrt(seen.unlike)
 
 
 def _said_of_jump(jump: Jump) -> str:

@@ -68,7 +68,6 @@ from crossreg.fiducial.verdict import (
     Verdict,
     is_where_dust_is,
     judged,
-    lies_still,
 )
 
 STATUSES = ("measured", "borrowed", "failed")
@@ -488,7 +487,7 @@ def _with_camera(
         and parts_lie_still(stacks, _in_the_middle(found.field), bool(evidence.own_motion)),
         at_rest=(
             SeenAtRest(*unlike_and_skewness(stacks, _in_the_middle(found.field)))
-            if may_lie_still and is_a_plane and lies_still(evidence.shift_yx)
+            if may_lie_still and is_a_plane and is_where_dust_is(evidence.shift_yx)
             else None
         ),
     )
