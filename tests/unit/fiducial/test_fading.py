@@ -113,7 +113,7 @@ def test_no_structure_and_lost_planes_are_no_fading() -> None:
 
 @pytest.mark.parametrize(
     ("specimen", "slope", "nearest"),
-    [(spots, 1 / 7, 0.06), (spots, -1 / 20, 0.06), (tissue, 1 / 25, 0.1), (tissue, -1 / 30, 0.1)],
+    [(spots, 1 / 7, 0.06), (spots, -1 / 20, 0.06), (tissue, 1 / 8, 0.1), (tissue, -1 / 30, 0.1)],
 )
 @pytest.mark.parametrize("fades", ["cycle", "reference", "both"])
 def test_a_cycle_that_fades_along_z_lies_where_it_lies(
