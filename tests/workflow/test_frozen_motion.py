@@ -1,5 +1,6 @@
 """How far cycles deform is learned on request, and takes effect only where a person froze it."""
 
+import os
 import shutil
 
 import numpy as np
@@ -78,6 +79,15 @@ def test_a_frozen_file_widens_what_is_not_seen_and_changes_no_more_than_it_shoul
     assert after.keys() == before.keys()
     assert after != before
     assert sigma_unseen(tmp_path) > 1.1 * unseen
+
+    # An older file in its place is another one, and the same one is none.
+    text = frozen.read_text()
+    frozen.write_text(text.replace('"cycles": ', '"cycles": 1'))
+    os.utime(frozen, (1_000_000_000, 1_000_000_000))
+    assert jobs(run(tmp_path, "-n", "tables", motion="motion.json"))["register_local"] == 3
+    frozen.write_text(text)
+    os.utime(frozen, (1_000_000_000, 1_000_000_000))
+    assert jobs(run(tmp_path, "-n", "tables", motion="motion.json")) == {}
 
     # A new image changes its cycle only, and what is learned from it changes nothing.
     write_image(tmp_path, "RT1", 4)
