@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from crossreg.fiducial.evidence.image_faults import is_saturated
 from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
 from crossreg.fiducial.reference import prepare_reference
 from fiducial_images import drawn, spot_positions
@@ -93,6 +94,14 @@ def test_saturated_images_are_never_registered() -> None:
     reference, cycle = stack(unchanged, 2), stack(unchanged, 3, moved=True)
     saturated = np.minimum(cycle, np.uint16(np.median(cycle)))
     assert found(reference, saturated).verdict.name != "registered"
+
+
+@pytest.mark.parametrize("planes", [1, 6])
+def test_whatever_is_clipped_at_its_median_is_saturated(planes: int) -> None:
+    for seed in range(30):
+        image = np.random.default_rng(seed).poisson(200, (planes, 128, 128))
+        assert is_saturated(np.minimum(image, np.median(image))), seed
+        assert not is_saturated(np.minimum(image, np.quantile(image, 0.75))), seed
 
 
 def test_a_pattern_that_lies_still_is_not_the_specimen() -> None:

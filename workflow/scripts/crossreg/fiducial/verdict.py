@@ -133,8 +133,8 @@ class Evidence:
     both share at no shift is narrower than optics allow; `is_partly_still`: a part of what they
     show lies still while the rest has moved; `is_inverted`: structure is bright in the one and dark
     in the other; `is_copy`: both stacks are one exposure; `copied`: part of the planes that are
-    alike to within their noise; `is_saturated`: half of the pixels of the cycle have its highest
-    value.
+    alike to within their noise; `is_saturated`: about half of the pixels of the cycle have its
+    highest value.
     """
 
     log10_odds: float
@@ -264,7 +264,7 @@ def _doubt_of_copies_and_camera(evidence: Evidence) -> str:
             f" make it ({total_row:.1f}, {total_column:.1f}) px in all: do not use it alone"
         )
     if evidence.is_saturated:
-        return "half of the pixels have the highest value: the images are saturated"
+        return "about half of the pixels have the highest value: the images are saturated"
     return ""
 
 
