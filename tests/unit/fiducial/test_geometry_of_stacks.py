@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from crossreg.fiducial.evidence.image_faults import is_saturated
 from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
@@ -42,6 +43,22 @@ def test_other_z_steps_make_a_cycle_doubtful(ratio: float) -> None:
     said, rest = verdict.reason.split(maxsplit=1)
     assert rest.startswith("planes of the cycle correspond to one of the reference")
     assert float(said) == pytest.approx(ratio, rel=0.07)
+
+
+@pytest.mark.parametrize("softness", [3, 4])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_every_other_plane_of_soft_tissue_makes_a_cycle_doubtful(softness: int, seed: int) -> None:
+    """Planes of soft tissue are alike even where they are not the same."""
+    random = np.random.default_rng(seed)
+    tissue = gaussian_filter(random.normal(size=(16, 136, 136)), (softness, 2.5, 2.5))
+    light = 500 + 300 * np.exp(tissue / tissue.std())
+    reference, cycle = (
+        part + random.normal(0, 15, part.shape)
+        for part in (light[:, 4:-4, 4:-4], light[::2, 1:-7, 6:-2])
+    )
+    verdict = found(reference, cycle).verdict
+    assert verdict.name == "doubtful"
+    assert verdict.reason.startswith("0.5 planes of the cycle correspond to one of the reference")
 
 
 def test_planes_that_run_the_other_way_make_a_cycle_doubtful() -> None:

@@ -52,8 +52,12 @@ LEAST_LIKE = 0.7
 """How alike expected partners are, at least, relative to those that are most alike."""
 BY_CHANCE = 0.15
 """Cosine between planes that noise does not reach, in images of 64 bins and more."""
-CERTAIN = 6.0
-"""Standard deviations of chance that the similarities along a line exceed where it is believed."""
+CERTAIN, CERTAIN_IN_ORDER = 6.0, 3.5
+"""Standard deviations of chance that the similarities along a line exceed where it is believed, and
+those that are enough where the planes' best partners follow each other there and back as it says:
+planes of soft tissue are all alike, which looks like much chance."""
+IN_ORDER = 0.15
+"""Part by which the slopes of the best partners may then differ from the ratio."""
 
 
 @dataclass(frozen=True)
@@ -103,18 +107,14 @@ def ratio_of_z_steps(similarities: Similarities) -> float:
     best = max(lines, key=lambda line: line.score)
     usual = max(line.score for line in lines if abs(line.ratio - 1) <= USUAL)
     chance = median(np.abs(similarities)) / NORMAL_MEDIAN
-    believed = best.score > CERTAIN * chance and best.score > CLEARLY * usual
-    return best.ratio if believed and _planes_follow(similarities, best.ratio) else 1.0
-
-
-def _planes_follow(similarities: Similarities, ratio: float) -> bool:
-    """Return whether the planes' best partners (Z, Z') follow each other as the ratio says.
-
-    Where one thin layer is all that there is, every plane resembles the one in focus most, and out
-    of focus it looks the same above and below: no ratio can be told.
-    """
     there, back = _slope_of_partners(similarities), _slope_of_partners(similarities.T)
-    return there * ratio > 0 and there * back > LEAST_FOLLOWING
+    slopes = np.array([there / best.ratio, back * best.ratio])
+    in_order = bool(np.all(np.abs(slopes - 1) < IN_ORDER))
+    is_certain = best.score > (CERTAIN_IN_ORDER if in_order else CERTAIN) * chance
+    # Where one thin layer is all that there is, every plane resembles the one in focus most, and
+    # out of focus it looks the same above and below: no ratio can be told.
+    follow = there * best.ratio > 0 and there * back > LEAST_FOLLOWING
+    return best.ratio if is_certain and follow and best.score > CLEARLY * usual else 1.0
 
 
 def _slope_of_partners(similarities: Similarities) -> float:
