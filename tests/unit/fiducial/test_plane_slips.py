@@ -56,6 +56,18 @@ def test_a_slip_is_told_with_its_plane(drawn_as, by: np.ndarray, plane: int) -> 
     assert "slipped sideways" in result.verdict.reason
 
 
+@pytest.mark.parametrize("seed", [2, 3, 4])
+def test_a_bright_layer_that_but_one_stack_shows_is_no_slip(seed: int) -> None:
+    """It leaves ghosts in all planes of its stack, which lie still."""
+    by, random = 9, np.random.default_rng(seed)
+    soft = gaussian_filter(random.normal(size=(24 + by, 136, 136)), (2, 3, 3))
+    layer = 1 + 10 * np.exp(-0.5 * ((np.arange(24 + by) - 3) / 5) ** 2)
+    light = 500 + 300 * np.exp(soft / soft.std()) * layer[:, None, None]
+    parts = light[by:, 4:-4, 4:-4], light[:-by, 5:-3, 2:-6]
+    reference, cycle = (part + random.normal(0, 15, part.shape) for part in parts)
+    assert found(reference, cycle).evidence.slip is None
+
+
 def test_a_slip_of_the_reference_is_told_too() -> None:
     result = found(spots(slipped(7, SLIPS[0]), 1, 0 * MOVED), spots(STILL, 2))
     assert result.evidence.slip

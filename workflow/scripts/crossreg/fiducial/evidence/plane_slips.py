@@ -84,7 +84,7 @@ def slip_of_planes(stacks: Stacks, shifts_zyx_at: ShiftsAt) -> Slip | None:
         return None
     maps = np.array(
         [
-            _correlations(fixed, moved, rows, columns, shift)[shown]
+            _correlations(fixed[shown], moved[shown], rows, columns, shift)
             for (rows, columns), shift in zip(parts, shifts[:, 1:], strict=True)
         ]
     )
@@ -110,8 +110,10 @@ def _correlations(
 ) -> Floats:
     """Return the correlations (Z, y, x) of planes in one part, over -REACH to REACH samples."""
     offset = np.rint(shift_yx / BIN).astype(int)
-    pair = [_coarse(moved_part(fixed, rows, columns, (0, 0)))]
-    pair.append(_coarse(moved_part(moved, rows, columns, (int(offset[0]), int(offset[1])))))
+    pair = [moved_part(fixed, rows, columns, (0, 0))]
+    pair.append(moved_part(moved, rows, columns, (int(offset[0]), int(offset[1]))))
+    # Of each stack, what all of its planes share was taken off: these are not those that meet.
+    pair = [_coarse(part - part.mean(axis=0)) for part in pair]
     shape = pair[0].shape[1:]
     one, two = (spectra_of(part * window(shape), shape) for part in pair)
     maps = images_of(one * np.conj(two) * gaussian(shape, SMOOTHED), shape)
