@@ -126,6 +126,15 @@ def test_nor_is_one_that_shows_little_beside_the_grain(seed: int) -> None:
     assert "differs" in found.verdict.reason
 
 
+@pytest.mark.parametrize("seed", [420, 421, 422])
+def test_nor_are_other_beads_in_a_few_planes_that_are_brighter_than_the_grain(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    grain = specks(random, 192)
+    light = [beads(random, (3, 192, 192)) + 0.02 * grain for _ in range(2)]
+    reference, cycle = (random.poisson(400 + 600 * part).astype(np.uint16) for part in light)
+    assert registered(Pair(reference, cycle, None))[0].verdict.name == "doubtful"
+
+
 @pytest.mark.parametrize("seed", [400, 401, 402])
 def test_a_single_plane_at_rest_may_have_lost_spots_and_shown_others(seed: int) -> None:
     random = np.random.default_rng(seed)
@@ -188,6 +197,14 @@ def specks(random: np.random.Generator, size: int) -> np.ndarray:
     """Return smoothed noise (Y, X) with a standard deviation of 1."""
     image = gaussian_filter(random.normal(size=(size, size)), 1.5)
     return np.asarray(image / image.std())
+
+
+def beads(random: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
+    """Return light (Z, Y, X) of 60 beads, as high as 1."""
+    light = np.zeros(shape)
+    light[tuple(random.integers(0, size, 60) for size in shape)] = 1
+    light = gaussian_filter(light, (1.0, 1.5, 1.5))
+    return np.asarray(light / light.max())
 
 
 def scattered(seed: int, blur: float | tuple[float, float] = 1.5) -> np.ndarray:

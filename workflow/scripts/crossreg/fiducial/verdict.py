@@ -101,13 +101,14 @@ class SeenOwnMotion:
 
 @dataclass(frozen=True)
 class SeenAtRest:
-    """Part of the structure of single planes that is `unlike`, and the skewness of the rest.
+    """Part of the structure of thin stacks that is `unlike`, and the skewness of the rest.
 
-    They match at rest, or where whole pixels moved them.
+    They match at rest, or where whole pixels moved them. `is_a_plane`: one of them is no stack.
     """
 
     unlike: float
     skewness: float
+    is_a_plane: bool
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ class Evidence:
     of several; `is_same_in_planes`: only what all planes of thin stacks share matches;
     `is_of_mean`: the same of stacks of many planes;
     `may_be_dust`: the stacks are too thin to be freed of what all their planes share, and what
-    matches lies where dust would; `at_rest`: how single planes at rest differ; `is_pattern`: what
+    matches lies where dust would; `at_rest`: how thin stacks at rest differ; `is_pattern`: what
     both share at no shift is narrower than optics allow; `is_partly_still`: a part of what they
     show lies still while the rest has moved; `is_inverted`: structure is bright in the one and dark
     in the other; `is_copy`: both stacks are one exposure; `copied`: part of the planes that are
@@ -249,7 +250,7 @@ def _doubt_of_copies_and_camera(evidence: Evidence) -> str:
         return (
             "what matches lies still, or where whole pixels moved it, while"
             f" {evidence.at_rest.unlike:.0%} of what both show differs: it may be a pattern of the"
-            " camera, and a single plane does not tell which"
+            " camera, and so few planes do not tell which"
         )
     if evidence.may_be_dust and evidence.unmatched > LARGEST_UNMATCHED_DUST:
         return (
@@ -338,10 +339,12 @@ def _doubt_of_field(evidence: Evidence) -> str:
 
 
 def _may_be_grain(seen: SeenAtRest, shift_yx: tuple[float, float]) -> bool:
-    """Return whether single planes may share but grain at a shift (px), which the rest draws."""
+    """Return whether thin stacks may share but grain at a shift (px), which the rest draws."""
     is_grain = seen.skewness < GRAIN
     if not lies_still(shift_yx):
         return is_grain and seen.unlike > LARGEST_UNLIKE_MOVED_GRAIN
+    if not is_grain and not seen.is_a_plane:
+        return False
     largest = LARGEST_UNLIKE_GRAIN if is_grain else LARGEST_UNLIKE_AT_REST
     return seen.unlike > largest and math.hypot(*shift_yx) < UNLIKE_DRAWS * math.sqrt(seen.unlike)
 

@@ -491,8 +491,8 @@ def _with_camera(
         is_partly_still=may_lie_still
         and parts_lie_still(stacks, _in_the_middle(found.field), bool(evidence.own_motion)),
         at_rest=(
-            SeenAtRest(*unlike_and_skewness(stacks, _in_the_middle(found.field)))
-            if may_lie_still and is_a_plane and is_where_dust_is(evidence.shift_yx)
+            SeenAtRest(*unlike_and_skewness(stacks, _in_the_middle(found.field)), is_a_plane)
+            if may_lie_still and is_where_dust_is(evidence.shift_yx)
             else None
         ),
     )
