@@ -1,6 +1,7 @@
 """The smooth field follows gradients, ignores outliers and knows how sure it is."""
 
 import numpy as np
+import pytest
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from crossreg.fiducial.field.motion import RIGID
@@ -194,3 +195,27 @@ def test_what_deforms_along_y_may_deform_along_x() -> None:
             sigmas.append(field.at(away)[1][0, 2])
         ratios.append(sigmas[0] / sigmas[1])
     assert np.mean(ratios) > 1.2
+
+
+def deep_waves(positions: np.ndarray, seed: int, planes: int) -> np.ndarray:
+    """Return a shift (n, 3) that deforms otherwise at the ends of the stack than in the middle."""
+    depth = positions[:, :1] / (planes - 1) * 2 - 1
+    parts = [waves(positions, seed + step, 200.0) for step in (0, 50, 100)]
+    return np.asarray(parts[0] + depth * parts[1] + (1.5 * depth**2 - 0.5) * parts[2])
+
+
+@pytest.mark.parametrize("levels", [1, 3])
+def test_a_deformation_that_changes_with_the_depth_is_followed(levels: int) -> None:
+    planes, sigma = DOMAIN.planes, 0.1
+    domain = Domain(DOMAIN.image_shape, planes, levels)
+    errors, sizes = [], []
+    for seed in range(5):
+        positions, asked = places(120, seed), places(200, seed + 200)
+        shifts = noisy(deep_waves(positions, seed, planes), sigma, seed + 100)
+        shift, found = fit(domain, positions, shifts, np.full(shifts.shape, sigma)).at(asked)
+        error = (shift - deep_waves(asked, seed, planes))[:, 1:]
+        sizes.append(error)
+        errors.append(np.abs(error) / found[:, 1:])
+    assert 0.58 < np.mean(np.array(errors) < 1) < 0.78
+    assert np.mean(np.array(errors) > 3) < 0.02
+    assert np.sqrt(np.mean(np.square(sizes))) < 0.3

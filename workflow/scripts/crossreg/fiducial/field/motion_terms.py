@@ -82,9 +82,14 @@ def terms(positions_zyx: NDArray[np.float64], planes: int, levels: int) -> NDArr
     plain = [np.ones(len(z)), y, x, z]
     if levels == 1:
         return np.column_stack(plain)
-    depth = np.clip(z / max((planes - 1) / 2, 1.0), -BEYOND_ENDS, BEYOND_ENDS)
+    depth = relative_depth(z, planes)
     bends = [legendre.Legendre.basis(degree)(depth) for degree in DEGREES]
     return np.column_stack([*plain, *bends, depth * y, depth * x])
+
+
+def relative_depth(z: NDArray[np.float64], planes: int) -> NDArray[np.float64]:
+    """Return the depth (n,), -1 to 1 from end to end, of z (n,) relative to the middle plane."""
+    return np.clip(z / max((planes - 1) / 2, 1.0), -BEYOND_ENDS, BEYOND_ENDS)
 
 
 def bend_errors(weights: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,4 +1,7 @@
-"""The part of a shift that no explicit function describes: a smooth random field over the plane.
+"""The part of a shift that no explicit function describes: a smooth random field.
+
+It is a field over the plane, and where the deformation changes with the depth, too, further ones
+times polynomials of the depth.
 
 A Gaussian process with squared-exponential covariance (Rasmussen and Williams 2006, chapter 4,
 doi:10.7551/mitpress/3206.001.0001), written as a weighted sum of features whose weights have a
@@ -9,7 +12,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.polynomial import legendre
 from numpy.typing import NDArray
+
+from crossreg.fiducial.field.motion_terms import relative_depth
 
 KNOT_SPACING = 0.85
 """Distance of the knots in correlation lengths: what lies between them is lost by 1 % at most."""
@@ -23,7 +29,7 @@ SMALLEST_FEATURE = 1e-5
 class Features:
     """The features of a random field of variance 1 on knots (m, 2) with a correlation length (px).
 
-    Positions are relative to the middle of the image.
+    Positions (plane, px, px) are relative to the middle of the stack; the plane plays no part.
     """
 
     knots: NDArray[np.float64]
@@ -44,16 +50,61 @@ class Features:
         kept = values > SMALLEST_FEATURE * values[-1]
         return cls(knots, length, vectors[:, kept] / np.sqrt(values[kept]))
 
-    def at(self, positions_yx: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the features (n, q) at positions (n, 2) in px."""
-        return _covariance(positions_yx, self.knots, self.length) @ self.whitening
+    @property
+    def count(self) -> int:
+        """Return how many features q there are."""
+        return int(self.whitening.shape[1])
+
+    def at(self, positions_zyx: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the features (n, q) at positions (n, 3)."""
+        return _covariance(positions_zyx[:, 1:], self.knots, self.length) @ self.whitening
 
     def summed(
-        self, positions_yx: NDArray[np.float64], weights: NDArray[np.float64]
+        self, positions_zyx: NDArray[np.float64], weights: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Return the features at positions (n, 2) in px times weights (q, k), (n, k)."""
-        values = _covariance(positions_yx, self.knots, self.length) @ (self.whitening @ weights)
-        return np.asarray(values)
+        """Return the features at positions (n, 3) times weights (q, k), (n, k)."""
+        covariance = _covariance(positions_zyx[:, 1:], self.knots, self.length)
+        return np.asarray(covariance @ (self.whitening @ weights))
+
+
+@dataclass(frozen=True)
+class DeepFeatures:
+    """The features of a random field that changes with the depth, in a stack of some planes.
+
+    It is the sum of fields as `plain` describes, of the same size: one for all depths, one times
+    the depth (-1 to 1 from end to end), one times the second Legendre polynomial of the depth.
+    """
+
+    plain: Features
+    planes: int
+
+    @property
+    def length(self) -> float:
+        """Return the correlation length (px) in the plane."""
+        return self.plain.length
+
+    @property
+    def count(self) -> int:
+        """Return how many features q there are."""
+        return 3 * self.plain.count
+
+    def at(self, positions_zyx: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the features (n, q) at positions (n, 3)."""
+        parts = self._along_z(positions_zyx)[:, :, None] * self.plain.at(positions_zyx)[:, None]
+        return parts.reshape(len(positions_zyx), self.count)
+
+    def summed(
+        self, positions_zyx: NDArray[np.float64], weights: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the features at positions (n, 3) times weights (q, k), (n, k)."""
+        polynomials = self._along_z(positions_zyx).T[..., None]
+        parts = zip(polynomials, np.split(weights, len(polynomials)), strict=True)
+        sums = [values * self.plain.summed(positions_zyx, mine) for values, mine in parts]
+        return np.asarray(sum(sums))
+
+    def _along_z(self, positions_zyx: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the polynomials (n, 3) of the depth at positions (n, 3)."""
+        return np.asarray(legendre.legvander(relative_depth(positions_zyx[:, 0], self.planes), 2))
 
 
 def correlation_lengths(image_shape: tuple[int, int], wanted: tuple[float, ...]) -> list[float]:

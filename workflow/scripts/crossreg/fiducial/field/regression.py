@@ -6,7 +6,7 @@ a normal likelihood of the few weights of the explicit functions, for which prio
 averaged over all likely choices.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -204,14 +204,16 @@ class Roughness:
         ]
         return np.log(np.array(known) + UNLIKE)
 
-    def table(self, lengths: int, amplitudes: Floats) -> Floats:
-        """Return the weights (l, a) of all correlation lengths and amplitudes."""
-        return np.array(
-            [
-                [self.weights.get((n, size), 0.0) for size in amplitudes.tolist()]
-                for n in range(lengths)
-            ]
-        )
+    def table(self, rows: Sequence[int], amplitudes: Floats) -> Floats:
+        """Return the weights (l, a) of all correlation lengths and amplitudes.
+
+        `rows` are the rows that the numbers of the random field's kinds belong to.
+        """
+        columns = amplitudes.tolist()
+        result = np.zeros((max(rows) + 1, len(columns)))
+        for (number, size), weight in self.weights.items():
+            result[rows[number], columns.index(size)] += weight
+        return result
 
 
 @dataclass(frozen=True)
@@ -292,6 +294,14 @@ class Mixture:
         found, choice = self.likelihoods[self.length[0]], self.choice[0]
         amplitude, noise = float(found.amplitude[choice]), float(found.noise[choice])
         return Choice(amplitude, noise, self.prior_mean, self.prior_deviation)
+
+    def noise(self) -> float:
+        """Return the mean factor on the measurements' sigmas."""
+        factors = [
+            self.likelihoods[length].noise[choice]
+            for length, choice in zip(self.length, self.choice, strict=True)
+        ]
+        return float(self.weight @ np.array(factors))
 
     def roughness(self) -> Roughness:
         """Return how likely each size and correlation length of the random field is."""

@@ -6,6 +6,7 @@ scale of the measurements' noise) is averaged over a grid of choices, each weigh
 evidence (`regression`), so that it widens the uncertainty.
 """
 
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
@@ -14,7 +15,11 @@ import numpy as np
 from crossreg.fiducial.field import motion_terms
 from crossreg.fiducial.field.motion import SMOOTH, Deformation, Motion
 from crossreg.fiducial.field.motion_terms import X_TERM, Y_TERM, Priors, Slope
-from crossreg.fiducial.field.random_field import Features, correlation_lengths
+from crossreg.fiducial.field.random_field import (
+    DeepFeatures,
+    Features,
+    correlation_lengths,
+)
 from crossreg.fiducial.field.regression import (
     Floats,
     Likelihood,
@@ -56,6 +61,12 @@ FAR = 0.3
 from them, errors that neighbouring sub-blocks share look like a gradient. Seen on planted pairs."""
 FEW_LOOKED_AT = 200
 """Measurements at most at which the variance is looked at for that."""
+DEEP = 6
+"""Planes from which on the random field may change with the depth."""
+MOST_DEEP = 150
+"""Features in the plane up to which it may: three times as many take 27 times as long. It is only
+tried where sub-blocks scatter more than expected along y or x: of planted stacks that do not deform
+so, hardly any does. Not along z: where y and x scatter, z was worse for it as often as better."""
 FEW_PRIORS = 9
 """Choices of priors among which outliers are looked for."""
 
@@ -108,7 +119,7 @@ class SmoothField:
 
     domain: Domain
     offset_zyx: Floats
-    features: tuple[Features, ...]
+    features: tuple[Features | DeepFeatures, ...]
     mixtures: tuple[Mixture, ...]
     variances_zyx: Floats
     seen_sigma_zyx: Floats
@@ -125,7 +136,7 @@ class SmoothField:
 
         terms = averaged(self.domain.terms(flat))
         used = {int(length) for part in self.mixtures for length in part.length}
-        features = {n: averaged(self.features[n].at(flat[:, 1:])) for n in sorted(used)}
+        features = {n: averaged(self.features[n].at(flat)) for n in sorted(used)}
         parts = [part.predict(terms, features) for part in self.mixtures]
         mean, sigma = (np.column_stack(part) for part in zip(*parts, strict=True))
         far = np.maximum(sigma**2 - self.seen_sigma_zyx**2, 0)
@@ -155,9 +166,9 @@ class SmoothField:
         weights = [part.weights_of_mean() for part in self.mixtures]
         shifts = self.domain.terms(relative) @ np.column_stack([terms for terms, _ in weights])
         for length in sorted({length for _, features in weights for length in features}):
-            nothing = np.zeros(self.features[length].whitening.shape[1])
+            nothing = np.zeros(self.features[length].count)
             columns = np.column_stack([features.get(length, nothing) for _, features in weights])
-            shifts = shifts + self.features[length].summed(relative[:, 1:], columns)
+            shifts = shifts + self.features[length].summed(relative, columns)
         return shifts + self.offset_zyx
 
 
@@ -187,12 +198,12 @@ def fit(
     """
     positions = domain.relative(positions_zyx)
     lengths = correlation_lengths(domain.image_shape, ROUGH_LENGTHS if rough else LENGTHS)
-    features = tuple(Features.over(domain.image_shape, length) for length in lengths)
+    plain = tuple(Features.over(domain.image_shape, length) for length in lengths)
     offset = medians(shifts_zyx, 0)
     many = pool.map if pool else map
     data = _Measured(
-        terms=_averaged_terms(domain, positions, depth_spread),
-        features=tuple(many(lambda part: part.at(positions[:, 1:]), features)),
+        terms=_averaged(domain.terms, positions, depth_spread),
+        features=tuple(many(lambda part: part.at(positions), plain)),
         amplitudes=np.zeros(1) if motion.is_rigid else AMPLITUDES,
         repeats=domain.repeats,
     )
@@ -209,23 +220,40 @@ def fit(
             return plain
         return data.without_outliers(plain, priors(axis), values[axis])
 
-    def likelihood_of(number: int) -> Likelihood:
-        length, axis = divmod(number, 3)
-        return data.likelihood(all_weighed[axis], length, values[axis])
+    def likelihoods_with(
+        features: tuple[Floats, ...], axes: tuple[int, ...]
+    ) -> list[tuple[Likelihood, ...]]:
+        def of(number: int) -> Likelihood:
+            length, place = divmod(number, len(axes))
+            axis = axes[place]
+            return data.likelihood(all_weighed[axis], features[length], values[axis])
+
+        # Each correlation length by itself, so that more than three threads find work.
+        found = list(many(of, range(len(axes) * len(features))))
+        return [tuple(found[place :: len(axes)]) for place in range(len(axes))]
+
+    def alone(axis: int) -> Mixture:
+        return mixture(likelihoods[axis], motion_terms.smooth_priors(axis, domain.levels))
 
     values = [shifts - middle for shifts, middle in zip(shifts_zyx.T, offset, strict=True)]
     all_weighed = list(many(weighed, range(3)))
-    # Each correlation length by itself, so that more than three threads find work.
-    found = list(many(likelihood_of, range(3 * len(features))))
-    likelihoods = [tuple(found[axis::3]) for axis in range(3)]
+    likelihoods = likelihoods_with(data.features, (0, 1, 2))
+    features: tuple[Features | DeepFeatures, ...] = plain
     variances = [one.variances for one in all_weighed]
     slopes: dict[int, Slope] = {}
     shown: dict[int, Roughness] = {}
     if not (motion.is_rigid or rough):
-        for axis in (1, 2):
-            alone = mixture(likelihoods[axis], motion_terms.smooth_priors(axis, domain.levels))
-            slopes[3 - axis] = alone.slope(X_TERM if axis == 1 else Y_TERM)
-            shown[axis] = alone.roughness()
+        both = alone(1), alone(2)
+        if domain.planes >= DEEP and max(found.noise() for found in both) > NOISE_PRIOR[0]:
+            deep = tuple(DeepFeatures(p, domain.planes) for p in plain if p.count <= MOST_DEEP)
+            features += deep
+            at_depth = many(lambda part: _averaged(part.at, positions, depth_spread), deep)
+            for axis, more in zip((1, 2), likelihoods_with(tuple(at_depth), (1, 2)), strict=True):
+                likelihoods[axis] += more
+            both = alone(1), alone(2)
+        for axis, found in zip((1, 2), both, strict=True):
+            slopes[3 - axis] = found.slope(X_TERM if axis == 1 else Y_TERM)
+            shown[axis] = found.roughness()
 
     def whole(axis: int, beforehand: Floats | None = None) -> Mixture:
         other, shown_by_other = slopes.get(axis), shown.get(3 - axis)
@@ -242,12 +270,16 @@ def fit(
         return field
     # Before anything learned takes part, so that what is learned from is the cycle's own evidence.
     shown[0] = mixtures[0].roughness()
-    weights = [shown[axis].table(len(lengths), AMPLITUDES) for axis in range(3)]
+    rows = [lengths.index(part.length) for part in features]
+    weights = [shown[axis].table(rows, AMPLITUDES) for axis in range(3)]
     field = replace(
         field, deformation=Deformation(np.array(lengths), AMPLITUDES, np.stack(weights))
     )
     if motion.learned:
-        learned = [motion.learned.log_prior(axis, lengths, AMPLITUDES) for axis in range(3)]
+        learned = [
+            motion.learned.log_prior(axis, lengths, AMPLITUDES)[rows[: len(likelihoods[axis])]]
+            for axis in range(3)
+        ]
         field = replace(field, mixtures=tuple(many(whole, range(3), learned)))
     some = positions_zyx[:: -(-len(positions_zyx) // FEW_LOOKED_AT)]
     return replace(field, seen_sigma_zyx=medians(field.at(some)[1], 0))
@@ -274,9 +306,8 @@ class _Measured:
             used = self._weighed_down(mixture((found,), few), values, plain)
         return used
 
-    def likelihood(self, weighed: Weighed, length: int, values: Floats) -> Likelihood:
-        """Return what the values (n,) of one component say with one correlation length."""
-        part = self.features[length]
+    def likelihood(self, weighed: Weighed, part: Floats, values: Floats) -> Likelihood:
+        """Return what the values (n,) of one component say with the features (n, q) `part`."""
         if part is not weighed.features:
             weighed = Weighed.by(part, weighed.variances)
         return self._likelihood(weighed, values, self.amplitudes, NOISES)
@@ -308,10 +339,15 @@ class _Measured:
         return used
 
 
-def _averaged_terms(domain: Domain, positions: Floats, depth_spread: Floats | None) -> Floats:
-    """Return the terms (n, p), each the mean over the depths that a measurement averages over."""
+def _averaged(
+    function: Callable[[Floats], Floats], positions: Floats, depth_spread: Floats | None
+) -> Floats:
+    """Return a function (n, p) of positions (n, 3), its mean over the depths that each stands for.
+
+    `depth_spread` (n,) is their standard deviation (planes).
+    """
     if depth_spread is None:
-        return domain.terms(positions)
+        return function(positions)
     away = np.column_stack([depth_spread, np.zeros((len(positions), 2))])
-    above, below = (domain.terms(positions + side * away) for side in (1, -1))
+    above, below = (function(positions + side * away) for side in (1, -1))
     return (above + below) / 2
