@@ -41,17 +41,18 @@ told; a stage that slipped by some planes is like a ratio of 0.67 or 0.8 on the 
 AT_REST = 0.1
 """Shift (px) below which what shows the same in all planes may be the camera's pattern: planted
 ones stay below 0.02."""
-LARGEST_UNLIKE_AT_REST, LARGEST_UNLIKE_GRAIN = 0.42, 0.025
-"""Part of the structure of single planes at rest that may differ, and the same where what they
-share is grain: of 16 planes of which a third of the spots came off and others came it was 0.2 to
-0.39, of 17 of other specimens behind grain that matched 0.03 to 0.75."""
+LARGEST_UNLIKE_AT_REST, LARGEST_UNLIKE_GRAIN = 0.2, 0.025
+"""Part of the structure of single planes at rest that may differ, and the same of thin stacks where
+what they share is grain, and what differs is not: of 17 planes of other specimens behind grain that
+matched it was 0.03 to 0.75, of 32 behind dust 0.18 to 0.6; where a third of the spots came off and
+others came 0.2 to 0.39, which cannot be told from dust."""
 LARGEST_UNLIKE_MOVED_GRAIN = 0.1
 """The same of single planes that match at a shift by whole pixels: there planted grain that was
 moved by these before it was registered left 0.14 to 0.68."""
 GRAIN = 1.2
 """Skewness of what both share up to which it is grain, dark as often as bright: of planted grain
 0.9 at most, of specimens at rest, real ones and planted ones, 1.8 to 13."""
-UNLIKE_DRAWS = 0.5
+UNLIKE_DRAWS = 0.4
 """Shift (px), over the root of that part, up to which the rest may draw what lies still."""
 STILL, MOVED = 0.5, 2.0
 """Shift (px) below which what matches may lie still, and above which the specimen has moved."""
@@ -101,13 +102,14 @@ class SeenOwnMotion:
 
 @dataclass(frozen=True)
 class SeenAtRest:
-    """Part of the structure of thin stacks that is `unlike`, and the skewness of the rest.
+    """Part of the structure of thin stacks that is `unlike`, its own skewness, and the rest's.
 
     They match at rest, or where whole pixels moved them. `is_a_plane`: one of them is no stack.
     """
 
     unlike: float
     skewness: float
+    own_skewness: float
     is_a_plane: bool
 
 
@@ -340,12 +342,14 @@ def _doubt_of_field(evidence: Evidence) -> str:
 
 def _may_be_grain(seen: SeenAtRest, shift_yx: tuple[float, float]) -> bool:
     """Return whether thin stacks may share but grain at a shift (px), which the rest draws."""
-    is_grain = seen.skewness < GRAIN
     if not lies_still(shift_yx):
-        return is_grain and seen.unlike > LARGEST_UNLIKE_MOVED_GRAIN
-    if not is_grain and not seen.is_a_plane:
+        return seen.skewness < GRAIN and seen.unlike > LARGEST_UNLIKE_MOVED_GRAIN
+    if seen.skewness < GRAIN <= seen.own_skewness:
+        largest = LARGEST_UNLIKE_GRAIN
+    elif seen.is_a_plane or seen.skewness < GRAIN:
+        largest = LARGEST_UNLIKE_AT_REST
+    else:
         return False
-    largest = LARGEST_UNLIKE_GRAIN if is_grain else LARGEST_UNLIKE_AT_REST
     return seen.unlike > largest and math.hypot(*shift_yx) < UNLIKE_DRAWS * math.sqrt(seen.unlike)
 
 

@@ -21,7 +21,7 @@ from crossreg.fiducial.evidence.odds_of_coincidence import (
 )
 from crossreg.fiducial.evidence.still_on_camera import (
     partly_still,
-    shared_skewness,
+    skewness_shared_and_own,
     unlike_share,
 )
 from crossreg.fiducial.verdict import CERTAIN
@@ -139,10 +139,10 @@ def parts_lie_still(
 
 def unlike_and_skewness(
     stacks: tuple[NDArray[np.int16], NDArray[np.int16]], shifts_at: ShiftsAt
-) -> tuple[float, float]:
+) -> tuple[float, float, float]:
     """Return which part of the structure of two binned stacks (Z, y, x) differs, noise apart.
 
-    And the skewness of the rest.
+    And the skewness of the rest, and of what differs.
     """
     reference, cycle = (stack.max(axis=0).astype(np.float32) for stack in stacks)
     aligned = moved(cycle, _in_bins(shifts_at, reference.shape))
@@ -151,7 +151,7 @@ def unlike_and_skewness(
         for size, edge in ((size, min(EDGE, size // 4)) for size in reference.shape)
     )
     compared = reference[rows, columns], aligned[rows, columns]
-    return unlike_share(*compared), shared_skewness(*compared)
+    return unlike_share(*compared), *skewness_shared_and_own(*compared)
 
 
 def _projection(stack: NDArray[np.int16]) -> Image:

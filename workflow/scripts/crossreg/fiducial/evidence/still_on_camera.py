@@ -27,6 +27,8 @@ and over chance (standard deviations)."""
 LEAST_OPPOSITE = 0.15
 """How far it is the opposite of itself along them, over its energy: bright and dark. Lines of a
 scanner, and what single planes of real tissue show otherwise, leave less."""
+LEAST_OWN = 0.01
+"""What an image shows alone, over what both share, from which on its skewness can be told."""
 TOLD_APART = 1.5
 """Shift (bins) from which on the pairs are as far apart as the images were moved."""
 DIRECTED, ALONG = 0.35, 0.82
@@ -78,15 +80,23 @@ def unlike_share(reference: Image, aligned: Image) -> float:
     return float(np.clip(1 - _shared_by_neighbours(one, two) / np.sqrt(np.prod(energies)), 0, 1))
 
 
-def shared_skewness(reference: Image, aligned: Image) -> float:
+def skewness_shared_and_own(reference: Image, aligned: Image) -> tuple[float, float]:
     """Return the skewness of what two images (Y, X) share: 0 if it is dark as often as bright.
 
-    What only one of them shows does not count, as it is independent of the other, nor does noise.
+    And the least of what only one of them shows, which is independent of that: the second and third
+    cumulants of both add up. Noise does not count.
     """
     one, two = (image - image.mean() for image in (reference, aligned))
     variance = _shared_by_neighbours(one, two)
     third = (_shared_by_neighbours(one**2, two) + _shared_by_neighbours(one, two**2)) / 2
-    return float(third / variance**1.5) if variance > 0 else 0.0
+    if variance <= 0:
+        return 0.0, 0.0
+    own = np.inf
+    for image in (one, two):
+        left = _shared_by_neighbours(image, image) - variance
+        if left > LEAST_OWN * variance:
+            own = min(own, (_shared_by_neighbours(image**2, image) - third) / left**1.5)
+    return float(third / variance**1.5), float(own)
 
 
 def _shared_by_neighbours(one: Image, two: Image) -> float:
