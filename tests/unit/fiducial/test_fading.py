@@ -95,6 +95,17 @@ def test_what_is_left_hidden_grows_with_what_is_not_known() -> None:
     assert Fading(0.0, 0.001, 0.3, 0.01).hidden(0.0) > 0.29
 
 
+@pytest.mark.parametrize("along_z", [10, 20, 40])
+def test_structure_that_all_planes_show_leaves_no_more_hidden_than_it_could(along_z: int) -> None:
+    """In a deep focus hardly anything tells the depth: its gradient may be next to nothing."""
+    for seed in range(4):
+        random = np.random.default_rng(seed)
+        soft = gaussian_filter(random.normal(size=SHAPE), (along_z, 2, 2))
+        light = BACKGROUND + 100 * np.exp(soft / soft.std())
+        stacks = (light + random.normal(0, 30, SHAPE) for _ in range(2))
+        assert seen(*stacks, 0 * SHIFT).depth <= SHAPE[0] ** 2 / 12
+
+
 @pytest.mark.parametrize("shape", [(5, 160, 160), (16, 16, 16), (1, 64, 64), (16, 160, 3)])
 def test_few_planes_and_small_images_show_no_fading(shape: tuple[int, int, int]) -> None:
     stack = drawn(shape, spot_positions(shape, 50, seed=1), 5, 2)

@@ -287,7 +287,7 @@ def _fitted(compared: _Compared) -> Fading:
         matrices, right = matrices * weights[:, None, None], right * weights[:, None]
         whole = matrices.sum(axis=0)
         inner = _inner(whole)
-        depth = _depth(inner) if number == 0 else depth
+        depth = _depth(inner, int(compared.used.sum(axis=1).max())) if number == 0 else depth
         if not _can_be_told(inner):
             return Fading(depth=depth)
         step = np.clip(_solution(whole, right.sum(axis=0)), *np.outer([-1, 1], LARGEST_STEPS))
@@ -308,9 +308,13 @@ def _fitted(compared: _Compared) -> Fading:
     return Fading(float(slope), float(sigma[0]), float(away), float(sigma[1]), depth)
 
 
-def _depth(inner: Floats) -> float:
-    """Return by how many planes a fading of 1 moves what matches; no less than usual spots."""
-    return max(float(inner[0, 1] / inner[1, 1]), USUAL_DEPTH) if inner[1, 1] > 0 else USUAL_DEPTH
+def _depth(inner: Floats, planes: int) -> float:
+    """Return by how many planes a fading of 1 moves what matches.
+
+    No less than usual spots, and no more than what is as bright in all of the planes.
+    """
+    moves = inner[0, 1] / inner[1, 1] if inner[1, 1] > 0 else USUAL_DEPTH
+    return float(np.clip(moves, USUAL_DEPTH, max(planes**2 / 12, USUAL_DEPTH)))
 
 
 def _inner(whole: Floats) -> Floats:
