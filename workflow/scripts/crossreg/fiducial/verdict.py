@@ -43,7 +43,7 @@ AT_REST = 0.1
 ones stay below 0.02."""
 LARGEST_UNLIKE_AT_REST, LARGEST_UNLIKE_GRAIN = 0.2, 0.025
 """Part of the structure of single planes at rest that may differ, and the same of thin stacks where
-what they share is grain, and what differs is not: of 17 planes of other specimens behind grain that
+what they share is grain, and what differs is not: of 13 planes of other specimens behind grain that
 matched it was 0.03 to 0.75, of 32 behind dust 0.18 to 0.6; where a third of the spots came off and
 others came 0.2 to 0.39, which cannot be told from dust."""
 LARGEST_UNLIKE_MOVED_GRAIN = 0.1
