@@ -33,7 +33,7 @@ DEGREES = (2, 3, 4, 5)
 weights falls as 2 / degree."""
 BEYOND_ENDS = 1.2
 """Depth, in half stacks from the middle, from which on the bend stays what it is."""
-BEND_ERROR = 0.2
+BEND_ERROR = 0.15
 """Error of each bend, relative to the whole, seen on planted textures: soft structure as high as
 its level is drawn to where it is looked for, and in all sub-blocks of the level alike, so that more
 of them do not help."""
