@@ -102,8 +102,8 @@ def test_structure_that_all_planes_show_leaves_no_more_hidden_than_it_could(alon
         random = np.random.default_rng(seed)
         soft = gaussian_filter(random.normal(size=SHAPE), (along_z, 2, 2))
         light = BACKGROUND + 100 * np.exp(soft / soft.std())
-        stacks = (light + random.normal(0, 30, SHAPE) for _ in range(2))
-        assert seen(*stacks, 0 * SHIFT).depth <= SHAPE[0] ** 2 / 12
+        reference, cycle = (light + random.normal(0, 30, SHAPE) for _ in range(2))
+        assert seen(reference, cycle, 0 * SHIFT).depth <= SHAPE[0] ** 2 / 12
 
 
 @pytest.mark.parametrize("shape", [(5, 160, 160), (16, 16, 16), (1, 64, 64), (16, 160, 3)])
