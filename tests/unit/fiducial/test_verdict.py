@@ -152,6 +152,7 @@ def test_the_turn_and_shear_of_a_field_are_measured() -> None:
     ("evidence", "said"),
     [
         (Evidence(-50, turn=7.0), "turned by 7.0 degrees"),
+        (Evidence(-5, turn=-3.0), "turn by -3.0 degrees may be a coincidence (1 in 100,000)"),
         (Evidence(-50, is_turn_open=True), "too few blocks match to say exactly by how much"),
         (Evidence(-50, shear=0.05), "neither a turn nor swelling"),
         (Evidence(-50, z_ratio=-1.0), "the other way along z"),
@@ -201,3 +202,8 @@ def test_few_blocks_do_not_tell_a_steep_field(steep: dict[str, float]) -> None:
     assert judged(replace(few, **steep, matching=0.3)).name == "registered"
     assert judged(replace(few, **steep)).name == "doubtful"
     assert "only 6%" in judged(replace(few, **steep)).reason
+
+
+@pytest.mark.parametrize(("odds", "turn"), [(-5.0, 0.8), (-8.0, -3.0)])
+def test_a_turn_that_is_small_or_sure_is_no_coincidence(odds: float, turn: float) -> None:
+    assert judged(Evidence(odds, turn=turn)).name == "registered"

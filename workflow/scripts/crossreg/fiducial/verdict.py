@@ -15,6 +15,10 @@ that match in 3 to 12 beads is lost."""
 LARGEST_TURN = 5.5
 """Turn (degrees) left once a cycle is turned back, up to which blocks match without fault: of
 cycles turned by 6 to 8 degrees that were not turned back, one in twenty was wrong in places."""
+CERTAIN_IF_TURNED, TURN_BY_CHANCE = -6.0, 2.0
+"""The odds up to which a cycle counts as registered if what is left of its turn is larger than so
+many degrees: stages hardly turn, but seven beads matched their transposed image at 4 degrees with
+odds of -4.8. Of 69 matching pairs of 3 to 12 beads none is turned by 1 degree."""
 LARGEST_SHEAR = 0.035
 """Shear (px per px) that no stage and no tissue was seen to have; wrong fields have it."""
 FEW_MATCHING, TURN_OF_FEW, SHEAR_OF_FEW = 0.1, 0.7, 0.012
@@ -331,6 +335,11 @@ def _doubt_of_field(evidence: Evidence) -> str:
         return (
             f"in {seen.blocks} of {seen.all_blocks} blocks a part of the structure moved by itself,"
             f" by up to {seen.farthest:.0f} px: there the shifts hold for the rest alone"
+        )
+    if evidence.log10_odds > CERTAIN_IF_TURNED and abs(evidence.turn) > TURN_BY_CHANCE:
+        return (
+            f"so little structure matches that a turn by {evidence.turn:.1f} degrees may be a"
+            f" coincidence (1 in {_round_number(evidence.log10_odds)})"
         )
     if evidence.log10_odds > CERTAIN:
         return (
