@@ -30,11 +30,12 @@ BORDER = 5
 
 
 class BinnedStack(NamedTuple):
-    """What is registered of a stack, as int16 in 1 / STEPS of its noise, and its skewness.
+    """What is registered of a stack, and the skewness of its mean.
 
     `planes` (Z, y, x) are binned and freed of background and, if they are many, of what all of them
-    share; `mean` (1, y, x) is the mean of the planes, which is just that. The `skewness` is that of
-    the mean: positive where structure is bright, negative where it is dark.
+    share: int16 in 1 / STEPS of the noise. `mean` (y, x) is the mean of the planes without
+    background, which is just that. Its `skewness` is positive where structure is bright, negative
+    where it is dark.
     """
 
     planes: np.ndarray
@@ -51,9 +52,12 @@ def freed_stack(planes: np.ndarray, pool: Executor) -> BinnedStack:
     """Return binned planes (Z, y, x) freed; those that are given are changed (`freed_planes`)."""
     total = planes.sum(axis=0)
     mean = _high_passed(total / len(planes))
-    skewness = _skewness(mean)
-    shared = _in_steps(without_stripes(mean)[None], pool)
-    return BinnedStack(freed_planes(planes, total, pool), shared, skewness)
+    return BinnedStack(freed_planes(planes, total, pool), mean, _skewness(mean))
+
+
+def stack_of_mean(mean: np.ndarray, pool: Executor) -> np.ndarray:
+    """Return the mean plane (y, x) of a `BinnedStack` as a stack (1, y, x) to be registered."""
+    return _in_steps(without_stripes(mean)[None], pool)
 
 
 def binned_planes(stack: np.ndarray, pool: Executor) -> np.ndarray:

@@ -117,12 +117,6 @@ class Light:
     of_reference: LightSamples
     cycle: NDArray[np.number]
 
-    @property
-    def of_a_plane(self) -> "Light":
-        """Return the light of the first planes alone, which tells nothing along z."""
-        samples = LightSamples(self.of_reference.first_yx, self.of_reference.values[:, :1])
-        return Light(samples, self.cycle[:1])
-
     def alike(self, reference: NDArray[np.int16], slope: float, pool: Executor) -> Stacks:
         """Return the binned reference (Z, y, x), and the cycle without such a fading.
 

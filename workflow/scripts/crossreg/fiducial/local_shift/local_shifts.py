@@ -16,6 +16,7 @@ from crossreg.fiducial.correlation.binned_stacks import (
     PLANES_FOR_PATTERN,
     binned_stack,
     shown_in_both,
+    stack_of_mean,
 )
 from crossreg.fiducial.correlation.faint_structure import freed_of_noise
 from crossreg.fiducial.correlation.spot_widths import with_spots_alike
@@ -52,7 +53,7 @@ from crossreg.fiducial.field.own_motion import OwnMotion
 from crossreg.fiducial.field.sampled_field import Field, WidenedField
 from crossreg.fiducial.field.smooth_field import Domain, SmoothField
 from crossreg.fiducial.local_shift.attempts import Match, Stacks, best_match, match_of_means
-from crossreg.fiducial.local_shift.fading import Light
+from crossreg.fiducial.local_shift.fading import Fading, Light
 from crossreg.fiducial.local_shift.held_out import held_out_residual
 from crossreg.fiducial.local_shift.levels import SHALLOW, domain_of
 from crossreg.fiducial.local_shift.sub_block_matcher import Measurements, SubBlockMatcher
@@ -234,9 +235,8 @@ def local_shifts(
             search = WideSearch(stacks, start_yx, pool)
             wide = search.some_shifts(blocks)
             alike = with_spots_alike(stacks, pool)
-            shown = light if len(stacks[0]) > 1 else light.of_a_plane
             found, hidden_z = _measured(
-                alike, is_freed, shown, reference.image_shape, blocks, wide, motion, turned, pool
+                alike, is_freed, light, reference.image_shape, blocks, wide, motion, turned, pool
             )
             placing = pool.submit(placed_planes, alike, _in_the_middle_zyx(found.field))
             is_rigid = motion.is_rigid
@@ -252,7 +252,8 @@ def local_shifts(
 
         match = best_match(matched, stacks, start_yx, pool)
         if match.has_failed and depth.planes >= PLANES_FOR_PATTERN:
-            match = match_of_means(matched, (here.mean, there.mean), start_yx) or match
+            means = stack_of_mean(here.mean, pool), stack_of_mean(there.mean, pool)
+            match = match_of_means(matched, means, start_yx) or match
         found, evidence = match.found, match.evidence
         if evidence.is_of_mean:
             depth = Depth(1)
@@ -351,7 +352,7 @@ def _measured(
         return SubBlockMatcher(clear, blocks, domain, pool, motion, is_freed, turn).measure(field)
 
     found, made_up_for = measured(stacks, field), 0.0
-    fading = light.fading(found.field.shift_at)
+    fading = light.fading(found.field.shift_at) if len(stacks[0]) > 1 else Fading()
     if fading.is_clear:
         made_up_for = fading.slope
         alike = with_spots_alike(light.alike(stacks[0], made_up_for, pool), pool)
