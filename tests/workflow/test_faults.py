@@ -392,6 +392,16 @@ def test_full_disk_is_told_in_one_sentence_and_leaves_no_half_table(finished, tm
     assert experiment.tables() == finished.tables()
 
 
+def test_sheet_that_cannot_be_written_is_told_in_one_sentence(fresh):
+    log = fresh.results / "logs" / "samples.log"
+    log.mkdir(parents=True)
+    (log / "of a person.txt").write_text("kept")
+    done = fresh.snakemake("samples.tsv")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "ERROR: logs/samples.log: Is a directory." in done.stderr.splitlines()
+
+
 def test_read_only_results_are_told_in_one_sentence(fresh):
     with mounted(fresh.results, "ro"):
         done = fresh.snakemake()

@@ -6,13 +6,21 @@ command: Snakemake alone knows the texts.
 """
 
 import hashlib
+import sys
 from pathlib import Path
 from typing import Any
 
+# Snakemake runs a copy from another folder, but `__file__` names this one.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from crossreg.io.files import write_text
+from crossreg.workflow_support.for_scripts.script_main import in_one_sentence
+
 given: Any = globals()["snakemake"]
 
-written = []
-for path, text in zip(given.output, given.params.texts, strict=True):
-    Path(path).write_text(text, encoding="utf-8")
-    written.append(f"{hashlib.sha256(text.encode()).hexdigest()} {Path(path).name}\n")
-Path(given.log[0]).write_text("".join(written), encoding="utf-8")
+with in_one_sentence():
+    written = []
+    for path, text in zip(given.output, given.params.texts, strict=True):
+        write_text(path, text, durable=False)
+        written.append(f"{hashlib.sha256(text.encode()).hexdigest()} {Path(path).name}\n")
+    write_text(given.log[0], "".join(written), durable=False)
