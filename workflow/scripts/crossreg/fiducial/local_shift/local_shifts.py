@@ -5,7 +5,7 @@ the shifts of small sub-blocks of full resolution; a smooth field through the su
 each at the place of its structure, is what is reported at the block.
 """
 
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,32 +20,10 @@ from crossreg.fiducial.correlation.binned_stacks import (
 )
 from crossreg.fiducial.correlation.faint_structure import freed_of_noise
 from crossreg.fiducial.correlation.spot_widths import with_spots_alike
-from crossreg.fiducial.evidence.deformation import ShiftsAt, contradiction, turn_and_shear
 from crossreg.fiducial.evidence.exposure_noise import Noise, are_one_exposure, noise_of
-from crossreg.fiducial.evidence.image_faults import (
-    is_copy,
-    is_inverted,
-    is_pattern,
-    is_saturated,
-    share_of_copied_planes,
-)
-from crossreg.fiducial.evidence.odds_under_field import (
-    likeness,
-    parts_lie_still,
-    unlike_and_skewness,
-)
-from crossreg.fiducial.evidence.plane_jumps import jump_of_planes
-from crossreg.fiducial.evidence.plane_likeness import (
-    are_opposite,
-    is_shift_open,
-    matching_plane,
-    plane_similarities,
-    ratio_of_z_steps,
-    shown_around,
-)
-from crossreg.fiducial.evidence.plane_places import PlacedPlanes, Places, placed_planes
-from crossreg.fiducial.evidence.plane_slips import slip_of_planes
-from crossreg.fiducial.evidence.plane_spacing import denies_gradient, ratio_of_spacings
+from crossreg.fiducial.evidence.image_faults import is_inverted
+from crossreg.fiducial.evidence.plane_places import Places, placed_planes
+from crossreg.fiducial.evidence.plane_spacing import denies_gradient
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.consensus import agreeing_blocks
 from crossreg.fiducial.field.motion import RIGID, SMOOTH, Deformation, Motion
@@ -54,53 +32,37 @@ from crossreg.fiducial.field.sampled_field import Field, WidenedField
 from crossreg.fiducial.field.smooth_field import Domain, SmoothField
 from crossreg.fiducial.local_shift.attempts import Match, Stacks, best_match, match_of_means
 from crossreg.fiducial.local_shift.fading import Fading, Light
+from crossreg.fiducial.local_shift.gathered_evidence import (
+    FEWEST_MEASURED,
+    gathered_evidence,
+    gradient_z,
+    in_the_middle_zyx,
+    with_camera,
+)
 from crossreg.fiducial.local_shift.held_out import held_out_residual
-from crossreg.fiducial.local_shift.levels import SHALLOW, domain_of
+from crossreg.fiducial.local_shift.known_depth import (
+    Depth,
+    FieldInDepth,
+    cut_by_ends,
+    stacks_to_match,
+)
+from crossreg.fiducial.local_shift.levels import domain_of
 from crossreg.fiducial.local_shift.sub_block_matcher import Measurements, SubBlockMatcher
 from crossreg.fiducial.local_shift.wide_search import WideSearch, WideShifts
 from crossreg.fiducial.pieces import in_pieces
 from crossreg.fiducial.quality import block_qualities, preprocessing
 from crossreg.fiducial.reference import Reference
 from crossreg.fiducial.turn import Turn, TurnedField
-from crossreg.fiducial.verdict import (
-    Evidence,
-    SeenAtRest,
-    SeenOwnMotion,
-    Verdict,
-    is_where_dust_is,
-    judged,
-)
+from crossreg.fiducial.verdict import Evidence, Verdict, judged
 
 STATUSES = ("measured", "borrowed", "failed")
 WIDE_SIGMA = 0.5
 """Uncertainty (px, planes) of the shifts of the wide search, seen on planted shifts."""
 WIDE_HEIGHT = 4.0
 """Height of a peak (standard deviations) that unrelated blocks reach often."""
-LEAST_PLANES = 3
-"""Planes below which there is no shift in z."""
-SHALLOW_SIGMA = 0.5
-"""What is added to the uncertainty (planes) of shifts in z in stacks of fewer than SHALLOW planes,
-which are drawn to 0: seen on planted shifts."""
-FLAT_SIGMA = 0.12
-"""The same in SHALLOW planes. It falls with the third power of the planes, as seen on planted
-shifts of up to 1.5 planes in 6 to 12 planes."""
-CUT_SIGMA, CUT_PLANES = 0.8, 2.6
-"""What is added to the uncertainty (planes) where the middle of the light lies at an end of a
-stack, and the planes over which that falls to 0: half of the cone of light is missing. Layers at 0,
-1 and 2 planes, whose light has its middle at 1.0, 1.4 and 2.1, were off by 0.2 to 0.6, 0.1 to 0.2
-and 0.03 to 0.14 planes."""
-PLANE_SIGMA = 0.5
-"""Uncertainty (planes) of where in a stack a single plane lies: it is one of its planes."""
 FAR_OFF = 0.3
 """Distance (planes) that a cycle which fades was off, beyond which it is measured once more: nuclei
 were left 0.22 planes away, 0.03 then."""
-FEWEST_MOVED = 2
-"""Sub-blocks that moved by themselves below which nothing is said of the cycle."""
-FEWEST_MATCHING = 2
-"""Blocks that match by themselves in every cycle that does: of 80 pairs, far apart, turned, or of
-three to twelve beads, all that were registered had three or more."""
-FEWEST_MEASURED = 3
-"""Measured blocks below which no more than one shift can be told: three hold an affine field."""
 BLOCKS_AT_ONCE = 16
 """Blocks over which one thread averages the field at a time."""
 SAMPLE_POINTS = 3
@@ -142,64 +104,6 @@ class LocalShifts:
         return judged(self.evidence)
 
 
-@dataclass(frozen=True)
-class Depth:
-    """What is known along z: `planes` of the stack that has fewer, and, of one plane, its place.
-
-    `plane_shift` planes bring a single plane of the one stack to the plane of the other that it
-    matches, cycle to reference; None where both stacks have one plane, or both several. The shift
-    `is_open` where one of them shows the specimen out of focus only; `cut` (planes) is what is
-    added to its uncertainty where an end of a stack cuts a layer, and `hidden` for light that may
-    fade along z.
-    """
-
-    planes: int
-    plane_shift: int | None = None
-    is_open: bool = False
-    cut: float = 0.0
-    hidden: float = 0.0
-
-    @property
-    def is_searched(self) -> bool:
-        """Return whether shifts in z are searched, and seen well."""
-        return self.plane_shift is None and self.planes >= SHALLOW and not self.is_open
-
-    def shift(self, shift_zyx: np.ndarray) -> np.ndarray:
-        """Return shifts (n, 3) with what is known along z: 0 where nothing is."""
-        if self.plane_shift is not None:
-            shift_zyx[:, 0] = self.plane_shift
-        elif self.planes < LEAST_PLANES:
-            shift_zyx[:, 0] = 0.0
-        return shift_zyx
-
-    def sigma(self, sigma_zyx: np.ndarray) -> np.ndarray:
-        """Return uncertainties (n, 3) with what is known along z: NaN where nothing is."""
-        if self.plane_shift is not None:
-            sigma_zyx[:, 0] = PLANE_SIGMA
-        elif self.planes < LEAST_PLANES or self.is_open:
-            sigma_zyx[:, 0] = np.nan
-        else:
-            flat = FLAT_SIGMA * (SHALLOW / self.planes) ** 3
-            by_planes = SHALLOW_SIGMA if self.planes < SHALLOW else flat
-            sigma_zyx[:, 0] = np.sqrt(
-                sigma_zyx[:, 0] ** 2 + by_planes**2 + self.cut**2 + self.hidden**2
-            )
-        return sigma_zyx
-
-
-@dataclass(frozen=True)
-class FieldInDepth:
-    """A field with what is known along z."""
-
-    field: Field
-    depth: Depth
-
-    def at(self, positions_zyx: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return (shift, sigma), both (n, 3), at positions (n, 3)."""
-        shift, sigma = self.field.at(positions_zyx)
-        return self.depth.shift(shift), self.depth.sigma(sigma)
-
-
 def local_shifts(
     reference: Reference,
     cycle: np.ndarray,
@@ -229,7 +133,7 @@ def local_shifts(
         here, there = reference.binned, binned_stack(cycle, pool)
         inverted = is_inverted(here.skewness, there.skewness)
         light = Light(reference.light, cycle)
-        stacks, depth = _stacks_to_match((here.planes, there.planes), start_yx)
+        stacks, depth = stacks_to_match((here.planes, there.planes), start_yx)
 
         def matched(stacks: Stacks, start_yx: tuple[float, float], is_freed: bool) -> Match:
             search = WideSearch(stacks, start_yx, pool)
@@ -238,13 +142,13 @@ def local_shifts(
             found, hidden_z = _measured(
                 alike, is_freed, light, reference.image_shape, blocks, wide, motion, turned, pool
             )
-            placing = pool.submit(placed_planes, alike, _in_the_middle_zyx(found.field))
+            placing = pool.submit(placed_planes, alike, in_the_middle_zyx(found.field))
             is_rigid = motion.is_rigid
-            evidence = _evidence(
+            evidence = gathered_evidence(
                 stacks, cycle, found, placing, turned, global_shift_yx, is_rigid, pool
             )
             evidence = replace(evidence, is_inverted=inverted or evidence.is_inverted)
-            evidence = _with_camera(evidence, stacks, found, turned, is_freed)
+            evidence = with_camera(evidence, stacks, found, turned, is_freed)
             placed = placing.result()
             if placed and not is_rigid:
                 found = _with_sure_gradient(found, placed.whole, motion, pool)
@@ -261,7 +165,7 @@ def local_shifts(
             depth = replace(
                 depth,
                 is_open=evidence.is_z_open,
-                cut=_cut_by_ends(light, found.field),
+                cut=cut_by_ends(light, found.field),
                 hidden=match.hidden_z,
             )
         if match.has_failed:
@@ -306,25 +210,6 @@ def _own_shifts(
     return own
 
 
-def _stacks_to_match(
-    stacks: tuple[np.ndarray, np.ndarray], shift_yx: tuple[float, float]
-) -> tuple[tuple[np.ndarray, np.ndarray], Depth]:
-    """Return what is matched of two binned stacks (Z, y, x), and what is known along z.
-
-    A single plane is matched with the one plane of the other stack that it resembles most.
-    """
-    reference, cycle = stacks
-    planes = min(len(reference), len(cycle))
-    if planes > 1 or len(reference) == len(cycle):
-        return stacks, Depth(planes)
-    shift = np.array(shift_yx)
-    if len(reference) == 1:
-        plane = matching_plane(reference[0], cycle, shift)
-        return (reference, cycle[plane : plane + 1]), Depth(1, -plane)
-    plane = matching_plane(cycle[0], reference, -shift)
-    return (reference[plane : plane + 1], cycle), Depth(1, plane)
-
-
 def _measured(
     stacks: tuple[np.ndarray, np.ndarray],
     is_freed: bool,
@@ -365,16 +250,6 @@ def _measured(
     return _measured(stacks, is_freed, light, image_shape, blocks, wide, RIGID, turn, pool)
 
 
-def _cut_by_ends(light: Light, field: SmoothField) -> float:
-    """Return what is added to the uncertainty (planes) along z where an end cuts a layer."""
-    ends = []
-    for by_depth in light.by_depth(field.shift_at(field.domain.middle_zyx[None])[0, 1:]):
-        profile = np.maximum(by_depth, 0.0)
-        middle = float(profile @ (np.arange(len(profile)) + 0.5) / max(profile.sum(), 1e-9))
-        ends += [middle, len(profile) - middle]
-    return CUT_SIGMA * float(np.clip(1 - min(ends) / CUT_PLANES, 0.0, 1.0))
-
-
 def _with_sure_gradient(
     found: Measurements, places: Places, motion: Motion, pool: Executor
 ) -> Measurements:
@@ -383,7 +258,7 @@ def _with_sure_gradient(
     Levels along z show by themselves how the shift changes.
     """
     field = found.field
-    if field.domain.levels > 1 or not denies_gradient(places, _gradient_z(field)):
+    if field.domain.levels > 1 or not denies_gradient(places, gradient_z(field)):
         return found
     used = found.sub_blocks.useful_ones
     field = smooth_field.fit(
@@ -391,128 +266,6 @@ def _with_sure_gradient(
         depth_spread=used.depth_spread, motion=motion, gradient_z=False,
     )  # fmt: skip
     return replace(found, field=field)
-
-
-def _gradient_z(field: SmoothField) -> float:
-    """Return by how many planes a field changes from plane to plane, in the middle of the image."""
-    domain = field.domain
-    ends = domain.middle_zyx + np.outer([-1, 1], [domain.middle_plane, 0, 0])
-    first, last = field.shift_at(ends)[:, 0].tolist()
-    return float(last - first) / max(domain.planes - 1, 1)
-
-
-def _evidence(
-    stacks: tuple[np.ndarray, np.ndarray],
-    cycle: np.ndarray,
-    found: Measurements,
-    placing: Future[PlacedPlanes | None],
-    turn: Turn,
-    global_shift_yx: tuple[float, float],
-    is_rigid: bool,
-    pool: Executor,
-) -> Evidence:
-    """Return the evidence from two binned stacks, the raw cycle, and what its sub-blocks say.
-
-    The cycle has been turned back by `turn` beforehand, and its field is that of what was left,
-    which is but one shift where the motion `is_rigid`. `placing` gives where the planes lie.
-    """
-    field = found.field
-    shifts_at = _in_the_middle(field)
-    middle_yx = turn.total(turn.middle_yx[None], shifts_at(turn.middle_yx[None]))[0]
-    shift_z = float(field.shift_at(field.domain.middle_zyx[None])[0, 0])
-    turn_left, shear = turn_and_shear(shifts_at, field.domain.image_shape)
-    copy = pool.submit(is_copy, *stacks)
-    copied = None if turn else pool.submit(share_of_copied_planes, *stacks)
-    saturated = pool.submit(is_saturated, cycle)
-    similar = pool.submit(plane_similarities, stacks, shifts_at)
-    slipping = pool.submit(slip_of_planes, stacks, _in_the_middle_zyx(field))
-    match = likeness(stacks, shifts_at, shift_z, turn.degrees, pool)
-    similarities = similar.result()
-    placed = placing.result()
-    jump = jump_of_planes(placed) if placed else None
-    z_ratio = ratio_of_z_steps(similarities)
-    if z_ratio == 1 and placed:
-        is_tall = field.domain.levels > 1
-        z_ratio = ratio_of_spacings(placed.whole, _gradient_z(field), is_tall)
-    shift_yx = float(middle_yx[0]), float(middle_yx[1])
-    is_thin = min(map(len, stacks)) < PLANES_FOR_PATTERN
-    may_be_dust = is_thin and is_where_dust_is(shift_yx, global_shift_yx)
-    return Evidence(
-        log10_odds=match.log10_odds,
-        shift_yx=shift_yx,
-        global_shift_yx=global_shift_yx,
-        contradiction=contradiction(
-            turn.start(global_shift_yx), shifts_at, field.domain.image_shape
-        ),
-        own_motion=_seen_own_motion(found),
-        unmatched=found.moved.unmatched_at_most if may_be_dust else found.moved.unmatched,
-        matching=float(found.matching.mean()),
-        may_be_dust=may_be_dust,
-        z_ratio=z_ratio,
-        jump=jump if jump and shown_around(similarities, jump.plane) else None,
-        slip=slipping.result(),
-        turn=turn_left,
-        shear=shear,
-        is_lonely=bool(found.matching.sum() < min(FEWEST_MATCHING, len(found.matching))),
-        is_turn_open=bool(turn) and (is_rigid or found.matching.sum() < FEWEST_MEASURED),
-        is_z_open=is_shift_open(similarities, shift_z),
-        is_inverted=match.is_opposite or are_opposite(similarities),
-        is_copy=copy.result(),
-        copied=copied.result() if copied else 0.0,
-        is_saturated=saturated.result(),
-    )
-
-
-def _seen_own_motion(found: Measurements) -> SeenOwnMotion | None:
-    """Return what moved by itself, for the verdict; None where hardly anything did."""
-    moved = found.moved
-    share = len(moved.sub_blocks) / max(moved.is_clear.sum(), 1)
-    if len(moved.sub_blocks) < FEWEST_MOVED:
-        return None
-    farthest = float(np.hypot(moved.by_zyx[:, 1], moved.by_zyx[:, 2]).max())
-    return SeenOwnMotion(
-        share, int((found.moved_share > 0).sum()), len(found.moved_share), farthest
-    )
-
-
-def _with_camera(
-    evidence: Evidence, stacks: Stacks, found: Measurements, turn: Turn, is_freed: bool
-) -> Evidence:
-    """Return the evidence with what speaks for a pattern of the camera in two binned stacks.
-
-    Those that have been freed of what all planes share may still show what lies in some of them; of
-    many planes that is little. In a cycle that was turned back nothing lies still any more.
-    """
-    is_thin = min(map(len, stacks)) < PLANES_FOR_PATTERN
-    may_lie_still = is_thin and not turn
-    is_a_plane = min(map(len, stacks)) < LEAST_PLANES
-    return replace(
-        evidence,
-        is_pattern=not is_freed and is_pattern(*stacks),
-        is_partly_still=may_lie_still
-        and parts_lie_still(stacks, _in_the_middle(found.field), bool(evidence.own_motion)),
-        at_rest=(
-            SeenAtRest(*unlike_and_skewness(stacks, _in_the_middle(found.field)), is_a_plane)
-            if may_lie_still and is_where_dust_is(evidence.shift_yx)
-            else None
-        ),
-    )
-
-
-def _in_the_middle(field: SmoothField) -> ShiftsAt:
-    """Return the function of the shifts (n, 2) at positions (n, 2) of a field's middle plane."""
-    shifts_zyx_at = _in_the_middle_zyx(field)
-    return lambda places_yx: shifts_zyx_at(places_yx)[:, 1:]
-
-
-def _in_the_middle_zyx(field: SmoothField) -> ShiftsAt:
-    """Return the function of the shifts (n, 3) at positions (n, 2) of a field's middle plane."""
-
-    def shifts_at(places_yx: np.ndarray) -> np.ndarray:
-        depth = np.full(len(places_yx), field.domain.middle_plane)
-        return field.shift_at(np.column_stack([depth, places_yx]))
-
-    return shifts_at
 
 
 def _wide_field(domain: Domain, wide: WideShifts, pool: Executor, motion: Motion) -> SmoothField:
