@@ -377,6 +377,14 @@ def mounted(folder, options):
         subprocess.run(["umount", str(folder)], check=True)
 
 
+def test_the_page_alone_ends_with_the_cycles_that_are_missing(again):
+    cut(again.image("001", "RT1"))
+    done = again.snakemake("report")
+    assert done.returncode == 0
+    (told,) = [line for line in done.stderr.splitlines() if line.startswith("MISSING: ")]
+    assert told.startswith(f"MISSING: ROI 001, cycle RT1: {again.image('001', 'RT1')}: ")
+
+
 def test_full_disk_is_told_in_one_sentence_and_leaves_no_half_table(finished, tmp_path):
     experiment = finished.copy(tmp_path / "full")
     shutil.rmtree(experiment.results)

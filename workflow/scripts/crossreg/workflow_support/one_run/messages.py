@@ -20,8 +20,11 @@ STOPPED = (
     "Not everything is done; the messages above say why. What is done is kept: run the same command"
     " again to go on."
 )
-LAST_WORDS = {"all_cycles_registered": "closing_table", "compare_with_planted": "demo_comparison"}
-"""Rule -> the text that a run prints at its end if a job of this rule was in it."""
+LAST_WORDS = {
+    "closing_table": ("summary", "all_cycles_registered"),
+    "demo_comparison": ("compare_with_planted",),
+}
+"""Text that a run prints at its end -> the rules of which a job must have been in it."""
 
 
 def begin(
@@ -166,10 +169,14 @@ def end_with_error(results: str) -> None:
 def _tell_last_words(paths: ResultPaths) -> None:
     """Print the texts of rules that had a job in this run: its log is newer than the run's lock."""
     begun = os.path.getmtime(run_lock(paths.root))
-    for rule, text in LAST_WORDS.items():
-        log, path = paths.log(rule), paths(text)
-        if os.path.exists(log) and os.path.getmtime(log) >= begun and os.path.exists(path):
-            tell(read_text(path).rstrip())
+
+    def had_job(rule: str) -> bool:
+        log = paths.log(rule)
+        return os.path.exists(log) and os.path.getmtime(log) >= begun
+
+    for text, of_rules in LAST_WORDS.items():
+        if any(map(had_job, of_rules)) and os.path.exists(paths(text)):
+            tell(read_text(paths(text)).rstrip())
 
 
 def tell(sentence: str) -> None:
