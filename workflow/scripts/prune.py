@@ -1,8 +1,8 @@
-"""List the files of cycles and ROIs that are no longer registered, and remove them.
+"""List the files that this configuration no longer makes, and remove them.
 
-In: the sheet of samples and the results folder. Merged tables never hold rows of such cycles; only
-their own files are still there, in case they come back. So are registered stacks of a format that
-was wanted before. Empty folders go with their files.
+In: the sheet of samples and the results folder. Merged tables never hold rows of cycles and ROIs
+that are no longer registered; only their own files are still there, in case they come back. So are
+registered stacks of a format that was wanted before. Empty folders go with their files.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def main(options: argparse.Namespace) -> None:
             with contextlib.suppress(OSError):
                 path.parent.rmdir()
     removed = "" if options.list else " removed"
-    print(f"{counted(len(paths), 'file')} of cycles that are no longer there{removed}.")
+    print(f"{counted(len(paths), 'file')} that this configuration no longer makes{removed}.")
 
 
 if __name__ == "__main__":

@@ -86,6 +86,14 @@ def test_a_template_that_nobody_can_read_is_refused(template, sentence):
             [f"embryo{roi}_{cycle}_647.tif" for roi in "123" for cycle in ("probeA", "ref")],
             "embryo{roi}_{cycle}_{channel}.tif",
         ),
+        (
+            [f"E_{r}_round{c}_{f}.tif" for r in ("ab", "cd") for c in "12" for f in ("beads", "g")],
+            "E_{roi}_round{cycle}_{channel}.tif",
+        ),
+        (
+            [f"E_{r}_{c}.tif" for r in ("ab", "cd") for c in ("RT1", "RT2", "fiducial")],
+            "E_{roi}_{cycle}.tif",
+        ),
         (["Cy1_F0.tif", "Cy2_F0.tif", "Cy1_F1.tif", "Cy2_F1.tif"], "Cy{cycle}_F{roi}.tif"),
         (["image.tif"], None),
         ([], None),

@@ -38,6 +38,23 @@ def test_names_say_roi_and_cycle(tmp_path, images):
     ]
 
 
+def test_names_of_channels_take_the_fiducial(tmp_path, images, capsys):
+    for name in ("round1_beads", "round1_genes", "round2_beads", "round2_genes"):
+        write_plain_tiff(images / f"Exp_{name}.tif", planted(), [])
+    assert [(one.roi, one.cycle, one.path) for one in proposed(tmp_path)] == [
+        ("1", cycle, f"../images/Exp_round{cycle}_beads.tif") for cycle in "12"
+    ]
+    assert "Of the channels beads, genes in the names, beads is taken" in capsys.readouterr().out
+
+
+def test_lines_of_one_cycle_are_named_to_choose_from(tmp_path, images, capsys):
+    for name in ("pos1_round1_green", "pos1_round1_red", "pos1_round2_red"):
+        write_plain_tiff(images / f"{name}.tif", planted(), [])
+    proposed(tmp_path, "--file-names", "pos{roi}_round{cycle}_*.tif")
+    told = capsys.readouterr().out
+    assert "Lines that share ROI and cycle, as 2 of ROI 1, cycle 1: keep the one of" in told
+
+
 def test_times_of_a_file_are_cycles_and_beads_the_fiducial(tmp_path, images, capsys):
     write_ome_tiff(images / "all.ome.tif", planted(3, 2), ["DAPI", "beads 647"])
     samples = proposed(tmp_path)

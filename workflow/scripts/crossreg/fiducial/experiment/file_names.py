@@ -145,6 +145,7 @@ DYES = re.compile(
     r"|(?:405|445|473|488|514|532|546|555|561|568|594|633|635|637|640|642|647|660|730|750)(?:nm)?",
     re.IGNORECASE,
 )
+FIDUCIALS = re.compile(r"fid|bead", re.IGNORECASE)
 SEPARATOR = re.compile(r"([_\-. /]+)")
 NUMBERED_WORD = re.compile(r"([A-Za-z]+)(\d+)")
 
@@ -213,6 +214,9 @@ def _kinds(columns: list[list[str]], trusted: Collection[str]) -> list[str]:
     same = [index for index, column in enumerate(columns[:-1]) if len(column) == 1]
     _name(kinds, columns, varying, WORDS)
     _name(kinds, columns, same, trusted)
+    for index in varying:
+        if not kinds[index] and "channel" not in kinds and _is_channel(columns[index]):
+            kinds[index] = "channel"
     # What varies and says nothing of itself: the cycle first, then the ROI.
     for kind in ("cycle", "roi"):
         unknown = [index for index in varying if not kinds[index]]
@@ -222,6 +226,15 @@ def _kinds(columns: list[list[str]], trusted: Collection[str]) -> list[str]:
         kinds[kinds.index("channel")] = "cycle"  # rounds may be named like dyes
     _name(kinds, columns, same, WORDS)
     return kinds
+
+
+def _is_channel(column: Sequence[str]) -> bool:
+    """Return whether words are names of channels, one of them that of the fiducial.
+
+    A cycle may be named after the fiducial as well, among others that say that they are cycles.
+    """
+    others = [word for word in column if not FIDUCIALS.search(word)]
+    return len(others) < len(column) and all(_kind_of([word], "") != "cycle" for word in others)
 
 
 def _name(

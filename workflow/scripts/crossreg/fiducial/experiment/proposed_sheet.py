@@ -2,10 +2,12 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from crossreg.fiducial.experiment.file_names import (
+    FIDUCIALS,
     ONLY_ROI,
     FileName,
     names_by_template,
@@ -14,7 +16,6 @@ from crossreg.fiducial.experiment.file_names import (
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.images.image_file import Series
 
-FIDUCIAL_NAMES = re.compile(r"fid|bead", re.IGNORECASE)
 UNSAFE = re.compile(r"[^\w|.+-]+")
 
 
@@ -90,7 +91,7 @@ def _said_by_series(names: Sequence[str]) -> list[FileName]:
 
 def _fiducial_of(channels: Sequence[str]) -> str:
     """Return the channel that is named like fiducials; else the first, by its number."""
-    named = [name for name in channels if FIDUCIAL_NAMES.search(name)]
+    named = [name for name in channels if FIDUCIALS.search(name)]
     return named[0] if named else "0"
 
 
@@ -99,7 +100,7 @@ def _named_fiducial(names: Sequence[FileName], proposal: Proposal) -> str | None
     channels = sorted({name.channel for name in names if name.channel})
     if not channels:
         return None
-    taken = next((name for name in channels if FIDUCIAL_NAMES.search(name)), channels[0])
+    taken = next((name for name in channels if FIDUCIALS.search(name)), channels[0])
     if len(channels) > 1:
         proposal.assumed.append(
             f"Of the channels {', '.join(channels)} in the names, {taken} is taken for the"
@@ -124,6 +125,13 @@ def _tell(images: Mapping[str, Sequence[Series]], proposal: Proposal) -> None:
         for kind, holds in kinds.items()
         if holds
     ]
+    lines = Counter((sample.roi, sample.cycle) for sample in proposal.samples)
+    several = [place for place, number in lines.items() if number > 1]
+    if several:
+        proposal.assumed.append(
+            f"Lines that share ROI and cycle, as {lines[several[0]]} of ROI {several[0][0]}, cycle"
+            f" {several[0][1]}: keep the one of the fiducial."
+        )
     if any(sample.channel for sample in proposal.samples):
         proposal.assumed.append(
             "Files hold several channels: correct the column 'channel' where another one (name, or"

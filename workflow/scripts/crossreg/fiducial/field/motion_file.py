@@ -51,8 +51,8 @@ def read_motion(path: Path | str) -> dict[str, Any]:
     """Return the content of a file that `write_motion` wrote; raise UserError if it is none."""
     if not Path(path).is_file():
         raise UserError(
-            f"{path}: there is no such file, which 'motion' names; the target learn_motion writes"
-            " one, to be copied there."
+            f"{path}: there is no such file, which 'motion' names; give smooth, rigid, or a copy of"
+            " the file that the target learn_motion writes."
         )
     content = read_json(path)
     found = content.get("format") if isinstance(content, dict) else None

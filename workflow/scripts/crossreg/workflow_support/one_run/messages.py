@@ -97,14 +97,15 @@ def _mend_lists(paths: ResultPaths, chain: FiducialChain) -> None:
 
 
 def _tell_old_files(paths: ResultPaths, chain: FiducialChain) -> None:
-    """Say once a run which files belong to no cycle any more; only `prune` removes them."""
+    """Say once a run which files nothing makes any more; only `prune` removes them."""
     old = old_files(paths.root, chain.experiment.samples, chain.reference)
     if old:
         listed = paths("old_files")
         write_text_if_new(listed, "".join(f"{path}\n" for path in old))
         tell(
-            f"In {paths.root} there are {counted(len(old), 'file')} of cycles no longer there, such"
-            f" as {old[0]}; {listed} lists them all, and the target 'prune' removes them."
+            f"In {paths.root} there are {counted(len(old), 'file')} of cycles no longer there, or"
+            f" of another format, such as {old[0]}; {listed} lists them all, and the target"
+            " 'prune' removes them."
         )
 
 
