@@ -36,8 +36,8 @@ def dusty_pair(
 
     The dust is `height` times as high as the specimen. With `other_field` the two show different
     specimens. With `moved_back` the cycle was moved by whole pixels and cropped beforehand, so that
-    the dust moved with it. `shared` is one of SHARED, drawn if not given. A specimen that `is_flat`
-    shows alike in all planes, as where the focus is deep.
+    the dust moved with it. `shared` is one of SHARED, drawn if not given, or "blobs". A specimen
+    that `is_flat` shows alike in all planes, as where the focus is deep.
     """
     random = np.random.default_rng(seed)
     drawn = str(random.choice(SHARED))
@@ -45,9 +45,11 @@ def dusty_pair(
     shift = random.uniform(-LARGEST_SHIFT, LARGEST_SHIFT, 2)
     crop = np.rint(shift).astype(int) if moved_back else np.zeros(2, dtype=int)
     content = str(random.choice(CONTENTS))
-    one = _specimen(random, content, 1 if is_flat else planes)
-    one = np.repeat(one, planes if is_flat else 1, axis=0)
-    two = _specimen(random, content, planes) if other_field else one
+    one, two = (
+        np.repeat(_specimen(random, content, 1 if is_flat else planes), planes if is_flat else 1, 0)
+        for _ in range(2)
+    )
+    two = two if other_field else one
     there = np.fft.ifft2(np.fft.fft2(two) * _moving(-shift)).real
     stacks = [
         random.poisson(np.maximum(300 * (part + dust) + 60, 0))
@@ -90,6 +92,9 @@ def _dust(random: np.random.Generator, kind: str) -> NDArray[np.float64]:
     if kind == "grain":
         grain = gaussian_filter(random.normal(size=(SIZE, SIZE)), 1.2)
         return np.asarray(0.35 * grain / grain.std())
+    if kind == "blobs":
+        blobs = np.exp(2 * gaussian_filter(random.normal(size=(SIZE, SIZE)), 4) / 0.07)
+        return np.asarray((blobs - np.median(blobs)) / np.percentile(blobs, 99))
     field = np.zeros((SIZE, SIZE))
     count = 25 if kind == "spots" else 12
     field[tuple(random.integers(20, SIZE - 20, (2, count)))] = 1

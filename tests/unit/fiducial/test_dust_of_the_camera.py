@@ -44,6 +44,19 @@ def test_nor_is_it_where_the_dust_was_moved_with_the_image(shared: str) -> None:
         assert registered(pair)[0].verdict.name != "registered", seed
 
 
+@pytest.mark.parametrize("is_flat", [False, True])
+@pytest.mark.parametrize("planes", [3, 4, 5, 7])
+def test_nor_are_few_planes_where_it_draws_the_dust_that_was_moved(
+    planes: int, is_flat: bool
+) -> None:
+    for seed in (502, 504):
+        pair = dusty_pair(
+            seed, planes, other_field=True, moved_back=True, height=0.6, shared="blobs",
+            is_flat=is_flat,
+        )  # fmt: skip
+        assert registered(pair)[0].verdict.name != "registered", seed
+
+
 @pytest.mark.parametrize("planes", [1, 3, 5, 12])
 def test_another_field_behind_the_same_grain_is_not_registered(planes: int) -> None:
     for seed in (310, 311):
@@ -85,6 +98,22 @@ def test_a_specimen_that_shows_alike_in_all_planes_is_registered(planes: int) ->
         assert found.verdict.name == "registered", (seed, found.verdict.reason)
         assert np.mean(found.status == "measured") > 0.8
         assert np.sqrt(np.mean((total - pair.shift_yx) ** 2)) < 0.15
+
+
+@pytest.mark.parametrize("planes", [3, 5])
+def test_one_that_shows_alike_in_all_planes_may_differ_where_it_moved(planes: int) -> None:
+    for seed in (344, 346):
+        pair, *others = (
+            dusty_pair(seed + step, planes, height=0.0, is_flat=True) for step in (0, 10, 20)
+        )
+        reference, cycle = (
+            image + (2 * other.reference) // 3
+            for image, other in zip((pair.reference, pair.cycle), others, strict=True)
+        )
+        found, total = registered(Pair(reference, cycle, pair.shift_yx))
+        assert found.evidence.is_same_in_planes
+        assert found.verdict.name == "registered", (seed, found.verdict.reason)
+        assert np.abs(total - pair.shift_yx).max() < 1
 
 
 def test_a_single_plane_behind_grain_is_right_or_doubtful_however_far_it_moved() -> None:

@@ -34,7 +34,13 @@ from crossreg.fiducial.local_shift.attempts import Stacks
 from crossreg.fiducial.local_shift.known_depth import LEAST_PLANES
 from crossreg.fiducial.local_shift.sub_block_matcher import Measurements
 from crossreg.fiducial.turn import Turn
-from crossreg.fiducial.verdict import Evidence, SeenAtRest, SeenOwnMotion, is_where_dust_is
+from crossreg.fiducial.verdict import (
+    Evidence,
+    SeenAtRest,
+    SeenOwnMotion,
+    is_where_dust_is,
+    may_be_whole,
+)
 
 FEWEST_MOVED = 2
 """Sub-blocks that moved by themselves below which nothing is said of the cycle."""
@@ -130,6 +136,9 @@ def with_camera(
     is_thin = min(map(len, stacks)) < PLANES_FOR_PATTERN
     may_lie_still = is_thin and not turn
     is_a_plane = min(map(len, stacks)) < LEAST_PLANES
+    is_at_rest = is_where_dust_is(evidence.shift_yx) or not (
+        is_a_plane or is_freed or not may_be_whole(evidence.shift_yx, _sigma_yx(found.field))
+    )
     return replace(
         evidence,
         is_pattern=not is_freed and is_pattern(*stacks),
@@ -137,7 +146,7 @@ def with_camera(
         and parts_lie_still(stacks, _in_the_middle(found.field), bool(evidence.own_motion)),
         at_rest=(
             SeenAtRest(*unlike_and_skewness(stacks, _in_the_middle(found.field)), is_a_plane)
-            if may_lie_still and is_where_dust_is(evidence.shift_yx)
+            if may_lie_still and is_at_rest
             else None
         ),
     )
@@ -155,6 +164,12 @@ def _in_the_middle(field: SmoothField) -> ShiftsAt:
     """Return the function of the shifts (n, 2) at positions (n, 2) of a field's middle plane."""
     shifts_zyx_at = in_the_middle_zyx(field)
     return lambda places_yx: shifts_zyx_at(places_yx)[:, 1:]
+
+
+def _sigma_yx(field: SmoothField) -> tuple[float, float]:
+    """Return the standard errors (px) of the shift in the middle of a field."""
+    _, row, column = field.at(field.domain.middle_zyx[None])[1][0].tolist()
+    return row, column
 
 
 def in_the_middle_zyx(field: SmoothField) -> ShiftsAt:
