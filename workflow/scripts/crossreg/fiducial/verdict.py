@@ -19,6 +19,11 @@ CERTAIN_IF_TURNED, TURN_BY_CHANCE = -6.0, 2.0
 """The odds up to which a cycle counts as registered if what is left of its turn is larger than so
 many degrees: stages hardly turn, but seven beads matched their transposed image at 4 degrees with
 odds of -4.8. Of 69 matching pairs of 3 to 12 beads none is turned by 1 degree."""
+CERTAIN_IN_ALL = -5.5
+"""The odds up to which a cycle counts as registered although none of its blocks matches by itself:
+in small images of identical beads one bead on another by chance is as high as a block that matches,
+so that each block is unsure, while all of them together reach -5.8 to -13. No wrong pair was seen
+below -4.8."""
 LARGEST_SHEAR = 0.035
 """Shear (px per px) that no stage and no tissue was seen to have; wrong fields have it."""
 FEW_MATCHING, TURN_OF_FEW, SHEAR_OF_FEW = 0.1, 0.7, 0.012
@@ -321,7 +326,7 @@ def _doubt_of_depth(evidence: Evidence) -> str:
 
 def _doubt_of_field(evidence: Evidence) -> str:
     """Return why too little of the specimen follows the field to believe it; else empty."""
-    if evidence.matching == 0:
+    if evidence.matching == 0 and evidence.log10_odds > CERTAIN_IN_ALL:
         return "no block matches by itself"
     if evidence.is_lonely and _lies_still(evidence):
         return "what matches lies still, as dust does, and hardly a block matches by itself"

@@ -9,6 +9,7 @@ import numpy as np
 from crossreg.fiducial.correlation.band_pass import high_pass
 from crossreg.fiducial.correlation.black_borders import filled_border
 from crossreg.fiducial.correlation.camera_stripes import without_stripes
+from crossreg.fiducial.correlation.hot_pixels import without_hot_pixels
 from crossreg.fiducial.correlation.transforms import filtered
 from crossreg.fiducial.quantiles import NORMAL_MEDIAN, medians
 
@@ -61,10 +62,19 @@ def stack_of_mean(mean: np.ndarray, pool: Executor) -> np.ndarray:
 
 
 def binned_planes(stack: np.ndarray, pool: Executor) -> np.ndarray:
-    """Return a stack (Z, Y, X) binned, as float32 (Z, ceil(Y / BIN), ceil(X / BIN))."""
+    """Return a stack (Z, Y, X) binned, as float32 (Z, ceil(Y / BIN), ceil(X / BIN)).
+
+    Few planes, from which nothing is taken that all of them share, are freed of hot pixels.
+    """
     shape = tuple(-(-size // BIN) for size in stack.shape[1:])
     values = np.empty((len(stack), *shape), dtype=np.float32)
-    fill_planes(values, lambda z: binned_plane(stack[z]), pool)
+    is_thin = len(stack) < PLANES_FOR_PATTERN
+
+    def binned(z: int) -> np.ndarray:
+        plane = finite(stack[z])
+        return binned_plane(without_hot_pixels(plane) if is_thin else plane)
+
+    fill_planes(values, binned, pool)
     return values
 
 

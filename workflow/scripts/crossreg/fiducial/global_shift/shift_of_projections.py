@@ -15,6 +15,7 @@ from crossreg.fiducial.correlation.binned_stacks import binned_plane
 from crossreg.fiducial.correlation.black_borders import filled_border
 from crossreg.fiducial.correlation.box_mean import box_mean
 from crossreg.fiducial.correlation.camera_stripes import without_stripes
+from crossreg.fiducial.correlation.hot_pixels import without_hot_pixels
 from crossreg.fiducial.correlation.peak import sub_pixel_peak
 from crossreg.fiducial.correlation.transforms import images_of, spectra_of
 from crossreg.fiducial.evidence.deformation import turn_and_shear
@@ -272,11 +273,11 @@ def _match(
 
 
 def _flattened(image: np.ndarray) -> np.ndarray:
-    """Return the image without border, background and stripes, its brightest pixels cut off."""
+    """Return the image without border, hot pixels, background and stripes, its peaks cut off."""
     image = np.asarray(image, dtype=np.float32)
     if np.isnan(image).any():
         image = np.nan_to_num(image, nan=float(np.nanmedian(image)))
-    image = filled_border(image)
+    image = without_hot_pixels(filled_border(image))
     image = without_stripes(image - _background(image))
     step = max(1, int(np.sqrt(image.size / ENOUGH)))
     noise = median(np.abs(image[::step, ::step])) / NORMAL_MEDIAN
