@@ -107,6 +107,16 @@ def test_spots_images_and_pyhim_get_the_shifts_and_only_changes_run_again(fresh)
     assert (fresh.results / "registered/001/RT1.ome.zarr/0").is_dir()
     assert jobs(fresh, "register_stacks") == set()
 
+    # A channel that some cycles lack is written of those that have it, and the run says so.
+    wanted = own | {"register_stacks": {"channels": ["ch01"]}}
+    (fresh.folder / "config.yaml").write_text(yaml.safe_dump(wanted))
+    done = fresh.snakemake("register_stacks")
+    assert done.returncode != 0
+    told = "2 registered stacks could not be written, such as ROI 001, cycle RT0: "
+    assert told in done.stdout + done.stderr
+    assert "there is no channel 'ch01' of this cycle" in done.stdout + done.stderr
+    assert zarr.open_group(fresh.results / "registered/001/RT1.ome.zarr")["0"].shape[0] == 1
+
     (fresh.folder / "config.yaml").write_text(yaml.safe_dump(pyhim))
     fresh.succeed("export_pyhim")
     folder = fresh.results / "pyhim" / "001"

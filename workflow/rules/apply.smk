@@ -128,13 +128,22 @@ rule register_localizations:
         "cat {input.receipts:q} >&2"
 
 
+# Stacks that could not be written end a run with an error, once all that can be written is there.
 rule register_stacks:
     input:
-        REGISTERED_STACKS,
         paths("all_cycles_registered") if REGISTERED_STACKS else [],
         applied.refusal("hindrance"),
+        receipts=REGISTERED_STACKS,
+        summary=paths("summary") if REGISTERED_STACKS else [],
+    log:
+        paths.log("register_stacks"),
+    localrule: True
+    conda:
+        ENVIRONMENT
     message:
         "all stacks are registered"
+    script:
+        "../scripts/snakemake_only/check_registered_stacks.py"
 
 
 rule export_pyhim:

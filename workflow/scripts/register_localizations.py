@@ -97,7 +97,7 @@ def main(options: argparse.Namespace) -> None:
                 writer.write(chunk, values)
         cycles.check_any_found(options.table)
     text = told(counts, cycles)
-    is_odd = cycles.unknown or cycles.outside
+    is_odd = cycles.unknown or cycles.outside or cycles.nowhere
     log.log(logging.WARNING if is_odd else logging.INFO, "%s", text)
     if options.receipt:
         frame = "raw" if options.frame == "raw" else "globally shifted"
@@ -117,7 +117,7 @@ class CyclesOfSpots:
         }
         self.rois = sorted({roi for roi, _ in self.paths})
         self.unknown: set[tuple[str, str]] = set()
-        self.known = self.outside = 0
+        self.known = self.outside = self.nowhere = 0
 
     @functools.cache  # noqa: B019 (one object per job)
     def __call__(self, roi: str, cycle: str) -> Cycle:
@@ -165,6 +165,7 @@ def registered(
     in_planes = columns.z_units in ("plane", "kept_plane")
     spots = registered_spots(positions, keys, cycles, frame, flat=flat, in_planes=in_planes)
     cycles.outside += int(spots.outside.sum())
+    cycles.nowhere += int((~np.isfinite(positions).all(axis=1)).sum())
     result = {
         # What stays where it is keeps its value to the last digit.
         name: np.where(
@@ -180,13 +181,17 @@ def registered(
 
 
 def told(counts: Counter[str], cycles: CyclesOfSpots) -> str:
-    """Return how many spots there are of each status, and of which cycles none was registered."""
+    """Return how many spots there are of each status, and what is odd about some of them."""
     by_status = ", ".join(f"{counts[name]} {name}" for name in STATUSES if counts[name])
     text = f"{counted(counts.total(), 'spot')}: {by_status or 'the table is empty'}."
     if cycles.outside:
         text += (
             f" {cycles.outside} of them lie outside of the image, and their shifts are those of its"
             " edges: check units and localizations_columns."
+        )
+    if cycles.nowhere:
+        text += (
+            f" {cycles.nowhere} of them have an empty or infinite position, and stay as they are."
         )
     if cycles.unknown:
         names = "; ".join(

@@ -290,6 +290,17 @@ def test_row_numbers_and_other_line_ends_are_taken(results, tmp_path):
     assert [row[""] for row in rows] == ["0", "1"]
 
 
+def test_spots_without_a_position_stay_as_they_are_and_are_told(results, tmp_path):
+    table = tmp_path / "spots.csv"
+    table.write_text("cycle,z,y,x\nRT1,2,,20\nRT1,2,nan,20\nRT1,2,inf,20\nRT1,2,20,20\n")
+    done = registered(results, table, tmp_path / "out.csv", "--z-units", "kept_plane")
+    assert done.returncode == 0
+    assert "3 of them have an empty or infinite position, and stay as they are" in done.stderr
+    rows = read_csv(tmp_path / "out.csv")
+    assert [row["registration"] for row in rows] == ["missing", "missing", "missing", "measured"]
+    assert [row["raw_y"] for row in rows] == ["", "nan", "inf", "20"]
+
+
 def test_spots_outside_of_the_image_are_told(results, tmp_path):
     (tmp_path / "a.csv").write_text("roi,cycle,x,y\n1,RT1,5000,60\n1,RT1,50,60\n")
     done = registered(results, tmp_path / "a.csv", tmp_path / "out.csv")

@@ -16,8 +16,11 @@ from crossreg.fiducial.apply.image_pyramids import halved
 from crossreg.fiducial.field.field_file import CycleField, save_field
 from crossreg.fiducial.field.sampled_field import constant_field, sampled
 from crossreg.io.errors import UserError
+from crossreg.io.files import write_text
 from crossreg.io.images.which_stack import Choice
+from crossreg.io.missing_notes import note_missing
 from crossreg.workflow_support.for_scripts.script_main import run
+from crossreg.workflow_support.for_scripts.unwritten_stacks import check_all_written
 from fiducial_images import drawn
 
 RAW_SHAPE, Z_BINNING = (24, 600, 320), 2
@@ -199,6 +202,17 @@ def test_what_cannot_be_registered_is_said_in_one_sentence(
     assert sentence in told
     assert "Traceback" not in told
     assert not list(tmp_path.iterdir())
+
+
+def test_what_was_not_written_is_an_error_unless_its_cycle_matches_nothing(tmp_path):
+    receipts = [tmp_path / "left" / f"{cycle}.txt" for cycle in ("RT1", "RT2.5", "RT3")]
+    write_text(receipts[0], "RT1.ome.zarr: written\n")
+    note_missing(receipts[1], "it does not match.")
+    check_all_written(receipts, {("left", "RT2.5")})
+    note_missing(receipts[2], "there is no channel 'ch07'.")
+    told = "^1 registered stack could not be written, such as ROI left, cycle RT3: there is no chan"
+    with pytest.raises(UserError, match=told):
+        check_all_written(receipts, {("left", "RT2.5")})
 
 
 @pytest.mark.parametrize("kind", ["ome-zarr", "ome-tiff"])

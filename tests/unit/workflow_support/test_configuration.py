@@ -1,5 +1,7 @@
 """What Snakemake's --config hands out as text is read as it would be in a file."""
 
+import math
+
 import pytest
 
 from crossreg.io.errors import UserError
@@ -32,7 +34,9 @@ def test_names_stay_as_they_are_written(tmp_path):
     assert read(tmp_path, rois=["010", "null"])["rois"] == ["010", "null"]
 
 
-@pytest.mark.parametrize("wrong", ["wide", "0", "true", "{", "[30]", "2026-11-30", ""])
+@pytest.mark.parametrize(
+    "wrong", [math.nan, math.inf, "wide", "0", "true", "{", "[30]", "2026-11-30", ""]
+)
 def test_other_texts_are_refused(tmp_path, wrong):
     with pytest.raises(UserError, match=r"'tolerance_nm\.xy' .* must be a number above 0"):
         read(tmp_path, tolerance_nm={"xy": wrong, "z": "50"})

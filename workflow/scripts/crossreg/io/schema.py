@@ -2,6 +2,7 @@
 
 import copy
 import difflib
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,7 +28,10 @@ def checked(value: Any, schema: dict[str, Any], source: str) -> Any:
     """
     import jsonschema  # only who checks needs it: jobs of a cycle do not
 
-    validator = jsonschema.Draft202012Validator(schema)
+    # YAML and Python's JSON know .nan and .inf, which no comparison with a limit refuses.
+    numbers = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("number", _is_number)
+    extend: Any = jsonschema.validators.extend  # which has no types
+    validator = extend(jsonschema.Draft202012Validator, type_checker=numbers)(schema)
     faults = sorted(validator.iter_errors(value), key=lambda fault: [str(p) for p in fault.path])
     if faults:
         raise UserError(f"{source}: {_sentence(faults[0])}")
@@ -69,8 +73,13 @@ def allowed(schema: dict[str, Any]) -> str:
     return " ".join([words or "a value of another kind", *limits])
 
 
+def _is_number(checker: Any, value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def _shown(value: Any) -> str:
-    return repr(value) if isinstance(value, str) else str(value).replace("True", "true")
+    words = {True: "true", False: "false", None: "null"}
+    return words[value] if isinstance(value, bool | None) else repr(value)
 
 
 def _sentence(fault: Any) -> str:
