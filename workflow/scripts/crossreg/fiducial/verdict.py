@@ -100,6 +100,17 @@ class Slip:
 
 
 @dataclass(frozen=True)
+class Break:
+    """Before kept `plane` of the cycle its planes differ otherwise than those of the reference.
+
+    They differ more where the stage slipped, sideways or along z, or less, where it `is_repeated`.
+    """
+
+    plane: int
+    is_repeated: bool
+
+
+@dataclass(frozen=True)
 class SeenOwnMotion:
     """Structure that moved by itself in some `blocks` of `all_blocks`, by `farthest` px at most.
 
@@ -137,7 +148,8 @@ class Evidence:
     taken for as small as it may be if what matches may be dust; `matching` is the part of the
     blocks that match by themselves. `z_ratio` is how many planes of the cycle follow each other for
     one of the reference, `jump` where planes of the one are missing in the other, `slip` where the
-    stage moved sideways while it imaged one of them, `turn` (degrees)
+    stage moved sideways while it imaged one of them, `plane_break` where planes of the one stop
+    following each other as those of the other do, `turn` (degrees)
     and `shear` (px per px) how the field turns and shears the image, beyond the turn by which the
     cycle was turned back before it was compared; `is_turn_open`: that turn is known roughly only,
     and too few blocks match to make it exact. `is_z_open`: planes that are alike do not tell the
@@ -163,6 +175,7 @@ class Evidence:
     z_ratio: float = 1.0
     jump: Jump | None = None
     slip: Slip | None = None
+    plane_break: Break | None = None
     turn: float = 0.0
     shear: float = 0.0
     is_turn_open: bool = False
@@ -316,6 +329,8 @@ def _doubt_of_depth(evidence: Evidence) -> str:
         )
     if evidence.jump and not is_far:
         return _said_of_jump(evidence.jump)
+    if evidence.plane_break and not is_far:
+        return _said_of_break(evidence.plane_break)
     if evidence.z_ratio != 1:
         return (
             f"{evidence.z_ratio:.2g} planes of the cycle correspond to one of the reference:"
@@ -390,6 +405,20 @@ def _said_of_jump(jump: Jump) -> str:
     return (
         f"{planes} to be {here} just before plane {jump.plane} of the cycle (of the kept ones,"
         f" counted from 0), or {there} in the reference: shifts along z are off on either side"
+    )
+
+
+def _said_of_break(seen: Break) -> str:
+    """Return what a user should know where planes do not follow each other as elsewhere."""
+    here = f"plane {seen.plane} of the cycle (of the kept ones, counted from 0)"
+    if seen.is_repeated:
+        return (
+            f"{here} differs too little from the one before: planes seem to be doubled there, or"
+            " missing in the reference: shifts are off on either side"
+        )
+    return (
+        f"{here} differs too much from the one before: the stage seems to have slipped just there,"
+        " or planes are missing, or doubled in the reference: shifts are off on either side"
     )
 
 

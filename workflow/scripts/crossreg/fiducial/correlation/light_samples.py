@@ -4,6 +4,7 @@ What is registered has been freed of its background and of what all planes share
 bright is compressed. That changes how bright a plane is beside another.
 """
 
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -13,6 +14,9 @@ from numpy.typing import NDArray
 from crossreg.fiducial.correlation.binned_stacks import BIN, finite
 
 Numbers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+ShiftsAt = Callable[[Floats], Floats]
+"""Gives the shifts (n, 3) at positions (n, 3) of the reference."""
 
 EDGE, FEWEST_ALONG, SHORTEST = 24, 6, 8
 """Edge (bins) of a part; how many fit along each axis of an image; and the shortest edge."""
@@ -42,9 +46,48 @@ class LightSamples:
         return BIN * np.array([self.values.shape[2], self.values.shape[3] + STEP])
 
     @property
-    def middle_yx(self) -> NDArray[np.float64]:
+    def middle_yx(self) -> Floats:
         """Return the middles (n, 2) px."""
         return self.first_yx + (self.size_yx - 1) / 2
+
+
+@dataclass(frozen=True)
+class SharedSamples:
+    """The n parts of a reference that a cycle shows whole, as both show them.
+
+    Attributes
+    ----------
+    middle_zyx : (n, 3) their middles (planes, px, px) in the reference.
+    shift_zyx : (n, 3) what brings the cycle to the reference there.
+    here, there : (n, Z, h, w) and (n, Z', h, w), as in `LightSamples`, of the reference and of the
+        cycle, which is moved by whole pixels.
+
+    """
+
+    middle_zyx: Floats
+    shift_zyx: Floats
+    here: NDArray[np.float32]
+    there: NDArray[np.float32]
+
+
+def shared_samples(
+    reference: LightSamples, cycle: NDArray[np.number], shifts_zyx_at: ShiftsAt
+) -> SharedSamples | None:
+    """Return the parts of a reference that a cycle (Z, Y, X) shows whole where a field says.
+
+    None where it shows none.
+    """
+    planes, limits = reference.values.shape[1], np.array(cycle.shape[1:])
+    middle = np.column_stack(
+        [np.full(len(reference.first_yx), (planes - 1) / 2), reference.middle_yx]
+    )
+    shifts = shifts_zyx_at(middle)
+    first = reference.first_yx - np.rint(shifts[:, 1:]).astype(int)
+    inside = np.flatnonzero(((first >= 0) & (first + reference.size_yx <= limits)).all(axis=1))
+    if not len(inside):
+        return None
+    there = samples_at(cycle, first[inside], reference.size_yx)
+    return SharedSamples(middle[inside], shifts[inside], reference.values[inside], there)
 
 
 def strongest_samples(planes: NDArray[np.float32], pool: Executor) -> LightSamples:
@@ -86,7 +129,7 @@ def samples_at(
     return _differences((rows[..., ::BIN] + rows[..., 1::BIN]) * np.float32(1 / BIN**2))
 
 
-def light_by_depth(values: NDArray[np.float32]) -> NDArray[np.float64]:
+def light_by_depth(values: NDArray[np.float32]) -> Floats:
     """Return how much structure neighbouring planes of parts (n, Z, h, w) share, (Z - 1,).
 
     It goes with the square of the light. Noise, which planes do not share, adds nothing.

@@ -6,7 +6,6 @@ A cycle that bleaches while it is imaged, or lies deeper, darkens along z. Struc
 both stacks lie and how their light changes is fitted together, so that neither feigns the other.
 """
 
-from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,13 +18,19 @@ from crossreg.fiducial.correlation.binned_stacks import (
     freed_planes,
     weighted_planes,
 )
-from crossreg.fiducial.correlation.light_samples import LightSamples, light_by_depth, samples_at
+from crossreg.fiducial.correlation.light_samples import (
+    LightSamples,
+    ShiftsAt,
+    light_by_depth,
+    samples_at,
+    shared_samples,
+)
+from crossreg.fiducial.evidence.plane_breaks import break_of_planes
 from crossreg.fiducial.quantiles import median
+from crossreg.fiducial.verdict import Break
 
 Floats = NDArray[np.float64]
 Stacks = tuple[NDArray[np.int16], NDArray[np.int16]]
-ShiftsAt = Callable[[Floats], Floats]
-"""Gives the shifts (n, 3) at positions (n, 3) of the reference."""
 
 FEWEST_PLANES = 6
 """Planes that a part shows in both stacks, below which it says nothing."""
@@ -144,6 +149,11 @@ class Light:
         compared = _compared(self.of_reference, self.cycle, shifts_zyx_at)
         return _fitted(compared) if compared else Fading()
 
+    def break_of_planes(self, shifts_zyx_at: ShiftsAt) -> Break | None:
+        """Return where the planes of one of the two stop following each other, if anywhere."""
+        shared = shared_samples(self.of_reference, self.cycle, shifts_zyx_at)
+        return break_of_planes(shared) if shared else None
+
 
 @dataclass(frozen=True)
 class _Compared:
@@ -228,27 +238,21 @@ def _compared(
 
     They are compared where the cycle shows them whole, moved by whole pixels.
     """
-    planes, limits = reference.values.shape[1], np.array(cycle.shape[1:])
+    planes = reference.values.shape[1]
     if min(planes, len(cycle)) < FEWEST_PLANES:
         return None
-    middle = np.column_stack(
-        [np.full(len(reference.first_yx), (planes - 1) / 2), reference.middle_yx]
-    )
-    shifts = shifts_zyx_at(middle)
-    first = reference.first_yx - np.rint(shifts[:, 1:]).astype(int)
-    inside = np.flatnonzero(((first >= 0) & (first + reference.size_yx <= limits)).all(axis=1))
-    if len(inside) < FEWEST_PARTS:
+    shared = shared_samples(reference, cycle, shifts_zyx_at)
+    if shared is None or len(shared.here) < FEWEST_PARTS:
         return None
-    there = samples_at(cycle, first[inside], reference.size_yx)
-    here = reference.values[inside]
+    here, there = shared.here, shared.there
     of_cycle = 2 * np.einsum("nzyx,nzyx->nz", there[..., 1:, :], there[..., :-1, :])
     beside = np.zeros_like(here)
     beside[..., 1:, :] += here[..., :-1, :]
     beside[..., :-1, :] += here[..., 1:, :]
     flat, seen, beside = (part.reshape(*part.shape[:2], -1) for part in (here, there, beside))
     beside = beside.transpose(0, 2, 1)
-    depth = np.arange(len(cycle)) + shifts[inside, :1]
-    places = np.repeat(middle[inside], len(cycle), axis=0)
+    depth = np.arange(len(cycle)) + shared.shift_zyx[:, :1]
+    places = np.repeat(shared.middle_zyx, len(cycle), axis=0)
     places[:, 0] = depth.ravel()
     at = np.arange(len(cycle)) + shifts_zyx_at(places)[:, 0].reshape(depth.shape)
     shown = [part.any(axis=(0, 2)) for part in (flat, seen)]

@@ -31,6 +31,7 @@ from crossreg.fiducial.evidence.plane_slips import slip_of_planes
 from crossreg.fiducial.evidence.plane_spacing import ratio_of_spacings
 from crossreg.fiducial.field.smooth_field import SmoothField
 from crossreg.fiducial.local_shift.attempts import Stacks
+from crossreg.fiducial.local_shift.fading import Light
 from crossreg.fiducial.local_shift.known_depth import LEAST_PLANES
 from crossreg.fiducial.local_shift.sub_block_matcher import Measurements
 from crossreg.fiducial.turn import Turn
@@ -53,7 +54,7 @@ FEWEST_MEASURED = 3
 
 def gathered_evidence(
     stacks: tuple[np.ndarray, np.ndarray],
-    cycle: np.ndarray,
+    light: Light,
     found: Measurements,
     placing: Future[PlacedPlanes | None],
     turn: Turn,
@@ -61,7 +62,7 @@ def gathered_evidence(
     is_rigid: bool,
     pool: Executor,
 ) -> Evidence:
-    """Return the evidence from two binned stacks, the raw cycle, and what its sub-blocks say.
+    """Return the evidence from two binned stacks, both as read, and what sub-blocks say.
 
     The cycle has been turned back by `turn` beforehand, and its field is that of what was left,
     which is but one shift where the motion `is_rigid`. `placing` gives where the planes lie.
@@ -73,9 +74,10 @@ def gathered_evidence(
     turn_left, shear = turn_and_shear(shifts_at, field.domain.image_shape)
     copy = pool.submit(is_copy, *stacks)
     copied = None if turn else pool.submit(share_of_copied_planes, *stacks)
-    saturated = pool.submit(is_saturated, cycle)
+    saturated = pool.submit(is_saturated, light.cycle)
     similar = pool.submit(plane_similarities, stacks, shifts_at)
     slipping = pool.submit(slip_of_planes, stacks, in_the_middle_zyx(field))
+    breaking = pool.submit(light.break_of_planes, field.shift_at) if len(stacks[0]) > 1 else None
     match = likeness(stacks, shifts_at, shift_z, turn.degrees, pool)
     similarities = similar.result()
     placed = placing.result()
@@ -101,6 +103,7 @@ def gathered_evidence(
         z_ratio=z_ratio,
         jump=jump if jump and shown_around(similarities, jump.plane) else None,
         slip=slipping.result(),
+        plane_break=breaking.result() if breaking else None,
         turn=turn_left,
         shear=shear,
         is_lonely=bool(found.matching.sum() < min(FEWEST_MATCHING, len(found.matching))),

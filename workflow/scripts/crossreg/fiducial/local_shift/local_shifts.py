@@ -145,7 +145,7 @@ def local_shifts(
             placing = pool.submit(placed_planes, alike, in_the_middle_zyx(found.field))
             is_rigid = motion.is_rigid
             evidence = gathered_evidence(
-                stacks, cycle, found, placing, turned, global_shift_yx, is_rigid, pool
+                stacks, light, found, placing, turned, global_shift_yx, is_rigid, pool
             )
             evidence = replace(evidence, is_inverted=inverted or evidence.is_inverted)
             evidence = with_camera(evidence, stacks, found, turned, is_freed)
