@@ -79,6 +79,24 @@ def test_the_edges_of_the_cycle_are_covered_wherever_the_shift_brings_them(field
     assert np.abs(reached - BentField().at(reached)[0] - corners).max() < 0.01
 
 
+class HeldField:
+    """A shift by planes that bends along z, and stays what it is a little beyond the stack."""
+
+    def at(self, positions_zyx):
+        z, y, _ = np.asarray(positions_zyx, float).T
+        depth = np.clip((z - 6.5) / 6.5, -1.2, 1.2)
+        shift = np.column_stack([3 + 0 * z, 0.2 * depth**2, 0.1 * depth**2 * y / 100])
+        return shift, np.full(shift.shape, 0.05)
+
+
+def test_a_kink_beyond_the_ends_of_the_stack_asks_for_no_nodes_closer_than_planes():
+    planes = 14
+    kept = sampled(HeldField(), (planes, 100, 120), BLOCK)
+    assert len(kept.nodes_zyx[0]) <= 2 * planes
+    places = np.random.default_rng(2).uniform(0, (planes - 1, 99, 119), (2000, 3))
+    assert np.abs(kept.at(places)[0] - HeldField().at(places)[0]).max() < 0.01
+
+
 def test_a_constant_field_is_the_same_everywhere():
     field = constant_field((1, 2, 3), (0.1, 0.2, 0.3), (1, 50, 50))
     shift, sigma = field.at(np.array([[0, 0, 0], [5.0, 100, -100]]))

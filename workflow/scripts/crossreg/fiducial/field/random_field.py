@@ -8,8 +8,9 @@ doi:10.7551/mitpress/3206.001.0001), written as a weighted sum of features whose
 standard normal prior, so that everything is Bayesian linear regression.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import combinations_with_replacement
 
 import numpy as np
 from numpy.polynomial import legendre
@@ -23,6 +24,57 @@ MOST_KNOTS = 16
 """Knots along an axis at most: bounds the cost on large images, at the price of fine detail."""
 SMALLEST_FEATURE = 1e-5
 """Variance, relative to the largest, below which a feature is dropped."""
+
+
+@dataclass(frozen=True)
+class FeaturesInColumns:
+    """Features (n, d q) at places of which many may lie above each other, which saves work.
+
+    Those of place i are the d products of `factors` (n, d), which change with its depth, with row
+    `column` (n,) of `shared` (c, q).
+    """
+
+    shared: NDArray[np.float64]
+    column: NDArray[np.int64]
+    factors: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, features: NDArray[np.float64]) -> "FeaturesInColumns":
+        """Return features (n, q), each place in a column of its own."""
+        count = len(features)
+        return cls(features, np.arange(count), np.ones((count, 1)))
+
+    @property
+    def squares(self) -> NDArray[np.float64]:
+        """Return the sums (n,) of the squares of each place's features."""
+        of_columns = (self.shared**2).sum(axis=1)
+        return np.asarray(of_columns[self.column] * (self.factors**2).sum(axis=1))
+
+    def along(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the parts (d, c, m) of the features along vectors (d q, m)."""
+        kinds = self.factors.shape[1], self.shared.shape[1], vectors.shape[1]
+        return np.asarray(self.shared @ vectors.reshape(kinds))
+
+    def summed(self, parts: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Return the sums (n, k) of parts (d, c, k) of the features."""
+        products = [
+            factor[:, None] * part[self.column]
+            for factor, part in zip(self.factors.T, parts, strict=True)
+        ]
+        return np.asarray(sum(products))
+
+    def squares_summed(
+        self, parts: NDArray[np.floating], weights: NDArray[np.floating]
+    ) -> NDArray[np.floating]:
+        """Return the sums (n, k), by weights (m, k), of squares of what `summed` makes of parts."""
+        factors = self.factors.T.astype(parts.dtype)
+        products = [
+            (1 if i == j else 2)
+            * (factors[i] * factors[j])[:, None]
+            * ((parts[i] * parts[j]) @ weights)[self.column]
+            for i, j in combinations_with_replacement(range(len(parts)), 2)
+        ]
+        return np.asarray(sum(products))
 
 
 @dataclass(frozen=True)
@@ -59,6 +111,13 @@ class Features:
         """Return the features (n, q) at positions (n, 3)."""
         return _covariance(positions_zyx[:, 1:], self.knots, self.length) @ self.whitening
 
+    def in_columns(
+        self, z: NDArray[np.float64], columns_yx: NDArray[np.float64], column: NDArray[np.int64]
+    ) -> FeaturesInColumns:
+        """Return the features at depths z (n,), in the `column` (n,) of columns (c, 2) of each."""
+        shared = _covariance(columns_yx, self.knots, self.length) @ self.whitening
+        return FeaturesInColumns(shared, column, np.ones((len(z), 1)))
+
     def summed(
         self, positions_zyx: NDArray[np.float64], weights: NDArray[np.float64]
     ) -> NDArray[np.float64]:
@@ -90,21 +149,29 @@ class DeepFeatures:
 
     def at(self, positions_zyx: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the features (n, q) at positions (n, 3)."""
-        parts = self._along_z(positions_zyx)[:, :, None] * self.plain.at(positions_zyx)[:, None]
+        along_z = self._along_z(positions_zyx[:, 0])
+        parts = along_z[:, :, None] * self.plain.at(positions_zyx)[:, None]
         return parts.reshape(len(positions_zyx), self.count)
+
+    def in_columns(
+        self, z: NDArray[np.float64], columns_yx: NDArray[np.float64], column: NDArray[np.int64]
+    ) -> FeaturesInColumns:
+        """Return the features at depths z (n,), in the `column` (n,) of columns (c, 2) of each."""
+        plain = self.plain.in_columns(z, columns_yx, column)
+        return replace(plain, factors=self._along_z(z))
 
     def summed(
         self, positions_zyx: NDArray[np.float64], weights: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Return the features at positions (n, 3) times weights (q, k), (n, k)."""
-        polynomials = self._along_z(positions_zyx).T[..., None]
+        polynomials = self._along_z(positions_zyx[:, 0]).T[..., None]
         parts = zip(polynomials, np.split(weights, len(polynomials)), strict=True)
         sums = [values * self.plain.summed(positions_zyx, mine) for values, mine in parts]
         return np.asarray(sum(sums))
 
-    def _along_z(self, positions_zyx: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the polynomials (n, 3) of the depth at positions (n, 3)."""
-        return np.asarray(legendre.legvander(relative_depth(positions_zyx[:, 0], self.planes), 2))
+    def _along_z(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the polynomials (n, 3) of depths (n,)."""
+        return np.asarray(legendre.legvander(relative_depth(z, self.planes), 2))
 
 
 def correlation_lengths(image_shape: tuple[int, int], wanted: tuple[float, ...]) -> list[float]:

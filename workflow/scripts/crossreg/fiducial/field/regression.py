@@ -8,13 +8,13 @@ averaged over all likely choices.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crossreg.fiducial.even_choice import evenly_chosen
 from crossreg.fiducial.field.motion_terms import Priors, Slope
+from crossreg.fiducial.field.random_field import FeaturesInColumns
 
 Floats = NDArray[np.float64]
 
@@ -60,12 +60,6 @@ class Weighed:
         more = 1 / variances[changed] - 1 / self.variances[changed]
         return Weighed(self.features, variances, self.normal + part.T @ (part * more[:, None]))
 
-    @cached_property
-    def eigen(self) -> tuple[Floats, Floats]:
-        """Return the eigenvalues (q,) and eigenvectors (q, q) of the normal matrix."""
-        eigenvalues, vectors = np.linalg.eigh(self.normal)
-        return np.maximum(eigenvalues, 0), vectors
-
 
 @dataclass(frozen=True)
 class Likelihood:
@@ -77,8 +71,9 @@ class Likelihood:
     log : (h,) log-likelihood of the weights 0.
     precision, pull : (h, p, p) and (h, p): log-likelihood of the weights w is
         log + pull w - w precision w / 2.
-    vectors, eigenvalues : (q, q) and (q,) of the weighted features' normal matrix.
-    along_terms, along_values : (q, p) and (q,) the functions and the measurements along them.
+    vectors, eigenvalues : (q, m) and (m,) of the weighted features' normal matrix. Of fewer
+        measurements than features, m = n: across these vectors they say nothing.
+    along_terms, along_values : (m, p) and (m,) the functions and the measurements along them.
 
     """
 
@@ -94,7 +89,8 @@ class Likelihood:
 
 
 def likelihood(
-    weighed: Weighed,
+    features: Floats,
+    variances: Floats,
     terms: Floats,
     values: Floats,
     amplitudes: Floats,
@@ -106,8 +102,10 @@ def likelihood(
 
     Parameters
     ----------
-    weighed : Weighed
-        The features of a random field of variance 1, and the squares of the measurements' sigmas.
+    features : (n, q)
+        Those of a random field of variance 1.
+    variances : (n,)
+        The squares of the measurements' sigmas.
     terms : (n, p)
         The explicit functions.
     values : (n,)
@@ -121,11 +119,10 @@ def likelihood(
         How often the measurements count the same light: that many are worth one.
 
     """
-    counted = weighed.variances * repeats
-    eigenvalues, vectors = weighed.eigen
-    eigenvalues = eigenvalues / repeats
+    counted = variances * repeats
+    eigenvalues, vectors = _eigen(features / np.sqrt(counted)[:, None])
     both = np.column_stack([terms, values]) / counted[:, None]
-    along = vectors.T @ (weighed.features.T @ both)
+    along = vectors.T @ (features.T @ both)
     along_terms, along_values = along[:, :-1], along[:, -1]
     a, s = (part.ravel() for part in np.meshgrid(amplitudes, noises, indexing="ij"))
     a2, s2 = a[:, None] ** 2, s[:, None] ** 2
@@ -137,10 +134,24 @@ def likelihood(
     precision = (weighted_terms.T @ terms) / s2[..., None] - (share @ outer).reshape(-1, p, p)
     pull = (values @ weighted_terms) / s2 - (share * along_values) @ along_terms
     squares = values @ (values / counted) / s2[:, 0] - share @ along_values**2
-    spread = len(values) * np.log(2 * np.pi * s**2) + np.log(weighed.variances).sum()
+    spread = len(values) * np.log(2 * np.pi * s**2) + np.log(variances).sum()
     log = -0.5 * (squares + spread / repeats + np.log(total / s2).sum(axis=1))
     log -= 0.5 * (np.log(s / noise_prior[0]) / noise_prior[1]) ** 2
     return Likelihood(a, s, log, precision, pull, vectors, eigenvalues, along_terms, along_values)
+
+
+def _eigen(scaled: Floats) -> tuple[Floats, Floats]:
+    """Return eigenvalues (m,) and eigenvectors (q, m) of the normal matrix of features (n, q).
+
+    Where there are fewer rows than features, m = n, and the work grows with n instead of q.
+    """
+    if len(scaled) >= scaled.shape[1]:
+        eigenvalues, vectors = np.linalg.eigh(scaled.T @ scaled)
+    else:
+        spanned, rows = np.linalg.qr(scaled.T)
+        eigenvalues, vectors = np.linalg.eigh(rows @ rows.T)
+        vectors = spanned @ vectors
+    return np.maximum(eigenvalues, 0), vectors
 
 
 @dataclass(frozen=True)
@@ -243,8 +254,10 @@ class Mixture:
         """Return the posterior with further, independent errors (p,) of the weights."""
         return replace(self, covariance=self.covariance + np.diag(np.square(deviations)))
 
-    def predict(self, terms: Floats, features: dict[int, Floats]) -> tuple[Floats, Floats]:
-        """Return (mean, sigma), both (n,), for terms (n, p) and features (n, q) by length."""
+    def predict(
+        self, terms: Floats, features: Mapping[int, FeaturesInColumns]
+    ) -> tuple[Floats, Floats]:
+        """Return (mean, sigma), both (n,), for terms (n, p) and the features by length."""
         means, variances = np.empty((2, len(self.weight), len(terms)))
         for length in sorted(set(self.length.tolist())):
             chosen = self.length == length
@@ -255,23 +268,31 @@ class Mixture:
         return mean, np.sqrt(self.weight @ (variances + (means - mean) ** 2))
 
     def _predict(
-        self, terms: Floats, features: Floats, found: Likelihood, chosen: NDArray[np.bool_]
+        self,
+        terms: Floats,
+        features: FeaturesInColumns,
+        found: Likelihood,
+        chosen: NDArray[np.bool_],
     ) -> tuple[Floats, Floats]:
         """Return (means, variances), both (c, n), of the c choices of one correlation length."""
         a2, s2 = (part[self.choice[chosen]] ** 2 for part in (found.amplitude, found.noise))
         known = a2[:, None] / (s2[:, None] + a2[:, None] * found.eigenvalues)
         mean, covariance = self.mean[chosen], self.covariance[chosen]
         count, p = mean.shape
+        along = features.along(found.vectors)
         rest_of_values = found.along_values - mean @ found.along_terms.T
-        means = terms @ mean.T + features @ (found.vectors @ (known * rest_of_values).T)
+        means = terms @ mean.T + features.summed(along @ (known * rest_of_values).T)
         # Of what is seen of the terms, all choices in one product.
         shown = (known[:, :, None] * found.along_terms).swapaxes(0, 1).reshape(-1, count * p)
-        rest = (features @ (found.vectors @ shown)).reshape(-1, count, p)
-        rest = (terms[:, None] - rest).swapaxes(0, 1)
+        rest = terms[:, None] - features.summed(along @ shown).reshape(-1, count, p)
+        rest = rest.swapaxes(0, 1)
         # A sum of squares needs no more than single precision, which takes half the time.
-        squares = np.square(features.astype(np.float32) @ found.vectors.astype(np.float32))
-        variances = (s2[:, None] * known).astype(np.float32) @ squares.T
-        return means.T, variances + ((rest @ covariance) * rest).sum(axis=2)
+        weights = (s2[:, None] * known).T.astype(np.float32)
+        variances = features.squares_summed(along.astype(np.float32), weights)
+        if len(found.eigenvalues) < len(found.vectors):
+            seen = features.squares_summed(along, np.ones((len(found.eigenvalues), 1)))
+            variances = variances + np.maximum(features.squares[:, None] - seen, 0) * a2
+        return means.T, variances.T + ((rest @ covariance) * rest).sum(axis=2)
 
     def weights_of_mean(self) -> tuple[Floats, dict[int, Floats]]:
         """Return weights (p,) of terms and (q,) of features by length, whose sum is the mean.

@@ -21,6 +21,8 @@ SIGMA_TOLERANCE = 0.01
 """The same for sigma, of which two digits are enough."""
 MOST_REFINEMENTS = 4
 """Times that the spacing along an axis is halved at most."""
+LEAST_SPACING = (0.7, 0.0, 0.0)
+"""Spacing of the nodes at least (planes, px, px): sub-blocks average over several planes."""
 TEST_POINTS, TEST_LINES = 16, 5
 """Points between nodes at which the error is looked at along each axis, and how many places along
 each of the others."""
@@ -132,15 +134,18 @@ def sampled(
         smooth = sampled(field.field, shape_zyx, block_size, pool)
         return replace(smooth, own_motion=field.own_motion)
     spacing = np.array([FIRST_SPACING[0], *2 * (FIRST_SPACING[1] * block_size,)])
-    ends = [(-0.5, size - 0.5) for size in shape_zyx]
-    over_stack = _sampled_at(field, list(map(_nodes, ends, spacing)), pool)
+    stack = [(-0.5, size - 0.5) for size in shape_zyx]
+    over_stack = _sampled_at(field, list(map(_nodes, stack, spacing)), pool)
     ends = [
         (low + min(float(shift.min()), 0), high + max(float(shift.max()), 0))
-        for (low, high), shift in zip(ends, over_stack.shift_zyx.T, strict=True)
+        for (low, high), shift in zip(stack, over_stack.shift_zyx.T, strict=True)
     ]
     for refinement in range(MOST_REFINEMENTS + 1):
         found = _sampled_at(field, list(map(_nodes, ends, spacing)), pool)
-        rough = [_is_rough(field, found, axis) for axis in range(3)]
+        rough = [
+            spacing[axis] / 2 >= LEAST_SPACING[axis] and _is_rough(field, found, axis, stack[0])
+            for axis in range(3)
+        ]
         if not any(rough) or refinement == MOST_REFINEMENTS:
             break
         spacing[rough] /= 2
@@ -164,20 +169,27 @@ def _nodes(ends: tuple[float, float], spacing: float) -> np.ndarray:
 
 
 def _sampled_at(field: Field, nodes: list[np.ndarray], pool: Executor | None) -> SampledField:
-    places = np.stack(np.meshgrid(*nodes, indexing="ij"), axis=-1)
+    # Depth by depth of each column: places that share one are fast.
+    places = np.stack(np.meshgrid(*nodes, indexing="ij"), axis=-1).transpose(1, 2, 0, 3)
     shift, sigma = (
-        np.asarray(values, np.float32).reshape(places.shape)
+        np.asarray(values, np.float32).reshape(places.shape).transpose(2, 0, 1, 3).copy()
         for values in in_pieces(field.at, places.reshape(-1, 3), NODES_AT_ONCE, pool)
     )
     return SampledField(tuple(nodes), shift, sigma)
 
 
-def _is_rough(field: Field, found: SampledField, axis: int) -> bool:
-    """Return whether the samples are too far apart along an axis, seen halfway between nodes."""
+def _is_rough(field: Field, found: SampledField, axis: int, planes: tuple[float, float]) -> bool:
+    """Return whether the samples are too far apart along an axis, seen halfway between nodes.
+
+    Only depths from the first to the last of the `planes` count, if there are any: beyond the ends
+    of the stack a field may have kinks, which no spacing is fine enough for.
+    """
     along = [nodes[evenly_chosen(len(nodes), TEST_LINES)] for nodes in found.nodes_zyx]
     nodes = found.nodes_zyx[axis]
     between = (nodes[1:] + nodes[:-1]) / 2
     along[axis] = between[evenly_chosen(len(between), TEST_POINTS)]
+    within = along[0][(along[0] >= planes[0]) & (along[0] <= planes[1])]
+    along[0] = within if len(within) else along[0]
     places = np.stack(np.meshgrid(*along, indexing="ij"), axis=-1)
     shift_error, sigma_error = (
         np.abs(true.reshape(places.shape) - spline.on_grid(*along)).max()

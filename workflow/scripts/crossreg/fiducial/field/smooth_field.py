@@ -18,6 +18,7 @@ from crossreg.fiducial.field.motion_terms import X_TERM, Y_TERM, Priors, Slope
 from crossreg.fiducial.field.random_field import (
     DeepFeatures,
     Features,
+    FeaturesInColumns,
     correlation_lengths,
 )
 from crossreg.fiducial.field.regression import (
@@ -136,13 +137,11 @@ class SmoothField:
             result: np.ndarray = rows.reshape(count, each, rows.shape[-1]).mean(axis=1)
             return result
 
-        terms = averaged(self.domain.terms(flat))
-        used = {int(length) for part in self.mixtures for length in part.length}
-        features = {n: averaged(self.features[n].at(flat)) for n in sorted(used)}
-        parts = [part.predict(terms, features) for part in self.mixtures]
-        mean, sigma = (np.column_stack(part) for part in zip(*parts, strict=True))
-        far = np.maximum(sigma**2 - self.seen_sigma_zyx**2, 0)
-        return mean + self.offset_zyx, np.sqrt(sigma**2 + FAR * far)
+        features = {
+            n: FeaturesInColumns.of(averaged(self.features[n].at(flat)))
+            for n in self._used_features
+        }
+        return self._predicted(averaged(self.domain.terms(flat)), features)
 
     def at(self, positions_zyx: Floats) -> tuple[Floats, Floats]:
         """Return the shift and its sigma at any positions.
@@ -150,7 +149,7 @@ class SmoothField:
         Parameters
         ----------
         positions_zyx : (n, 3)
-            In the reference: kept planes, px, px.
+            In the reference: kept planes, px, px. Places above each other take less time.
 
         Returns
         -------
@@ -160,7 +159,26 @@ class SmoothField:
             grows to what the fitted motion may still do there.
 
         """
-        return self.mean_over(positions_zyx[:, None])
+        relative = self.domain.relative(positions_zyx)
+        columns_yx, column = np.unique(relative[:, 1:], axis=0, return_inverse=True)
+        features = {
+            n: self.features[n].in_columns(relative[:, 0], columns_yx, column)
+            for n in self._used_features
+        }
+        return self._predicted(self.domain.terms(relative), features)
+
+    @property
+    def _used_features(self) -> list[int]:
+        """Return the numbers of the kinds of random fields that are likely."""
+        return sorted({int(length) for part in self.mixtures for length in part.length})
+
+    def _predicted(
+        self, terms: Floats, features: dict[int, FeaturesInColumns]
+    ) -> tuple[Floats, Floats]:
+        parts = [part.predict(terms, features) for part in self.mixtures]
+        mean, sigma = (np.column_stack(part) for part in zip(*parts, strict=True))
+        far = np.maximum(sigma**2 - self.seen_sigma_zyx**2, 0)
+        return mean + self.offset_zyx, np.sqrt(sigma**2 + FAR * far)
 
     def shift_at(self, positions_zyx: Floats) -> Floats:
         """Return the shifts (n, 3) at positions (n, 3), as `at` but without sigma: much faster."""
@@ -304,21 +322,26 @@ class _Measured:
         """Return the weighed features, the values (n,) that contradict others weighed down."""
         used, few = plain, priors.spread(FEW_PRIORS)
         for _ in range(ROUGH_FITS):
-            found = self._likelihood(used, values, self.amplitudes[::2], NOISES[::2])
+            found = self._likelihood(
+                used.features, used.variances, values, self.amplitudes[::2], NOISES[::2]
+            )
             used = self._weighed_down(mixture((found,), few), values, plain)
         return used
 
     def likelihood(self, weighed: Weighed, part: Floats, values: Floats) -> Likelihood:
         """Return what the values (n,) of one component say with the features (n, q) `part`."""
-        if part is not weighed.features:
-            weighed = Weighed.by(part, weighed.variances)
-        return self._likelihood(weighed, values, self.amplitudes, NOISES)
+        return self._likelihood(part, weighed.variances, values, self.amplitudes, NOISES)
 
     def _likelihood(
-        self, weighed: Weighed, values: Floats, amplitudes: Floats, noises: Floats
+        self,
+        features: Floats,
+        variances: Floats,
+        values: Floats,
+        amplitudes: Floats,
+        noises: Floats,
     ) -> Likelihood:
         return likelihood(
-            weighed, self.terms, values, amplitudes, noises, NOISE_PRIOR, self.repeats
+            features, variances, self.terms, values, amplitudes, noises, NOISE_PRIOR, self.repeats
         )
 
     def _weighed_down(self, found: Mixture, values: Floats, plain: Weighed) -> Weighed:

@@ -1,0 +1,59 @@
+"""The posterior over explicit functions and a random field is that of the textbook."""
+
+import numpy as np
+import pytest
+
+from crossreg.fiducial.field.motion_terms import Priors
+from crossreg.fiducial.field.random_field import DeepFeatures, Features, FeaturesInColumns
+from crossreg.fiducial.field.regression import likelihood, mixture
+
+AMPLITUDE, NOISE, DEVIATIONS = 0.7, 1.3, np.array([2.0, 0.01])
+
+
+@pytest.mark.parametrize("measurements", [12, 90])
+def test_one_choice_predicts_as_a_gaussian_process_does(measurements: int) -> None:
+    random = np.random.default_rng(measurements)
+    features = Features.over((200, 200), 60.0)
+    assert 12 < features.count < 90
+
+    def at(count: int) -> tuple[np.ndarray, np.ndarray]:
+        places = np.column_stack([np.zeros(count), random.uniform(-100, 100, (count, 2))])
+        return np.column_stack([np.ones(count), places[:, 1]]), features.at(places)
+
+    terms, seen = at(measurements)
+    variances = random.uniform(0.01, 0.09, measurements)
+    values = random.normal(0, 1, measurements)
+    found = likelihood(
+        seen, variances, terms, values, np.array([AMPLITUDE]), np.array([NOISE]), (1.0, 1.0)
+    )
+    prior = Priors(np.zeros((1, 2)), DEVIATIONS[None], np.zeros(1))
+    new_terms, new = at(7)
+    mean, sigma = mixture((found,), prior).predict(new_terms, {0: FeaturesInColumns.of(new)})
+
+    def covariance(one: tuple[np.ndarray, ...], two: tuple[np.ndarray, ...]) -> np.ndarray:
+        return (one[0] * DEVIATIONS**2) @ two[0].T + AMPLITUDE**2 * one[1] @ two[1].T
+
+    known, asked = (terms, seen), (new_terms, new)
+    inverse = np.linalg.inv(covariance(known, known) + NOISE**2 * np.diag(variances))
+    gain = covariance(asked, known) @ inverse
+    spread = np.diag(covariance(asked, asked) - gain @ covariance(known, asked))
+    np.testing.assert_allclose(mean, gain @ values, atol=1e-9)
+    np.testing.assert_allclose(sigma, np.sqrt(spread), rtol=1e-5)
+
+
+@pytest.mark.parametrize("is_deep", [False, True])
+def test_features_of_places_in_columns_are_those_of_the_places(is_deep: bool) -> None:
+    random = np.random.default_rng(3)
+    plain = Features.over((200, 200), 60.0)
+    features = DeepFeatures(plain, 20) if is_deep else plain
+    columns = random.uniform(-100, 100, (4, 2))
+    column = random.integers(0, 4, 15)
+    places = np.column_stack([random.uniform(-10, 10, 15), columns[column]])
+    at, found = features.at(places), features.in_columns(places[:, 0], columns, column)
+    vectors, weights = random.normal(size=(features.count, 5)), random.uniform(size=(5, 2))
+    along = found.along(vectors)
+    np.testing.assert_allclose(found.summed(along), at @ vectors, atol=1e-9)
+    np.testing.assert_allclose(
+        found.squares_summed(along, weights), (at @ vectors) ** 2 @ weights, atol=1e-9
+    )
+    np.testing.assert_allclose(found.squares, (at**2).sum(axis=1), atol=1e-9)
