@@ -11,7 +11,7 @@ import pytest
 import zarr
 
 import crossreg
-from crossreg import registration
+from crossreg import from_arrays
 from crossreg.fiducial.field.field_file import load_field, save_field
 from crossreg.fiducial.field.motion import Deformation, learned_from
 from crossreg.fiducial.field.motion_file import write_motion
@@ -287,9 +287,14 @@ def test_positions_of_another_shape_are_refused(found, positions):
         found.to_reference(positions)
 
 
+def test_no_positions_have_no_places(found):
+    for nothing in ([], np.empty((0, 3))):
+        assert found.shift_at(nothing).shape == found.to_reference(nothing).shape == (0, 3)
+
+
 def test_the_examples_of_the_docstrings_are_right():
-    assert doctest.testmod(registration).attempted > 5
-    assert doctest.testmod(registration).failed == 0
+    assert doctest.testmod(from_arrays).attempted > 5
+    assert doctest.testmod(from_arrays).failed == 0
 
 
 def test_the_public_names_are_there_and_nothing_is_imported_for_the_version():

@@ -1,4 +1,4 @@
-"""Arrays from a notebook: lists, NumPy arrays, lazy ones; what is no stack gets one sentence."""
+"""What a notebook hands over: arrays of any kind, sizes, counts; a fault gets one sentence."""
 
 import operator
 import os
@@ -12,6 +12,8 @@ from crossreg.io.errors import UserError
 
 KEPT_DTYPES = tuple(map(np.dtype, ("uint8", "uint16", "float32")))
 """Types that are computed with as they are; other numbers become float32."""
+SMALLEST_BLOCK = 16
+"""Edge (px) of a block below which it holds no structure to match."""
 SMALL, LARGE = 1e-3, 1e6
 """Largest values of stacks of floats between which all sums are exact enough."""
 PLANES_LAST = 4
@@ -81,11 +83,13 @@ def checked_pair(reference: Sequence[int], cycle: Sequence[int]) -> None:
 
 
 def checked_positions(values: ArrayLike) -> NDArray[np.float64]:
-    """Return positions (n, 3) as float64, NaN where they are infinite.
+    """Return positions (n, 3) as float64, NaN where they are infinite; an empty list is (0, 3).
 
     Raises UserError for anything else.
     """
     positions = _as_array(values, "positions_zyx")
+    if positions.shape == (0,):
+        positions = np.empty((0, 3))
     if positions.dtype.kind not in "uif" or positions.ndim != 2 or positions.shape[1] != 3:
         raise UserError(
             f"positions_zyx has the sizes {positions.shape} and type {positions.dtype}; give a row"
@@ -103,6 +107,43 @@ def checked_count(value: int, name: str) -> int:
     if isinstance(value, bool) or count < 1:
         raise UserError(f"{name} is {value!r}; give a whole number from 1 on.")
     return count
+
+
+def checked_block(block_size: int, shape: Sequence[int]) -> int:
+    """Return the block's edge; raise UserError if it is no whole number, or impossible."""
+    if min(shape[1:]) < SMALLEST_BLOCK:
+        raise UserError(
+            f"The planes have {shape[1]} x {shape[2]} px, fewer than the {SMALLEST_BLOCK} of the"
+            " smallest block; if the axes are in another order, move them to (planes, rows,"
+            " columns)."
+        )
+    try:
+        edge = operator.index(block_size)
+    except TypeError:
+        raise UserError(f"block_size is {block_size!r}; give a whole number of px.") from None
+    if isinstance(block_size, bool) or not SMALLEST_BLOCK <= edge <= min(shape[1:]):
+        raise UserError(
+            f"block_size is {block_size}, but it must be from {SMALLEST_BLOCK} to"
+            f" {min(shape[1:])} px, the smaller side of the planes."
+        )
+    return edge
+
+
+def checked_pixel_size(size: Sequence[float] | None) -> tuple[float, float, float] | None:
+    """Return a pixel size (z, y, x); raise UserError unless it is three positive numbers."""
+    if size is None:
+        return None
+    try:
+        z, y, x = (float(value) for value in size)
+    except (TypeError, ValueError):
+        z = y = x = np.nan
+    if not all(np.isfinite(value) and value > 0 for value in (z, y, x)):
+        raise UserError(f"pixel_size_um is {size!r}; give three positive numbers (z, y, x).")
+    if z == y != x:
+        raise UserError(
+            f"pixel_size_um is {size!r}, as if the size along z came last; give it as (z, y, x)."
+        )
+    return z, y, x
 
 
 def _as_array(values: ArrayLike, name: str) -> NDArray[Any]:
