@@ -15,7 +15,8 @@ from crossreg.crossmodal import affine
 from crossreg.crossmodal.affine import Affine, Points
 from crossreg.crossmodal.render.stack_store import TILES, TRANSFORMS, ResolvedTiles
 from crossreg.crossmodal.render.tile_specs import image_corners
-from crossreg.crossmodal.render.transforms import AFFINE_CLASS, PREFIX, Transform, apply
+from crossreg.crossmodal.render.transform_data import PREFIX, Transform
+from crossreg.crossmodal.render.transforms import AFFINE_CLASS, apply
 
 EM_STACK, LM_STACK = "EM", "LM"
 SECTIONS = (1.0, 2.0, 3.0)

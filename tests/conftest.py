@@ -2,9 +2,14 @@
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# On a busy machine a good example takes longer than the 200 ms that are allowed otherwise.
+hypothesis.settings.register_profile("crossreg", deadline=None)
+hypothesis.settings.load_profile("crossreg")
 
 
 @pytest.fixture(scope="session")

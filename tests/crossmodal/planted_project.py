@@ -6,7 +6,7 @@ import numpy as np
 
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.freeze.records import FrozenSection
-from crossreg.crossmodal.render.transforms import PREFIX
+from crossreg.crossmodal.render.transform_data import PREFIX
 from crossreg.crossmodal.trakem2.patches import Image, Patch, Slot, patch_of_tile
 from crossreg.crossmodal.trakem2.project_xml import Layer, Project, project_xml
 

@@ -19,7 +19,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import numpy as np
 
-from crossreg.crossmodal.render.transforms import Transform, apply
+from crossreg.crossmodal.render.transform_data import Transform
+from crossreg.crossmodal.render.transforms import apply
 
 TILES, TRANSFORMS = "tileIdToSpecMap", "transformIdToSpecMap"
 OWNER_STACKS = r"/render-ws/v1/owner/(?P<owner>[^/]+)/stackIds"

@@ -9,7 +9,7 @@ import tifffile
 from crossreg.crossmodal.freeze.freezing import freeze
 from crossreg.crossmodal.freeze.parameters import normalised
 from crossreg.crossmodal.render.folder_store import FolderStore
-from crossreg.crossmodal.render.transforms import PREFIX
+from crossreg.crossmodal.render.transform_data import PREFIX
 
 VERSION = {"stackResolutionX": 4.0, "stackResolutionY": 5.0, "stackResolutionZ": 40.0}
 GIVEN = {"inputStack": "EM", "LMstack": "LM", "checkTileImages": False}

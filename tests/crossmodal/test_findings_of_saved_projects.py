@@ -11,7 +11,7 @@ from crossreg.crossmodal import affine
 from crossreg.crossmodal.check.check_project import check_project
 from crossreg.crossmodal.check.checked_section import Policy
 from crossreg.crossmodal.check.folder_findings import folder_findings, stack_changes
-from crossreg.crossmodal.render.transforms import PREFIX
+from crossreg.crossmodal.render.transform_data import PREFIX
 from saved_by_trakem2 import java_double, saved_by_trakem2
 
 PLANTED = pp.planted()

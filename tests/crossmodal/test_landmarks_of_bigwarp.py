@@ -14,8 +14,9 @@ from crossreg.crossmodal.check.landmarks.landmark_fit import (
 )
 from crossreg.crossmodal.check.section_record import read_sections
 from crossreg.crossmodal.render.stack_store import TILES
+from crossreg.crossmodal.render.thin_plate_splines import spline_transform
 from crossreg.crossmodal.render.tile_specs import tile_corners
-from crossreg.crossmodal.render.transforms import apply, spline_transform
+from crossreg.crossmodal.render.transforms import apply
 from crossreg.report.about_sections import landmarks_in_words
 
 MOTION = pp.about(pp.turn(3.0, 40.0, -25.0, 1.03), 1100.0, 2100.0)

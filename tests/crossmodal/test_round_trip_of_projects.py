@@ -20,7 +20,7 @@ from crossreg.crossmodal.render.tile_specs import (
     tile_bounds,
     tile_corners,
 )
-from crossreg.crossmodal.render.transforms import PREFIX
+from crossreg.crossmodal.render.transform_data import PREFIX
 from crossreg.crossmodal.trakem2.patches import Patch, checked_path, safe_title
 from crossreg.crossmodal.trakem2.saved_project import read_project
 from crossreg.io.errors import UserError
@@ -99,7 +99,7 @@ maps = st.tuples(
 ).filter(lambda m: abs(affine.determinant(m)) > 0.05)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     maps,
     maps,
@@ -192,7 +192,7 @@ def test_records_of_patches_keep_everything():
 AWKWARD = ["a & b", 'say "hi"', "<tile>", "nullnull", "NULL_7", "日本", "a  b", "é", "", "x\ny"]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.text(max_size=12))
 def test_any_tile_id_survives_a_save(tile_id):
     assert_id_survives(tile_id)
@@ -312,7 +312,6 @@ def test_projects_are_read_in_any_order_of_attributes_and_nesting_of_lists(share
     assert read_project(nested.encode(), "nested").patches == created.patches
 
 
-@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_java_doubles_keep_the_number(value):
     text = java_double(value)

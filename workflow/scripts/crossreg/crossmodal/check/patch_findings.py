@@ -10,7 +10,9 @@ from crossreg.crossmodal.check.finding import ERROR, NOTE, WARNING, Finding
 from crossreg.crossmodal.check.motion.common_motion import MOVED, largest_distance
 from crossreg.crossmodal.check.patch_pairs import START_AGAIN, image_of
 from crossreg.crossmodal.freeze.records import FrozenSection
-from crossreg.crossmodal.render.transforms import Transform, apply, check_known, patch_box
+from crossreg.crossmodal.render.image_boxes import patch_box
+from crossreg.crossmodal.render.transform_data import Transform
+from crossreg.crossmodal.render.transforms import apply, check_known
 from crossreg.crossmodal.trakem2.patches import Patch
 from crossreg.crossmodal.trakem2.saved_project import SavedPatch
 from crossreg.io.errors import UserError

@@ -17,7 +17,8 @@ from crossreg.crossmodal.check.motion.motion_summary import SectionMotion, TileM
 from crossreg.crossmodal.check.motion.registered_tile import RegisteredTile
 from crossreg.crossmodal.freeze.canonical import canonical_json, sha256
 from crossreg.crossmodal.freeze.records import FrozenSection, Record
-from crossreg.crossmodal.render.transforms import Box, Transform
+from crossreg.crossmodal.render.image_boxes import Box
+from crossreg.crossmodal.render.transform_data import Transform
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_json, write_text
 

@@ -25,7 +25,8 @@ from crossreg.crossmodal.render.tile_specs import (
     tile_corners,
     without_box,
 )
-from crossreg.crossmodal.render.transforms import Transform, affine_transform
+from crossreg.crossmodal.render.transform_data import Transform
+from crossreg.crossmodal.render.transforms import affine_transform
 from crossreg.io.errors import UserError
 
 

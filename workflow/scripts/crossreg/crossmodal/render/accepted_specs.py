@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from crossreg.crossmodal.render.stack_store import TILES, TRANSFORMS, ResolvedTiles
-from crossreg.crossmodal.render.transforms import PREFIX
+from crossreg.crossmodal.render.transform_data import PREFIX
 from crossreg.io.errors import UserError
 
 PRESENT_NAMES = {"lenscorrection.NonLinearTransform": PREFIX + "NonLinearCoordinateTransform"}

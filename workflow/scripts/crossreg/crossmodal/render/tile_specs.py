@@ -13,15 +13,15 @@ import numpy as np
 
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.affine import Affine, Points
+from crossreg.crossmodal.render.image_boxes import render_bounds
 from crossreg.crossmodal.render.stack_store import BOX_KEYS
+from crossreg.crossmodal.render.transform_data import Transform
 from crossreg.crossmodal.render.transforms import (
-    Transform,
     affine_of,
     affine_transform,
     apply,
     check_known,
     is_affine,
-    render_bounds,
 )
 from crossreg.io.errors import UserError
 

@@ -13,8 +13,10 @@ import numpy as np
 
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.affine import Affine, Points
+from crossreg.crossmodal.render.image_boxes import Box, patch_box
 from crossreg.crossmodal.render.tile_specs import Spec, image_corners, split_transforms
-from crossreg.crossmodal.render.transforms import Box, Transform, apply, patch_box
+from crossreg.crossmodal.render.transform_data import Transform
+from crossreg.crossmodal.render.transforms import apply
 from crossreg.io.errors import UserError
 
 # TrakEM2's own value for a new patch: vertices of the mesh along a row.

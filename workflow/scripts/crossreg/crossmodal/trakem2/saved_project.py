@@ -15,7 +15,7 @@ from xml.parsers import expat
 from xml.parsers.expat import errors
 
 from crossreg.crossmodal.affine import Affine, affine
-from crossreg.crossmodal.render.transforms import Transform
+from crossreg.crossmodal.render.transform_data import Transform
 from crossreg.io.errors import UserError
 
 MAX_BYTES = 256 * 1024 * 1024

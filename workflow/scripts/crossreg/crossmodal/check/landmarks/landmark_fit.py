@@ -8,13 +8,9 @@ import numpy as np
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.affine import Affine, Points
 from crossreg.crossmodal.check.checked_section import Landmark, LandmarkFit
-from crossreg.crossmodal.render.transforms import (
-    Transform,
-    affine_transform,
-    apply,
-    spline_system,
-    spline_transform,
-)
+from crossreg.crossmodal.render.thin_plate_splines import spline_system, spline_transform
+from crossreg.crossmodal.render.transform_data import Transform
+from crossreg.crossmodal.render.transforms import affine_transform, apply
 from crossreg.io.plurals import counted
 
 SIMILARITY, AFFINE, THIN_PLATE = "similarity", "affine", "thin_plate"

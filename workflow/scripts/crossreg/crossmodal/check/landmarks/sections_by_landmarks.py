@@ -17,7 +17,9 @@ from crossreg.crossmodal.check.landmarks.landmark_fit import THIN_PLATE, fit_of
 from crossreg.crossmodal.check.motion.motion_findings import motion_findings
 from crossreg.crossmodal.check.motion.registered_tile import RegisteredTile, checked_tile
 from crossreg.crossmodal.freeze.records import FrozenSection
-from crossreg.crossmodal.render.transforms import Box, Transform, affine_transform
+from crossreg.crossmodal.render.image_boxes import Box
+from crossreg.crossmodal.render.transform_data import Transform
+from crossreg.crossmodal.render.transforms import affine_transform
 from crossreg.crossmodal.trakem2.patches import Patch
 from crossreg.io.errors import UserError
 

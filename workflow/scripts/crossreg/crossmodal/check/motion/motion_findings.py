@@ -23,8 +23,9 @@ from crossreg.crossmodal.check.motion.registered_tile import (
 from crossreg.crossmodal.check.patch_findings import added_transforms, class_names
 from crossreg.crossmodal.check.patch_pairs import START_AGAIN
 from crossreg.crossmodal.freeze.records import FrozenSection
+from crossreg.crossmodal.render.image_boxes import Box, patch_box
 from crossreg.crossmodal.render.stack_store import z_of_stem
-from crossreg.crossmodal.render.transforms import Box, Transform, patch_box
+from crossreg.crossmodal.render.transform_data import Transform
 from crossreg.crossmodal.trakem2.patches import Patch
 from crossreg.crossmodal.trakem2.saved_project import SavedPatch, SavedProject
 

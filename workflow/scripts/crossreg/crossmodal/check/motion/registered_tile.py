@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from crossreg.crossmodal import affine
 from crossreg.crossmodal.affine import Affine, Parts, Points
 from crossreg.crossmodal.check.motion.common_motion import largest_distance
+from crossreg.crossmodal.render.image_boxes import Box
 from crossreg.crossmodal.render.tile_specs import Spec, registered_spec
-from crossreg.crossmodal.render.transforms import Box, Transform, apply
+from crossreg.crossmodal.render.transform_data import Transform
+from crossreg.crossmodal.render.transforms import apply
 from crossreg.crossmodal.trakem2.patches import Patch, to_stack
 
 
