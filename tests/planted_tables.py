@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from crossreg.fiducial.precision import Scale
-from crossreg.fiducial.summary import CycleSummary, summaries_of_roi
+from crossreg.fiducial.summary.cycle_summary import CycleSummary
+from crossreg.fiducial.summary.precision import Scale
+from crossreg.fiducial.summary.summaries import summaries_of_roi
 from crossreg.io.cycle_tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, new_table
 from crossreg.io.ecsv import Table
 

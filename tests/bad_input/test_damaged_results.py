@@ -9,7 +9,7 @@ import tifffile
 
 import reference_blocks
 from crossreg.fiducial.reference import load_reference, prepare_reference, save_reference
-from crossreg.fiducial.summary import missing_cycle, read_summaries, write_summaries
+from crossreg.fiducial.summary.cycle_summary import missing_cycle, read_summaries, write_summaries
 from crossreg.io.cycle_tables import (
     GLOBAL_COLUMNS,
     LOCAL_COLUMNS,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from crossreg.fiducial.summary import read_summaries
+from crossreg.fiducial.summary.cycle_summary import read_summaries
 from crossreg.io.cycle_tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, read_rows, read_table
 from experiment import PICTURES_OF_ALL, TIMEOUT_S, Experiment, write_stack
 

@@ -10,8 +10,8 @@ from PIL import Image
 
 import planted_tables
 from browsers import errors_in_console, requests_to_outside
-from crossreg.fiducial.precision import precision_of
-from crossreg.fiducial.summary import write_summaries
+from crossreg.fiducial.summary.cycle_summary import write_summaries
+from crossreg.fiducial.summary.precision import precision_of
 from crossreg.workflow_support.for_scripts.script_main import run
 from planted_tables import BAD_BLOCK_AT, BAD_CYCLE_AT, SCALE, local_table
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from crossreg.fiducial.summary import CycleSummary, read_summaries
+from crossreg.fiducial.summary.cycle_summary import CycleSummary, read_summaries
 from crossreg.io.files import read_text, write_text
 from crossreg.io.plurals import counted
 from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run

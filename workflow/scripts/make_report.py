@@ -20,7 +20,7 @@ from typing import Any
 from crossreg.crossmodal.check.section_record import read_folder_findings, read_sections
 from crossreg.crossmodal.check.stack_findings import compared
 from crossreg.fiducial.experiment.parameters import read_parameters
-from crossreg.fiducial.summary import CycleSummary, read_summaries
+from crossreg.fiducial.summary.cycle_summary import CycleSummary, read_summaries
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_json, read_text, write_text
 from crossreg.report import TEMPLATES

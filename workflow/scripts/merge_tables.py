@@ -18,9 +18,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from crossreg.fiducial.copied_cycles import copies_doubted
 from crossreg.fiducial.experiment.parameters import add_options
 from crossreg.fiducial.experiment.roi_numbers import numbers_of_rois
+from crossreg.fiducial.summary.copied_cycles import copies_doubted
 from crossreg.io.cycle_tables import (
     GLOBAL_COLUMNS,
     LOCAL_COLUMNS,

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from crossreg.fiducial.experiment.parameters import add_options
-from crossreg.fiducial.summary import read_summaries
+from crossreg.fiducial.summary.cycle_summary import read_summaries
 from crossreg.pictures.drawing.canvas import save_png
 from crossreg.pictures.of_experiment.drift import drift_figure
 from crossreg.pictures.of_experiment.heat_maps import heat_maps_figure

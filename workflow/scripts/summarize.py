@@ -13,20 +13,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from crossreg.fiducial.closing_table import summary_text
-from crossreg.fiducial.copied_cycles import copies_doubted
 from crossreg.fiducial.experiment.parameters import add_options
 from crossreg.fiducial.experiment.roi_numbers import numbers_of_rois
 from crossreg.fiducial.experiment.sample import Sample
-from crossreg.fiducial.precision import Scale
-from crossreg.fiducial.summary import (
-    CycleSummary,
-    in_order_of_imaging,
-    missing_cycle,
-    summaries_of_roi,
-    with_gaps,
-    write_summaries,
-)
+from crossreg.fiducial.summary.closing_table import summary_text
+from crossreg.fiducial.summary.copied_cycles import copies_doubted
+from crossreg.fiducial.summary.cycle_summary import CycleSummary, missing_cycle, write_summaries
+from crossreg.fiducial.summary.order_of_imaging import in_order_of_imaging, with_gaps
+from crossreg.fiducial.summary.precision import Scale
+from crossreg.fiducial.summary.summaries import summaries_of_roi
 from crossreg.io.cycle_tables import read_global_row, read_local_table
 from crossreg.io.ecsv import Table
 from crossreg.io.errors import UserError

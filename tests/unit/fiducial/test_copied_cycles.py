@@ -7,8 +7,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 import crossreg
-from crossreg.fiducial.copied_cycles import copies_doubted
 from crossreg.fiducial.evidence.exposure_noise import from_text, noise_of
+from crossreg.fiducial.summary.copied_cycles import copies_doubted
 from crossreg.io.ecsv import Table
 
 SIZE, NOISE = 128, 6.0

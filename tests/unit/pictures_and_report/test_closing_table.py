@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import planted_tables
-from crossreg.fiducial import closing_table as closing
-from crossreg.fiducial.summary import missing_cycle
+from crossreg.fiducial.summary import closing_table as closing
+from crossreg.fiducial.summary.cycle_summary import missing_cycle
 
 
 def test_the_closing_table_names_the_planted_block_and_cycle() -> None:

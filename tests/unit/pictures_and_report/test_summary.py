@@ -10,19 +10,18 @@ from scipy.stats import norm
 
 import all_cycles_registered
 import planted_tables
-from crossreg.fiducial import closing_table as closing
 from crossreg.fiducial.experiment.sample import Sample
-from crossreg.fiducial.precision import Scale, precision_of
-from crossreg.fiducial.summary import (
-    in_order_of_imaging,
-    jumps_of,
+from crossreg.fiducial.summary import closing_table as closing
+from crossreg.fiducial.summary.cycle_summary import (
     missing_cycle,
     read_summaries,
-    summaries_of_roi,
-    with_gaps,
     worst_first,
     write_summaries,
 )
+from crossreg.fiducial.summary.jumps import jumps_of
+from crossreg.fiducial.summary.order_of_imaging import in_order_of_imaging, with_gaps
+from crossreg.fiducial.summary.precision import Scale, precision_of
+from crossreg.fiducial.summary.summaries import summaries_of_roi
 from crossreg.io.ecsv import Table
 from crossreg.pictures.drawing.canvas import HATCHES
 from crossreg.pictures.of_experiment.drift import drift_figure

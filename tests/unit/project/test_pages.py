@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 import crossreg
-from crossreg.fiducial.summary import CycleSummary
+from crossreg.fiducial.summary.cycle_summary import CycleSummary
 from crossreg.io.cycle_tables import GLOBAL_COLUMNS, LOCAL_COLUMNS, columns_in_nm
 
 REPOSITORY = Path(__file__).resolve().parents[3]

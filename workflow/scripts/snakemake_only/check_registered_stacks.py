@@ -11,7 +11,7 @@ from typing import Any
 # Snakemake runs a copy from another folder, but `__file__` names this one.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from crossreg.fiducial.summary import read_summaries
+from crossreg.fiducial.summary.cycle_summary import read_summaries
 from crossreg.workflow_support.for_scripts.script_main import in_one_sentence
 from crossreg.workflow_support.for_scripts.unwritten_stacks import check_all_written
 

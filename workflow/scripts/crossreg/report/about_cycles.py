@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from crossreg.fiducial.summary import CycleSummary, worst_first
+from crossreg.fiducial.summary.cycle_summary import CycleSummary, worst_first
 from crossreg.workflow_support.result_paths import PICTURES_OF_CYCLE
 
 WORST = 20

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from crossreg.fiducial.field.motion_file import MOTIONS
-from crossreg.fiducial.summary import CycleSummary, Finding
+from crossreg.fiducial.summary.cycle_summary import CycleSummary, Finding
 from crossreg.fiducial.verdict import REGISTERED
 from crossreg.io.plurals import counted
 

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from crossreg.fiducial.summary import CycleSummary
+from crossreg.fiducial.summary.cycle_summary import CycleSummary
 from crossreg.pictures.drawing.canvas import new_figure, panel
 from crossreg.pictures.drawing.layout import FONT_SIZE, OUTLIER_COLOUR
 

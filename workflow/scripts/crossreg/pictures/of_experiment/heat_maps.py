@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from crossreg.fiducial.summary import CycleSummary, worst_first
+from crossreg.fiducial.summary.cycle_summary import CycleSummary, worst_first
 from crossreg.pictures.drawing.canvas import MISSING_COLOUR, hatch_blocks, new_figure, panel
 from crossreg.pictures.drawing.layout import FONT_SIZE
 

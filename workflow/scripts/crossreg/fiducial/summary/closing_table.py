@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from crossreg.fiducial.summary import CycleSummary
+from crossreg.fiducial.summary.cycle_summary import CycleSummary
 from crossreg.fiducial.verdict import DOUBTFUL
 
 MOST_ROWS = 60
