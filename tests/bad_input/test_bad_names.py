@@ -6,7 +6,8 @@ import pytest
 
 from crossreg.fiducial.experiment.parameters import read_parameters
 from crossreg.fiducial.experiment.sample import Sample
-from crossreg.workflow_support.inputs.discovery import check_path, check_samples, select_fiducials
+from crossreg.workflow_support.inputs.discovery import select_fiducials
+from crossreg.workflow_support.inputs.sample_checks import check_path, check_samples
 
 CYCLES = ("..", ".", "../../../x", "/etc", "a/b", "a\\b", "-rf", "RT1;touch x", "$(touch x)", "`x`")
 CYCLES += (

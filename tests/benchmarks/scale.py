@@ -21,7 +21,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(REPOSITORY / "tests"), str(REPOSITORY / "workflow" / "scripts")]
 
 from crossreg.fiducial.experiment.parameters import read_parameters  # noqa: E402
-from crossreg.workflow_support.inputs.discovery import find_files, select_fiducials  # noqa: E402
+from crossreg.workflow_support.inputs.discovery import select_fiducials  # noqa: E402
+from crossreg.workflow_support.inputs.found_files import find_files  # noqa: E402
 from experiment import Experiment, image_name, make_experiment  # noqa: E402
 
 

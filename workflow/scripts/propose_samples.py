@@ -21,7 +21,7 @@ from crossreg.io.plurals import counted
 from crossreg.io.sheet import COLUMNS, sheet_text
 from crossreg.workflow_support.for_scripts.chosen_outputs import check_new
 from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
-from crossreg.workflow_support.inputs.discovery import find_files, is_image
+from crossreg.workflow_support.inputs.found_files import find_files, is_image
 
 
 def parser() -> argparse.ArgumentParser:

@@ -12,16 +12,14 @@ from crossreg.io.errors import UserError
 from crossreg.io.sheet import read_sheet, sheet_text
 from crossreg.workflow_support.inputs.discovery import (
     check_found,
-    check_samples,
     check_told_apart,
-    find_files,
-    named_cycles,
-    named_rois,
     other_channels,
-    restrict,
     select_fiducials,
 )
 from crossreg.workflow_support.inputs.experiment import experiment_of_run
+from crossreg.workflow_support.inputs.found_files import find_files
+from crossreg.workflow_support.inputs.sample_checks import check_samples
+from crossreg.workflow_support.inputs.wanted_stacks import named_cycles, named_rois, restrict
 
 
 @pytest.fixture

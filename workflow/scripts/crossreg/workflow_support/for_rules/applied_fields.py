@@ -13,7 +13,8 @@ from crossreg.workflow_support.for_rules.file_stamps import stamp
 from crossreg.workflow_support.for_rules.for_every_job import for_every_job
 from crossreg.workflow_support.for_scripts.chosen_outputs import check_not_among_stacks
 from crossreg.workflow_support.for_scripts.script_main import in_one_sentence
-from crossreg.workflow_support.inputs.discovery import check_path, named_cycles, named_rois
+from crossreg.workflow_support.inputs.sample_checks import check_path
+from crossreg.workflow_support.inputs.wanted_stacks import named_cycles, named_rois
 from crossreg.workflow_support.result_paths import ResultPaths, image_of_receipt
 
 Wildcards = Any

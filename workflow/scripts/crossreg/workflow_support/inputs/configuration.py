@@ -14,7 +14,7 @@ from crossreg.fiducial.field.motion_file import MOTIONS, read_motion
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_json, read_text
 from crossreg.io.schema import checked
-from crossreg.workflow_support.inputs.discovery import check_path
+from crossreg.workflow_support.inputs.sample_checks import check_path
 from crossreg.workflow_support.result_paths import ResultPaths
 
 SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "config.json"

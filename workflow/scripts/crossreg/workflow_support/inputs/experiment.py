@@ -25,9 +25,17 @@ from crossreg.io.errors import UserError, one_line
 from crossreg.io.given_shifts import GivenShifts
 from crossreg.io.plurals import counted
 from crossreg.io.sheet import ALL_COLUMNS, read_sheet, sheet_text
-from crossreg.workflow_support.inputs import discovery
 from crossreg.workflow_support.inputs.configuration import absolute
+from crossreg.workflow_support.inputs.discovery import (
+    check_found,
+    check_told_apart,
+    other_channels,
+    select_fiducials,
+)
+from crossreg.workflow_support.inputs.found_files import files_beside, find_files
 from crossreg.workflow_support.inputs.gaps import Gap, gaps, gaps_words
+from crossreg.workflow_support.inputs.sample_checks import check_samples
+from crossreg.workflow_support.inputs.wanted_stacks import named_cycles, named_rois, restrict
 
 GIVE_PIXEL_SIZE = "give it with pixel_size_um: {xy: , z: } in the section 'fiducial'."
 SIZE_OF_ONE_PLANE = 1.0
@@ -73,7 +81,7 @@ class Experiment:
     def find_others(self, files: Iterable[str]) -> None:
         """Find the stacks of other channels of listed samples among these files."""
         names = names_by_expression(self.parameters["fileNameRegExp"])
-        self.others = discovery.other_channels(files, self.samples, names)
+        self.others = other_channels(files, self.samples, names)
 
     @property
     def sheet(self) -> str:
@@ -139,20 +147,18 @@ def find_experiment(configuration: Mapping[str, Any], is_demo: bool = False) -> 
     _tell_cycles_of_unknown_kind(experiment)
     there = by_cycle(experiment.samples)
     wanted = (
-        discovery.named_rois("rois", configuration["rois"], {roi for roi, _ in there}),
-        discovery.named_cycles("cycles", configuration["cycles"], {cycle for _, cycle in there}),
+        named_rois("rois", configuration["rois"], {roi for roi, _ in there}),
+        named_cycles("cycles", configuration["cycles"], {cycle for _, cycle in there}),
     )
-    kept = discovery.restrict(there, experiment.reference, *wanted)
+    kept = restrict(there, experiment.reference, *wanted)
     experiment.samples = [one for one in sorted(experiment.samples) if (one.roi, one.cycle) in kept]
-    discovery.check_samples(
-        experiment.samples, experiment.reference, parameters.spelt("referenceFiducial")
-    )
-    seen = discovery.restrict(seen, experiment.reference, *wanted)
+    check_samples(experiment.samples, experiment.reference, parameters.spelt("referenceFiducial"))
+    seen = restrict(seen, experiment.reference, *wanted)
     experiment.gaps = gaps(experiment.samples, seen)
     if experiment.gaps:
         experiment.warnings.append(gaps_words(experiment.gaps))
     if "samples" in configuration:
-        experiment.find_others(discovery.files_beside(experiment.samples))
+        experiment.find_others(files_beside(experiment.samples))
     if configuration["register_global"]:
         _add_given_shifts(experiment, configuration["register_global"])
     if parameters["pixelSizeXY"] is None or parameters["pixelSizeZ"] is None:
@@ -239,11 +245,11 @@ def _find_in_folder(
 ) -> set[tuple[str, str]]:
     """Add the fiducial stacks below the folder `images`; return all (ROI, cycle) seen there."""
     folder = configuration["images"]
-    files = discovery.find_files(folder, without=[configuration["results"]])
+    files = find_files(folder, without=[configuration["results"]])
     names = file_names(configuration, experiment.parameters)
-    found = discovery.select_fiducials(files, experiment.parameters, names)
-    discovery.check_found(found, folder, names, experiment.parameters)
-    discovery.check_told_apart(found, folder, names)
+    found = select_fiducials(files, experiment.parameters, names)
+    check_found(found, folder, names, experiment.parameters)
+    check_told_apart(found, folder, names)
     ignored = {
         "of another channel": found.other_channels,
         f"not matched by {names.key}": found.unmatched,

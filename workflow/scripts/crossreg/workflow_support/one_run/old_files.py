@@ -9,7 +9,7 @@ from pathlib import Path
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.files import TEMPORARY_PREFIX
 from crossreg.workflow_support.for_scripts.marks_to_remake import MARK_PREFIX
-from crossreg.workflow_support.inputs.discovery import SAFE_NAME
+from crossreg.workflow_support.inputs.sample_checks import SAFE_NAME
 from crossreg.workflow_support.result_paths import (
     IMAGE_SUFFIXES,
     OF_REFERENCES,
