@@ -205,6 +205,37 @@ def test_a_bend_along_a_tall_stack_is_followed_at_any_position() -> None:
     assert np.abs(found.shift_zyx - residual).max() < 0.15
 
 
+@pytest.mark.parametrize("structure", ["spots", "tissue"])
+@pytest.mark.parametrize("planes", [18, 24, 32])
+def test_a_bend_of_stacks_that_are_not_tall_is_followed(planes: int, structure: str) -> None:
+    shape = (planes, 160, 160)
+
+    def planted(z: np.ndarray) -> np.ndarray:
+        depth = 2 * z / (planes - 1) - 1
+        return np.stack([1.2 * depth**2 - 0.4, 3 - 0.4 * depth, -2 + 0.4 * depth], axis=-1)
+
+    if structure == "spots":
+        at = spot_positions(shape, 500, seed=11)
+        stacks = [drawn(shape, at, 15, 2), drawn(shape, at - planted(at[:, 0]), 15, 3)]
+    else:
+        random = np.random.default_rng(8)
+        tissue = gaussian_filter(random.normal(size=np.add(shape, 16)), (2.0, 1.6, 1.6))
+        tissue = np.maximum(tissue / tissue.std(), 0)
+        places = np.indices(shape, dtype=float) + 8
+        # What lies at `places` in the cycle lies at `places` + `planted` in the reference.
+        moved = places + np.moveaxis(planted(places[0] - 8), -1, 0)
+        stacks = [
+            random.poisson(100 + 200 * np.maximum(map_coordinates(tissue, at, order=3), 0))
+            for at in (places, moved)
+        ]
+    reference, cycle = (stack.astype(np.uint16) for stack in stacks)
+    found = registered(reference, cycle, (3.0, -2.0))
+    assert found.verdict.name == "registered"
+    at = np.random.default_rng(5).uniform(2, np.array(shape) - 3, (300, 3))
+    error = found.field.at(at)[0] - planted(at[:, 0])
+    assert np.sqrt(np.mean(error**2, axis=0)).max() < 0.15
+
+
 def test_soft_tissue_that_bends_along_z_is_not_drawn_to_where_it_is_looked_for() -> None:
     shape = (40, 128, 128)
     random = np.random.default_rng(3)

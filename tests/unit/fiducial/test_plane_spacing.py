@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from crossreg.fiducial.evidence.plane_places import Places
-from crossreg.fiducial.evidence.plane_spacing import denies_gradient, ratio_of_spacings
+from crossreg.fiducial.evidence.plane_spacing import denies_gradient, is_bent, ratio_of_spacings
 
 
 def places(slope: float, noise: float = 0.1, count: int = 20, bend: float = 0.0) -> Places:
@@ -66,3 +66,23 @@ def test_planes_deny_a_gradient_that_they_do_not_show(
 
 def test_few_planes_deny_nothing() -> None:
     assert not denies_gradient(places(0.0, count=7), 0.1)
+
+
+@pytest.mark.parametrize(
+    ("height", "noise", "expected"),
+    [
+        (0.0, 0.1, False),
+        (0.15, 0.02, False),
+        (0.6, 0.1, True),
+        (-1.5, 0.2, True),
+        (0.6, 2.0, False),
+    ],
+)
+def test_a_bend_is_told_where_it_is_large_and_clear(
+    height: float, noise: float, expected: bool
+) -> None:
+    straight = places(0.05, noise, count=24)
+    along = np.linspace(-1, 1, 24)
+    bent = Places(straight.planes, straight.away + height * along**2, straight.weights)
+    assert is_bent(bent) == expected
+    assert not is_bent(Places(bent.planes[:7], bent.away[:7], bent.weights[:7]))

@@ -1,4 +1,4 @@
-"""Whether the planes of a cycle are spaced otherwise than those of the reference."""
+"""Whether planes of a cycle are spaced otherwise than those of the reference, or bend."""
 
 import numpy as np
 
@@ -19,6 +19,10 @@ other optics, planes at the ends feign up to 0.2 planes each, but not along a li
 LEAST_GRADIENT, DENIED, SURELY = 0.015, 0.3, 3.0
 """Gradient (planes per plane) of a field that is looked at, the part of it that planes have to show
 at least, and by how many standard errors more."""
+
+LEAST_BEND, BEND_BELIEVED = 0.25, 6.0
+"""Distance (planes) of the middle from a line through the ends, beyond which a stack is bent, and
+the standard errors of it."""
 
 
 def ratio_of_spacings(places: Places, gradient: float, is_tall: bool) -> float:
@@ -45,6 +49,16 @@ def denies_gradient(places: Places, gradient: float) -> bool:
     slope, error = _slope(places)
     seen = slope * np.sign(gradient) + SURELY * error
     return bool(abs(gradient) > LEAST_GRADIENT and seen < DENIED * abs(gradient))
+
+
+def is_bent(places: Places) -> bool:
+    """Return whether the shift along z bends over the depth of the stack, as planes show it."""
+    if len(places.planes) < FEWEST_PLANES:
+        return False
+    along = 2 * (places.planes - places.planes[0]) / np.ptp(places.planes) - 1
+    terms = np.column_stack([np.ones_like(along), along, along**2])
+    (*_, bend), (*_, error) = fitted(terms, places.away, places.weights)
+    return bool(abs(bend) > max(LEAST_BEND, BEND_BELIEVED * error))
 
 
 def _slope(places: Places) -> tuple[float, float]:

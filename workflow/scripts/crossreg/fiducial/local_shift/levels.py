@@ -6,31 +6,38 @@ import numpy as np
 
 from crossreg.fiducial.field.smooth_field import Domain
 
-SUB_BLOCK_PLANES = 10
-"""Planes that levels of sub-blocks come nearest to."""
-TALL = 30
-"""Planes from which on a stack is tall enough for levels."""
+TALL, SUB_BLOCK_PLANES = 30, 10
+"""Planes from which on a stack is tall enough for levels, and those of a level at least."""
+TALL_IF_BENT, LEVEL_OF_BENT = 16, 8
+"""The same where the shift along z bends: one level would show a mean that it has nowhere. Where it
+does not bend, levels cut structure for nothing."""
+WORTH_IT = 4 / 3
+"""Times as many levels that are worth measuring anew."""
 SHALLOW = 6
 """Planes of a stack below which most structure is cut by its ends."""
 PLANES_SHARED = 2
 """Planes by which neighbouring levels overlap at each end: about what the tapers take."""
 
 
-def domain_of(image_shape: tuple[int, int], reference_planes: int, cycle_planes: int) -> Domain:
-    """Return the domain of the field of two stacks."""
-    cuts = depth_cuts(reference_planes, cycle_planes)
-    repeats = sum(cut.stop - cut.start for cut in cuts) / reference_planes
-    return Domain(image_shape, reference_planes, len(cuts), repeats)
-
-
-def depth_cuts(reference_planes: int, cycle_planes: int) -> list[slice]:
-    """Return the planes of the reference that each level of sub-blocks covers."""
+def domain_of(
+    image_shape: tuple[int, int], reference_planes: int, cycle_planes: int, is_bent: bool = False
+) -> Domain:
+    """Return the domain of the field of two stacks, between which the shift along z may bend."""
     planes = min(reference_planes, cycle_planes)
-    count = planes // SUB_BLOCK_PLANES if planes >= TALL else 1
-    edges = np.linspace(0, reference_planes, count + 1).round().astype(int)
+    levels = planes // SUB_BLOCK_PLANES if planes >= TALL else 1
+    if is_bent and planes >= TALL_IF_BENT and planes // LEVEL_OF_BENT >= WORTH_IT * levels:
+        levels = planes // LEVEL_OF_BENT
+    cuts = depth_cuts(reference_planes, levels)
+    repeats = sum(cut.stop - cut.start for cut in cuts) / reference_planes
+    return Domain(image_shape, reference_planes, levels, repeats)
+
+
+def depth_cuts(reference_planes: int, levels: int) -> list[slice]:
+    """Return the planes of the reference that each level of sub-blocks covers."""
+    edges = np.linspace(0, reference_planes, levels + 1).round().astype(int)
     whole = slice(0, reference_planes)
     cuts = [slice(int(a), int(b)) for a, b in itertools.pairwise(edges)]
-    return [_with_ends(cut, PLANES_SHARED, whole) for cut in cuts] if count > 1 else [whole]
+    return [_with_ends(cut, PLANES_SHARED, whole) for cut in cuts] if levels > 1 else [whole]
 
 
 def _with_ends(where: slice, margin: int, limits: slice) -> slice:

@@ -5,7 +5,7 @@ the shifts of small sub-blocks of full resolution; a smooth field through the su
 each at the place of its structure, is what is reported at the block.
 """
 
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,8 +22,8 @@ from crossreg.fiducial.correlation.faint_structure import freed_of_noise
 from crossreg.fiducial.correlation.spot_widths import with_spots_alike
 from crossreg.fiducial.evidence.exposure_noise import Noise, are_one_exposure, noise_of
 from crossreg.fiducial.evidence.image_faults import is_inverted
-from crossreg.fiducial.evidence.plane_places import Places, placed_planes
-from crossreg.fiducial.evidence.plane_spacing import denies_gradient
+from crossreg.fiducial.evidence.plane_places import PlacedPlanes, Places, placed_planes
+from crossreg.fiducial.evidence.plane_spacing import denies_gradient, is_bent
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.consensus import agreeing_blocks
 from crossreg.fiducial.field.motion import RIGID, SMOOTH, Deformation, Motion
@@ -139,11 +139,22 @@ def local_shifts(
             search = WideSearch(stacks, start_yx, pool)
             wide = search.some_shifts(blocks)
             alike = with_spots_alike(stacks, pool)
-            found, hidden_z = _measured(
-                alike, is_freed, light, reference.image_shape, blocks, wide, motion, turned, pool
-            )
-            placing = pool.submit(placed_planes, alike, in_the_middle_zyx(found.field))
             is_rigid = motion.is_rigid
+
+            def measured(domain: Domain) -> tuple[Measurements, float, Future[PlacedPlanes | None]]:
+                found, hidden_z = _measured(
+                    alike, is_freed, light, domain, blocks, wide, motion, turned, pool
+                )
+                placing = pool.submit(placed_planes, alike, in_the_middle_zyx(found.field))
+                return found, hidden_z, placing
+
+            shape, planes = reference.image_shape, (len(stacks[0]), len(stacks[1]))
+            found, hidden_z, placing = measured(domain_of(shape, *planes))
+            finer = domain_of(shape, *planes, is_bent=True)
+            if finer.levels > found.field.domain.levels and not is_rigid:
+                placed = placing.result()
+                if placed and is_bent(placed.whole):
+                    found, hidden_z, placing = measured(finer)
             evidence = gathered_evidence(
                 stacks, light, found, placing, turned, global_shift_yx, is_rigid, pool
             )
@@ -214,7 +225,7 @@ def _measured(
     stacks: tuple[np.ndarray, np.ndarray],
     is_freed: bool,
     light: Light,
-    image_shape: tuple[int, int],
+    domain: Domain,
     blocks: list[Block],
     wide: WideShifts,
     motion: Motion,
@@ -227,7 +238,6 @@ def _measured(
     cycle's light falls otherwise along z than the reference's, all is measured anew without that.
     `is_freed`: the stacks have been freed of what all their planes share.
     """
-    domain = domain_of(image_shape, *map(len, stacks))
     field = _wide_field(domain, wide, pool, motion)
     middle = domain.middle_zyx[None]
 
@@ -247,7 +257,7 @@ def _measured(
         fading = light.fading(found.field.shift_at)
     if motion.is_rigid or found.matching.sum() >= FEWEST_MEASURED:
         return found, fading.hidden(made_up_for)
-    return _measured(stacks, is_freed, light, image_shape, blocks, wide, RIGID, turn, pool)
+    return _measured(stacks, is_freed, light, domain, blocks, wide, RIGID, turn, pool)
 
 
 def _with_sure_gradient(

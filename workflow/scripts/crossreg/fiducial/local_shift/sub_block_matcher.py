@@ -194,7 +194,7 @@ class SubBlockMatcher:
             for number, block in enumerate(blocks)
             for rows, across in block.sub_blocks()
         ]
-        cuts = depth_cuts(*map(len, stacks))
+        cuts = depth_cuts(len(stacks[0]), domain.levels)
         pieces = [(cut, rows, across) for _, rows, across in columns for cut in cuts]
         self.block_of_sub_block = np.repeat([number for number, *_ in columns], len(cuts))
         self.column_of_sub_block = len(blocks) + np.repeat(np.arange(len(columns)), len(cuts))
