@@ -1,6 +1,6 @@
 """Show a cycle on the reference in napari, with the blocks coloured by the error of their shift.
 
-In: the results folder, a ROI and a cycle. Reference (green) and registered cycle (magenta) appear
+In: the results folder, a ROI and a cycle. Reference (magenta) and registered cycle (green) appear
 in the grid of the reference, in micrometres, and are white where they agree; a block is the
 brighter the more uncertain its shift is. Needs napari, which is not installed with crossreg:
 pip install "napari[all]".
@@ -65,7 +65,7 @@ def show(viewer: Any, options: argparse.Namespace) -> None:
     # Without a size of pixels, planes and px count alike.
     size = found.pixel_size_um or (1.0, 1.0, 1.0)
     unit = "um" if found.pixel_size_um else "pixel"
-    for (name, stack), colour in zip(shown.items(), ("green", "magenta"), strict=True):
+    for (name, stack), colour in zip(shown.items(), ("magenta", "green"), strict=True):
         viewer.add_image(
             stack,
             name=name,

@@ -59,6 +59,8 @@ def test_reference_and_registered_cycle_lie_on_each_other_in_micrometres(results
     viewer = RecordingViewer()
     command.show(viewer, options(results))
     (reference, looks), (cycle, seen), (sigma, flat) = viewer.images.values()
+    # As in the pictures.
+    assert (looks["colormap"], seen["colormap"]) == ("magenta", "green")
     assert flat["scale"] == (0.2, 0.2)
     # Background is dark and spots are bright, whatever the empty margin of the moved cycle.
     low, high = seen["contrast_limits"]

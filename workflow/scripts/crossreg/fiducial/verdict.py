@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-REGISTERED, DOUBTFUL, FAILED = VERDICTS = ("registered", "doubtful", "failed")
+REGISTERED, DOUBTFUL, FAILED = ("registered", "doubtful", "failed")
 CERTAIN = -4.0
 """Logarithm of the odds of a coincidence up to which a cycle counts as registered. They are a bound
 on a probability and behave like one: of 540 planted wrong pairs of few beads (another field,
@@ -74,7 +74,10 @@ MISSED_AT_REST = 1.0
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is said of a cycle: one of VERDICTS, and why in one sentence (empty if registered)."""
+    """What is said of a cycle: REGISTERED, DOUBTFUL or FAILED, and why.
+
+    The reason is one sentence, empty if registered.
+    """
 
     name: str
     reason: str = ""

@@ -35,8 +35,8 @@ class CycleSummary:
     block in the ROI; `worst_sigma` and `usual_sigma` are the largest of its three standard errors
     here and in the middle of the ROI's cycles (px; z: kept planes; in nm both are of the axis of
     the former). `quality` is the median NRMSE in xy, `jump` the XY distance (px) to the drift of
-    the nearer neighbouring cycle, 0 where it is as usual. `verdict` is one of `verdict.VERDICTS`,
-    with its `reason`. `missing` says why a cycle could not be registered.
+    the nearer neighbouring cycle, 0 where it is as usual. `verdict` is registered, doubtful or
+    failed, with its `reason`. `missing` says why a cycle could not be registered.
     From `xy_nm` to `within_tolerance` stand what `precision.Precision` says of the cycle.
     Values that there are not are NaN, 0 or empty.
     """
