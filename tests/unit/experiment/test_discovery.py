@@ -231,3 +231,25 @@ def test_jobs_on_other_nodes_know_the_stacks_of_all_channels(tmp_path):
     (tmp_path / "stacks.tsv").write_text(found.sheet_for_jobs)
     known = experiment_of_run(configuration, tmp_path / "stacks.tsv", is_job=True, is_demo=False)
     assert (known.samples, known.others) == (found.samples, found.others)
+
+
+@pytest.mark.parametrize("ending", ["tiff", "TIFF"])
+def test_files_that_are_left_out_for_their_ending_alone_are_named(tmp_path, ending):
+    (tmp_path / "parameters.json").write_text(json.dumps({"common": {}}))
+    for roi, of_roi in (("001", "tif"), ("002", ending)):
+        for cycle in ("RT1", "RT27"):
+            (tmp_path / f"{roi}_{cycle}_ch00.{of_roi}").touch()
+    configuration = {
+        **{"images": str(tmp_path), "parameters": str(tmp_path / "parameters.json")},
+        **{"results": str(tmp_path / "results"), "register_global": None},
+        **{"rois": None, "cycles": None},
+    }
+
+    def found(template):
+        given = configuration | {"file_names": template}
+        return experiment_of_run(given, "none.tsv", is_job=False, is_demo=False)
+
+    (warning,) = found("{roi}_{cycle}_{channel}.tif").warnings
+    assert f"002_RT1_ch00.{ending}: this and 1 other file are left out" in warning
+    both = found("{roi}_{cycle}_{channel}.tif*")
+    assert (both.warnings, {one.roi for one in both.samples}) == ([], {"001", "002"})

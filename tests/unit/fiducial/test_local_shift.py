@@ -290,3 +290,12 @@ def test_held_out_structure_lies_as_far_off_as_it_is_noisy() -> None:
     )
     assert np.all(bright < 0.1)
     assert np.all(faint > 2 * bright)
+
+
+def test_small_images_have_a_held_out_residual_too() -> None:
+    shape, by = (8, 128, 128), np.array([0.2, 1.3, -2.4])
+    here = spot_positions(shape, 80, 1)
+    found = registered(
+        drawn(shape, here, 10, 0), drawn(shape, here - by, 10, 1), (1.0, -2.0), block_size_xy=48
+    )
+    assert np.all(found.held_out_zyx < 0.2)

@@ -35,3 +35,5 @@ def test_no_block_is_named_where_none_stands_out() -> None:
     assert closing.worst_block_text(sound) == "-"
     worse = replace(sound[0], worst_sigma_nm=40.0, usual_sigma_nm=8.0)
     assert closing.worst_block_text([worse, *sound[1:]]).endswith("sigma 40 nm, usually 8")
+    alone = replace(worse, usual_sigma_nm=float("nan"), unusual=1)
+    assert closing.worst_block_text([alone]).endswith("sigma 40 nm")

@@ -49,7 +49,7 @@ def load_registration(
 
     """
     folder = Path(results) / "fields"
-    paths = sorted(folder.glob("*/*.npz"))
+    paths = sorted(path for path in folder.glob("*/*.npz") if not path.name.startswith("."))
     name = roi_called(str(roi), _rois_of(Path(results)))
     chosen = folder / str(name) / f"{cycle}.npz"
     if chosen not in paths:

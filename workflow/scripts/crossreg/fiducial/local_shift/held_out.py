@@ -13,8 +13,9 @@ from crossreg.fiducial.quantiles import NORMAL_MEDIAN, medians
 
 CELL = 48.0
 """Edge (px) of the squares of a chessboard whose colours are held out in turn: a sub-block."""
-FEWEST = 6
-"""Sub-blocks of each colour below which there are too few to compare."""
+FEWEST = 4
+"""Sub-blocks of each colour below which there are too few to compare: nine squares have four black
+ones."""
 
 
 def held_out_residual(

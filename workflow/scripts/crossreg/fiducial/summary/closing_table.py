@@ -1,5 +1,6 @@
 """The table that ends a run over cycles: what was registered, and what could not be."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from crossreg.fiducial.summary.cycle_summary import CycleSummary
@@ -68,7 +69,6 @@ def worst_block_text(cycles: Sequence[CycleSummary]) -> str:
     if not matched:
         return "-"
     worst = max(matched, key=lambda cycle: (bool(cycle.unusual), cycle.excess, cycle.worst_sigma))
-    return (
-        f"({worst.worst_block}) of {worst.cycle}: sigma {worst.worst_sigma_nm:.0f} nm,"
-        f" usually {worst.usual_sigma_nm:.0f}"
-    )
+    told = f"({worst.worst_block}) of {worst.cycle}: sigma {worst.worst_sigma_nm:.0f} nm"
+    usual = worst.usual_sigma_nm
+    return told if math.isnan(usual) else f"{told}, usually {usual:.0f}"

@@ -263,7 +263,20 @@ def _find_in_folder(
     experiment.remarks.append(
         f"{counted(len(found.samples), 'fiducial stack')} in {folder}; ignored: {counts or 'none'}."
     )
+    alike = [path for path in found.unmatched if names.parsed(_other_tiff(path))]
+    if alike:
+        experiment.warnings.append(
+            f"{one_line(alike[0])}: this and {counted(len(alike) - 1, 'other file')} are left out:"
+            f" {names.key} describes them but for their ending; rename them, or write it such that"
+            " it describes .tif and .tiff."
+        )
     return found.seen_cycles
+
+
+def _other_tiff(path: str) -> str:
+    """Return a path with .tiff in place of .tif, and the other way round."""
+    stem, ending = os.path.splitext(path)
+    return stem + {".tif": ".tiff", ".tiff": ".tif"}.get(ending.lower(), ending)
 
 
 def file_names(configuration: Mapping[str, Any], parameters: Parameters) -> FileNames:
