@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 import find_crossreg  # noqa: F401
-from crossreg.fiducial.experiment.parameters import add_options
+from crossreg.fiducial.experiment.parameter_options import add_options
 from crossreg.io.files import read_text, write_text
 from crossreg.workflow_support.for_scripts.script_main import new_parser, run
 

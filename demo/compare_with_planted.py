@@ -13,7 +13,7 @@ import numpy as np
 from astropy.table import Table
 
 import find_crossreg  # noqa: F401
-from crossreg.fiducial.experiment.parameters import add_options
+from crossreg.fiducial.experiment.parameter_options import add_options
 from crossreg.io.cycle_tables import LOCAL_COLUMNS, read_table
 from crossreg.io.files import read_text, write_text
 from crossreg.workflow_support.for_scripts.script_main import new_parser, run

@@ -15,7 +15,7 @@ import tifffile
 
 import find_crossreg  # noqa: F401
 import planted_cycles
-from crossreg.fiducial.experiment.parameters import add_options
+from crossreg.fiducial.experiment.parameter_options import add_options
 from crossreg.io.files import whole, write_text
 from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 

@@ -17,7 +17,7 @@ from crossreg.fiducial.experiment.image_checks import (
     checked_stacks,
     kinds_in_words,
 )
-from crossreg.fiducial.experiment.parameters import add_options, add_pixel_size_options
+from crossreg.fiducial.experiment.parameter_options import add_options, add_pixel_size_options
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.files import write_text
 from crossreg.io.plurals import counted

@@ -26,7 +26,7 @@ from crossreg.fiducial.apply.pyhim_files import (
     rows_of_blocks,
 )
 from crossreg.fiducial.apply.spots_for_pyhim import copy_rows_of_pyhim, is_of_pyhim
-from crossreg.fiducial.experiment.parameters import add_options
+from crossreg.fiducial.experiment.parameter_options import add_options
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.fiducial.projection import PROJECTION_PARAMETERS, described_projection
 from crossreg.io import ecsv

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from crossreg.fiducial.experiment.parameters import add_options
+from crossreg.fiducial.experiment.parameter_options import add_options
 from crossreg.fiducial.field.field_file import CycleField, load_field
 from crossreg.fiducial.field.motion import learned_from
 from crossreg.fiducial.field.motion_file import write_motion

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from crossreg.fiducial.experiment.parameters import add_options
+from crossreg.fiducial.experiment.parameter_options import add_options
 from crossreg.fiducial.experiment.roi_numbers import numbers_of_rois
 from crossreg.fiducial.summary.copied_cycles import copies_doubted
 from crossreg.io.cycle_tables import (

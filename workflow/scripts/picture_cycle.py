@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from crossreg.fiducial.experiment.parameters import add_options
+from crossreg.fiducial.experiment.parameter_options import add_options
 from crossreg.io.cycle_tables import read_global_row, read_local_table
 from crossreg.io.missing_notes import missing_reason
 from crossreg.io.registration_folders import check_outside

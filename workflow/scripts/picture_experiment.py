@@ -8,7 +8,7 @@ import itertools
 import sys
 from pathlib import Path
 
-from crossreg.fiducial.experiment.parameters import add_options
+from crossreg.fiducial.experiment.parameter_options import add_options
 from crossreg.fiducial.summary.cycle_summary import read_summaries
 from crossreg.pictures.drawing.canvas import save_png
 from crossreg.pictures.of_experiment.drift import drift_figure

@@ -8,7 +8,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from crossreg.fiducial.experiment.parameters import LOCAL_PARAMETERS, add_options, spelt
+from crossreg.fiducial.experiment.parameter_options import add_options
+from crossreg.fiducial.experiment.parameters import LOCAL_PARAMETERS, spelt
 from crossreg.fiducial.reference import prepare_reference, save_reference
 from crossreg.io.images.which_stack import add_image_option, choice_of
 from crossreg.io.intermediate_arrays import made_with

@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from crossreg.fiducial.experiment.parameters import add_options
+from crossreg.fiducial.experiment.parameter_options import add_options
 from crossreg.fiducial.projection import PROJECTION_PARAMETERS, described_projection
 from crossreg.io.images.which_stack import add_image_option, choice_of
 from crossreg.io.intermediate_arrays import made_with, save_arrays

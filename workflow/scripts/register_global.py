@@ -15,11 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from crossreg.fiducial.experiment.parameters import (
-    add_options,
-    add_pixel_size_options,
-    projected_planes,
-)
+from crossreg.fiducial.experiment.parameter_options import add_options, add_pixel_size_options
+from crossreg.fiducial.experiment.parameters import projected_planes
 from crossreg.fiducial.global_shift.shift_of_projections import GlobalShift, global_shift
 from crossreg.fiducial.global_shift.specimen import sampled_planes, shift_of_specimen
 from crossreg.fiducial.projection import PROJECTION_PARAMETERS, described_projection

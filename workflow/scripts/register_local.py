@@ -18,7 +18,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from crossreg.fiducial.block_grid import block_grid
-from crossreg.fiducial.experiment.parameters import LOCAL_PARAMETERS, add_options
+from crossreg.fiducial.experiment.parameter_options import add_options
+from crossreg.fiducial.experiment.parameters import LOCAL_PARAMETERS
 from crossreg.fiducial.field.field_file import CycleField, save_field
 from crossreg.fiducial.field.motion import RIGID, SMOOTH, Motion
 from crossreg.fiducial.field.motion_file import MOTIONS

@@ -24,7 +24,7 @@ from crossreg.fiducial.apply.image_pyramids import (
     write_ome_zarr,
 )
 from crossreg.fiducial.apply.stack_resampling import Resampling
-from crossreg.fiducial.experiment.parameters import add_options
+from crossreg.fiducial.experiment.parameter_options import add_options
 from crossreg.fiducial.field.field_file import load_field
 from crossreg.fiducial.field.sampled_field import constant_field
 from crossreg.io.errors import UserError

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from crossreg.fiducial.experiment.parameters import add_options
+from crossreg.fiducial.experiment.parameter_options import add_options
 from crossreg.fiducial.experiment.roi_numbers import numbers_of_rois
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.fiducial.summary.closing_table import summary_text

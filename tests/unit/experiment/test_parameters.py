@@ -5,9 +5,8 @@ import json
 
 import pytest
 
+from crossreg.fiducial.experiment.parameter_options import add_options, as_options
 from crossreg.fiducial.experiment.parameters import (
-    add_options,
-    as_options,
     fiducial_channel,
     projected_planes,
     read_parameters,

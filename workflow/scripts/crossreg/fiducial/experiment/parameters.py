@@ -1,6 +1,5 @@
 """pyHiM's parameters.json: the values that registration uses, and what to say about the rest."""
 
-import argparse
 import math
 import re
 from collections.abc import Mapping, Sequence, Set
@@ -11,7 +10,7 @@ from typing import Any
 
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_json
-from crossreg.io.schema import allowed, checked, nearest
+from crossreg.io.schema import checked, nearest
 
 SCHEMA_FILE = Path(__file__).resolve().parents[2] / "schemas" / "parameters.json"
 PLAIN_SCHEMA_FILE = SCHEMA_FILE.with_name("fiducial.json")
@@ -91,7 +90,7 @@ def read_parameters(path: Path | str) -> Parameters:
         given = _effective(content, section, path)
         values |= checked({section: given}, schema, str(path))[section]
     warnings = _not_read(content, schema, path)
-    known = _by_key(schema)
+    known = by_key(schema)
     parameters = {key: values[key] for key in known}
     warnings += _without_effect(content, parameters, path)
     _check_together(parameters, path)
@@ -100,7 +99,7 @@ def read_parameters(path: Path | str) -> Parameters:
 
 def default_parameters() -> dict[str, Any]:
     """Return the default of every registration parameter, by its key of parameters.json."""
-    return {key: part["default"] for key, part in _by_key(read_json(SCHEMA_FILE)).items()}
+    return {key: part["default"] for key, part in by_key(read_json(SCHEMA_FILE)).items()}
 
 
 def spelt(key: str, written_in: str) -> str:
@@ -116,59 +115,6 @@ def spelt(key: str, written_in: str) -> str:
 def spelt_planes(written_in: str) -> str:
     """Return what selects the planes to project, as it stands in one of the two files."""
     return " and ".join(dict.fromkeys(spelt(key, written_in) for key in ("zmin", "zmax")))
-
-
-def add_options(parser: argparse.ArgumentParser, keys: Sequence[str]) -> None:
-    """Add an option `--KEY` to `parser` for each key, described as in the schema.
-
-    The option `--written-in` says by which names messages call them.
-    """
-    group = parser.add_argument_group("parameters, named as in pyHiM's parameters.json")
-    known = _by_key(read_json(SCHEMA_FILE))
-    group.add_argument(
-        "--written-in",
-        choices=(PYHIM, PLAIN),
-        default=PYHIM,
-        help="which file the user wrote them in, whose names messages use (default: %(default)s)",
-    )
-    for key in keys:
-        part = known[key]
-        group.add_argument(
-            f"--{key}",
-            dest=key,
-            type=_reader(part),
-            default=part["default"],
-            metavar=allowed(part).upper().replace(" ", "_") if "enum" not in part else None,
-            choices=[str(choice) for choice in part["enum"]] if "enum" in part else None,
-            help=f"{part['description']} (default: {part['default']})".replace("%", "%%"),
-        )
-
-
-def add_pixel_size_options(parser: argparse.ArgumentParser) -> None:
-    """Add options for the pixel size of the experiment, with which that of a file is compared.
-
-    They are `--pixel-size-xy`, `--pixel-size-z`, `--ignore-pixel-sizes` and `--resample-z`.
-    """
-    for axes, name in (("xy", "size of a pixel"), ("z", "distance of two planes")):
-        parser.add_argument(
-            f"--pixel-size-{axes}",
-            type=float,
-            help=f"{name}, in micrometres (default: what the files say)",
-        )
-    parser.add_argument(
-        "--ignore-pixel-sizes", action="store_true", help="do not compare what the files say"
-    )
-    parser.add_argument(
-        "--resample-z",
-        action="store_true",
-        help="bring planes that are another distance apart to those of the reference",
-    )
-
-
-def as_options(parameters: Parameters, keys: Sequence[str]) -> list[str]:
-    """Return the command-line words that hand the keys' values to a script."""
-    spelling = [] if parameters.written_in == PYHIM else [f"--written-in={parameters.written_in}"]
-    return [f"--{key}={parameters[key]}" for key in keys] + spelling
 
 
 def projected_planes(values: dict[str, Any], z_step: float = 1.0) -> slice:
@@ -209,7 +155,7 @@ def _stands_for(part: Mapping[str, Any]) -> Sequence[str]:
     return (named,) if isinstance(named, str) else named
 
 
-def _by_key(schema: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def by_key(schema: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the schema of each registration key by its name (no name stands in two sections)."""
     sections = schema["properties"].values()
     return {key: part for section in sections for key, part in section["properties"].items()}
@@ -312,15 +258,3 @@ def _check_together(values: dict[str, Any], path: Path | str) -> None:
             f"{path}: acquisition.fileNameRegExp has no group (?P<{missing[0]}>...);"
             " it needs the groups cycle, roi and channel."
         )
-
-
-def _reader(schema: dict[str, Any]) -> Any:
-    """Return the function that reads an option's text as the schema's type."""
-    readers = {"integer": int, "number": float, "boolean": _read_boolean}
-    return readers.get(str(schema.get("type")), str)
-
-
-def _read_boolean(text: str) -> bool:
-    if text.lower() not in ("true", "false"):
-        raise argparse.ArgumentTypeError(f"'{text}' is neither true nor false")
-    return text.lower() == "true"

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
 
-from crossreg.fiducial.experiment.parameters import PYHIM, as_options
+from crossreg.fiducial.experiment.parameter_options import as_options
+from crossreg.fiducial.experiment.parameters import PYHIM
 from crossreg.fiducial.experiment.roi_numbers import numbers_of_rois
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.fiducial.field.motion_file import MOTIONS, check_size

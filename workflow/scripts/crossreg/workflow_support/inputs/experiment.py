@@ -14,12 +14,7 @@ from crossreg.fiducial.experiment.file_names import (
     names_by_expression,
     names_by_template,
 )
-from crossreg.fiducial.experiment.parameters import (
-    PLAIN,
-    Parameters,
-    channel_key,
-    read_parameters,
-)
+from crossreg.fiducial.experiment.parameters import PLAIN, Parameters, channel_key, read_parameters
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.errors import UserError, one_line
 from crossreg.io.given_shifts import GivenShifts
