@@ -13,8 +13,8 @@ from lxml import etree
 
 from crossreg.crossmodal.affine import Affine
 from crossreg.crossmodal.render.transforms import AFFINE_CLASS
+from crossreg.crossmodal.trakem2.project_parser import MATRIX
 from crossreg.crossmodal.trakem2.project_xml import ENCODING
-from crossreg.crossmodal.trakem2.saved_project import MATRIX
 
 COMMON = "oid layer_id transform style locked visible title links composite"
 PATCH = (

@@ -11,7 +11,7 @@ import pytest
 from crossreg.crossmodal.freeze.canonical import canonical_json
 from crossreg.crossmodal.freeze.frozen import FORMAT, fingerprint, read_frozen
 from crossreg.crossmodal.freeze.parameters import read_parameters as read_trakem2_parameters
-from crossreg.crossmodal.trakem2.saved_project import read_project
+from crossreg.crossmodal.trakem2.project_reading import read_project
 from crossreg.fiducial.experiment.parameters import read_parameters
 from crossreg.io.cycle_tables import (
     GLOBAL_COLUMNS,

@@ -19,7 +19,7 @@ from crossreg.crossmodal.freeze.parameters import read_parameters as read_trakem
 from crossreg.crossmodal.render.folder_store import FolderStore
 from crossreg.crossmodal.render.stack_store import TILES, read_sections
 from crossreg.crossmodal.render.tile_specs import image_source, split_transforms, tile_corners
-from crossreg.crossmodal.trakem2.saved_project import read_project
+from crossreg.crossmodal.trakem2.project_reading import read_project
 from crossreg.fiducial.experiment.parameters import read_parameters
 from crossreg.io.errors import UserError
 from crossreg.io.given_shifts import GivenShifts

@@ -22,7 +22,7 @@ from crossreg.crossmodal.render.tile_specs import (
 )
 from crossreg.crossmodal.render.transform_data import PREFIX
 from crossreg.crossmodal.trakem2.patches import Patch, checked_path, safe_title
-from crossreg.crossmodal.trakem2.saved_project import read_project
+from crossreg.crossmodal.trakem2.project_reading import read_project
 from crossreg.io.errors import UserError
 from saved_by_trakem2 import java_double, saved_by_trakem2
 

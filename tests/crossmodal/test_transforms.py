@@ -16,7 +16,7 @@ from crossreg.crossmodal.render.image_boxes import Box, patch_box
 from crossreg.crossmodal.render.tile_specs import image_corners
 from crossreg.crossmodal.render.transform_data import PREFIX, Transform
 from crossreg.crossmodal.render.transforms import affine_of, affine_transform, apply, check_known
-from crossreg.crossmodal.trakem2.saved_project import read_project
+from crossreg.crossmodal.trakem2.project_reading import read_project
 from crossreg.io.errors import UserError
 
 GRID = np.stack(np.meshgrid(np.linspace(0, 90, 7), np.linspace(0, 60, 5)), axis=-1).reshape(-1, 2)

@@ -6,8 +6,8 @@ import planted_project as pp
 import pytest
 
 from crossreg.crossmodal.check.check_project import check_project
-from crossreg.crossmodal.trakem2 import saved_project
-from crossreg.crossmodal.trakem2.saved_project import read_project
+from crossreg.crossmodal.trakem2 import project_reading
+from crossreg.crossmodal.trakem2.project_reading import read_project
 from crossreg.io.errors import UserError
 
 XML = pp.planted().xml
@@ -54,7 +54,7 @@ def test_the_five_predefined_entities_are_read():
 
 
 def test_size_is_bounded_also_after_decompression(monkeypatch):
-    monkeypatch.setattr(saved_project, "MAX_BYTES", 2 * len(XML))
+    monkeypatch.setattr(project_reading, "MAX_BYTES", 2 * len(XML))
     assert read_project(gzip.compress(XML), "x").patches
     large = XML + b" " * 2 * len(XML)
     for data in (large, gzip.compress(large)):

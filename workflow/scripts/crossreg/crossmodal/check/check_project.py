@@ -13,13 +13,13 @@ from crossreg.crossmodal.check.motion.motion_findings import (
 from crossreg.crossmodal.check.patch_findings import moved_folders, patch_errors, patch_notes
 from crossreg.crossmodal.check.patch_pairs import paired
 from crossreg.crossmodal.freeze.records import FrozenSection
-from crossreg.crossmodal.trakem2.project_xml import FROZEN_ATTRIBUTE, SECTION_ATTRIBUTE
-from crossreg.crossmodal.trakem2.saved_project import (
+from crossreg.crossmodal.trakem2.project_reading import (
     BrokenXmlError,
-    SavedProject,
     read_project,
     recovered_project,
 )
+from crossreg.crossmodal.trakem2.project_xml import FROZEN_ATTRIBUTE, SECTION_ATTRIBUTE
+from crossreg.crossmodal.trakem2.saved_project import SavedProject
 from crossreg.io.errors import UserError
 
 OTHER_CONFIGURATION = "other_configuration"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from crossreg.crossmodal.check.finding import ERROR, WARNING, Finding, shown_name
 from crossreg.crossmodal.trakem2.project_files import PROJECT_SUFFIXES, sha256_of_file
+from crossreg.crossmodal.trakem2.project_reading import GZIP_MAGIC
 from crossreg.crossmodal.trakem2.project_xml import FROZEN_ATTRIBUTE, SECTION_ATTRIBUTE
-from crossreg.crossmodal.trakem2.saved_project import GZIP_MAGIC
 
 HEAD_BYTES = 65_536
 """TrakEM2 writes <project> after a document type of some 15 kB."""

@@ -10,7 +10,7 @@ from crossreg.crossmodal.check.saved_copies import SavedCopy
 from crossreg.crossmodal.freeze.canonical import sha256, sha256_of_bytes
 from crossreg.crossmodal.freeze.records import Frozen, SectionEntry
 from crossreg.crossmodal.trakem2.project_files import no_files, project_files, state_of
-from crossreg.crossmodal.trakem2.saved_project import MAX_BYTES
+from crossreg.crossmodal.trakem2.project_reading import MAX_BYTES
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,12 @@
 Tiles never pass through renderapi's TileSpec, which drops keys and rounds affines.
 """
 
-import html
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import renderapi.render
@@ -18,13 +16,19 @@ import renderapi.stack
 import requests
 from renderapi.errors import RenderError
 from renderapi.utils import get_json, post_json, put_json, rest_delete
-from requests.adapters import HTTPAdapter
-from urllib3.connectionpool import ConnectionPool
-from urllib3.response import BaseHTTPResponse
-from urllib3.util import Retry
 
 from crossreg.crossmodal.freeze.canonical import sha256
 from crossreg.crossmodal.render.accepted_specs import accepted_section, leaves
+from crossreg.crossmodal.render.service_session import (
+    BACKOFF_S,
+    CUT_SHORT,
+    RETRIES,
+    STATUSES_TO_RETRY,
+    RefusedError,
+    cause,
+    in_short,
+    session_with_retries,
+)
 from crossreg.crossmodal.render.stack_store import (
     BOX_KEYS,
     COMPLETE,
@@ -40,62 +44,24 @@ from crossreg.io.errors import UserError
 
 log = logging.getLogger(__name__)
 
-MOST_TILES_A_SECTION = 50_000
-"""Above this number the service refuses to return a section."""
-
-CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 300.0
 """A large section takes the service minutes to store; nothing at all for longer is a fault."""
 
 COMPLETE_TIMEOUT_S = 4 * 3600.0
 """Setting a stack to COMPLETE derives the box of every tile: hours for millions of tiles."""
 
-RETRIES = 4
-BACKOFF_S = 0.5
-"""Waits of 0, 1, 2 and 4 s: a restart of a proxy passes, a service that is down is told soon."""
+MOST_TILES_A_SECTION = 50_000
+"""Above this number the service refuses to return a section."""
 
-STATUSES_TO_RETRY = (502, 503, 504)
-MAY_BE_REPEATED = ("GET", "PUT", "DELETE")
-"""A POST makes a new version of a stack each time: see `RenderService.create`."""
-
-CUT_SHORT = (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError)
-FIRST_ERROR = 400
 BAD_REQUEST = 400
 NO_USE = (ValueError, KeyError, TypeError)
 """What an answer of another form raises where it is read."""
 
 NOT_FOUND = 404
-SHOWN_CHARACTERS = 300
-
-
-class _RefusedError(Exception):
-    """An answer of the service with an error status."""
-
-    def __init__(self, status: int, text: str):
-        super().__init__(f"it answered {status}: {_in_short(text)}")
-        self.status, self.text = status, text
 
 
 class _CutShortError(UserError):
     """A request without an answer: the service may have carried it out, or not."""
-
-
-class _ToldRetry(Retry):
-    """Repeats of a request, told while they happen."""
-
-    def increment(
-        self,
-        method: str | None = None,
-        url: str | None = None,
-        response: BaseHTTPResponse | None = None,
-        error: Exception | None = None,
-        _pool: ConnectionPool | None = None,
-        _stacktrace: TracebackType | None = None,
-    ) -> Self:
-        """Return the state after one more failure; raise if there were too many."""
-        state = super().increment(method, url, response, error, _pool, _stacktrace)
-        log.warning("%s %s is repeated: no answer, or one of no use", method, url)
-        return state
 
 
 class RenderService:
@@ -121,10 +87,10 @@ class RenderService:
             port=port,
             owner=quote(owner, safe=""),
             project=quote(project, safe=""),
-            session=_session(timeout_s, retries, backoff_s),
+            session=session_with_retries(timeout_s, retries, backoff_s),
         )
         self._owner, self._project = owner, project
-        self._patient = _session(max(timeout_s, COMPLETE_TIMEOUT_S), retries, backoff_s)
+        self._patient = session_with_retries(max(timeout_s, COMPLETE_TIMEOUT_S), retries, backoff_s)
         self._retries = retries
         self._tried_classes: set[str] = set()
 
@@ -213,7 +179,7 @@ class RenderService:
         try:
             answer = get_json(self._render.session, self._below_owner("/stackIds"))
             projects = sorted({str(one["project"]) for one in answer})
-        except (_RefusedError, requests.exceptions.RequestException, RenderError, *NO_USE):
+        except (RefusedError, requests.exceptions.RequestException, RenderError, *NO_USE):
             return f"check its name ({where})"
         if not projects:
             return f"the owner '{self._owner}' has no stacks at all: check owner and project"
@@ -227,15 +193,15 @@ class RenderService:
         try:
             body = {key: value for key, value in leaf.items() if key != "id"}
             put_json(self._render.session, self._below_owner("/validate-json/transform"), body)
-        except _RefusedError as refused:
+        except RefusedError as refused:
             # Services of years ago have no such test; what they refuse is then told on upload.
             if refused.status == BAD_REQUEST:
                 raise UserError(
                     f"{self.place}: {where}: the service does not take its transform of the class"
-                    f" {name} ({_in_short(refused.text)}); replace it in the stack."
+                    f" {name} ({in_short(refused.text)}); replace it in the stack."
                 ) from None
         except requests.exceptions.RequestException as error:
-            raise UserError(f"{self.place}: {_cause(error)}.") from None
+            raise UserError(f"{self.place}: {cause(error)}.") from None
 
     def delete_section(self, stack: str, z: float) -> None:
         """See StackStore."""
@@ -293,66 +259,16 @@ class RenderService:
         start = f"{self.place}: stack '{checked_stack_name(stack)}': {failure}"
         try:
             yield
-        except _RefusedError as refused:
+        except RefusedError as refused:
             hint = ""
             if "50000" in refused.text.replace(",", ""):
                 hint = f" (at most {MOST_TILES_A_SECTION:,} tiles per section are possible)"
             passing = refused.status in STATUSES_TO_RETRY
             raise (_CutShortError if passing else UserError)(f"{start}{hint}; {refused}") from None
         except (*CUT_SHORT, requests.exceptions.Timeout) as error:
-            raise _CutShortError(f"{start}; {_cause(error)}.") from None
+            raise _CutShortError(f"{start}; {cause(error)}.") from None
         except (requests.exceptions.RequestException, RenderError, ValueError, TypeError) as error:
-            raise UserError(f"{start}; its answer is no use ({_in_short(str(error))}).") from None
-
-
-class _Adapter(HTTPAdapter):
-    """An adapter with a time-out, which renderapi never sets, that repeats answers cut short."""
-
-    def __init__(self, timeout_s: float, retry: Retry, repeats: int):
-        self._timeout = (min(CONNECT_TIMEOUT_S, timeout_s), timeout_s)
-        self.repeats = repeats
-        super().__init__(max_retries=retry)
-
-    def send(self, *args: Any, **kwargs: Any) -> requests.Response:
-        kwargs["timeout"] = kwargs.get("timeout") or self._timeout
-        request = args[0]
-        repeats = self.repeats if request.method in MAY_BE_REPEATED else 0
-        for repeats_left in range(repeats, -1, -1):
-            response = super().send(*args, **kwargs)
-            try:
-                # urllib3 repeats until the headers have come; the rest of the answer is up to us.
-                response.content  # noqa: B018
-                break
-            except CUT_SHORT:
-                if not repeats_left:
-                    raise
-        return response
-
-
-def _session(timeout_s: float, retries: int, backoff_s: float) -> requests.Session:
-    """Return a session with time-out and retries that raises _RefusedError for error statuses."""
-    retry = _ToldRetry(
-        total=retries,
-        backoff_factor=backoff_s,
-        status_forcelist=STATUSES_TO_RETRY,
-        allowed_methods=MAY_BE_REPEATED,
-        raise_on_status=False,
-    )
-    session = requests.Session()
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, _Adapter(timeout_s, retry, retries))
-    session.hooks["response"].append(_refuse)
-    return session
-
-
-def _refuse(response: requests.Response, *_: Any, **__: Any) -> None:
-    """Raise before renderapi does: its messages repeat the whole request and hide the status."""
-    if response.status_code >= FIRST_ERROR:
-        text = response.text
-        if "html" in response.headers.get("Content-Type", ""):
-            # Faults of JSON come as a page.
-            text = html.unescape(text)
-        raise _RefusedError(response.status_code, text)
+            raise UserError(f"{start}; its answer is no use ({in_short(str(error))}).") from None
 
 
 def _version_number(metadata: dict[str, Any] | None) -> int | None:
@@ -363,22 +279,7 @@ def _none_if_not_found(request: Callable[[], Any]) -> Any:
     """Return what `request` returns, or None if the service knows no such thing."""
     try:
         return request()
-    except _RefusedError as refused:
+    except RefusedError as refused:
         if refused.status != NOT_FOUND:
             raise
         return None
-
-
-def _cause(error: requests.exceptions.RequestException) -> str:
-    """Return what went wrong on the way: requests reports all as one kind of exception."""
-    if "timed out" in str(error):
-        return "the service did not answer in time, try again later"
-    if any(word in str(error) for word in ("RemoteDisconnected", "reset", "aborted", "broken")):
-        return "the service dropped the connection, try again later"
-    return "the service cannot be reached, check host and port"
-
-
-def _in_short(text: str) -> str:
-    """Return `text` on one line, cut after SHOWN_CHARACTERS."""
-    line = " ".join(text.split()) or "nothing"
-    return line if len(line) <= SHOWN_CHARACTERS else line[: SHOWN_CHARACTERS - 3] + "..."
