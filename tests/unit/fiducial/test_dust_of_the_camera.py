@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, shift
 
 from crossreg.fiducial.evidence.still_on_camera import (
     partly_still,
@@ -67,7 +67,7 @@ def test_another_field_behind_the_same_grain_is_not_registered(planes: int) -> N
 @pytest.mark.parametrize("planes", [3, 5])
 def test_only_what_all_planes_share_is_known_as_such(planes: int) -> None:
     for other_field in (False, True):
-        pair = dusty_pair(312, planes, other_field=other_field, shared="grain", height=other_field)
+        pair = dusty_pair(313, planes, other_field=other_field, shared="grain", height=other_field)
         assert registered(pair)[0].evidence.is_same_in_planes == other_field
 
 
@@ -181,6 +181,17 @@ def test_a_texture_at_rest_of_which_a_tenth_has_changed_is_registered(seed: int)
     assert found.evidence.at_rest is not None
     assert found.evidence.at_rest.unlike > 0.05
     assert found.verdict.name == "registered", found.verdict.reason
+
+
+@pytest.mark.parametrize("part", [0.0, 0.45])
+def test_what_lies_between_whole_pixels_is_no_dust(part: float) -> None:
+    for seed in (450, 451, 452):
+        kept, one, two = (scattered(seed + step) for step in (0, 10, 20))
+        moved = shift(kept, (3 + part, -2 - part), order=5)
+        pair = at_rest(seed, kept + one, moved + two)
+        reference = prepare_reference(pair.reference, block_size_xy=32)
+        found = local_shifts(reference, pair.cycle, (-3.0, 2.0))  # as projections give it by chance
+        assert found.evidence.may_be_dust == (part == 0), seed
 
 
 def test_skewness_is_that_of_what_two_images_share() -> None:

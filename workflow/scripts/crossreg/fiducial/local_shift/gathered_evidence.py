@@ -40,6 +40,7 @@ from crossreg.fiducial.verdict import (
     SeenAtRest,
     SeenOwnMotion,
     is_where_dust_is,
+    lies_still,
     may_be_whole,
 )
 
@@ -88,7 +89,7 @@ def gathered_evidence(
         z_ratio = ratio_of_spacings(placed.whole, gradient_z(field), is_tall)
     shift_yx = float(middle_yx[0]), float(middle_yx[1])
     is_thin = min(map(len, stacks)) < PLANES_FOR_PATTERN
-    may_be_dust = is_thin and is_where_dust_is(shift_yx, global_shift_yx)
+    may_be_dust = is_thin and _may_be_dust(shift_yx, _sigma_yx(field), global_shift_yx)
     return Evidence(
         log10_odds=match.log10_odds,
         shift_yx=shift_yx,
@@ -114,6 +115,19 @@ def gathered_evidence(
         copied=copied.result() if copied else 0.0,
         is_saturated=saturated.result(),
     )
+
+
+def _may_be_dust(
+    shift_yx: tuple[float, float],
+    sigma_yx: tuple[float, float],
+    global_shift_yx: tuple[float, float],
+) -> bool:
+    """Return whether what matches at a shift (px), with standard errors, may lie as dust would.
+
+    The global shift is drawn by dust, too, but near whole pixels it lies by chance as well.
+    """
+    is_drawn = is_where_dust_is(global_shift_yx) and may_be_whole(shift_yx, sigma_yx)
+    return is_where_dust_is(shift_yx) or lies_still(global_shift_yx) or is_drawn
 
 
 def _seen_own_motion(found: Measurements) -> SeenOwnMotion | None:
