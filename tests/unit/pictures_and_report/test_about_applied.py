@@ -14,6 +14,8 @@ def test_every_receipt_gives_a_row_with_its_first_line(tmp_path):
     for name, text in texts.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
+    # A mark that an image is to be tried again is no receipt.
+    (tmp_path / "registered" / "left" / ".again-02.txt").write_text("2026-01-01 it has no shift\n")
     assert len(receipts(tmp_path)) == 4
     assert applied(tmp_path) == [
         ("Spots", "localizations", "a.csv, found in raw stacks: 2 spots."),

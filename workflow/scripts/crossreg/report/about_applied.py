@@ -14,7 +14,7 @@ RECEIPTS = {
 
 def receipts(results: Path) -> list[Path]:
     """Return the receipts that there are."""
-    return [path for pattern in RECEIPTS.values() for path in sorted(results.glob(pattern))]
+    return [path for pattern in RECEIPTS.values() for path in _found(results, pattern)]
 
 
 def applied(results: Path) -> list[tuple[str, str, str]]:
@@ -22,8 +22,13 @@ def applied(results: Path) -> list[tuple[str, str, str]]:
     return [
         (kind, _folder(path.relative_to(results)), read_text(path).partition("\n")[0])
         for kind, pattern in RECEIPTS.items()
-        for path in sorted(results.glob(pattern))
+        for path in _found(results, pattern)
     ]
+
+
+def _found(results: Path, pattern: str) -> list[Path]:
+    """Return the receipts of a kind: hidden files beside them are marks of what failed."""
+    return sorted(path for path in results.glob(pattern) if not path.name.startswith("."))
 
 
 def _folder(receipt: Path) -> str:
