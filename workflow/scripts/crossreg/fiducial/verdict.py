@@ -158,14 +158,13 @@ class Evidence:
     and too few blocks match to make it exact. `is_z_open`: planes that are alike do not tell the
     shift along z; `is_lonely`: but one block matches by itself, or none,
     of several; `is_same_in_planes`: only what all planes of thin stacks share matches;
-    `is_of_mean`: the same of stacks of many planes;
-    `may_be_dust`: the stacks are too thin to be freed of what all their planes share, and what
-    matches lies where dust would; `at_rest`: how thin stacks at rest differ; `is_pattern`: what
-    both share at no shift is narrower than optics allow; `is_partly_still`: a part of what they
-    show lies still while the rest has moved; `is_inverted`: structure is bright in the one and dark
-    in the other; `is_copy`: both stacks are one exposure; `copied`: part of the planes that are
-    alike to within their noise; `is_saturated`: about half of the pixels of the cycle have its
-    highest value.
+    `is_of_mean`: the same of stacks of many planes; `is_thin`: the stacks have too few planes to be
+    freed of what all of them share, and `may_be_dust`: what matches lies where dust would, too;
+    `at_rest`: how thin stacks at rest differ; `is_pattern`: what both share at no shift is narrower
+    than optics allow; `is_partly_still`: a part of what they show lies still while the rest has
+    moved; `is_inverted`: structure is bright in the one and dark in the other; `is_copy`: both
+    stacks are one exposure; `copied`: part of the planes that are alike to within their noise;
+    `is_saturated`: about half of the pixels of the cycle have its highest value.
     """
 
     log10_odds: float
@@ -185,6 +184,7 @@ class Evidence:
     is_z_open: bool = False
     is_same_in_planes: bool = False
     is_of_mean: bool = False
+    is_thin: bool = False
     may_be_dust: bool = False
     is_lonely: bool = False
     at_rest: SeenAtRest | None = None
@@ -344,7 +344,7 @@ def _doubt_of_depth(evidence: Evidence) -> str:
 
 def _doubt_of_field(evidence: Evidence) -> str:
     """Return why too little of the specimen follows the field to believe it; else empty."""
-    if evidence.matching == 0 and evidence.log10_odds > CERTAIN_IN_ALL:
+    if evidence.matching == 0 and (evidence.is_thin or evidence.log10_odds > CERTAIN_IN_ALL):
         return "no block matches by itself"
     if evidence.is_lonely and _lies_still(evidence):
         return "what matches lies still, as dust does, and hardly a block matches by itself"

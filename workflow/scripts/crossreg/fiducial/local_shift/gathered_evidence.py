@@ -100,6 +100,7 @@ def gathered_evidence(
         own_motion=_seen_own_motion(found),
         unmatched=found.moved.unmatched_at_most if may_be_dust else found.moved.unmatched,
         matching=float(found.matching.mean()),
+        is_thin=is_thin,
         may_be_dust=may_be_dust,
         z_ratio=z_ratio,
         jump=jump if jump and shown_around(similarities, jump.plane) else None,
