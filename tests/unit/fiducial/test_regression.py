@@ -23,9 +23,9 @@ def test_one_choice_predicts_as_a_gaussian_process_does(measurements: int) -> No
     terms, seen = at(measurements)
     variances = random.uniform(0.01, 0.09, measurements)
     values = random.normal(0, 1, measurements)
-    found = likelihood(
-        seen, variances, terms, values, np.array([AMPLITUDE]), np.array([NOISE]), (1.0, 1.0)
-    )
+    amplitudes, noises = np.array([AMPLITUDE]), np.array([NOISE])
+    any_size = (1.0, 1.0)
+    found = likelihood(seen, variances, terms, values, amplitudes, noises, any_size, any_size)
     prior = Priors(np.zeros((1, 2)), DEVIATIONS[None], np.zeros(1))
     new_terms, new = at(7)
     mean, sigma = mixture((found,), prior).predict(new_terms, {0: FeaturesInColumns.of(new)})

@@ -95,6 +95,7 @@ def likelihood(
     values: Floats,
     amplitudes: Floats,
     noises: Floats,
+    amplitude_prior: tuple[float, float],
     noise_prior: tuple[float, float],
     repeats: float = 1.0,
 ) -> Likelihood:
@@ -113,8 +114,9 @@ def likelihood(
     amplitudes, noises : (a,), (b,)
         Choices of the standard deviation of the random field (px), and of the factor on the
         measurements' sigmas; h = a b.
-    noise_prior : (2,)
-        Median of the noise factor, and the standard deviation of its logarithm.
+    amplitude_prior, noise_prior : (2,), (2,)
+        Median of the amplitude and of the noise factor, and the standard deviations of their
+        logarithms. See `log_normal`.
     repeats : float
         How often the measurements count the same light: that many are worth one.
 
@@ -136,8 +138,21 @@ def likelihood(
     squares = values @ (values / counted) / s2[:, 0] - share @ along_values**2
     spread = len(values) * np.log(2 * np.pi * s**2) + np.log(variances).sum()
     log = -0.5 * (squares + spread / repeats + np.log(total / s2).sum(axis=1))
-    log -= 0.5 * (np.log(s / noise_prior[0]) / noise_prior[1]) ** 2
+    log += np.add.outer(
+        log_normal(amplitudes, amplitude_prior), log_normal(noises, noise_prior)
+    ).ravel()
     return Likelihood(a, s, log, precision, pull, vectors, eigenvalues, along_terms, along_values)
+
+
+def log_normal(values: Floats, prior: tuple[float, float]) -> Floats:
+    """Return how likely values (n,) are beforehand, as a logarithm up to a constant.
+
+    `prior` is the median and the standard deviation of the logarithm. A value of 0 is as likely as
+    the least other one.
+    """
+    median, deviation = prior
+    least = min(values[values > 0], default=median)
+    return np.asarray(-0.5 * (np.log(np.maximum(values, least) / median) / deviation) ** 2)
 
 
 def _eigen(scaled: Floats) -> tuple[Floats, Floats]:
