@@ -2,9 +2,16 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from crossreg.fiducial.evidence.plane_places import Places
-from crossreg.fiducial.evidence.plane_spacing import denies_gradient, is_bent, ratio_of_spacings
+from crossreg.fiducial.evidence.plane_products import ComparedPlanes, PlaneProducts
+from crossreg.fiducial.evidence.plane_spacing import (
+    denies_gradient,
+    is_bent,
+    rate_of_change,
+    ratio_of_spacings,
+)
 
 
 def places(slope: float, noise: float = 0.1, count: int = 20, bend: float = 0.0) -> Places:
@@ -30,6 +37,40 @@ def test_in_tall_stacks_what_tissue_does_not_show_is_told(slope: float) -> None:
 @pytest.mark.parametrize("slope", [-0.09, 0.09])
 def test_in_tall_stacks_a_bend_that_the_field_follows_is_none(slope: float) -> None:
     assert ratio_of_spacings(places(slope, count=30, bend=0.5), slope, is_tall=True) == 1
+
+
+@pytest.mark.parametrize("is_tall", [False, True])
+@pytest.mark.parametrize("rate", [0.8, 1.25])
+def test_planes_that_change_faster_bear_another_spacing_out(rate: float, is_tall: bool) -> None:
+    """Where they lie says it less surely, and too little of it."""
+    shown = places(0.5 * (rate - 1), noise=0.4)
+    assert ratio_of_spacings(shown, 0.0, is_tall) == 1
+    assert ratio_of_spacings(shown, 0.0, is_tall, rate) == 1 / rate
+
+
+@pytest.mark.parametrize(
+    ("slope", "noise", "rate"),
+    [(0.1, 0.4, 0.8), (0.1, 0.4, 1.5), (0.05, 0.1, 1.1), (0.1, 2.0, 1.25)],
+    ids=("the other way", "another cone of light", "swelling", "unclear"),
+)
+def test_a_rate_that_places_do_not_follow_is_none(slope: float, noise: float, rate: float) -> None:
+    assert ratio_of_spacings(places(slope, noise), 0.0, is_tall=False, rate=rate) == 1
+
+
+@pytest.mark.parametrize("step", [0.8, 1.0, 1.5])
+def test_how_fast_planes_change_is_told(step: float) -> None:
+    """Whatever their light and noise."""
+    random = np.random.default_rng(2)
+    fine = gaussian_filter(random.normal(size=(240, 120, 120)), (40.0, 2.0, 2.0))
+    fine /= fine.std()
+    shown = [np.rint(10 * spacing * np.arange(16)).astype(int) for spacing in (1.0, step)]
+    products = []
+    for planes in shown:
+        light = random.uniform(0.7, 1.3, 16)[:, None, None]
+        seen = fine[planes] * light + random.normal(0, 0.3, (16, 120, 120))
+        products.append(PlaneProducts.of(seen.reshape(16, 16, 30, 30).swapaxes(0, 1)))
+    reference, cycle = products
+    assert rate_of_change(ComparedPlanes(reference, cycle, 0.0)) == pytest.approx(step, rel=0.08)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import numpy as np
 
 from crossreg.fiducial.evidence.plane_places import Places
+from crossreg.fiducial.evidence.plane_products import ComparedPlanes, along_the_same_planes
 from crossreg.fiducial.evidence.robust_fit import fitted
 
 FEWEST_PLANES = 8
@@ -16,6 +17,15 @@ bend by one plane over 30 looks like 0.1 planes each."""
 BELIEVED = 10.0
 """Standard errors that another spacing exceeds: where the two images are unlike along z, as with
 other optics, planes at the ends feign up to 0.2 planes each, but not along a line."""
+FASTER, SURE, FOLLOWED = 0.08, 4.0, 0.35
+"""How many times as fast (natural logarithm) planes of one stack change where that says that its z
+step is another one, too, and the standard errors, and the part of it, that where planes lie has to
+show then: with a cone of light wider or narrower by a quarter, planes change up to 1.9 times as
+fast, and lie along a line of up to 0.26 of that; another z step left 0.4 to 0.9."""
+FEWEST_BOUNDARIES = 4
+"""Boundaries between planes below which no rate is told."""
+LEAST_CHANGE = 1e-3
+"""Change (logarithm) from plane to plane, over all of them, at least."""
 LEAST_GRADIENT, DENIED, SURELY = 0.015, 0.3, 3.0
 """Gradient (planes per plane) of a field that is looked at, the part of it that planes have to show
 at least, and by how many standard errors more."""
@@ -25,18 +35,36 @@ LEAST_BEND, BEND_BELIEVED = 0.25, 6.0
 the standard errors of it."""
 
 
-def ratio_of_spacings(places: Places, gradient: float, is_tall: bool) -> float:
+def ratio_of_spacings(places: Places, gradient: float, is_tall: bool, rate: float = 1.0) -> float:
     """Return about how many planes of the cycle correspond to one of the reference.
 
     From where its planes lie. 1 where they follow those of the reference; where that is not clear;
     or where the field's change of the shift along z, its `gradient` (planes per plane), which rests
     on structure at other depths instead of on other planes, has the other sign. The field of
-    a stack that `is_tall` has several levels along z.
+    a stack that `is_tall` has several levels along z. Planes of the cycle change at a `rate`
+    (`rate_of_change`), which is another witness of their step.
     """
     slope, error = _slope(places)
+    is_faster = abs(np.log(rate)) > FASTER and slope * (rate - 1) > 0
+    if is_faster and abs(slope) > max(USUAL, SURE * error, FOLLOWED * abs(rate - 1)):
+        return 1 / rate
     usual = USUAL_IN_TALL if is_tall else USUAL
     believed = abs(slope) > max(usual, BELIEVED * error) and slope * gradient > 0
     return float(1 / (1 + slope)) if believed else 1.0
+
+
+def rate_of_change(planes: ComparedPlanes) -> float:
+    """Return how many times as fast planes of a cycle change along z as those of the reference.
+
+    1 where that is not known. It is the ratio of their z steps where their optics are the same.
+    """
+    here = planes.cycle.togetherness((0, 1))
+    there = along_the_same_planes(here, planes.reference.togetherness((0, 1)), planes.shift_z)
+    known = np.isfinite(there)
+    if known.sum() < FEWEST_BOUNDARIES:
+        return 1.0
+    ratio = float(here[known].sum() / min(there[known].sum(), -LEAST_CHANGE))
+    return float(np.sqrt(ratio)) if ratio > 0 else 1.0
 
 
 def denies_gradient(places: Places, gradient: float) -> bool:

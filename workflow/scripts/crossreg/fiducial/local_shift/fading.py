@@ -25,9 +25,8 @@ from crossreg.fiducial.correlation.light_samples import (
     samples_at,
     shared_samples,
 )
-from crossreg.fiducial.evidence.plane_breaks import break_of_planes
+from crossreg.fiducial.evidence.plane_products import ComparedPlanes
 from crossreg.fiducial.quantiles import median
-from crossreg.fiducial.verdict import Break
 
 Floats = NDArray[np.float64]
 Stacks = tuple[NDArray[np.int16], NDArray[np.int16]]
@@ -149,10 +148,10 @@ class Light:
         compared = _compared(self.of_reference, self.cycle, shifts_zyx_at)
         return _fitted(compared) if compared else Fading()
 
-    def break_of_planes(self, shifts_zyx_at: ShiftsAt) -> Break | None:
-        """Return where the planes of one of the two stop following each other, if anywhere."""
+    def compared_planes(self, shifts_zyx_at: ShiftsAt) -> ComparedPlanes | None:
+        """Return what planes of both share with each other; None where no part is in both."""
         shared = shared_samples(self.of_reference, self.cycle, shifts_zyx_at)
-        return break_of_planes(shared) if shared else None
+        return ComparedPlanes.of(shared) if shared else None
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from crossreg.fiducial.evidence.odds_under_field import (
     parts_lie_still,
     unlike_and_skewness,
 )
+from crossreg.fiducial.evidence.plane_breaks import break_of_planes
 from crossreg.fiducial.evidence.plane_jumps import jump_of_planes
 from crossreg.fiducial.evidence.plane_likeness import (
     are_opposite,
@@ -28,7 +29,7 @@ from crossreg.fiducial.evidence.plane_likeness import (
 )
 from crossreg.fiducial.evidence.plane_places import PlacedPlanes
 from crossreg.fiducial.evidence.plane_slips import slip_of_planes
-from crossreg.fiducial.evidence.plane_spacing import ratio_of_spacings
+from crossreg.fiducial.evidence.plane_spacing import rate_of_change, ratio_of_spacings
 from crossreg.fiducial.field.smooth_field import SmoothField
 from crossreg.fiducial.local_shift.attempts import Stacks
 from crossreg.fiducial.local_shift.fading import Light
@@ -78,15 +79,18 @@ def gathered_evidence(
     saturated = pool.submit(is_saturated, light.cycle)
     similar = pool.submit(plane_similarities, stacks, shifts_at)
     slipping = pool.submit(slip_of_planes, stacks, in_the_middle_zyx(field))
-    breaking = pool.submit(light.break_of_planes, field.shift_at) if len(stacks[0]) > 1 else None
+    is_stack = min(map(len, stacks)) > 1
+    comparing = pool.submit(light.compared_planes, field.shift_at) if is_stack else None
     match = likeness(stacks, shifts_at, shift_z, turn.degrees, pool)
     similarities = similar.result()
     placed = placing.result()
+    planes = comparing.result() if comparing else None
     jump = jump_of_planes(placed) if placed else None
     z_ratio = ratio_of_z_steps(similarities)
     if z_ratio == 1 and placed:
         is_tall = field.domain.levels > 1
-        z_ratio = ratio_of_spacings(placed.whole, gradient_z(field), is_tall)
+        rate = rate_of_change(planes) if planes else 1.0
+        z_ratio = ratio_of_spacings(placed.whole, gradient_z(field), is_tall, rate)
     shift_yx = float(middle_yx[0]), float(middle_yx[1])
     is_thin = min(map(len, stacks)) < PLANES_FOR_PATTERN
     may_be_dust = is_thin and _may_be_dust(shift_yx, _sigma_yx(field), global_shift_yx)
@@ -105,7 +109,7 @@ def gathered_evidence(
         z_ratio=z_ratio,
         jump=jump if jump and shown_around(similarities, jump.plane) else None,
         slip=slipping.result(),
-        plane_break=breaking.result() if breaking else None,
+        plane_break=break_of_planes(planes) if planes else None,
         turn=turn_left,
         shear=shear,
         is_lonely=bool(found.matching.sum() < min(FEWEST_MATCHING, len(found.matching))),
