@@ -27,13 +27,20 @@ FEWEST_PLANES = 4
 BELIEVED = 7.0
 """Standard deviations of the scatter beside a break from which on it is believed: of 213 planted
 pairs without one the highest that all groups show reached 6.2."""
+AROUND = 8
+"""Planes around a break whose scatter counts, too: where little is seen it is larger."""
 LEAST_SCATTER = 0.003
 """Scatter at least: no two stacks are that alike."""
-LEAST_BREAK = 0.25
-"""Part of what a missing plane does that a break does at least: stages are not exact."""
-SHOWN_BY_EACH, SURELY, FEWEST_WITNESSES = 0.2, 3.0, 2
+LEAST_BREAK = 0.5
+"""Part of what a missing plane does that a break does at least: stages are not exact, and optics
+that differ do up to 0.4 of it. A doubled plane does 0.6 and more."""
+SHOWN_BY_EACH, SURELY, FEWEST_WITNESSES = 0.2, 3.0, 3
 """Part of a break that a group of parts shows at least, or the standard deviations of its own
 scatter, and how many groups tell at least: what came, went or moved is in one."""
+AGREEING, LARGE = 2.5, 2.0
+"""Standard errors of their mean on which groups agree at least: where spots come and go, they do
+not. A slip may show in some of them far more than in others: what does more than this many missing
+planes need not be as large in all."""
 LASTING = 0.5
 """Part of a break that is left without the plane on either side: a lone odd plane is none."""
 
@@ -43,37 +50,40 @@ def break_of_planes(planes: ComparedPlanes) -> Break | None:
     reference, cycle, shift_z = planes.reference, planes.cycle, planes.shift_z
     if len(cycle.products) < FEWEST_PARTS:
         return None
-    in_cycle, sureness = _surest_break(cycle, reference, shift_z)
-    in_reference, as_sure = _surest_break(reference, cycle, -shift_z)
-    if in_reference and as_sure > sureness:
+    in_cycle, size = _largest_break(cycle, reference, shift_z)
+    in_reference, other_size = _largest_break(reference, cycle, -shift_z)
+    if in_reference and other_size > size:
         plane = round(in_reference.plane - shift_z)
         return Break(plane, not in_reference.is_repeated)
     return in_cycle
 
 
-def _surest_break(
+def _largest_break(
     own: PlaneProducts, other: PlaneProducts, shift_z: float
 ) -> tuple[Break | None, float]:
-    """Return the surest break of a stack, and its standard deviations; (None, 0.0) if it has none.
+    """Return the largest break of a stack, and its size; (None, 0.0) if it has none.
 
     The `other` stack lies `shift_z` planes on.
     """
     whole = _Apart.between(own, other, shift_z)
-    least = LEAST_BREAK * _of_missing_plane(other)
+    usual = max(_of_missing_plane(own), _of_missing_plane(other))
     without = [_Apart.between(own, other, shift_z, out) for out in ((1, 0), (0, 1))]
     groups = [
         _Apart.between(own.of_every(GROUPS, n), other.of_every(GROUPS, n), shift_z)
         for n in range(GROUPS)
     ]
-    best, most = None, BELIEVED
-    for plane in np.flatnonzero(np.abs(whole.by) > least).tolist():
+    best, largest = None, 0.0
+    for plane in np.flatnonzero(np.abs(whole.by) > LEAST_BREAK * usual).tolist():
         by, sureness = whole.beside(plane)
-        lasts = [view.by[plane] / by > LASTING for view in without if np.isfinite(view.by[plane])]
-        shown = [group.shows(plane, by) for group in groups if np.isfinite(group.by[plane])]
-        is_seen = len(shown) >= FEWEST_WITNESSES and all(shown)
-        if sureness > most and is_seen and any(lasts) and all(lasts):
-            best, most = Break(plane, by > 0), sureness
-    return best, most if best else 0.0
+        lasts = [view.by[plane] / by > LASTING for view in without]
+        witnesses = [group for group in groups if np.isfinite(group.by[plane])]
+        is_seen = len(witnesses) >= FEWEST_WITNESSES and all(
+            group.shows(plane, by) for group in witnesses
+        )
+        agree = abs(by) > LARGE * usual or _agree([group.by[plane] for group in witnesses])
+        if abs(by) > largest and sureness > BELIEVED and is_seen and agree and all(lasts):
+            best, largest = Break(plane, by > 0), abs(by)
+    return best, largest
 
 
 @dataclass(frozen=True)
@@ -101,17 +111,23 @@ class _Apart:
 
     def beside(self, plane: int) -> tuple[float, float]:
         """Return how much it is before a plane, beside what is usual elsewhere, and how sure."""
-        near = np.abs(np.arange(len(self.by)) - plane) < 2
-        others = self.by[np.isfinite(self.by) & ~near]
-        if len(others) < FEWEST_PLANES:
+        away = np.abs(np.arange(len(self.by)) - plane)
+        others = [np.isfinite(self.by) & (away > 1) & (away < reach) for reach in (AROUND, np.inf)]
+        if others[1].sum() < FEWEST_PLANES:
             return float(self.by[plane]), 0.0
-        by = float(self.by[plane]) - median(others)
-        return by, abs(by) / _scatter(others)
+        by = float(self.by[plane]) - median(self.by[others[1]])
+        return by, abs(by) / max(_scatter(self.by[near]) for near in others if near.any())
 
     def shows(self, plane: int, by: float) -> bool:
         """Return whether it shows a break of a size before a plane, too."""
         surely = SURELY * _scatter(self.by[np.isfinite(self.by)])
         return bool(self.by[plane] / by > min(SHOWN_BY_EACH, surely / abs(by)))
+
+
+def _agree(values: list[float]) -> bool:
+    """Return whether values of independent groups agree on their mean."""
+    error = np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.inf
+    return bool(abs(np.mean(values)) > AGREEING * error)
 
 
 def _scatter(values: Floats) -> float:

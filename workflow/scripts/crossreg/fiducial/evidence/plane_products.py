@@ -62,22 +62,21 @@ class PlaneProducts:
         second, third = second[inside], third[inside]
         apart = 1 + before + after
         across = [
-            self._sums(apart, second),
-            self._sums(apart + 2, second - 1),
-            self._sums(apart + 1, second - 1),
-            self._sums(apart + 1, second),
+            self._shared(apart, second),
+            self._shared(apart + 2, second - 1),
+            self._shared(apart + 1, second - 1),
+            self._shared(apart + 1, second),
         ]
-        along = [self._sums(1, second - 1), self._sums(1, third)]
-        shown = np.all([sums > SURE * error for sums, error in along], axis=0)
-        shared = np.log([np.maximum(np.maximum(sums, error), 1) for sums, error in across])
-        beside = np.log([np.maximum(sums, 1) for sums, _ in along])
-        value = shared.sum(axis=0) - 2 * beside.sum(axis=0)
+        along = [self._shared(1, second - 1), self._shared(1, third)]
+        shown = np.all([shared > SURE * error for shared, error in along], axis=0)
+        together = np.log([np.maximum(np.maximum(*pair), 1) for pair in across]).sum(axis=0)
+        beside = np.log([np.maximum(shared, 1) for shared, _ in along]).sum(axis=0)
         result = np.full(planes, np.nan)
-        result[inside] = np.where(shown, value, np.nan)
+        result[inside] = np.where(shown, together - 2 * beside, np.nan)
         return result
 
-    def _sums(self, step: int, first: NDArray[np.intp]) -> tuple[Floats, Floats]:
-        """Return (sums, their standard errors) of the products of planes with those after them."""
+    def _shared(self, step: int, first: NDArray[np.intp]) -> tuple[Floats, Floats]:
+        """Return (products, their standard errors) of planes, summed, with those after them."""
         own = self.products[:, 0]
         errors = np.sqrt((own[:, first] * own[:, first + step]).sum(axis=0) / self.pixels)
         return self.products[:, step, first].sum(axis=0), errors
