@@ -5,7 +5,9 @@ import pytest
 from scipy.ndimage import gaussian_filter, shift
 
 from crossreg.fiducial.evidence.still_on_camera import (
+    are_planes_alike,
     partly_still,
+    show_structure,
     skewness_shared_and_own,
     unlike_share,
 )
@@ -55,6 +57,17 @@ def test_nor_are_few_planes_where_it_draws_the_dust_that_was_moved(
             is_flat=is_flat,
         )  # fmt: skip
         assert registered(pair)[0].verdict.name != "registered", seed
+
+
+@pytest.mark.parametrize("planes", [4, 5])
+def test_nor_are_few_planes_of_which_dust_hides_nearly_all(planes: int) -> None:
+    for seed in (516, 519):
+        pair = dusty_pair(
+            seed, planes, other_field=True, moved_back=True, height=3.0, shared="blobs"
+        )
+        found = registered(pair)[0]
+        assert found.evidence.planes_differ, seed
+        assert found.verdict.name == "doubtful", seed
 
 
 @pytest.mark.parametrize("planes", [1, 3, 5, 12])
@@ -171,6 +184,20 @@ def test_another_specimen_behind_still_spots_is_not_registered(seed: int) -> Non
     still, one, two = (image / image.std() for image in spots)
     pair = at_rest(seed, still + 0.6 * one, still + 0.6 * two)
     assert registered(pair)[0].verdict.name == "doubtful"
+
+
+@pytest.mark.parametrize("seed", [440, 441, 442])
+def test_planes_of_one_specimen_are_alike_wherever_they_lie(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    whole = gaussian_filter(random.normal(size=(10, 96, 96)), (0.7, 1.5, 1.5))
+    other = gaussian_filter(random.normal(size=(5, 96, 96)), (0.7, 1.5, 1.5))
+    noise = 0.1 * random.normal(size=(3, 5, 96, 96))
+    stacks = noise + np.stack([whole[2:7], whole[4:9], other])
+    one, there, another = (stack - stack.mean(axis=0) for stack in stacks)
+    assert all(map(show_structure, (one, there, another)))
+    assert are_planes_alike(one, there)
+    assert not are_planes_alike(one, another)
+    assert not show_structure(noise[0] - noise[0].mean(axis=0))
 
 
 @pytest.mark.parametrize("seed", [430, 431, 432])

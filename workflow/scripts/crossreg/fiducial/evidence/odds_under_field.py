@@ -20,7 +20,9 @@ from crossreg.fiducial.evidence.odds_of_coincidence import (
     prepared,
 )
 from crossreg.fiducial.evidence.still_on_camera import (
+    are_planes_alike,
     partly_still,
+    show_structure,
     skewness_shared_and_own,
     unlike_share,
 )
@@ -146,12 +148,29 @@ def unlike_and_skewness(
     """
     reference, cycle = (stack.max(axis=0).astype(np.float32) for stack in stacks)
     aligned = moved(cycle, _in_bins(shifts_at, reference.shape))
-    rows, columns = (
-        slice(edge, size - edge)
-        for size, edge in ((size, min(EDGE, size // 4)) for size in reference.shape)
-    )
+    rows, columns = _without_edges(reference.shape)
     compared = reference[rows, columns], aligned[rows, columns]
     return unlike_share(*compared), *skewness_shared_and_own(*compared)
+
+
+def planes_differ(stacks: tuple[NDArray[np.int16], NDArray[np.int16]], shifts_at: ShiftsAt) -> bool:
+    """Return whether what planes of two binned stacks (Z, y, x) show by themselves is not the same.
+
+    The stacks have been freed of what all their planes share.
+    """
+    reference, cycle = (stack.astype(np.float32) for stack in stacks)
+    if not (show_structure(reference) and show_structure(cycle)):
+        return False
+    shifts = _in_bins(shifts_at, reference.shape[1:])
+    aligned = np.stack([moved(plane, shifts) for plane in cycle])
+    rows, columns = _without_edges(reference.shape[1:])
+    return not are_planes_alike(reference[:, rows, columns], aligned[:, rows, columns])
+
+
+def _without_edges(shape: tuple[int, ...]) -> list[slice]:
+    """Return the part of an image (y, x) that is compared."""
+    edges = [min(EDGE, size // 4) for size in shape]
+    return [slice(edge, size - edge) for size, edge in zip(shape, edges, strict=True)]
 
 
 def _projection(stack: NDArray[np.int16]) -> Image:

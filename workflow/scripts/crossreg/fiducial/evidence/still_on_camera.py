@@ -29,6 +29,11 @@ LEAST_OPPOSITE = 0.15
 scanner, and what single planes of real tissue show otherwise, leave less."""
 LEAST_OWN = 0.01
 """What an image shows alone, over what both share, from which on its skewness can be told."""
+LEAST_OF_PLANES, LARGEST_SHARED = 0.03, 0.2
+"""Part of planes, freed of what all of them share, that neighbours share from which on they show
+structure of their own, and the correlation of two such up to which it is not the same: in 24 thin
+stacks whose specimen shows alike in all planes neighbours share -0.09 to -0.01, in 24 that show
+another specimen behind a camera's pattern mostly 0.04 to 0.5, correlated by up to 0.08."""
 TOLD_APART = 1.5
 """Shift (bins) from which on the pairs are as far apart as the images were moved."""
 DIRECTED, ALONG = 0.35, 0.82
@@ -78,6 +83,28 @@ def unlike_share(reference: Image, aligned: Image) -> float:
     if _shared_by_neighbours(difference, difference) < LEAST_SMOOTH * np.mean(difference**2):
         return 0.0
     return float(np.clip(1 - _shared_by_neighbours(one, two) / np.sqrt(np.prod(energies)), 0, 1))
+
+
+def show_structure(planes: Image) -> bool:
+    """Return whether planes (Z, Y, X) that were freed of what all of them share are not noise."""
+    variance = float(np.mean(np.square(planes)))
+    return _shared_by_planes(planes, planes) > LEAST_OF_PLANES * variance
+
+
+def are_planes_alike(reference: Image, aligned: Image) -> bool:
+    """Return whether such planes show the same at some shift along z."""
+    energy = _shared_by_planes(reference, reference) * _shared_by_planes(aligned, aligned)
+    farthest = min(len(reference), len(aligned)) // 2 + 1
+    shared = max(
+        _shared_by_planes(reference[max(-by, 0) :], aligned[max(by, 0) :])
+        for by in range(-farthest, farthest + 1)
+    )
+    return shared > LARGEST_SHARED * float(np.sqrt(max(energy, 0.0)))
+
+
+def _shared_by_planes(one: Image, two: Image) -> float:
+    """Return what planes (Z, Y, X) share with those of another stack, as far as both go."""
+    return float(np.mean(list(map(_shared_by_neighbours, one, two))))
 
 
 def skewness_shared_and_own(reference: Image, aligned: Image) -> tuple[float, float]:

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossreg.fiducial.correlation.binned_stacks import BIN, PLANES_FOR_PATTERN, without_shared
+from crossreg.fiducial.evidence.odds_under_field import planes_differ
 from crossreg.fiducial.global_shift.shift_of_projections import global_shift
+from crossreg.fiducial.local_shift.gathered_evidence import in_the_middle
 from crossreg.fiducial.local_shift.sub_block_matcher import Measurements
 from crossreg.fiducial.local_shift.wide_search import WideSearch
 from crossreg.fiducial.verdict import CERTAIN, FAILED, REGISTERED, Evidence, judged, lies_still
@@ -76,7 +78,10 @@ def best_match(
     if first and first.is_registered and not match.is_registered:
         return first
     if first and first.has_failed:
-        match = replace(match, evidence=replace(match.evidence, is_same_in_planes=True))
+        shifts_at = in_the_middle(match.found.field)
+        differ = not match.has_failed and planes_differ(freed, shifts_at)
+        evidence = replace(match.evidence, is_same_in_planes=True, planes_differ=differ)
+        match = replace(match, evidence=evidence)
     if planes < FEWEST_PLANES or not match.has_failed:
         return match
     elsewhere = _start_of(freed)

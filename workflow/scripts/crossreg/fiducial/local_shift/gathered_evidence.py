@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from crossreg.fiducial.correlation.binned_stacks import PLANES_FOR_PATTERN
+from crossreg.fiducial.correlation.binned_stacks import PLANES_FOR_PATTERN, Stacks
 from crossreg.fiducial.evidence.deformation import ShiftsAt, contradiction, turn_and_shear
 from crossreg.fiducial.evidence.image_faults import (
     is_copy,
@@ -31,7 +31,6 @@ from crossreg.fiducial.evidence.plane_places import PlacedPlanes
 from crossreg.fiducial.evidence.plane_slips import slip_of_planes
 from crossreg.fiducial.evidence.plane_spacing import rate_of_change, ratio_of_spacings
 from crossreg.fiducial.field.smooth_field import SmoothField
-from crossreg.fiducial.local_shift.attempts import Stacks
 from crossreg.fiducial.local_shift.fading import Light
 from crossreg.fiducial.local_shift.known_depth import LEAST_PLANES
 from crossreg.fiducial.local_shift.sub_block_matcher import Measurements
@@ -70,7 +69,7 @@ def gathered_evidence(
     which is but one shift where the motion `is_rigid`. `placing` gives where the planes lie.
     """
     field = found.field
-    shifts_at = _in_the_middle(field)
+    shifts_at = in_the_middle(field)
     middle_yx = turn.total(turn.middle_yx[None], shifts_at(turn.middle_yx[None]))[0]
     shift_z = float(field.shift_at(field.domain.middle_zyx[None])[0, 0])
     turn_left, shear = turn_and_shear(shifts_at, field.domain.image_shape)
@@ -165,9 +164,9 @@ def with_camera(
         evidence,
         is_pattern=not is_freed and is_pattern(*stacks),
         is_partly_still=may_lie_still
-        and parts_lie_still(stacks, _in_the_middle(found.field), bool(evidence.own_motion)),
+        and parts_lie_still(stacks, in_the_middle(found.field), bool(evidence.own_motion)),
         at_rest=(
-            SeenAtRest(*unlike_and_skewness(stacks, _in_the_middle(found.field)), is_a_plane)
+            SeenAtRest(*unlike_and_skewness(stacks, in_the_middle(found.field)), is_a_plane)
             if may_lie_still and is_at_rest
             else None
         ),
@@ -182,7 +181,7 @@ def gradient_z(field: SmoothField) -> float:
     return float(last - first) / max(domain.planes - 1, 1)
 
 
-def _in_the_middle(field: SmoothField) -> ShiftsAt:
+def in_the_middle(field: SmoothField) -> ShiftsAt:
     """Return the function of the shifts (n, 2) at positions (n, 2) of a field's middle plane."""
     shifts_zyx_at = in_the_middle_zyx(field)
     return lambda places_yx: shifts_zyx_at(places_yx)[:, 1:]

@@ -57,6 +57,11 @@ def doubt_of_copies_and_camera(evidence: Evidence) -> str:
             "what matches lies still and is the same in all planes, as a pattern of the camera is:"
             " a specimen in a deep focus that has not moved at all would look like it"
         )
+    if evidence.planes_differ:
+        return (
+            "only what all planes share matches, as dust or a pattern of the camera would, while"
+            " what differs from plane to plane is not the same: it may be another specimen"
+        )
     if evidence.is_partly_still:
         return (
             "a part of what both show lies still, as dust or a pattern of the camera does, while"

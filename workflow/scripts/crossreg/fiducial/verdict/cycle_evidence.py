@@ -98,8 +98,10 @@ class Evidence:
     """Planes that are alike do not tell the shift along z."""
     is_same_in_planes: bool = False
     """Only what all planes of thin stacks share matches."""
+    planes_differ: bool = False
+    """And what they show beside that is not the same."""
     is_of_mean: bool = False
-    """The same of stacks of many planes."""
+    """Only what all planes of stacks of many planes share matches."""
     is_thin: bool = False
     """The stacks have too few planes to be freed of what all of them share."""
     may_be_dust: bool = False
