@@ -126,7 +126,9 @@ class _Apart:
 
 def _agree(values: list[float]) -> bool:
     """Return whether values of independent groups agree on their mean."""
-    error = np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.inf
+    if len(values) < FEWEST_WITNESSES:
+        return False
+    error = np.std(values, ddof=1) / np.sqrt(len(values))
     return bool(abs(np.mean(values)) > AGREEING * error)
 
 
