@@ -4,7 +4,7 @@ import math
 
 WHOLE = 0.2
 """Distance (px) from a shift by whole pixels, below which images may have been moved by these."""
-WHOLE_SIGMAS = 4.0
+WHOLE_SIGMAS = 3.0
 """The same in standard errors of the shift, where so much differs that it draws what lies still."""
 STILL, MOVED = 0.5, 2.0
 """Shift (px) below which what matches may lie still, and above which the specimen has moved."""
