@@ -6,14 +6,14 @@ scale of the measurements' noise) is averaged over a grid of choices, each weigh
 evidence (`regression`), so that it widens the uncertainty.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from crossreg.fiducial.field import motion_terms
-from crossreg.fiducial.field.motion import SMOOTH, Deformation, Motion
+from crossreg.fiducial.field.motion import SMOOTH, Deformation, LearnedMotion, Motion
 from crossreg.fiducial.field.motion_terms import X_TERM, Y_TERM, Priors, Slope
 from crossreg.fiducial.field.random_field import (
     DeepFeatures,
@@ -230,6 +230,8 @@ def fit(
     data = _Measured(
         terms=_averaged(domain.terms, positions, depth_spread),
         features=tuple(many(lambda part: part.at(positions), plain)),
+        values=(shifts_zyx - offset).T,
+        variances=sigmas_zyx.T**2 + FLOOR**2,
         amplitudes=np.zeros(1) if motion.is_rigid else AMPLITUDES,
         repeats=domain.repeats,
     )
@@ -240,103 +242,132 @@ def fit(
         changes = gradient_z or axis > 0
         return motion_terms.smooth_priors(axis, domain.levels, other, gradient_z=changes)
 
-    def weighed(axis: int) -> Weighed:
-        plain = data.weighed(sigmas_zyx[:, axis])
-        if not with_outliers:
-            return plain
-        return data.without_outliers(plain, priors(axis), values[axis])
-
-    def likelihoods_with(
-        features: tuple[Floats, ...], axes: tuple[int, ...]
-    ) -> list[tuple[Likelihood, ...]]:
-        def of(number: int) -> Likelihood:
-            length, place = divmod(number, len(axes))
-            axis = axes[place]
-            return data.likelihood(all_weighed[axis], features[length], values[axis])
-
-        # Each correlation length by itself, so that more than three threads find work.
-        found = list(many(of, range(len(axes) * len(features))))
-        return [tuple(found[place :: len(axes)]) for place in range(len(axes))]
-
-    def alone(axis: int) -> Mixture:
-        return mixture(likelihoods[axis], motion_terms.smooth_priors(axis, domain.levels))
-
-    values = [shifts - middle for shifts, middle in zip(shifts_zyx.T, offset, strict=True)]
-    all_weighed = list(many(weighed, range(3)))
-    likelihoods = likelihoods_with(data.features, (0, 1, 2))
-    features: tuple[Features | DeepFeatures, ...] = plain
-    variances = [one.variances for one in all_weighed]
+    if with_outliers:
+        weighed = many(lambda axis: data.without_outliers(axis, priors(axis)), range(3))
+        data = replace(data, variances=np.array(list(weighed)))
+    found = _Found(plain, data.likelihoods(data.features, (0, 1, 2), many))
     slopes: dict[int, Slope] = {}
     shown: dict[int, Roughness] = {}
     if not (motion.is_rigid or rough):
-        both = alone(1), alone(2)
-        if domain.planes >= DEEP and max(found.noise() for found in both) > NOISE_PRIOR[0]:
+        along_y, along_x = found.alone(1, domain), found.alone(2, domain)
+        if domain.planes >= DEEP and max(along_y.noise(), along_x.noise()) > NOISE_PRIOR[0]:
             deep = tuple(DeepFeatures(p, domain.planes) for p in plain if p.count <= MOST_DEEP)
-            features += deep
             at_depth = many(lambda part: _averaged(part.at, positions, depth_spread), deep)
-            for axis, more in zip((1, 2), likelihoods_with(tuple(at_depth), (1, 2)), strict=True):
-                likelihoods[axis] += more
-            both = alone(1), alone(2)
-        for axis, found in zip((1, 2), both, strict=True):
-            slopes[3 - axis] = found.slope(X_TERM if axis == 1 else Y_TERM)
-            shown[axis] = found.roughness()
+            found = found.with_more(deep, data.likelihoods(tuple(at_depth), (1, 2), many))
+            along_y, along_x = found.alone(1, domain), found.alone(2, domain)
+        slopes = {1: along_x.slope(Y_TERM), 2: along_y.slope(X_TERM)}
+        shown = {1: along_y.roughness(), 2: along_x.roughness()}
 
     def whole(axis: int, beforehand: Floats | None = None) -> Mixture:
         other, shown_by_other = slopes.get(axis), shown.get(3 - axis)
-        found = mixture(likelihoods[axis], priors(axis, other), shown_by_other, beforehand)
+        one = mixture(found.likelihoods[axis], priors(axis, other), shown_by_other, beforehand)
         if motion.is_rigid or domain.levels == 1:
-            return found
-        return found.widened(motion_terms.bend_errors(found.weight @ found.mean))
+            return one
+        return one.widened(motion_terms.bend_errors(one.weight @ one.mean))
 
-    mixtures = tuple(many(whole, range(3)))
     field = SmoothField(
-        domain, offset, features, mixtures, np.column_stack(variances), np.full(3, np.inf)
+        domain=domain,
+        offset_zyx=offset,
+        features=found.kinds,
+        mixtures=tuple(many(whole, range(3))),
+        variances_zyx=data.variances.T,
+        seen_sigma_zyx=np.full(3, np.inf),
     )
     if rough or motion.is_rigid:
         return field
     # Before anything learned takes part, so that what is learned from is the cycle's own evidence.
-    shown[0] = mixtures[0].roughness()
-    rows = [lengths.index(part.length) for part in features]
-    weights = [shown[axis].table(rows, AMPLITUDES) for axis in range(3)]
-    field = replace(
-        field, deformation=Deformation(np.array(lengths), AMPLITUDES, np.stack(weights))
-    )
+    shown[0] = field.mixtures[0].roughness()
+    field = replace(field, deformation=found.deformation(lengths, shown))
     if motion.learned:
-        learned = [
-            motion.learned.log_prior(axis, lengths, AMPLITUDES)[rows[: len(likelihoods[axis])]]
-            for axis in range(3)
-        ]
+        learned = [found.log_prior(motion.learned, axis, lengths) for axis in range(3)]
         field = replace(field, mixtures=tuple(many(whole, range(3), learned)))
     some = positions_zyx[:: -(-len(positions_zyx) // FEW_LOOKED_AT)]
     return replace(field, seen_sigma_zyx=medians(field.at(some)[1], 0))
 
 
 @dataclass(frozen=True)
+class _Found:
+    """What measurements say of the components, with each of some kinds of the random field.
+
+    `likelihoods` are those of the components along z, y, x; of one of them, there may be none with
+    the last kinds.
+    """
+
+    kinds: tuple[Features | DeepFeatures, ...]
+    likelihoods: tuple[tuple[Likelihood, ...], ...]
+
+    def with_more(
+        self, kinds: tuple[DeepFeatures, ...], of_yx: tuple[tuple[Likelihood, ...], ...]
+    ) -> "_Found":
+        """Return the same with further kinds, of which y and x say something."""
+        along_z, *others = self.likelihoods
+        both = (one + more for one, more in zip(others, of_yx, strict=True))
+        return _Found(self.kinds + kinds, (along_z, *both))
+
+    def alone(self, axis: int, domain: Domain) -> Mixture:
+        """Return the posterior of a component by itself."""
+        return mixture(self.likelihoods[axis], motion_terms.smooth_priors(axis, domain.levels))
+
+    def deformation(self, lengths: list[float], shown: dict[int, Roughness]) -> Deformation:
+        """Return how likely each size is that the components have `shown`."""
+        rows = self._rows(lengths)
+        weights = [shown[axis].table(rows, AMPLITUDES) for axis in range(3)]
+        return Deformation(np.array(lengths), AMPLITUDES, np.stack(weights))
+
+    def log_prior(self, learned: LearnedMotion, axis: int, lengths: list[float]) -> Floats:
+        """Return the logarithm (l, a) of how likely each size is by what was learned."""
+        rows = self._rows(lengths)[: len(self.likelihoods[axis])]
+        return learned.log_prior(axis, lengths, AMPLITUDES)[rows]
+
+    def _rows(self, lengths: list[float]) -> list[int]:
+        """Return the number of each kind's correlation length."""
+        return [lengths.index(kind.length) for kind in self.kinds]
+
+
+@dataclass(frozen=True)
 class _Measured:
-    """Terms (n, p) and features (n, q) by correlation length at the n measurements."""
+    """Terms (n, p) and features (n, q) by correlation length at the n measurements.
+
+    `values` and `variances` (3, n) are theirs along z, y, x.
+    """
 
     terms: Floats
     features: tuple[Floats, ...]
+    values: Floats
+    variances: Floats
     amplitudes: Floats
     repeats: float
 
-    def weighed(self, sigmas: Floats) -> Weighed:
-        """Return the features of a correlation length that does to find outliers, weighed."""
-        return Weighed.by(self.features[len(self.features) // 2], sigmas**2 + FLOOR**2)
-
-    def without_outliers(self, plain: Weighed, priors: Priors, values: Floats) -> Weighed:
-        """Return the weighed features, the values (n,) that contradict others weighed down."""
-        used, few = plain, priors.spread(FEW_PRIORS)
+    def without_outliers(self, axis: int, priors: Priors) -> Floats:
+        """Return the variances (n,) along an axis, larger for values that contradict others."""
+        # One correlation length does to find outliers.
+        plain = Weighed.by(self.features[len(self.features) // 2], self.variances[axis])
+        used, few, values = plain, priors.spread(FEW_PRIORS), self.values[axis]
         for _ in range(ROUGH_FITS):
             found = self._likelihood(
                 used.features, used.variances, values, self.amplitudes[::2], NOISES[::2]
             )
             used = self._weighed_down(mixture((found,), few), values, plain)
-        return used
+        return used.variances
 
-    def likelihood(self, weighed: Weighed, part: Floats, values: Floats) -> Likelihood:
-        """Return what the values (n,) of one component say with the features (n, q) `part`."""
-        return self._likelihood(part, weighed.variances, values, self.amplitudes, NOISES)
+    def likelihoods(
+        self,
+        features: tuple[Floats, ...],
+        axes: tuple[int, ...],
+        many: Callable[..., Iterable[Likelihood]],
+    ) -> tuple[tuple[Likelihood, ...], ...]:
+        """Return what some components say with each of some features (n, q)."""
+
+        def of(number: int) -> Likelihood:
+            kind, place = divmod(number, len(axes))
+            axis = axes[place]
+            return self._likelihood(
+                features[kind], self.variances[axis], self.values[axis], self.amplitudes, NOISES
+            )
+
+        # Each correlation length by itself, so that more than three threads find work.
+        found = tuple(many(of, range(len(axes) * len(features))))
+        return tuple(found[place :: len(axes)] for place in range(len(axes)))
 
     def _likelihood(
         self,
