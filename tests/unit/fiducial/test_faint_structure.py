@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 
 from crossreg.fiducial.correlation.binned_stacks import binned_stack
 from crossreg.fiducial.correlation.faint_structure import freed_of_noise
-from crossreg.fiducial.local_shift import local_shifts as module
+from crossreg.fiducial.local_shift import cycle_matcher
 from crossreg.fiducial.local_shift.local_shifts import local_shifts
 from crossreg.fiducial.reference import prepare_reference
 
@@ -95,7 +95,7 @@ def test_faint_spots_are_registered_better_without_the_noise(
         return float(np.sqrt(np.mean(shift**2)))
 
     freed_of_it = error()
-    monkeypatch.setattr(module, "freed_of_noise", lambda stack, pool: stack)
+    monkeypatch.setattr(cycle_matcher, "freed_of_noise", lambda stack, pool: stack)
     as_they_are = error()
     assert freed_of_it < 0.16
     assert freed_of_it < 0.8 * as_they_are

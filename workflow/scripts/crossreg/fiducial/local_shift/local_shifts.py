@@ -5,7 +5,7 @@ the shifts of small sub-blocks of full resolution; a smooth field through the su
 each at the place of its structure, is what is reported at the block.
 """
 
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,30 +15,16 @@ from crossreg.fiducial.block_grid import Block, block_grid, centre_yx, grid_shap
 from crossreg.fiducial.correlation.binned_stacks import (
     PLANES_FOR_PATTERN,
     binned_stack,
-    shown_in_both,
     stack_of_mean,
 )
-from crossreg.fiducial.correlation.faint_structure import freed_of_noise
-from crossreg.fiducial.correlation.spot_widths import with_spots_alike
 from crossreg.fiducial.evidence.exposure_noise import Noise, are_one_exposure, noise_of
 from crossreg.fiducial.evidence.image_faults import is_inverted
-from crossreg.fiducial.evidence.plane_places import PlacedPlanes, Places, placed_planes
-from crossreg.fiducial.evidence.plane_spacing import denies_gradient, is_bent
-from crossreg.fiducial.field import smooth_field
-from crossreg.fiducial.field.consensus import agreeing_blocks
-from crossreg.fiducial.field.motion import RIGID, SMOOTH, Deformation, Motion
+from crossreg.fiducial.field.motion import SMOOTH, Deformation, Motion
 from crossreg.fiducial.field.own_motion import OwnMotion
 from crossreg.fiducial.field.sampled_field import Field, WidenedField
-from crossreg.fiducial.field.smooth_field import Domain, SmoothField
-from crossreg.fiducial.local_shift.attempts import Match, Stacks, best_match, match_of_means
-from crossreg.fiducial.local_shift.fading import Fading, Light
-from crossreg.fiducial.local_shift.gathered_evidence import (
-    FEWEST_MEASURED,
-    gathered_evidence,
-    gradient_z,
-    in_the_middle_zyx,
-    with_camera,
-)
+from crossreg.fiducial.local_shift.attempts import Match, best_match, match_of_means
+from crossreg.fiducial.local_shift.cycle_matcher import CycleMatcher
+from crossreg.fiducial.local_shift.fading import Light
 from crossreg.fiducial.local_shift.held_out import held_out_residual
 from crossreg.fiducial.local_shift.known_depth import (
     Depth,
@@ -46,9 +32,8 @@ from crossreg.fiducial.local_shift.known_depth import (
     cut_by_ends,
     stacks_to_match,
 )
-from crossreg.fiducial.local_shift.levels import domain_of
-from crossreg.fiducial.local_shift.sub_block_matcher import Measurements, SubBlockMatcher
-from crossreg.fiducial.local_shift.wide_search import WideSearch, WideShifts
+from crossreg.fiducial.local_shift.sub_block_matcher import Measurements
+from crossreg.fiducial.local_shift.wide_search import WideSearch
 from crossreg.fiducial.pieces import in_pieces
 from crossreg.fiducial.quality import block_qualities, preprocessing
 from crossreg.fiducial.reference import Reference
@@ -56,13 +41,6 @@ from crossreg.fiducial.turn import Turn, TurnedField
 from crossreg.fiducial.verdict import Evidence, Verdict, judged
 
 STATUSES = ("measured", "borrowed", "failed")
-WIDE_SIGMA = 0.5
-"""Uncertainty (px, planes) of the shifts of the wide search, seen on planted shifts."""
-WIDE_HEIGHT = 4.0
-"""Height of a peak (standard deviations) that unrelated blocks reach often."""
-FAR_OFF = 0.3
-"""Distance (planes) that a cycle which fades was off, beyond which it is measured once more: nuclei
-were left 0.22 planes away, 0.03 then."""
 BLOCKS_AT_ONCE = 16
 """Blocks over which one thread averages the field at a time."""
 SAMPLE_POINTS = 3
@@ -131,56 +109,20 @@ def local_shifts(
     with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, user_api="blas"):
         as_exposed, cycle = cycle, turned.stack_turned_back(cycle, pool)
         here, there = reference.binned, binned_stack(cycle, pool)
-        inverted = is_inverted(here.skewness, there.skewness)
         light = Light(reference.light, cycle)
         stacks, depth = stacks_to_match((here.planes, there.planes), start_yx)
-
-        def matched(stacks: Stacks, start_yx: tuple[float, float], is_freed: bool) -> Match:
-            search = WideSearch(stacks, start_yx, pool)
-            wide = search.some_shifts(blocks)
-            alike = with_spots_alike(stacks, pool)
-            is_rigid = motion.is_rigid
-
-            def measured(domain: Domain) -> tuple[Measurements, float, Future[PlacedPlanes | None]]:
-                found, hidden_z = _measured(
-                    alike, is_freed, light, domain, blocks, wide, motion, turned, pool
-                )
-                placing = pool.submit(placed_planes, alike, in_the_middle_zyx(found.field))
-                return found, hidden_z, placing
-
-            shape, planes = reference.image_shape, (len(stacks[0]), len(stacks[1]))
-            found, hidden_z, placing = measured(domain_of(shape, *planes))
-            finer = domain_of(shape, *planes, is_bent=True)
-            if finer.levels > found.field.domain.levels and not is_rigid:
-                placed = placing.result()
-                if placed and is_bent(placed.whole):
-                    found, hidden_z, placing = measured(finer)
-            evidence = gathered_evidence(
-                stacks, light, found, placing, turned, global_shift_yx, is_rigid, pool
-            )
-            evidence = replace(evidence, is_inverted=inverted or evidence.is_inverted)
-            evidence = with_camera(evidence, stacks, found, turned, is_freed)
-            placed = placing.result()
-            if placed and not is_rigid:
-                found = _with_sure_gradient(found, placed.whole, motion, pool)
-            return Match(found, hidden_z, evidence, search)
-
+        inverted = is_inverted(here.skewness, there.skewness)
+        matched = CycleMatcher(
+            reference.image_shape, blocks, light, motion, turned, global_shift_yx, inverted, pool
+        ).matched
         match = best_match(matched, stacks, start_yx, pool)
         if match.has_failed and depth.planes >= PLANES_FOR_PATTERN:
             means = stack_of_mean(here.mean, pool), stack_of_mean(there.mean, pool)
             match = match_of_means(matched, means, start_yx) or match
         found, evidence = match.found, match.evidence
-        if evidence.is_of_mean:
-            depth = Depth(1)
-        if depth.is_searched:
-            depth = replace(
-                depth,
-                is_open=evidence.is_z_open,
-                cut=cut_by_ends(light, found.field),
-                hidden=match.hidden_z,
-            )
         if match.has_failed:
             return _failed(reference, found, evidence)
+        depth = _told_by_match(depth, match, light)
         noise = noise_of(as_exposed, evidence.shift_yx)
         if are_one_exposure([reference.noise, noise])[0, 1]:
             evidence = replace(evidence, is_copy=True)
@@ -210,6 +152,16 @@ def local_shifts(
     return _as_grids(reference, *grids, found, status, quality, evidence, held_out, field, noise)
 
 
+def _told_by_match(depth: Depth, match: Match, light: Light) -> Depth:
+    """Return what is known along z once two stacks match."""
+    if match.evidence.is_of_mean:
+        return Depth(1)
+    if not depth.is_searched:
+        return depth
+    cut = cut_by_ends(light, match.found.field)
+    return replace(depth, is_open=match.evidence.is_z_open, cut=cut, hidden=match.hidden_z)
+
+
 def _own_shifts(
     found: Measurements, field_zyx: np.ndarray, search: WideSearch, blocks: list[Block]
 ) -> np.ndarray:
@@ -219,77 +171,6 @@ def _own_shifts(
     if len(bare):
         own[bare] = search.shifts([blocks[number] for number in bare]).shift_zyx
     return own
-
-
-def _measured(
-    stacks: tuple[np.ndarray, np.ndarray],
-    is_freed: bool,
-    light: Light,
-    domain: Domain,
-    blocks: list[Block],
-    wide: WideShifts,
-    motion: Motion,
-    turn: Turn,
-    pool: Executor,
-) -> tuple[Measurements, float]:
-    """Return what the sub-blocks of two binned stacks say, and how far z (planes) may be off.
-
-    Where too few blocks match by themselves for gradients to be told, it is one shift. Where the
-    cycle's light falls otherwise along z than the reference's, all is measured anew without that.
-    `is_freed`: the stacks have been freed of what all their planes share.
-    """
-    field = _wide_field(domain, wide, pool, motion)
-    middle = domain.middle_zyx[None]
-
-    def measured(stacks: Stacks, field: SmoothField) -> Measurements:
-        shown = shown_in_both(stacks, field.shift_at(middle)[0, 0])
-        clear = freed_of_noise(shown[0], pool), freed_of_noise(shown[1], pool)
-        return SubBlockMatcher(clear, blocks, domain, pool, motion, is_freed, turn).measure(field)
-
-    found, made_up_for = measured(stacks, field), 0.0
-    fading = light.fading(found.field.shift_at) if len(stacks[0]) > 1 else Fading()
-    if fading.is_clear:
-        made_up_for = fading.slope
-        alike = with_spots_alike(light.alike(stacks[0], made_up_for, pool), pool)
-        found = measured(alike, found.field)
-        if abs(fading.away) > FAR_OFF:
-            found = measured(alike, found.field)
-        fading = light.fading(found.field.shift_at)
-    if motion.is_rigid or found.matching.sum() >= FEWEST_MEASURED:
-        return found, fading.hidden(made_up_for)
-    return _measured(stacks, is_freed, light, domain, blocks, wide, RIGID, turn, pool)
-
-
-def _with_sure_gradient(
-    found: Measurements, places: Places, motion: Motion, pool: Executor
-) -> Measurements:
-    """Return what the sub-blocks say, without a gradient along z that the planes' places deny.
-
-    Levels along z show by themselves how the shift changes.
-    """
-    field = found.field
-    if field.domain.levels > 1 or not denies_gradient(places, gradient_z(field)):
-        return found
-    used = found.sub_blocks.useful_ones
-    field = smooth_field.fit(
-        field.domain, used.position_zyx, used.shift_zyx, used.sigma_zyx, pool,
-        depth_spread=used.depth_spread, motion=motion, gradient_z=False,
-    )  # fmt: skip
-    return replace(found, field=field)
-
-
-def _wide_field(domain: Domain, wide: WideShifts, pool: Executor, motion: Motion) -> SmoothField:
-    """Return the field through the blocks whose peaks agree, the first prediction."""
-    centres = np.array([centre_yx(block.rows, block.columns) for block in wide.blocks])
-    weights = np.maximum(wide.height - WIDE_HEIGHT, 0)
-    agree = agreeing_blocks(centres - centres.mean(axis=0), wide.shift_zyx, weights)
-    if not agree.any():
-        agree[:] = True
-    positions = np.column_stack([np.full(len(centres), domain.middle_plane), centres])[agree]
-    sigmas = np.full((len(positions), 3), WIDE_SIGMA)
-    return smooth_field.fit(
-        domain, positions, wide.shift_zyx[agree], sigmas, pool, rough=True, motion=motion
-    )
 
 
 def _sample_points(blocks: list[Block], depths: np.ndarray) -> np.ndarray:
