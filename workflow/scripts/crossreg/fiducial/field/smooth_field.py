@@ -34,12 +34,12 @@ from crossreg.fiducial.quantiles import medians
 
 AMPLITUDES = np.array([0.0, 0.03, 0.08, 0.2, 0.5, 1.2, 3.0])
 """Standard deviations (px) of the random field that are averaged over."""
-AMPLITUDE_PRIOR = (0.5, 1.0)
+AMPLITUDE_PRIOR = (0.5, 1.5)
 """Median (px) of that standard deviation, and the standard deviation of its logarithm. Where all
 were as likely, structure in a small part of the image looked like a gradient, or at rest, and
 what is far from it came out too sure: of 893 borrowed blocks of 147 planted pairs (beads,
 filaments, real volumes; half a field without structure, islands, holes) 2 to 5 % were beyond 3
-sigma, and now 1 % are."""
+sigma, and now 1.5 % are. A narrower one leaves 1 %, but makes more of the noise of faint spots."""
 LENGTHS = (40.0, 65.0, 120.0, 250.0)
 """Its correlation lengths (px): sub-blocks of about 40 px show nothing shorter. Waves of 80 to 200
 px need the shortest: with none below 60 px, 4 to 14 % of the errors were beyond 3 sigma there."""
