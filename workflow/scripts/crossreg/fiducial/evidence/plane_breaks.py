@@ -41,6 +41,9 @@ AGREEING, LARGE = 2.5, 2.0
 """Standard errors of their mean on which groups agree at least: where spots come and go, they do
 not. A slip may show in some of them far more than in others: what does more than this many missing
 planes need not be as large in all."""
+NEAR, LEFT = 1.0, 0.3
+"""Distance (planes) of the planes of the other stack between which a plane lies, and the part of a
+break that is left beside the one of them that is most like it."""
 LASTING = 0.5
 """Part of a break that is left without the plane on either side: a lone odd plane is none."""
 
@@ -80,8 +83,16 @@ def _largest_break(
         is_seen = len(witnesses) >= FEWEST_WITNESSES and all(
             group.shows(plane, by) for group in witnesses
         )
+        stands_out = _stands_out(own, other, plane, shift_z, by)
         agree = abs(by) > LARGE * usual or _agree([group.by[plane] for group in witnesses])
-        if abs(by) > largest and sureness > BELIEVED and is_seen and agree and all(lasts):
+        if (
+            abs(by) > largest
+            and sureness > BELIEVED
+            and is_seen
+            and stands_out
+            and agree
+            and all(lasts)
+        ):
             best, largest = Break(plane, by > 0), abs(by)
     return best, largest
 
@@ -122,6 +133,19 @@ class _Apart:
         """Return whether it shows a break of a size before a plane, too."""
         surely = SURELY * _scatter(self.by[np.isfinite(self.by)])
         return bool(self.by[plane] / by > min(SHOWN_BY_EACH, surely / abs(by)))
+
+
+def _stands_out(
+    own: PlaneProducts, other: PlaneProducts, plane: int, shift_z: float, by: float
+) -> bool:
+    """Return whether a break is none of what the other stack shows between two of its planes.
+
+    Few large things make one boundary unlike the next in both stacks.
+    """
+    there = other.togetherness()
+    beside = np.abs(np.arange(len(there)) - plane - shift_z) < NEAR
+    left = (own.togetherness()[plane] - there[beside & np.isfinite(there)]) / by
+    return bool(len(left) and left.min() > LEFT)
 
 
 def _agree(values: list[float]) -> bool:
