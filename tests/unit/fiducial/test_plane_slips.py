@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, shift
 
+from crossreg.fiducial.evidence.plane_slips import believed_slip
 from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
 from crossreg.fiducial.reference import prepare_reference
+from crossreg.fiducial.verdict import Break, Slip
 from fiducial_images import drawn, spot_positions
 
 SHAPE = PLANES, SIZE, _ = 16, 128, 128
@@ -84,3 +86,11 @@ def test_what_moves_smoothly_has_not_slipped(drawn_as, bend: str) -> None:
     if bend == "lost plane":
         cycle[9] = 0
     assert found(drawn_as(STILL, 1, 0 * MOVED), cycle).evidence.slip is None
+
+
+def test_a_small_slip_is_believed_where_planes_break_too() -> None:
+    small, large = Slip(9, 1.2), Slip(9, 3.0)
+    assert believed_slip(small, None) is None
+    assert believed_slip(small, Break(4, is_repeated=False)) is None
+    assert believed_slip(small, Break(9, is_repeated=False)) == small
+    assert believed_slip(large, None) == large

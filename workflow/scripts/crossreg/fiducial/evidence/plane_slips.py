@@ -18,7 +18,7 @@ from crossreg.fiducial.even_choice import evenly_chosen
 from crossreg.fiducial.evidence.deformation import ShiftsAt
 from crossreg.fiducial.evidence.robust_fit import step_beside_parabola
 from crossreg.fiducial.quantiles import NORMAL_MEDIAN, median, medians
-from crossreg.fiducial.verdict import Slip
+from crossreg.fiducial.verdict import Break, Slip
 
 Floats = NDArray[np.float64]
 
@@ -48,6 +48,9 @@ BESIDE = 4
 """Planes on each side whose medians are compared."""
 SHOWN, SHOWN_BY_EACH = 0.6, 0.4
 """Part of a slip that lies between these medians, and that each group of parts shows at least."""
+SMALL_SLIP, SAME_PLACE = 1.5, 1
+"""Slip (px) below which planes have to break, too, and the planes from there within which: of 16
+parts of a real volume three feigned slips of about 1 px."""
 SUDDEN = 0.5
 """Part of a slip that lies between two neighbouring planes: tissue leans over several."""
 HEIGHT = 5.0
@@ -99,6 +102,14 @@ def slip_of_planes(stacks: Stacks, shifts_zyx_at: ShiftsAt) -> Slip | None:
         return None
     plane, by = slip
     return Slip(plane, _jump(whole, int(np.searchsorted(whole.planes, plane)), by))
+
+
+def believed_slip(slip: Slip | None, plane_break: Break | None) -> Slip | None:
+    """Return a slip that was seen, if it is large, or planes stop following each other there."""
+    if slip is None or slip.by >= SMALL_SLIP:
+        return slip
+    is_there = plane_break is not None and abs(plane_break.plane - slip.plane) <= SAME_PLACE
+    return slip if is_there else None
 
 
 def _correlations(

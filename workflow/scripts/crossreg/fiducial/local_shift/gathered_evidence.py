@@ -28,7 +28,7 @@ from crossreg.fiducial.evidence.plane_likeness import (
     shown_around,
 )
 from crossreg.fiducial.evidence.plane_places import PlacedPlanes
-from crossreg.fiducial.evidence.plane_slips import slip_of_planes
+from crossreg.fiducial.evidence.plane_slips import believed_slip, slip_of_planes
 from crossreg.fiducial.evidence.plane_spacing import rate_of_change, ratio_of_spacings
 from crossreg.fiducial.field.smooth_field import SmoothField
 from crossreg.fiducial.local_shift.fading import Light
@@ -84,6 +84,7 @@ def gathered_evidence(
     similarities = similar.result()
     placed = placing.result()
     planes = comparing.result() if comparing else None
+    plane_break = break_of_planes(planes) if planes else None
     jump = jump_of_planes(placed) if placed else None
     z_ratio = ratio_of_z_steps(similarities)
     if z_ratio == 1 and placed:
@@ -107,8 +108,8 @@ def gathered_evidence(
         may_be_dust=may_be_dust,
         z_ratio=z_ratio,
         jump=jump if jump and shown_around(similarities, jump.plane) else None,
-        slip=slipping.result(),
-        plane_break=break_of_planes(planes) if planes else None,
+        slip=believed_slip(slipping.result(), plane_break),
+        plane_break=plane_break,
         turn=turn_left,
         shear=shear,
         is_lonely=bool(found.matching.sum() < min(FEWEST_MATCHING, len(found.matching))),
