@@ -107,6 +107,7 @@ def main(options: argparse.Namespace) -> None:
         background_sigma=options.background_sigma,
         borrow=options.borrow,
         motion=motion_of(options),
+        is_interpolated=z_step != 1,
         threads=options.threads,
     )
     tell(shifts, row)

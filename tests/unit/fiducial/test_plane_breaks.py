@@ -102,3 +102,15 @@ def test_a_few_planes_are_not_judged() -> None:
     light = tissue(7)
     result = found(seen(light, 1)[:7], seen(slipped(moved(light), 4), 2)[:7])
     assert result.evidence.plane_break is None
+
+
+def test_planes_that_were_interpolated_are_not_judged() -> None:
+    """Neighbours share noise, some more than others."""
+    light = tissue(3)
+    reference = prepare_reference(seen(light, 1), block_size_xy=64)
+    cycle = seen(doubled(moved(light), 8), 2)
+    breaks = [
+        local_shifts(reference, cycle, (2.0, -3.0), is_interpolated=flag).evidence.plane_break
+        for flag in (False, True)
+    ]
+    assert breaks == [Break(8, is_repeated=True), None]

@@ -105,7 +105,13 @@ def register(
     )
     prepared = prepare_reference(stacks[0], block_size_xy=edge, threads=threads)
     shifts = local_shifts(
-        prepared, stacks[1], start.shift_yx, turn=start.turn, motion=kind, threads=threads
+        prepared,
+        stacks[1],
+        start.shift_yx,
+        turn=start.turn,
+        motion=kind,
+        is_interpolated=z_step != 1,
+        threads=threads,
     )
     shape = stacks[0].shape
     field = CycleField(

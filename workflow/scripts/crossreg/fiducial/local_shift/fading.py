@@ -116,10 +116,14 @@ def _hidden_fading(slope: float, sigma: float, fades: bool) -> float:
 
 @dataclass(frozen=True)
 class Light:
-    """Parts of the reference, and the cycle (Z, Y, X), as they were read."""
+    """Parts of the reference, and the cycle (Z, Y, X), as they were read.
+
+    `is_interpolated`: planes of the cycle lie between those that were exposed, and share noise.
+    """
 
     of_reference: LightSamples
     cycle: NDArray[np.number]
+    is_interpolated: bool = False
 
     def alike(self, reference: NDArray[np.int16], slope: float, pool: Executor) -> Stacks:
         """Return the binned reference (Z, y, x), and the cycle without such a fading.
@@ -149,7 +153,12 @@ class Light:
         return _fitted(compared) if compared else Fading()
 
     def compared_planes(self, shifts_zyx_at: ShiftsAt) -> ComparedPlanes | None:
-        """Return what planes of both share with each other; None where no part is in both."""
+        """Return what planes of both share with each other; None where that tells nothing.
+
+        That is where no part is in both, or neighbouring planes share noise.
+        """
+        if self.is_interpolated:
+            return None
         shared = shared_samples(self.of_reference, self.cycle, shifts_zyx_at)
         return ComparedPlanes.of(shared) if shared else None
 

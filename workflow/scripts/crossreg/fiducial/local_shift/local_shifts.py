@@ -93,6 +93,7 @@ def local_shifts(
     background_sigma: float = 3.0,
     borrow: bool = True,
     motion: Motion = SMOOTH,
+    is_interpolated: bool = False,
     threads: int = 1,
 ) -> LocalShifts:
     """Return the residual shifts of all blocks of a cycle's kept planes (Z, Y, X).
@@ -100,7 +101,8 @@ def local_shifts(
     `global_shift_yx` (px) is where the search starts and what the shifts are relative to. A cycle
     that is turned by `turn` degrees is turned back before it is compared. With
     `borrow` every block gets the shift of the smooth field, otherwise its own. `motion` is smooth
-    or rigid (one shift per cycle, for a stage that drifts without deformation). The thresholds
+    or rigid (one shift per cycle, for a stage that drifts without deformation). Where the cycle
+    `is_interpolated` along z, nothing is said of how its planes follow each other. The thresholds
     and `background_sigma` act on the quality only. The result does not depend on `threads`.
     """
     blocks = block_grid(reference.image_shape, reference.block_size_xy)
@@ -109,7 +111,7 @@ def local_shifts(
     with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, user_api="blas"):
         as_exposed, cycle = cycle, turned.stack_turned_back(cycle, pool)
         here, there = reference.binned, binned_stack(cycle, pool)
-        light = Light(reference.light, cycle)
+        light = Light(reference.light, cycle, is_interpolated)
         stacks, depth = stacks_to_match((here.planes, there.planes), start_yx)
         inverted = is_inverted(here.skewness, there.skewness)
         matched = CycleMatcher(
