@@ -59,6 +59,15 @@ def test_where_planes_part_is_told(fault, plane: int) -> None:
     assert f"plane {plane} of the cycle" in result.verdict.reason
 
 
+@pytest.mark.parametrize("plane", [2, 13])
+def test_a_large_slip_near_an_end_is_told(plane: int) -> None:
+    light = tissue(3)
+    moved_on = moved(light)
+    moved_on[plane:] = shift(moved_on[plane:], (0, 4.0, -3.0), order=3)
+    result = found(seen(light, 1), seen(moved_on, 2))
+    assert result.evidence.plane_break == Break(plane, is_repeated=False)
+
+
 def test_it_is_told_of_the_reference_too() -> None:
     """A plane that it lacks looks as if the cycle had repeated it."""
     light = tissue(4)

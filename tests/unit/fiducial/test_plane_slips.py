@@ -90,7 +90,11 @@ def test_what_moves_smoothly_has_not_slipped(drawn_as, bend: str) -> None:
 
 def test_a_small_slip_is_believed_where_planes_break_too() -> None:
     small, large = Slip(9, 1.2), Slip(9, 3.0)
-    assert believed_slip(small, None) is None
-    assert believed_slip(small, Break(4, is_repeated=False)) is None
-    assert believed_slip(small, Break(9, is_repeated=False)) == small
-    assert believed_slip(large, None) == large
+    assert believed_slip(small, None, 16) is None
+    assert believed_slip(small, Break(4, is_repeated=False), 16) is None
+    assert believed_slip(small, Break(9, is_repeated=False), 16) == small
+    assert believed_slip(large, None, 16) == large
+
+
+def test_a_small_slip_of_few_planes_is_believed() -> None:
+    assert believed_slip(Slip(4, 1.2), None, 8) == Slip(4, 1.2)

@@ -78,21 +78,17 @@ def _largest_break(
     best, largest = None, 0.0
     for plane in np.flatnonzero(np.abs(whole.by) > LEAST_BREAK * usual).tolist():
         by, sureness = whole.beside(plane)
-        lasts = [view.by[plane] / by > LASTING for view in without]
+        is_large = abs(by) > LARGE * usual
+        left = np.array([view.by[plane] / by for view in without])
+        known = np.isfinite(left)
+        lasts = (known.all() or (is_large and known.any())) and (left[known] > LASTING).all()
         witnesses = [group for group in groups if np.isfinite(group.by[plane])]
         is_seen = len(witnesses) >= FEWEST_WITNESSES and all(
             group.shows(plane, by) for group in witnesses
         )
         stands_out = _stands_out(own, other, plane, shift_z, by)
-        agree = abs(by) > LARGE * usual or _agree([group.by[plane] for group in witnesses])
-        if (
-            abs(by) > largest
-            and sureness > BELIEVED
-            and is_seen
-            and stands_out
-            and agree
-            and all(lasts)
-        ):
+        agree = is_large or _agree([group.by[plane] for group in witnesses])
+        if abs(by) > largest and sureness > BELIEVED and is_seen and stands_out and agree and lasts:
             best, largest = Break(plane, by > 0), abs(by)
     return best, largest
 

@@ -48,9 +48,10 @@ BESIDE = 4
 """Planes on each side whose medians are compared."""
 SHOWN, SHOWN_BY_EACH = 0.6, 0.4
 """Part of a slip that lies between these medians, and that each group of parts shows at least."""
-SMALL_SLIP, SAME_PLACE = 1.5, 1
-"""Slip (px) below which planes have to break, too, and the planes from there within which: of 16
-parts of a real volume three feigned slips of about 1 px."""
+SMALL_SLIP, SAME_PLACE, TOLD_FROM = 1.5, 1, 10
+"""Slip (px) below which planes have to break, too, the planes from there within which, and the
+planes of a stack from which on that is told: of 16 parts of a real volume three feigned slips of
+about 1 px."""
 SUDDEN = 0.5
 """Part of a slip that lies between two neighbouring planes: tissue leans over several."""
 HEIGHT = 5.0
@@ -104,9 +105,12 @@ def slip_of_planes(stacks: Stacks, shifts_zyx_at: ShiftsAt) -> Slip | None:
     return Slip(plane, _jump(whole, int(np.searchsorted(whole.planes, plane)), by))
 
 
-def believed_slip(slip: Slip | None, plane_break: Break | None) -> Slip | None:
-    """Return a slip that was seen, if it is large, or planes stop following each other there."""
-    if slip is None or slip.by >= SMALL_SLIP:
+def believed_slip(slip: Slip | None, plane_break: Break | None, planes: int) -> Slip | None:
+    """Return a slip that was seen, if it is large, or planes stop following each other there.
+
+    Of few planes it is not told whether they do.
+    """
+    if slip is None or slip.by >= SMALL_SLIP or planes < TOLD_FROM:
         return slip
     is_there = plane_break is not None and abs(plane_break.plane - slip.plane) <= SAME_PLACE
     return slip if is_there else None

@@ -108,7 +108,7 @@ def gathered_evidence(
         may_be_dust=may_be_dust,
         z_ratio=z_ratio,
         jump=jump if jump and shown_around(similarities, jump.plane) else None,
-        slip=believed_slip(slipping.result(), plane_break),
+        slip=believed_slip(slipping.result(), plane_break, min(map(len, stacks))),
         plane_break=plane_break,
         turn=turn_left,
         shear=shear,
