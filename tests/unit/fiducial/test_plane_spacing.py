@@ -57,20 +57,38 @@ def test_a_rate_that_places_do_not_follow_is_none(slope: float, noise: float, ra
     assert ratio_of_spacings(places(slope, noise), 0.0, is_tall=False, rate=rate) == 1
 
 
-@pytest.mark.parametrize("step", [0.8, 1.0, 1.5])
-def test_how_fast_planes_change_is_told(step: float) -> None:
-    """Whatever their light and noise."""
+def planes_seen(fine: np.ndarray, spacing: float, seed: int) -> np.ndarray:
+    """Return 16 parts (16, 16, 30, 30) of planes 10 `spacing` apart, their light and noise."""
+    random = np.random.default_rng(seed)
+    light = random.uniform(0.7, 1.3, 16)[:, None, None]
+    planes = fine[np.rint(10 * spacing * np.arange(16)).astype(int)]
+    noisy = planes * light + random.normal(0, 0.3, planes.shape)
+    parts = noisy.reshape(16, 4, 30, 4, 30).transpose(1, 3, 0, 2, 4)
+    return np.asarray(parts.reshape(16, 16, 30, 30), dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def fine() -> np.ndarray:
     random = np.random.default_rng(2)
-    fine = gaussian_filter(random.normal(size=(240, 120, 120)), (40.0, 2.0, 2.0))
-    fine /= fine.std()
-    shown = [np.rint(10 * spacing * np.arange(16)).astype(int) for spacing in (1.0, step)]
-    products = []
-    for planes in shown:
-        light = random.uniform(0.7, 1.3, 16)[:, None, None]
-        seen = fine[planes] * light + random.normal(0, 0.3, (16, 120, 120))
-        products.append(PlaneProducts.of(seen.reshape(16, 16, 30, 30).swapaxes(0, 1)))
-    reference, cycle = products
-    assert rate_of_change(ComparedPlanes(reference, cycle, 0.0)) == pytest.approx(step, rel=0.08)
+    smooth = gaussian_filter(random.normal(size=(240, 120, 120)), (40.0, 2.0, 2.0))
+    return np.asarray(smooth / smooth.std())
+
+
+@pytest.mark.parametrize("step", [0.8, 1.0, 1.5])
+def test_how_fast_planes_change_is_told(fine: np.ndarray, step: float) -> None:
+    """Whatever their light and noise."""
+    one, two = (
+        PlaneProducts.of(planes_seen(fine, spacing, seed)) for seed, spacing in enumerate([1, step])
+    )
+    assert rate_of_change(ComparedPlanes(one, two, 0.0)) == pytest.approx(step, rel=0.08)
+
+
+def test_a_bright_thing_in_one_part_changes_no_rate(fine: np.ndarray) -> None:
+    reference, cycle = planes_seen(fine, 1.0, 1), planes_seen(fine, 1.0, 2)
+    cycle[3] *= 10 * np.exp(-0.5 * ((np.arange(16) - 8) / 1.5) ** 2)[:, None, None]
+    cycle[3] += 30 * planes_seen(fine, 1.5, 3)[3]
+    planes = ComparedPlanes(PlaneProducts.of(reference), PlaneProducts.of(cycle), 0.0)
+    assert rate_of_change(planes) == 1
 
 
 @pytest.mark.parametrize(

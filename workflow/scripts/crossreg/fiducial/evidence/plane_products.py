@@ -99,6 +99,11 @@ class ComparedPlanes:
         here, there = (PlaneProducts.of(part) for part in (shared.here, shared.there))
         return cls(here, there, median(shared.shift_zyx[:, 0]))
 
+    def of_every(self, step: int, first: int) -> "ComparedPlanes":
+        """Return those of every so many parts, from the first one on."""
+        here, there = (stack.of_every(step, first) for stack in (self.reference, self.cycle))
+        return ComparedPlanes(here, there, self.shift_z)
+
 
 def along_the_same_planes(own: Floats, other: Floats, shift_z: float) -> Floats:
     """Return values (Z',) of another stack, `shift_z` planes on, at the planes (Z,) of one.

@@ -22,6 +22,9 @@ FASTER, SURE, FOLLOWED = 0.08, 4.0, 0.35
 step is another one, too, and the standard errors, and the part of it, that where planes lie has to
 show then: with a cone of light wider or narrower by a quarter, planes change up to 1.9 times as
 fast, and lie along a line of up to 0.26 of that; another z step left 0.4 to 0.9."""
+GROUPS, AGREEING = 4, 5.0
+"""Groups of parts, and standard errors of their mean rate from which on it is believed: of 12
+planted z steps it was 8.7 to 69, and 0.9 where bright dirt lay in one of the stacks."""
 FEWEST_BOUNDARIES = 4
 """Boundaries between planes below which no rate is told."""
 LEAST_CHANGE = 1e-3
@@ -56,8 +59,17 @@ def ratio_of_spacings(places: Places, gradient: float, is_tall: bool, rate: floa
 def rate_of_change(planes: ComparedPlanes) -> float:
     """Return how many times as fast planes of a cycle change along z as those of the reference.
 
-    1 where that is not known. It is the ratio of their z steps where their optics are the same.
+    1 where that is not known, or groups of parts do not agree on it: something came or went in one.
+    It is the ratio of their z steps where their optics are the same.
     """
+    whole = _rate(planes)
+    groups = np.log([_rate(planes.of_every(GROUPS, first)) for first in range(GROUPS)])
+    error = float(np.std(groups, ddof=1)) / GROUPS**0.5
+    return whole if abs(np.log(whole)) > AGREEING * error else 1.0
+
+
+def _rate(planes: ComparedPlanes) -> float:
+    """Return the rate of change that all parts together show; 1 where that is not known."""
     here = planes.cycle.togetherness((0, 1))
     there = along_the_same_planes(here, planes.reference.togetherness((0, 1)), planes.shift_z)
     known = np.isfinite(there)
