@@ -147,11 +147,11 @@ def likelihood(
 def log_normal(values: Floats, prior: tuple[float, float]) -> Floats:
     """Return how likely values (n,) are beforehand, as a logarithm up to a constant.
 
-    `prior` is the median and the standard deviation of the logarithm. A value of 0 is as likely as
-    the least other one.
+    `prior` is the median and the standard deviation of the logarithm. A value of 0 stands for a
+    third of the least other one.
     """
     median, deviation = prior
-    least = min(values[values > 0], default=median)
+    least = min(values[values > 0], default=median) / 3
     return np.asarray(-0.5 * (np.log(np.maximum(values, least) / median) / deviation) ** 2)
 
 
