@@ -31,7 +31,7 @@ from tables import text_table  # noqa: E402
 FIRST_SEED = 1100
 END = 5  # planes from the ends of the stack, at least
 SLIPPED = (2, 5)  # planes
-NAMED = re.compile(r"seems? to be (?:missing|doubled) just before plane (\d+) ")
+NAMED = re.compile(r"plane (\d+) of the cycle")
 HEADING = ("family", "planted", "cycles", "right plane", "another plane", "none")
 
 

@@ -17,7 +17,7 @@ CYCLES = ("RT1", "RT2", "RT3")
 
 def bent(at: np.ndarray, number: int) -> np.ndarray:
     """Return the planted shifts (n, 3) of the cycle of this number at positions (n, 3)."""
-    wave = 0.8 * np.sin(at[:, 1:] / 25 + number)
+    wave = 1.6 * np.sin(at[:, 1:] / 25 + number)
     return np.column_stack([np.zeros(len(at)), wave]) + np.array([0.0, 2.0, -3.0])
 
 

@@ -53,12 +53,12 @@ def test_one_plane_and_empty_stacks_say_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("here", "there", "count", "nearest"), [(1.1, 2.6, 160, 0.1), (2.6, 1.1, 1500, 0.03)]
+    ("here", "there", "count", "nearest"), [(1.1, 2.6, 160, 0.12), (2.6, 1.1, 1500, 0.03)]
 )
 def test_shifts_are_right_where_one_stack_is_blurred(
     here: float, there: float, count: int, nearest: float
 ) -> None:
-    """Without the blur they are 0.14 and 0.05 px off."""
+    """Without the blur they are 0.15 and 0.06 px off."""
     prepared = prepare_reference(stack(here, 1, count=count), block_size_xy=80)
     result = local_shifts(prepared, stack(there, 2, MOVED, count), (2.0, -4.0))
     assert result.verdict.name == "registered", result.verdict.reason

@@ -17,7 +17,8 @@ def doubt_of_depth(evidence: Evidence) -> str:
     if evidence.z_ratio < 0:
         return "the planes of the cycle run the other way along z than those of the reference"
     is_far = not 1 / JUMP_SEEN < evidence.z_ratio < JUMP_SEEN
-    if evidence.is_z_open and not is_far:
+    # Planes that jump tell more, and look out of focus to those that they do not meet.
+    if evidence.is_z_open and not is_far and not evidence.jump:
         return (
             "the shift along z is not known: one of the two stacks seems to be focused beside what"
             " the other shows, and has little but its blurred light"
