@@ -9,7 +9,6 @@ from crossreg.fiducial.block_grid import Block, centre_yx
 from crossreg.fiducial.correlation.binned_stacks import shown_in_both
 from crossreg.fiducial.correlation.faint_structure import freed_of_noise
 from crossreg.fiducial.correlation.spot_widths import with_spots_alike
-from crossreg.fiducial.even_choice import evenly_chosen
 from crossreg.fiducial.evidence.plane_places import PlacedPlanes, Places, placed_planes
 from crossreg.fiducial.evidence.plane_spacing import denies_gradient, is_bent
 from crossreg.fiducial.field import smooth_field
@@ -37,12 +36,6 @@ WIDE_HEIGHT = 4.0
 FAR_OFF = 0.3
 """Distance (planes) that a cycle which fades was off, beyond which it is measured once more: nuclei
 were left 0.22 planes away, 0.03 then."""
-BLOCKS_THAT_TELL = 6
-"""Blocks of which the levels along z are looked at beforehand."""
-SCATTER_OF_LEVELS = 1.2
-"""Scatter of these, over what noise does, from which on shifts change with the depth: it was 0.2 to
-1.15 for 90 planted pairs, layers and other optics among them, where they do not (one more: 1.3),
-and 0.8 to 5 for 16 where they do."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +89,7 @@ class CycleMatcher:
     ) -> tuple[Measurements, float, Future[PlacedPlanes | None]]:
         """Return what `_measured` does, and where the planes lie, once that is known.
 
-        Where they show that the shift along z bends, or levels that the shifts along y and x change
-        with the depth, it is measured at as many levels as it takes.
+        Where they show that the shift along z bends, it is measured at as many levels as it takes.
         """
 
         def measured(domain: Domain) -> tuple[Measurements, float, Future[PlacedPlanes | None]]:
@@ -110,23 +102,9 @@ class CycleMatcher:
         finer = domain_of(self.image_shape, *planes, is_bent=True)
         if finer.levels > found.field.domain.levels and not self.motion.is_rigid:
             placed = placing.result()
-            has_one = found.field.domain.levels == 1
-            if (placed and is_bent(placed.whole)) or (
-                has_one and self._changes_with_depth(stacks, is_freed, finer, found.field)
-            ):
+            if placed and is_bent(placed.whole):
                 return measured(finer)
         return found, hidden_z, placing
-
-    def _changes_with_depth(
-        self, stacks: Stacks, is_freed: bool, domain: Domain, field: SmoothField
-    ) -> bool:
-        """Return whether shifts along y and x differ between the levels of a domain.
-
-        Some of the blocks tell. `field` is that of one level.
-        """
-        some = [self.blocks[n] for n in evenly_chosen(len(self.blocks), BLOCKS_THAT_TELL)]
-        matcher = SubBlockMatcher(stacks, some, domain, self.pool, self.motion, is_freed, self.turn)
-        return matcher.scatter_of_levels(field) > SCATTER_OF_LEVELS
 
     def _measured(
         self, stacks: Stacks, wide: WideShifts, is_freed: bool, domain: Domain, motion: Motion

@@ -72,8 +72,6 @@ SURE = 4.0
 ONE_OF, FEWEST_PILOTS = 5, 10
 """Of tall stacks one block of so many, spread over all rows and columns, is measured beforehand:
 the field through these says where all are looked for. Fewer pilots miss too much of it."""
-LEAST_APART = 0.03
-"""Standard deviation (px) at least by which levels of one column lie apart by chance."""
 FEWEST_USEFUL = 30
 """Useful sub-blocks of pilots below which the field that was given is kept."""
 BLOCKS_AT_ONCE = 16
@@ -248,23 +246,6 @@ class SubBlockMatcher:
             found, self._depths(maps), of_block, field, confidence, null,
             moved, self._moved_share(moved), self._own_motion(moved),
         )  # fmt: skip
-
-    def scatter_of_levels(self, field: SmoothField) -> float:
-        """Return how far levels of one column lie apart in y and x, over what noise does (chi).
-
-        0 where no column shows two of them. `field` says where the sub-blocks are looked for.
-        """
-        expected, sigma = field.at(self.centres)
-        maps = self.maps(np.arange(len(expected)), expected)
-        shifts, sigmas = sub_block_shifts(maps, expected, sigma)
-        shape = (-1, self.domain.levels, 2)
-        values = (shifts - expected)[:, 1:].reshape(shape)
-        weights = 1 / (sigmas[:, 1:].reshape(shape) ** 2 + LEAST_APART**2)
-        weights[sigmas[:, 1:].reshape(shape) > USEFUL_SIGMA] = 0
-        total = np.maximum(weights.sum(axis=1, keepdims=True), np.finfo(float).tiny)
-        apart = values - (weights * values).sum(axis=1, keepdims=True) / total
-        free = np.maximum((weights > 0).sum(axis=1) - 1, 0).sum()
-        return float(np.sqrt((weights * apart**2).sum() / free)) if free else 0.0
 
     def _piloted(self, field: SmoothField) -> tuple[SmoothField, float]:
         """Return the field through some blocks, and by which part shifts along z are drawn."""
