@@ -8,8 +8,8 @@ from crossreg.fiducial.verdict.lying_still import MOVED, is_where_dust_is, lies_
 LARGEST_CONTRADICTION = 10.0
 """Distance (px) of the global shift from the whole field, beyond which the two contradict."""
 LARGEST_UNMATCHED_DUST = 0.25
-"""The same where what matches may be dust on the camera: 0.4 and more of planted cycles of another
-field that share nothing but dust."""
+"""Part of the sub-blocks with clear structure that may not match where what matches may be dust on
+the camera: 0.4 and more of planted cycles of another field that share nothing but dust."""
 AT_REST = 0.1
 """Shift (px) below which what shows the same in all planes may be the camera's pattern: planted
 ones stay below 0.02."""
