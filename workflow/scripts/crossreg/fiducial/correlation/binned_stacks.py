@@ -71,8 +71,7 @@ def binned_planes(stack: np.ndarray, pool: Executor) -> np.ndarray:
     is_thin = len(stack) < PLANES_FOR_PATTERN
 
     def binned(z: int) -> np.ndarray:
-        plane = finite(stack[z])
-        return binned_plane(without_hot_pixels(plane) if is_thin else plane)
+        return binned_plane(without_hot_pixels(finite(stack[z])) if is_thin else stack[z])
 
     fill_planes(values, binned, pool)
     return values

@@ -68,6 +68,7 @@ def _largest_break(
 
     The `other` stack lies `shift_z` planes on.
     """
+    here, there = own.togetherness(), other.togetherness()
     whole = _Apart.between(own, other, shift_z)
     usual = max(_of_missing_plane(own), _of_missing_plane(other))
     without = [_Apart.between(own, other, shift_z, out) for out in ((1, 0), (0, 1))]
@@ -86,7 +87,7 @@ def _largest_break(
         is_seen = len(witnesses) >= FEWEST_WITNESSES and all(
             group.shows(plane, by) for group in witnesses
         )
-        stands_out = _stands_out(own, other, plane, shift_z, by)
+        stands_out = _stands_out(here[plane], there, plane + shift_z, by)
         agree = is_large or _agree([group.by[plane] for group in witnesses])
         if abs(by) > largest and sureness > BELIEVED and is_seen and stands_out and agree and lasts:
             best, largest = Break(plane, by > 0), abs(by)
@@ -131,16 +132,14 @@ class _Apart:
         return bool(self.by[plane] / by > min(SHOWN_BY_EACH, surely / abs(by)))
 
 
-def _stands_out(
-    own: PlaneProducts, other: PlaneProducts, plane: int, shift_z: float, by: float
-) -> bool:
+def _stands_out(here: float, there: Floats, place: float, by: float) -> bool:
     """Return whether a break is none of what the other stack shows between two of its planes.
 
-    Few large things make one boundary unlike the next in both stacks.
+    `here` is how well planes hold together at the break, `there` (Z,) those of the other stack, in
+    which it lies at a `place`. Few large things make one boundary unlike the next in both stacks.
     """
-    there = other.togetherness()
-    beside = np.abs(np.arange(len(there)) - plane - shift_z) < NEAR
-    left = (own.togetherness()[plane] - there[beside & np.isfinite(there)]) / by
+    beside = np.abs(np.arange(len(there)) - place) < NEAR
+    left = (here - there[beside & np.isfinite(there)]) / by
     return bool(len(left) and left.min() > LEFT)
 
 
