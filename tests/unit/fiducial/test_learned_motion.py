@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from crossreg.fiducial.field.domain import Domain
 from crossreg.fiducial.field.motion import SMOOTH, Deformation, LearnedMotion, Motion, learned_from
 from crossreg.fiducial.field.motion_file import check_size, read_motion, write_motion
-from crossreg.fiducial.field.smooth_field import AMPLITUDES, Domain, SmoothField, fit
+from crossreg.fiducial.field.smooth_field import AMPLITUDES, SmoothField, fit
 from crossreg.io.errors import UserError
 
 SIZE = 640

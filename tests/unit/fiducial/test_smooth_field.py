@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, map_coordinates
 
+from crossreg.fiducial.field.domain import Domain
 from crossreg.fiducial.field.motion import RIGID
-from crossreg.fiducial.field.smooth_field import Domain, fit
+from crossreg.fiducial.field.smooth_field import fit
 
 BLOCK = 64
 DOMAIN = Domain((384, 384), 21)

@@ -3,7 +3,7 @@
 Each component is a sum of explicit functions (`motion_terms`) and a smooth random field over the
 plane (`random_field`). What is not known of them (how large they are, the correlation length, the
 scale of the measurements' noise) is averaged over a grid of choices, each weighted by its
-evidence (`regression`), so that it widens the uncertainty.
+evidence (`mixture`), so that it widens the uncertainty.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,26 +11,24 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crossreg.fiducial.field import motion_terms
+from crossreg.fiducial.field.domain import Domain
+from crossreg.fiducial.field.likelihood import Component, Likelihood, Scales, likelihood
+from crossreg.fiducial.field.mixture import Mixture, Roughness, mixture
 from crossreg.fiducial.field.motion import SMOOTH, Deformation, LearnedMotion, Motion
 from crossreg.fiducial.field.motion_terms import X_TERM, Y_TERM, Priors, Slope
+from crossreg.fiducial.field.outliers import widened_variances
 from crossreg.fiducial.field.random_field import (
     DeepFeatures,
     Features,
     FeaturesInColumns,
     correlation_lengths,
 )
-from crossreg.fiducial.field.regression import (
-    Floats,
-    Likelihood,
-    Mixture,
-    Roughness,
-    Weighed,
-    likelihood,
-    mixture,
-)
 from crossreg.fiducial.quantiles import medians
+
+Floats = NDArray[np.float64]
 
 AMPLITUDES = np.array([0.0, 0.03, 0.08, 0.2, 0.5, 1.2, 3.0])
 """Standard deviations (px) of the random field that are averaged over."""
@@ -49,20 +47,10 @@ NOISES = np.exp(np.linspace(np.log(0.35), np.log(8.0), 10))
 """Factors on the measurements' uncertainties that are averaged over."""
 NOISE_PRIOR = (0.85, 0.5)
 """Median of that factor, and the standard deviation of its logarithm."""
+SCALES = Scales(AMPLITUDES, NOISES, AMPLITUDE_PRIOR, NOISE_PRIOR)
+RIGID_SCALES = replace(SCALES, amplitudes=np.zeros(1))
 FLOOR = 0.01
 """Uncertainty (px) added to every measurement: no measurement is better than this."""
-OUTLIER = 2.0
-"""Standardised residual from which on a measurement counts less."""
-HOPELESS = 5.0
-"""Standardised residual from which on a measurement does not count at all."""
-IGNORED = 1e6
-"""Factor on the variance of a measurement that does not count."""
-ROUGH_FITS = 2
-"""Times that outliers are looked for: the noise that they feign in the first fit hides some."""
-ROUNDS = 4
-"""Rounds of weighing down outliers at most."""
-SETTLED = 0.1
-"""Change of the logarithm of the factors on the variances below which no further round is made."""
 FAR = 0.15
 """Part by which the variance counts more that is larger than where sub-blocks were measured: away
 from them, errors that neighbouring sub-blocks share look like a gradient. Chosen on two sets of
@@ -76,45 +64,6 @@ MOST_DEEP = 150
 """Features in the plane up to which it may: three times as many take 27 times as long. It is only
 tried where sub-blocks scatter more than expected along y or x: of planted stacks that do not deform
 so, hardly any does. Not along z: where y and x scatter, z was worse for it as often as better."""
-FEW_PRIORS = 9
-"""Choices of priors among which outliers are looked for."""
-
-
-@dataclass(frozen=True)
-class Domain:
-    """Where the field lives.
-
-    Attributes
-    ----------
-    image_shape : (Y, X) in px.
-    planes : planes of the stack.
-    levels : depths at which sub-blocks are measured.
-    repeats : how often a plane counts: more than once where the levels overlap.
-
-    """
-
-    image_shape: tuple[int, int]
-    planes: int
-    levels: int = 1
-    repeats: float = 1.0
-
-    @property
-    def middle_plane(self) -> float:
-        """Return the plane in the middle of the stack."""
-        return (self.planes - 1) / 2
-
-    @property
-    def middle_zyx(self) -> Floats:
-        """Return the middle (3,) of the stack: plane, px, px."""
-        return np.asarray((np.array([self.planes, *self.image_shape]) - 1) / 2)
-
-    def relative(self, positions_zyx: Floats) -> Floats:
-        """Return positions (n, 3) relative to the middle; z in planes, y and x in px."""
-        return positions_zyx - self.middle_zyx
-
-    def terms(self, relative_zyx: Floats) -> Floats:
-        """Return the explicit functions (n, p) at positions (n, 3) relative to the middle."""
-        return motion_terms.terms(relative_zyx, self.planes, self.levels)
 
 
 @dataclass(frozen=True)
@@ -216,25 +165,25 @@ def fit(
     `depth_spread` (n,) is the standard deviation (planes) of the depths that each measurement
     averages over; without it each is taken at its position.
 
-    Measurements that contradict their surroundings are weighed down, unless the uncertainties say
-    so already and there are none `with_outliers`. The threads of `pool`, if
-    there is one, share the components of the shift. A `rough` field averages over fewer choices
-    of the random field: enough to predict where to look. A `rigid` motion is one shift. Without
-    `gradient_z` the shift along z does not change with the depth.
+    Measurements that contradict their surroundings are weighed down; with `with_outliers` False
+    there are none, as the uncertainties say so already. The threads of `pool`, if there is one,
+    share the components of the shift. A `rough` field averages over fewer choices of the random
+    field: enough to predict where to look. A rigid `motion` is one shift. Without `gradient_z` the
+    shift along z does not change with the depth.
     """
     positions = domain.relative(positions_zyx)
     lengths = correlation_lengths(domain.image_shape, ROUGH_LENGTHS if rough else LENGTHS)
     plain = tuple(Features.over(domain.image_shape, length) for length in lengths)
     offset = medians(shifts_zyx, 0)
     many = pool.map if pool else map
-    data = _Measured(
-        terms=_averaged(domain.terms, positions, depth_spread),
-        features=tuple(many(lambda part: part.at(positions), plain)),
-        values=(shifts_zyx - offset).T,
-        variances=sigmas_zyx.T**2 + FLOOR**2,
-        amplitudes=np.zeros(1) if motion.is_rigid else AMPLITUDES,
-        repeats=domain.repeats,
-    )
+    terms = _averaged(domain.terms, positions, depth_spread)
+    variances = sigmas_zyx**2 + FLOOR**2
+    components = [
+        Component(terms, (shifts_zyx - offset)[:, axis], variances[:, axis], domain.repeats)
+        for axis in range(3)
+    ]
+    features = list(many(lambda part: part.at(positions), plain))
+    scales = RIGID_SCALES if motion.is_rigid else SCALES
 
     def priors(axis: int, other: Slope | None = None) -> Priors:
         if motion.is_rigid:
@@ -243,17 +192,24 @@ def fit(
         return motion_terms.smooth_priors(axis, domain.levels, other, gradient_z=changes)
 
     if with_outliers:
-        weighed = many(lambda axis: data.without_outliers(axis, priors(axis)), range(3))
-        data = replace(data, variances=np.array(list(weighed)))
-    found = _Found(plain, data.likelihoods(data.features, (0, 1, 2), many))
+        # One correlation length does to find outliers.
+        one = features[len(features) // 2]
+        widened = many(
+            lambda axis: widened_variances(components[axis], one, scales, priors(axis)), range(3)
+        )
+        components = [
+            replace(component, variances=variances)
+            for component, variances in zip(components, widened, strict=True)
+        ]
+    found = _Found(plain, _likelihoods(components, features, scales, many))
     slopes: dict[int, Slope] = {}
     shown: dict[int, Roughness] = {}
     if not (motion.is_rigid or rough):
         along_y, along_x = found.alone(1, domain), found.alone(2, domain)
         if domain.planes >= DEEP and max(along_y.noise(), along_x.noise()) > NOISE_PRIOR[0]:
             deep = tuple(DeepFeatures(p, domain.planes) for p in plain if p.count <= MOST_DEEP)
-            at_depth = many(lambda part: _averaged(part.at, positions, depth_spread), deep)
-            found = found.with_more(deep, data.likelihoods(tuple(at_depth), (1, 2), many))
+            at_depth = list(many(lambda part: _averaged(part.at, positions, depth_spread), deep))
+            found = found.with_more(deep, _likelihoods(components[1:], at_depth, scales, many))
             along_y, along_x = found.alone(1, domain), found.alone(2, domain)
         slopes = {1: along_x.slope(Y_TERM), 2: along_y.slope(X_TERM)}
         shown = {1: along_y.roughness(), 2: along_x.roughness()}
@@ -270,7 +226,7 @@ def fit(
         offset_zyx=offset,
         features=found.kinds,
         mixtures=tuple(many(whole, range(3))),
-        variances_zyx=data.variances.T,
+        variances_zyx=np.column_stack([component.variances for component in components]),
         seen_sigma_zyx=np.full(3, np.inf),
     )
     if rough or motion.is_rigid:
@@ -324,89 +280,17 @@ class _Found:
         return [lengths.index(kind.length) for kind in self.kinds]
 
 
-@dataclass(frozen=True)
-class _Measured:
-    """Terms (n, p) and features (n, q) by correlation length at the n measurements.
-
-    `values` and `variances` (3, n) are theirs along z, y, x.
-    """
-
-    terms: Floats
-    features: tuple[Floats, ...]
-    values: Floats
-    variances: Floats
-    amplitudes: Floats
-    repeats: float
-
-    def without_outliers(self, axis: int, priors: Priors) -> Floats:
-        """Return the variances (n,) along an axis, larger for values that contradict others."""
-        # One correlation length does to find outliers.
-        plain = Weighed.by(self.features[len(self.features) // 2], self.variances[axis])
-        used, few, values = plain, priors.spread(FEW_PRIORS), self.values[axis]
-        for _ in range(ROUGH_FITS):
-            found = self._likelihood(
-                used.features, used.variances, values, self.amplitudes[::2], NOISES[::2]
-            )
-            used = self._weighed_down(mixture((found,), few), values, plain)
-        return used.variances
-
-    def likelihoods(
-        self,
-        features: tuple[Floats, ...],
-        axes: tuple[int, ...],
-        many: Callable[..., Iterable[Likelihood]],
-    ) -> tuple[tuple[Likelihood, ...], ...]:
-        """Return what some components say with each of some features (n, q)."""
-
-        def of(number: int) -> Likelihood:
-            kind, place = divmod(number, len(axes))
-            axis = axes[place]
-            return self._likelihood(
-                features[kind], self.variances[axis], self.values[axis], self.amplitudes, NOISES
-            )
-
-        # Each correlation length by itself, so that more than three threads find work.
-        found = tuple(many(of, range(len(axes) * len(features))))
-        return tuple(found[place :: len(axes)] for place in range(len(axes)))
-
-    def _likelihood(
-        self,
-        features: Floats,
-        variances: Floats,
-        values: Floats,
-        amplitudes: Floats,
-        noises: Floats,
-    ) -> Likelihood:
-        return likelihood(
-            features,
-            variances,
-            self.terms,
-            values,
-            amplitudes,
-            noises,
-            AMPLITUDE_PRIOR,
-            NOISE_PRIOR,
-            self.repeats,
-        )
-
-    def _weighed_down(self, found: Mixture, values: Floats, plain: Weighed) -> Weighed:
-        """Return the features with larger variances for what contradicts its surroundings.
-
-        Each measurement is compared with its prediction from all others, with the parameters that
-        `found` thinks likeliest; repeated, because one outlier can hide another.
-        """
-        choice, used = found.likeliest(), plain
-        for _ in range(ROUNDS):
-            mean, sigma = choice.smoothed(used, self.terms, values, self.repeats)
-            left_out = np.maximum(1 - sigma**2 / (used.variances * choice.noise**2), 1e-6)
-            spread = sigma**2 / left_out + plain.variances * choice.noise**2
-            residual = np.abs(values - mean) / left_out / np.sqrt(spread)
-            inflation = np.maximum(1.0, (residual / OUTLIER) ** 2)
-            inflation[residual > HOPELESS] = IGNORED
-            before, used = used, plain.anew(plain.variances * inflation)
-            if np.abs(np.log(used.variances / before.variances)).max() < SETTLED:
-                break
-        return used
+def _likelihoods(
+    components: list[Component],
+    features: list[Floats],
+    scales: Scales,
+    many: Callable[..., Iterable[Likelihood]],
+) -> tuple[tuple[Likelihood, ...], ...]:
+    """Return what each component's measurements say with each of some features (n, q)."""
+    # Each correlation length by itself, so that more than three threads find work.
+    pairs = [(component, part) for part in features for component in components]
+    found = tuple(many(lambda pair: likelihood(pair[0], pair[1], scales), pairs))
+    return tuple(found[place :: len(components)] for place in range(len(components)))
 
 
 def _averaged(

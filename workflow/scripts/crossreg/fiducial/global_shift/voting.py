@@ -10,7 +10,8 @@ import numpy as np
 from crossreg.fiducial.block_grid import Block, block_grid, centre_yx
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.consensus import agreeing_blocks
-from crossreg.fiducial.field.smooth_field import Domain, SmoothField
+from crossreg.fiducial.field.domain import Domain
+from crossreg.fiducial.field.smooth_field import SmoothField
 from crossreg.fiducial.global_shift.image_correlation import (
     Correlation,
     Peak,

@@ -13,8 +13,9 @@ from crossreg.fiducial.evidence.plane_places import PlacedPlanes, Places, placed
 from crossreg.fiducial.evidence.plane_spacing import denies_gradient, is_bent
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.consensus import agreeing_blocks
+from crossreg.fiducial.field.domain import Domain
 from crossreg.fiducial.field.motion import RIGID, Motion
-from crossreg.fiducial.field.smooth_field import Domain, SmoothField
+from crossreg.fiducial.field.smooth_field import SmoothField
 from crossreg.fiducial.local_shift.attempts import Match, Stacks
 from crossreg.fiducial.local_shift.fading import Fading, Light
 from crossreg.fiducial.local_shift.gathered_evidence import (

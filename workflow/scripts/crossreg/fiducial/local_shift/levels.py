@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from crossreg.fiducial.field.smooth_field import Domain
+from crossreg.fiducial.field.domain import Domain
 
 TALL, SUB_BLOCK_PLANES = 30, 10
 """Planes from which on a stack is tall enough for levels, and those of a level at least."""

@@ -10,9 +10,10 @@ import numpy as np
 from crossreg.fiducial.block_grid import Block, widened
 from crossreg.fiducial.correlation.binned_stacks import in_bins
 from crossreg.fiducial.field import smooth_field
+from crossreg.fiducial.field.domain import Domain
 from crossreg.fiducial.field.motion import SMOOTH, Motion
 from crossreg.fiducial.field.own_motion import OwnMotion
-from crossreg.fiducial.field.smooth_field import Domain, SmoothField
+from crossreg.fiducial.field.smooth_field import SmoothField
 from crossreg.fiducial.local_shift.confidence import block_confidences, confidence_threshold
 from crossreg.fiducial.local_shift.drawn_depth import drawn_part, undrawn
 from crossreg.fiducial.local_shift.levels import SHALLOW, depth_cuts

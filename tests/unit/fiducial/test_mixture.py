@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from crossreg.fiducial.field.likelihood import Component, Scales, likelihood
+from crossreg.fiducial.field.mixture import mixture
 from crossreg.fiducial.field.motion_terms import Priors
 from crossreg.fiducial.field.random_field import DeepFeatures, Features, FeaturesInColumns
-from crossreg.fiducial.field.regression import likelihood, mixture
 
 AMPLITUDE, NOISE, DEVIATIONS = 0.7, 1.3, np.array([2.0, 0.01])
 
@@ -23,9 +24,9 @@ def test_one_choice_predicts_as_a_gaussian_process_does(measurements: int) -> No
     terms, seen = at(measurements)
     variances = random.uniform(0.01, 0.09, measurements)
     values = random.normal(0, 1, measurements)
-    amplitudes, noises = np.array([AMPLITUDE]), np.array([NOISE])
     any_size = (1.0, 1.0)
-    found = likelihood(seen, variances, terms, values, amplitudes, noises, any_size, any_size)
+    scales = Scales(np.array([AMPLITUDE]), np.array([NOISE]), any_size, any_size)
+    found = likelihood(Component(terms, values, variances), seen, scales)
     prior = Priors(np.zeros((1, 2)), DEVIATIONS[None], np.zeros(1))
     new_terms, new = at(7)
     mean, sigma = mixture((found,), prior).predict(new_terms, {0: FeaturesInColumns.of(new)})

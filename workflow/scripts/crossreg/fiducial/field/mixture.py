@@ -1,9 +1,8 @@
-"""Bayesian linear regression: a few explicit functions beside many features of a random field.
+"""The posterior of one component of the shift, averaged over all that is not known beforehand.
 
-The random field is integrated out for every choice of its size and of the noise; what remains is
-a normal likelihood of the few weights of the explicit functions, for which priors are compared
-(Rasmussen and Williams 2006, section 2.7, doi:10.7551/mitpress/3206.001.0001). Predictions are
-averaged over all likely choices.
+Bayesian linear regression: a few explicit functions beside many features of a random field. Choices
+of the field's size, of the noise and of the priors are weighed by their evidence, and predictions
+are averaged over all likely ones.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossreg.fiducial.even_choice import evenly_chosen
+from crossreg.fiducial.field.explicit_weights import log_evidence, posterior
+from crossreg.fiducial.field.likelihood import Likelihood
 from crossreg.fiducial.field.motion_terms import Priors, Slope
 from crossreg.fiducial.field.random_field import FeaturesInColumns
 
@@ -35,141 +36,6 @@ random field may be likely with others."""
 
 
 @dataclass(frozen=True)
-class Weighed:
-    """Features (n, q) of a random field of variance 1, weighed by n measurements' variances.
-
-    `normal` (q, q) is their weighted normal matrix.
-    """
-
-    features: Floats
-    variances: Floats
-    normal: Floats
-
-    @classmethod
-    def by(cls, features: Floats, variances: Floats) -> "Weighed":
-        """Return features (n, q) weighed by variances (n,) (px squared)."""
-        scaled = features / np.sqrt(variances)[:, None]
-        return cls(features, variances, scaled.T @ scaled)
-
-    def anew(self, variances: Floats) -> "Weighed":
-        """Return the same features weighed by other variances: fast where few of them differ."""
-        changed = np.flatnonzero(variances != self.variances)
-        if 2 * len(changed) > len(variances):
-            return self.by(self.features, variances)
-        part = self.features[changed]
-        more = 1 / variances[changed] - 1 / self.variances[changed]
-        return Weighed(self.features, variances, self.normal + part.T @ (part * more[:, None]))
-
-
-@dataclass(frozen=True)
-class Likelihood:
-    """What measurements say of the explicit weights, for h choices of amplitude and noise.
-
-    Attributes
-    ----------
-    amplitude, noise : (h,) of the random field (px), and the factor on the measurements' sigmas.
-    log : (h,) log-likelihood of the weights 0.
-    precision, pull : (h, p, p) and (h, p): log-likelihood of the weights w is
-        log + pull w - w precision w / 2.
-    vectors, eigenvalues : (q, m) and (m,) of the weighted features' normal matrix. Of fewer
-        measurements than features, m = n: across these vectors they say nothing.
-    along_terms, along_values : (m, p) and (m,) the functions and the measurements along them.
-
-    """
-
-    amplitude: Floats
-    noise: Floats
-    log: Floats
-    precision: Floats
-    pull: Floats
-    vectors: Floats
-    eigenvalues: Floats
-    along_terms: Floats
-    along_values: Floats
-
-
-def likelihood(
-    features: Floats,
-    variances: Floats,
-    terms: Floats,
-    values: Floats,
-    amplitudes: Floats,
-    noises: Floats,
-    amplitude_prior: tuple[float, float],
-    noise_prior: tuple[float, float],
-    repeats: float = 1.0,
-) -> Likelihood:
-    """Return what n measurements say, for all pairs of amplitude and noise.
-
-    Parameters
-    ----------
-    features : (n, q)
-        Those of a random field of variance 1.
-    variances : (n,)
-        The squares of the measurements' sigmas.
-    terms : (n, p)
-        The explicit functions.
-    values : (n,)
-        The measurements (px).
-    amplitudes, noises : (a,), (b,)
-        Choices of the standard deviation of the random field (px), and of the factor on the
-        measurements' sigmas; h = a b.
-    amplitude_prior, noise_prior : (2,), (2,)
-        Median of the amplitude and of the noise factor, and the standard deviations of their
-        logarithms. See `log_normal`.
-    repeats : float
-        How often the measurements count the same light: that many are worth one.
-
-    """
-    counted = variances * repeats
-    eigenvalues, vectors = _eigen(features / np.sqrt(counted)[:, None])
-    both = np.column_stack([terms, values]) / counted[:, None]
-    along = vectors.T @ (features.T @ both)
-    along_terms, along_values = along[:, :-1], along[:, -1]
-    a, s = (part.ravel() for part in np.meshgrid(amplitudes, noises, indexing="ij"))
-    a2, s2 = a[:, None] ** 2, s[:, None] ** 2
-    total = s2 + a2 * eigenvalues
-    share = a2 / (s2 * total)
-    weighted_terms = both[:, :-1]
-    outer = (along_terms[:, :, None] * along_terms[:, None]).reshape(len(eigenvalues), -1)
-    p = terms.shape[1]
-    precision = (weighted_terms.T @ terms) / s2[..., None] - (share @ outer).reshape(-1, p, p)
-    pull = (values @ weighted_terms) / s2 - (share * along_values) @ along_terms
-    squares = values @ (values / counted) / s2[:, 0] - share @ along_values**2
-    spread = len(values) * np.log(2 * np.pi * s**2) + np.log(variances).sum()
-    log = -0.5 * (squares + spread / repeats + np.log(total / s2).sum(axis=1))
-    log += np.add.outer(
-        log_normal(amplitudes, amplitude_prior), log_normal(noises, noise_prior)
-    ).ravel()
-    return Likelihood(a, s, log, precision, pull, vectors, eigenvalues, along_terms, along_values)
-
-
-def log_normal(values: Floats, prior: tuple[float, float]) -> Floats:
-    """Return how likely values (n,) are beforehand, as a logarithm up to a constant.
-
-    `prior` is the median and the standard deviation of the logarithm. A value of 0 stands for a
-    third of the least other one.
-    """
-    median, deviation = prior
-    least = min(values[values > 0], default=median) / 3
-    return np.asarray(-0.5 * (np.log(np.maximum(values, least) / median) / deviation) ** 2)
-
-
-def _eigen(scaled: Floats) -> tuple[Floats, Floats]:
-    """Return eigenvalues (m,) and eigenvectors (q, m) of the normal matrix of features (n, q).
-
-    Where there are fewer rows than features, m = n, and the work grows with n instead of q.
-    """
-    if len(scaled) >= scaled.shape[1]:
-        eigenvalues, vectors = np.linalg.eigh(scaled.T @ scaled)
-    else:
-        spanned, rows = np.linalg.qr(scaled.T)
-        eigenvalues, vectors = np.linalg.eigh(rows @ rows.T)
-        vectors = spanned @ vectors
-    return np.maximum(eigenvalues, 0), vectors
-
-
-@dataclass(frozen=True)
 class Choice:
     """One choice of the random field, the noise and the prior.
 
@@ -184,30 +50,6 @@ class Choice:
     noise: float
     mean: Floats
     deviation: Floats
-
-    def smoothed(
-        self, weighed: Weighed, terms: Floats, values: Floats, repeats: float
-    ) -> tuple[Floats, Floats]:
-        """Return (mean, sigma), both (n,), of what n measurements show, as `likelihood` has them.
-
-        The same as a mixture of this one choice predicts, without eigenvectors.
-        """
-        counted = weighed.variances * (repeats * self.noise**2)
-        features = weighed.features
-        normal = weighed.normal / (repeats * self.noise**2)
-        size = len(normal)
-        known = self.amplitude**2 * np.linalg.inv(np.eye(size) + self.amplitude**2 * normal)
-        both = np.column_stack([terms, values])
-        weighted = both / counted[:, None]
-        rest = both - features @ (known @ (features.T @ weighted))
-        rest_of_terms, rest_of_values = rest[:, :-1], rest[:, -1]
-        precision, pull = (rest_of_terms.T @ weighted)[:, :-1], rest_of_terms.T @ weighted[:, -1]
-        mean, covariance = _posterior(precision, pull, self.mean, self.deviation)
-        # A sum of squares needs no more than single precision, which takes half the time.
-        single = features.astype(np.float32)
-        variance = ((single @ known.astype(np.float32)) * single).sum(axis=1).astype(float)
-        variance += ((rest_of_terms @ covariance) * rest_of_terms).sum(axis=1)
-        return rest_of_terms @ mean + values - rest_of_values, np.sqrt(variance)
 
 
 @dataclass(frozen=True)
@@ -325,7 +167,7 @@ class Mixture:
             of_features[int(length)] = of_features.get(int(length), 0.0) + share
         return of_terms, of_features
 
-    def likeliest(self) -> "Choice":
+    def likeliest(self) -> Choice:
         """Return the likeliest choice."""
         found, choice = self.likelihoods[self.length[0]], self.choice[0]
         amplitude, noise = float(found.amplitude[choice]), float(found.noise[choice])
@@ -360,7 +202,7 @@ class Mixture:
             )
             for name in ("precision", "pull")
         )
-        means, covariances = _posterior(precision, pull, self.prior_mean, free)
+        means, covariances = posterior(precision, pull, self.prior_mean, free)
         mean = float(self.weight @ means[:, term])
         spread = covariances[:, term, term] + (means[:, term] - mean) ** 2
         return Slope(mean, float(np.sqrt(self.weight @ spread)))
@@ -395,7 +237,7 @@ def mixture(
         log = log + np.concatenate(of_choices)
 
     def scores(fields: NDArray[np.int64], chosen: NDArray[np.int64]) -> Floats:
-        gain = _log_evidence(
+        gain = log_evidence(
             precision[fields][:, None],
             pull[fields][:, None],
             priors.means[chosen],
@@ -412,7 +254,7 @@ def mixture(
     joint = scores(fields, chosen)
     top = np.unravel_index(joint.argmax(), joint.shape)[1]
     shares = np.exp(joint - joint.max())
-    means, covariances = _posterior(
+    means, covariances = posterior(
         precision[fields][:, None],
         pull[fields][:, None],
         priors.means[chosen],
@@ -435,39 +277,3 @@ def _best(scores: Floats, most: int) -> NDArray[np.int64]:
     order = np.argsort(-scores, kind="stable")[:most]
     result: np.ndarray = order[scores[order] > scores[order[0]] + LEAST_LOG_WEIGHT]
     return result
-
-
-def _log_evidence(precision: Floats, pull: Floats, means: Floats, deviations: Floats) -> Floats:
-    """Return the log-evidence (...), relative to the weights 0, of normal priors.
-
-    One Cholesky factor of the scaled precision with the pull as a further row gives both the
-    determinant and the quadratic form.
-    """
-    # Most priors have the means 0, and there are thousands of pairs.
-    moved = (precision @ means[..., None])[..., 0] if means.any() else np.zeros(1)
-    shape, p = np.broadcast_shapes(precision.shape[:-2], deviations.shape[:-1]), pull.shape[-1]
-    whole = np.zeros((*shape, p + 1, p + 1))
-    scaled = whole[..., :p, :p]
-    np.multiply(deviations[..., :, None], precision, out=scaled)
-    scaled *= deviations[..., None, :]
-    scaled[..., np.arange(p), np.arange(p)] += 1
-    whole[..., p, :p] = deviations * (pull - moved)
-    whole[..., p, p] = 1 + (whole[..., p, :p] ** 2).sum(axis=-1)
-    factor = np.linalg.cholesky(whole)
-    diagonal = np.diagonal(factor, axis1=-2, axis2=-1)[..., :p]
-    quadratic = (factor[..., p, :p] ** 2).sum(axis=-1)
-    at_means = ((pull - 0.5 * moved) * means).sum(axis=-1)
-    result: np.ndarray = at_means + 0.5 * quadratic - np.log(diagonal).sum(axis=-1)
-    return result
-
-
-def _posterior(
-    precision: Floats, pull: Floats, means: Floats, deviations: Floats
-) -> tuple[Floats, Floats]:
-    """Return (means, covariances) of the weights under normal priors (deviations may be 0)."""
-    scaled = deviations[..., :, None] * precision * deviations[..., None, :]
-    inverse = np.linalg.inv(scaled + np.eye(scaled.shape[-1]))
-    covariance = deviations[..., :, None] * inverse * deviations[..., None, :]
-    moved = (precision @ means[..., None])[..., 0]
-    mean = means + (covariance @ (pull - moved)[..., None])[..., 0]
-    return mean, covariance
