@@ -69,7 +69,7 @@ def test_structure_as_high_as_a_level_is_drawn_and_flat_structure_is_not(
         matcher = SubBlockMatcher(
             (stacks[0], stacks[1]), block_grid((128, 128), 64), domain_of((128, 128), 40, 40), pool
         )
-        aimed = np.tile([0.3, 0.0, 0.0], (len(matcher.centres), 1))
+        aimed = np.tile([0.3, 0.0, 0.0], (len(matcher.layout.centres), 1))
         maps = matcher.maps(np.arange(len(aimed)), aimed)
         drawn = drawn_part(maps, aimed, matcher.maps)
     low, high = limits

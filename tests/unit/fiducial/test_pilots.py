@@ -47,18 +47,18 @@ def first_guess(matcher: SubBlockMatcher) -> smooth_field.SmoothField:
 
 def test_pilots_lie_in_all_rows_and_columns_of_blocks(matcher):
     blocks = block_grid(SHAPE[1:], BLOCK)
-    assert len(matcher.pilots) <= len(blocks) / 4
+    assert len(matcher.layout.pilots) <= len(blocks) / 4
     for line in range(8):
-        assert any(blocks[number].i == line for number in matcher.pilots)
-        assert any(blocks[number].j == line for number in matcher.pilots)
+        assert any(blocks[number].i == line for number in matcher.layout.pilots)
+        assert any(blocks[number].j == line for number in matcher.layout.pilots)
 
 
 def test_the_field_through_pilots_is_near_enough_for_all(matcher):
     guess = first_guess(matcher)
-    off = np.abs(guess.shift_at(matcher.centres) - shift_at(matcher.centres))
+    off = np.abs(guess.shift_at(matcher.layout.centres) - shift_at(matcher.layout.centres))
     assert np.quantile(off, 0.9) > 0.3
     field, _ = matcher._piloted(guess)
-    off = np.abs(field.shift_at(matcher.centres) - shift_at(matcher.centres))
+    off = np.abs(field.shift_at(matcher.layout.centres) - shift_at(matcher.layout.centres))
     assert np.quantile(off, 0.9) < 0.1
 
 
@@ -72,8 +72,8 @@ def test_few_sub_blocks_are_measured_twice(matcher, monkeypatch):
 
     monkeypatch.setattr(SubBlockMatcher, "_aimed_again", counted)
     found = matcher.measure(first_guess(matcher))
-    assert sum(again) <= 2 * FEW_AGAIN * len(matcher.centres)
-    off = np.abs(found.field.shift_at(matcher.centres) - shift_at(matcher.centres))
+    assert sum(again) <= 2 * FEW_AGAIN * len(matcher.layout.centres)
+    off = np.abs(found.field.shift_at(matcher.layout.centres) - shift_at(matcher.layout.centres))
     assert np.quantile(off, 0.9) < 0.1
 
 
@@ -83,4 +83,4 @@ def test_of_few_blocks_none_is_a_pilot():
         few = SubBlockMatcher(
             (nothing, nothing), block_grid((128, 128), 64), domain_of((128, 128), 30, 30), pool
         )
-    assert few.pilots == []
+    assert few.layout.pilots == []

@@ -16,7 +16,7 @@ from crossreg.fiducial.correlation.binned_stacks import BIN, PLANES_FOR_PATTERN,
 from crossreg.fiducial.evidence.odds_under_field import planes_differ
 from crossreg.fiducial.global_shift.shift_of_projections import global_shift
 from crossreg.fiducial.local_shift.gathered_evidence import in_the_middle
-from crossreg.fiducial.local_shift.sub_block_matcher import Measurements
+from crossreg.fiducial.local_shift.measurements import Measurements
 from crossreg.fiducial.local_shift.wide_search import WideSearch
 from crossreg.fiducial.verdict import CERTAIN, FAILED, REGISTERED, Evidence, judged, lies_still
 

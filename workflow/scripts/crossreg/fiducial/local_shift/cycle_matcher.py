@@ -26,7 +26,8 @@ from crossreg.fiducial.local_shift.gathered_evidence import (
     with_camera,
 )
 from crossreg.fiducial.local_shift.levels import domain_of
-from crossreg.fiducial.local_shift.sub_block_matcher import Measurements, SubBlockMatcher
+from crossreg.fiducial.local_shift.measurements import Measurements
+from crossreg.fiducial.local_shift.sub_block_matcher import SubBlockMatcher
 from crossreg.fiducial.local_shift.wide_search import WideSearch, WideShifts
 from crossreg.fiducial.turn import Turn
 

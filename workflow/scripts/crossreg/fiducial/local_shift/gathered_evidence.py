@@ -33,7 +33,7 @@ from crossreg.fiducial.evidence.plane_spacing import rate_of_change, ratio_of_sp
 from crossreg.fiducial.field.smooth_field import SmoothField
 from crossreg.fiducial.local_shift.fading import Light
 from crossreg.fiducial.local_shift.known_depth import LEAST_PLANES
-from crossreg.fiducial.local_shift.sub_block_matcher import Measurements
+from crossreg.fiducial.local_shift.measurements import Measurements
 from crossreg.fiducial.turn import Turn
 from crossreg.fiducial.verdict import (
     Evidence,

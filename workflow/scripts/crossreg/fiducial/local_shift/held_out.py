@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.motion import Motion
 from crossreg.fiducial.field.smooth_field import SmoothField
-from crossreg.fiducial.local_shift.sub_block_matcher import SubBlockShifts
+from crossreg.fiducial.local_shift.measurements import SubBlockShifts
 from crossreg.fiducial.quantiles import NORMAL_MEDIAN, medians
 
 CELL = 48.0

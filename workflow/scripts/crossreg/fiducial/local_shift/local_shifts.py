@@ -32,7 +32,7 @@ from crossreg.fiducial.local_shift.known_depth import (
     cut_by_ends,
     stacks_to_match,
 )
-from crossreg.fiducial.local_shift.sub_block_matcher import Measurements
+from crossreg.fiducial.local_shift.measurements import Measurements
 from crossreg.fiducial.local_shift.wide_search import WideSearch
 from crossreg.fiducial.pieces import in_pieces
 from crossreg.fiducial.quality import block_qualities, preprocessing

@@ -49,12 +49,12 @@ def pooled(
 ) -> tuple[SubBlockMaps, Groups]:
     """Return the maps (g) of the groups, and the groups of m sub-blocks.
 
-    `expected_zyx` (m, 3) are the shifts around which maps are added; `column` and `block` (m,) say
-    which sub-blocks lie above each other, and in one block.
+    `expected_zyx` (m, 3) are the shifts around which maps are added; `column` and `block` (m,) are
+    numbers of what lies above each other, and of what lies in one block.
     """
     around = _recentred(maps, np.rint(expected_zyx - maps.middle_zyx).astype(int))
     label = np.arange(len(block))
-    for coarser in (column, block):
+    for coarser in (block.max(initial=-1) + 1 + column, block):
         groups = _groups(label, around)
         weak = (_heights(around, groups) < STRONG)[groups.group]
         label = np.where(weak, len(block) + coarser, label)

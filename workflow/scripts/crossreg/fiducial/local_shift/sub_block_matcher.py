@@ -2,23 +2,24 @@
 
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
-from crossreg.fiducial.block_grid import Block, widened
-from crossreg.fiducial.correlation.binned_stacks import in_bins
+from crossreg.fiducial.block_grid import Block
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.domain import Domain
 from crossreg.fiducial.field.motion import SMOOTH, Motion
 from crossreg.fiducial.field.own_motion import OwnMotion
 from crossreg.fiducial.field.smooth_field import SmoothField
-from crossreg.fiducial.local_shift.confidence import block_confidences, confidence_threshold
+from crossreg.fiducial.local_shift.confidence import block_confidences
+from crossreg.fiducial.local_shift.cut_structure import cut_sigma
 from crossreg.fiducial.local_shift.drawn_depth import drawn_part, undrawn
-from crossreg.fiducial.local_shift.levels import SHALLOW, depth_cuts
+from crossreg.fiducial.local_shift.levels import SHALLOW
+from crossreg.fiducial.local_shift.measurements import Measurements, SubBlockShifts
 from crossreg.fiducial.local_shift.moved_by_itself import Moved, moved_by_themselves
 from crossreg.fiducial.local_shift.pooling import pooled
+from crossreg.fiducial.local_shift.sub_block_layout import SubBlockLayout, filled_depths
 from crossreg.fiducial.local_shift.sub_block_map import (
     SubBlockMaps,
     SubBlockSpectra,
@@ -45,34 +46,12 @@ measured again."""
 OFF_LEVEL = 0.1
 """The same along z (planes) in tall and in flat stacks: structure as high as a level, or as the
 stack, is drawn to where it is looked for, as what lies beyond its ends is not seen."""
-USEFUL_SIGMA = 2.0
-"""Uncertainty (px) above which a sub-block says nothing about the field."""
-BORDER = 6.0
-"""Distance (px) from the border of what both stacks show below which structure may be cut:
-twice the scale of the background."""
-CUT_SIGMA = 0.5
-"""Uncertainty (px) added to the shift of structure that may be cut: the part that is seen differs
-between the stacks."""
-FEW_PLANES = 3
-"""Planes below which a sub-block shows so few objects that those at its edges matter."""
-FEW_PLANES_MARGIN = 6
-"""Margin (px) by which sub-blocks of so few planes overlap: what one of them cuts, another one
-holds."""
-DEPTHS_OF_LEVEL = 3
-"""Depths in each level at which the field is averaged over a block."""
-LEAST_SHARE = 0.1
-"""Structure, relative to the mean of all levels, from which on a level holds structure."""
 FEW_OFF_LEVEL = 0.01
 """Part of all sub-blocks below which those that miss their level by no more are left alone."""
-MOSTLY = 0.5
-"""Part of what a block shows from which on it moved by itself, and says nothing of the field."""
 FEW_AGAIN = 0.05
 """Part of all sub-blocks up to which those that were measured again leave the field as it is."""
 SURE = 4.0
 """Confidence of a block from which on it is no question which of its peaks is the right one."""
-ONE_OF, FEWEST_PILOTS = 5, 10
-"""Of tall stacks one block of so many, spread over all rows and columns, is measured beforehand:
-the field through these says where all are looked for. Fewer pilots miss too much of it."""
 FEWEST_USEFUL = 30
 """Useful sub-blocks of pilots below which the field that was given is kept."""
 BLOCKS_AT_ONCE = 16
@@ -83,89 +62,6 @@ null distribution."""
 NULL_PAIRS = 48
 """Pairs of blocks that cannot match that are aimed at: from there on, their number hardly moves
 the threshold."""
-
-
-@dataclass(frozen=True)
-class SubBlockShifts:
-    """Shifts of m sub-blocks: `shift_zyx`, `sigma_zyx` and `position_zyx` where they hold (m, 3).
-
-    A sub-block without structure has the position NaN; `depth_spread` (m,) is the standard
-    deviation (planes) of the structure's depth.
-    """
-
-    shift_zyx: np.ndarray
-    sigma_zyx: np.ndarray
-    position_zyx: np.ndarray
-    depth_spread: np.ndarray
-
-    @property
-    def useful(self) -> np.ndarray:
-        """Return which sub-blocks (m,) say something about the field."""
-        placed = np.isfinite(self.position_zyx).all(axis=1)
-        return np.asarray(placed & (self.sigma_zyx.max(axis=1) < USEFUL_SIGMA))
-
-    @property
-    def useful_ones(self) -> "SubBlockShifts":
-        """Return the shifts of the useful sub-blocks alone."""
-        return SubBlockShifts(*(part[self.useful] for part in vars(self).values()))
-
-    @staticmethod
-    def joined(parts: list["SubBlockShifts"]) -> "SubBlockShifts":
-        """Return the shifts of several lists of sub-blocks as one."""
-        values = (vars(part).values() for part in parts)
-        return SubBlockShifts(*map(np.concatenate, zip(*values, strict=True)))
-
-
-@dataclass(frozen=True)
-class Measurements:
-    """What the sub-blocks say: their shifts, and the smooth field through them.
-
-    `sub_blocks_of_block` are the numbers of the sub-blocks of each of n blocks, `confidence` (n,)
-    how sure it is that they match, and `null` (k,) the confidences of blocks that cannot match.
-    `moved` is what of the structure does not follow the field, `moved_share` (n,) its part in what
-    each block shows, and `own_motion` where that is.
-    A block's shift is the mean over the planes `depths` (d,), where the structure lies.
-    """
-
-    sub_blocks: SubBlockShifts
-    depths: np.ndarray
-    sub_blocks_of_block: list[np.ndarray]
-    field: SmoothField
-    confidence: np.ndarray
-    null: np.ndarray
-    moved: Moved
-    moved_share: np.ndarray
-    own_motion: OwnMotion
-
-    @property
-    def threshold(self) -> float:
-        """Return the confidence above which a block is measured."""
-        return confidence_threshold(self.null)
-
-    @property
-    def matching(self) -> np.ndarray:
-        """Return which blocks (n,) are measured: most of what they show follows the field."""
-        return np.asarray((self.confidence > self.threshold) & (self.moved_share < MOSTLY))
-
-    def own_shifts(self, field_zyx: np.ndarray) -> np.ndarray:
-        """Return the shift (n, 3) of each block from its own sub-blocks only.
-
-        The sub-blocks' mean deviation from the field, weighted by their certainty, is added to the
-        field's value in the block (n, 3); NaN for a block without a useful sub-block.
-        """
-        useful = self.sub_blocks.useful
-        weights, deviation = np.zeros((2, *self.sub_blocks.shift_zyx.shape))
-        weights[useful] = self.sub_blocks.sigma_zyx[useful] ** -2
-        deviation[useful] = self.sub_blocks.shift_zyx[useful] - self.field.shift_at(
-            self.sub_blocks.position_zyx[useful]
-        )
-        own = np.full(field_zyx.shape, np.nan)
-        for number, mine in enumerate(self.sub_blocks_of_block):
-            total = weights[mine].sum(axis=0)
-            if np.all(total > 0):
-                mean = (weights * deviation)[mine].sum(axis=0) / total
-                own[number] = field_zyx[number] + mean
-        return own
 
 
 class SubBlockMatcher:
@@ -188,46 +84,24 @@ class SubBlockMatcher:
         """
         self.stacks, self.domain, self.pool, self.motion = stacks, domain, pool, motion
         self.is_freed, self.turn = is_freed, turn or Turn(0.0, domain.image_shape)
-        margin = FEW_PLANES_MARGIN if min(map(len, stacks)) < FEW_PLANES else 0
-        height, width = domain.image_shape
-        columns = [
-            (number, widened(rows, margin, height), widened(across, margin, width))
-            for number, block in enumerate(blocks)
-            for rows, across in block.sub_blocks()
-        ]
-        cuts = depth_cuts(len(stacks[0]), domain.levels)
-        pieces = [(cut, rows, across) for _, rows, across in columns for cut in cuts]
-        self.block_of_sub_block = np.repeat([number for number, *_ in columns], len(cuts))
-        self.column_of_sub_block = len(blocks) + np.repeat(np.arange(len(columns)), len(cuts))
-        ends = np.flatnonzero(np.diff(self.block_of_sub_block)) + 1
-        self.sub_blocks_of_block = np.split(np.arange(len(pieces)), ends)
-        self.centres = np.array(
-            [[(part.start + part.stop - 1) / 2 for part in piece] for piece in pieces]
-        )
-        bins = np.array(
-            [[(cut.start, cut.stop), *map(_ends_in_bins, plane)] for cut, *plane in pieces]
-        )
-        self.first, self.last = bins[..., 0], bins[..., 1]
-        pilots = [n for n, block in enumerate(blocks) if (2 * block.i + block.j) % ONE_OF == 0]
-        is_piloted = domain.levels > 1 and len(pilots) >= FEWEST_PILOTS
-        self.pilots = pilots if is_piloted else []
+        self.layout = SubBlockLayout.of(blocks, domain, (len(stacks[0]), len(stacks[1])))
 
     def measure(self, field: SmoothField) -> Measurements:
         """Return the sub-blocks' shifts, starting from a first field."""
         drawn = 0.0
-        if self.pilots:
+        if self.layout.pilots:
             field, drawn = self._piloted(field)
-        expected = field.shift_at(self.centres)
+        expected = field.shift_at(self.layout.centres)
         aimed = expected.copy()
         maps, null = self._first_maps(aimed)
-        if not self.pilots and min(map(len, self.stacks)) >= SHALLOW:
+        if not self.layout.pilots and min(map(len, self.stacks)) >= SHALLOW:
             drawn = drawn_part(maps, aimed, self.maps)
         found, block = self._shifts(maps, field, aimed, drawn)
         is_drawn = self.domain.levels > 1 or drawn > LITTLE_DRAWN
         for _ in range(DRAWN_ROUNDS if is_drawn else ROUNDS):
             if found.useful.any():
                 field = self._field(found, rough=True)
-                expected = field.shift_at(self.centres)
+                expected = field.shift_at(self.layout.centres)
             again = self._off_target(aimed, expected, is_drawn)
             maps = self._aimed_again(maps, again, expected)
             aimed[again] = expected[again]
@@ -236,22 +110,22 @@ class SubBlockMatcher:
                 break
         if found.useful.any():
             field = self._field(found, rough=False)
-            expected = field.shift_at(self.centres)
-        confidence = block_confidences(maps, expected, self.sub_blocks_of_block)
+            expected = field.shift_at(self.layout.centres)
+        confidence = block_confidences(maps, expected, self.layout.of_block)
         of_block = [np.flatnonzero(block == number) for number in range(len(confidence))]
-        sizes = self.last - self.first
+        sizes = self.layout.last - self.layout.first
         moved = moved_by_themselves(
             maps, expected, self.maps, self._far_shifts, noise_energy(sizes)
         )
         return Measurements(
-            found, self._depths(maps), of_block, field, confidence, null,
+            found, filled_depths(self.domain, maps.structure), of_block, field, confidence, null,
             moved, self._moved_share(moved), self._own_motion(moved),
         )  # fmt: skip
 
     def _piloted(self, field: SmoothField) -> tuple[SmoothField, float]:
         """Return the field through some blocks, and by which part shifts along z are drawn."""
-        expected = field.shift_at(self.centres)
-        some = np.concatenate([self.sub_blocks_of_block[block] for block in self.pilots])
+        expected = field.shift_at(self.layout.centres)
+        some = np.concatenate([self.layout.of_block[block] for block in self.layout.pilots])
 
         def maps_at(chosen: np.ndarray, aims: np.ndarray) -> SubBlockMaps:
             aimed = expected.copy()
@@ -305,19 +179,19 @@ class SubBlockMatcher:
         expected: np.ndarray,
     ) -> list[Found]:
         """Return what is seen in the spectra of some sub-blocks (k,), block by block."""
-        ends = np.flatnonzero(np.diff(self.block_of_sub_block[sub_blocks])) + 1
+        ends = np.flatnonzero(np.diff(self.layout.block[sub_blocks])) + 1
         parts = np.split(sub_blocks, ends)
         return list(self.pool.map(lambda mine: seen(self._spectra(mine, expected)), parts))
 
     def _own_motion(self, moved: Moved) -> OwnMotion:
         """Return where structure moved by itself: a sub-block around each place."""
-        sizes = (self.last - self.first).max(axis=0) * SAMPLE
+        sizes = (self.layout.last - self.layout.first).max(axis=0) * SAMPLE
         reach = np.where([self.domain.levels == 1, False, False], np.inf, sizes)
         return OwnMotion(moved.position_zyx, moved.by_zyx, reach)
 
     def _moved_share(self, moved: Moved) -> np.ndarray:
         """Return the part (n,) of what each block shows that moved by itself."""
-        block, count = self.block_of_sub_block, len(self.sub_blocks_of_block)
+        block, count = self.layout.block, len(self.layout.of_block)
         whole = np.bincount(block, moved.amount, count)
         part = np.bincount(block[moved.sub_blocks], moved.amount[moved.sub_blocks], count)
         return np.asarray(part / np.where(whole > 0, whole, 1))
@@ -326,22 +200,25 @@ class SubBlockMatcher:
         """Return the spectra of some sub-blocks (k,) of a block, given what all (m, 3) show."""
         return sub_block_spectra(
             sub_block_parts(
-                *self.stacks, self.first[sub_blocks], self.last[sub_blocks], expected[sub_blocks]
+                *self.stacks,
+                self.layout.first[sub_blocks],
+                self.layout.last[sub_blocks],
+                expected[sub_blocks],
             ),
             self.is_freed,
         )
 
     def _first_maps(self, expected: np.ndarray) -> tuple[SubBlockMaps, np.ndarray]:
         """Return (maps of all sub-blocks, confidences of blocks that cannot match)."""
-        count = len(self.sub_blocks_of_block)
+        count = len(self.layout.of_block)
         rows = [range(n, min(n + BLOCKS_IN_A_ROW, count)) for n in range(0, count, BLOCKS_IN_A_ROW)]
         maps, null = zip(*self.pool.map(lambda row: self._row(row, expected), rows), strict=True)
         return SubBlockMaps.joined([found for row in maps for found in row]), np.concatenate(null)
 
     def _row(self, row: range, expected: np.ndarray) -> tuple[list[SubBlockMaps], list[float]]:
         """Return (maps of some blocks, what these blocks reach by chance when interchanged)."""
-        spectra = [self._spectra(self.sub_blocks_of_block[block], expected) for block in row]
-        partners = min(-(-NULL_PAIRS // len(self.sub_blocks_of_block)), len(row) - 1)
+        spectra = [self._spectra(self.layout.of_block[block], expected) for block in row]
+        partners = min(-(-NULL_PAIRS // len(self.layout.of_block)), len(row) - 1)
         heights = [
             unrelated_height(own, other)
             for step in range(1, partners + 1)
@@ -359,8 +236,8 @@ class SubBlockMatcher:
         The maps were aimed at shifts (m, 3), to which those along z are `drawn` by a part of the
         distance: that is undone.
         """
-        ends = [mine[0] for mine in self.sub_blocks_of_block[::BLOCKS_AT_ONCE]]
-        parts = map(slice, ends, [*ends[1:], len(self.centres)])
+        ends = [mine[0] for mine in self.layout.of_block[::BLOCKS_AT_ONCE]]
+        parts = map(slice, ends, [*ends[1:], len(self.layout.centres)])
         found, block = zip(
             *self.pool.map(
                 lambda part: self._shifts_of(part, maps[part], field, aimed[part], drawn), parts
@@ -379,9 +256,9 @@ class SubBlockMatcher:
     ) -> tuple[SubBlockShifts, np.ndarray]:
         """Return the same of the sub-blocks of some blocks."""
         placed = np.isfinite(maps.position_zyx).all(axis=1)
-        places = np.where(placed[:, None], maps.position_zyx, self.centres[part])
+        places = np.where(placed[:, None], maps.position_zyx, self.layout.centres[part])
         expected, sigma = field.at(places)
-        column, block_of = self.column_of_sub_block[part], self.block_of_sub_block[part]
+        column, block_of = self.layout.column[part], self.layout.block[part]
         is_open = self._is_open(maps, expected, block_of)
         maps, groups = pooled(maps, expected, column, block_of)
         expected, sigma = groups.mean(expected), groups.mean(sigma)
@@ -390,7 +267,7 @@ class SubBlockMatcher:
         shifts[:, 0], sigmas[:, 0] = undrawn(
             shifts[:, 0], sigmas[:, 0], groups.mean(aimed)[:, 0], drawn
         )
-        sigmas[:, 1:] += self._cut_sigma(maps.position_zyx, shifts)
+        sigmas[:, 1:] += cut_sigma(maps.position_zyx, shifts, self.domain.image_shape, self.turn)
         block = np.zeros(len(shifts), dtype=int)
         block[groups.group] = block_of
         return SubBlockShifts(shifts, sigmas, maps.position_zyx, maps.depth_spread), block
@@ -405,34 +282,3 @@ class SubBlockMatcher:
         numbers, of_block = np.unique(block, return_inverse=True)
         members = [np.flatnonzero(of_block == number) for number in range(len(numbers))]
         return np.asarray(block_confidences(maps, expected, members)[of_block] < SURE)
-
-    def _depths(self, maps: SubBlockMaps) -> np.ndarray:
-        """Return planes (k,), evenly spread over the levels that hold structure."""
-        if self.domain.levels == 1:
-            return np.array([self.domain.middle_plane])
-        amount = maps.structure.reshape(-1, self.domain.levels).sum(axis=0)
-        filled = np.flatnonzero(amount >= LEAST_SHARE * amount.mean())
-        edges = np.linspace(-0.5, self.domain.planes - 0.5, self.domain.levels + 1)
-        parts = (np.arange(DEPTHS_OF_LEVEL) + 0.5) / DEPTHS_OF_LEVEL
-        return np.asarray(edges[filled, None] + np.diff(edges)[0] * parts).ravel()
-
-    def _cut_sigma(self, positions: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-        """Return the uncertainty (m, 2) in y and x of structure that an image's border may cut.
-
-        A border of the cycle that was turned runs obliquely through what both show: it cuts the one
-        image only, so that nothing can be said there.
-        """
-        last = np.array(self.domain.image_shape) - 1
-        place = positions[:, 1:]
-        there = self.turn.in_cycle(place - shifts[:, 1:])
-        near = np.asarray(np.minimum(place, last - place) < BORDER)
-        near_in_cycle = np.asarray(np.minimum(there, last - there) < BORDER)
-        if self.turn:
-            is_cut = near_in_cycle.any(axis=1, keepdims=True)
-            return np.where(is_cut, USEFUL_SIGMA, np.where(near, CUT_SIGMA, 0.0))
-        return np.where(near | near_in_cycle, CUT_SIGMA, 0.0)
-
-
-def _ends_in_bins(where: slice) -> tuple[int, int]:
-    bins = in_bins(where)
-    return bins.start, bins.stop

@@ -1,0 +1,98 @@
+"""What the sub-blocks of a cycle say."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from crossreg.fiducial.field.own_motion import OwnMotion
+from crossreg.fiducial.field.smooth_field import SmoothField
+from crossreg.fiducial.local_shift.confidence import confidence_threshold
+from crossreg.fiducial.local_shift.moved_by_itself import Moved
+
+USEFUL_SIGMA = 2.0
+"""Uncertainty (px) above which a sub-block says nothing about the field."""
+MOSTLY = 0.5
+"""Part of what a block shows from which on it moved by itself, and says nothing of the field."""
+
+
+@dataclass(frozen=True)
+class SubBlockShifts:
+    """Shifts of m sub-blocks: `shift_zyx`, `sigma_zyx` and `position_zyx` where they hold (m, 3).
+
+    A sub-block without structure has the position NaN; `depth_spread` (m,) is the standard
+    deviation (planes) of the structure's depth.
+    """
+
+    shift_zyx: np.ndarray
+    sigma_zyx: np.ndarray
+    position_zyx: np.ndarray
+    depth_spread: np.ndarray
+
+    @property
+    def useful(self) -> np.ndarray:
+        """Return which sub-blocks (m,) say something about the field."""
+        placed = np.isfinite(self.position_zyx).all(axis=1)
+        return np.asarray(placed & (self.sigma_zyx.max(axis=1) < USEFUL_SIGMA))
+
+    @property
+    def useful_ones(self) -> "SubBlockShifts":
+        """Return the shifts of the useful sub-blocks alone."""
+        return SubBlockShifts(*(part[self.useful] for part in vars(self).values()))
+
+    @staticmethod
+    def joined(parts: list["SubBlockShifts"]) -> "SubBlockShifts":
+        """Return the shifts of several lists of sub-blocks as one."""
+        values = (vars(part).values() for part in parts)
+        return SubBlockShifts(*map(np.concatenate, zip(*values, strict=True)))
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """What the sub-blocks say: their shifts, and the smooth field through them.
+
+    `sub_blocks_of_block` are the numbers of the sub-blocks of each of n blocks, `confidence` (n,)
+    how sure it is that they match, and `null` (k,) the confidences of blocks that cannot match.
+    `moved` is what of the structure does not follow the field, `moved_share` (n,) its part in what
+    each block shows, and `own_motion` where that is.
+    A block's shift is the mean over the planes `depths` (d,), where the structure lies.
+    """
+
+    sub_blocks: SubBlockShifts
+    depths: np.ndarray
+    sub_blocks_of_block: list[np.ndarray]
+    field: SmoothField
+    confidence: np.ndarray
+    null: np.ndarray
+    moved: Moved
+    moved_share: np.ndarray
+    own_motion: OwnMotion
+
+    @property
+    def threshold(self) -> float:
+        """Return the confidence above which a block is measured."""
+        return confidence_threshold(self.null)
+
+    @property
+    def matching(self) -> np.ndarray:
+        """Return which blocks (n,) are measured: most of what they show follows the field."""
+        return np.asarray((self.confidence > self.threshold) & (self.moved_share < MOSTLY))
+
+    def own_shifts(self, field_zyx: np.ndarray) -> np.ndarray:
+        """Return the shift (n, 3) of each block from its own sub-blocks only.
+
+        The sub-blocks' mean deviation from the field, weighted by their certainty, is added to the
+        field's value in the block (n, 3); NaN for a block without a useful sub-block.
+        """
+        useful = self.sub_blocks.useful
+        weights, deviation = np.zeros((2, *self.sub_blocks.shift_zyx.shape))
+        weights[useful] = self.sub_blocks.sigma_zyx[useful] ** -2
+        deviation[useful] = self.sub_blocks.shift_zyx[useful] - self.field.shift_at(
+            self.sub_blocks.position_zyx[useful]
+        )
+        own = np.full(field_zyx.shape, np.nan)
+        for number, mine in enumerate(self.sub_blocks_of_block):
+            total = weights[mine].sum(axis=0)
+            if np.all(total > 0):
+                mean = (weights * deviation)[mine].sum(axis=0) / total
+                own[number] = field_zyx[number] + mean
+        return own
