@@ -17,7 +17,7 @@ from crossreg.workflow_support.inputs.discovery import (
     select_fiducials,
 )
 from crossreg.workflow_support.inputs.experiment import experiment_of_run
-from crossreg.workflow_support.inputs.found_files import find_files
+from crossreg.workflow_support.inputs.found_files import find_files, is_image
 from crossreg.workflow_support.inputs.sample_checks import check_samples
 from crossreg.workflow_support.inputs.wanted_stacks import named_cycles, named_rois, restrict
 
@@ -71,6 +71,17 @@ def test_files_are_found_in_sub_folders_through_links_but_not_in_results(tmp_pat
         "roi1/stack.tif",
         "roi2/deep/stack.tif",
     ]
+
+
+def test_a_folder_that_is_named_as_an_image_and_holds_none_stands_for_it(tmp_path):
+    (tmp_path / "empty.TIF").mkdir()
+    (tmp_path / "text.nd2").mkdir()
+    (tmp_path / "text.nd2" / "notes.txt").touch()
+    (tmp_path / "series.tif").mkdir()
+    (tmp_path / "series.tif" / "plane.tif").touch()
+    (tmp_path / "plain").mkdir()
+    found = [os.path.relpath(path, tmp_path) for path in find_files(tmp_path) if is_image(path)]
+    assert found == ["empty.TIF", "series.tif/plane.tif", "text.nd2"]
 
 
 def names_of(parameters):

@@ -14,9 +14,10 @@ from crossreg.io.images.image_suffixes import IMAGE_SUFFIXES, STORE_MARKS, STORE
 def find_files(folder: Path | str, without: Iterable[Path | str] = ()) -> list[str]:
     """Return all files and image stores below `folder`, sorted, except hidden ones.
 
-    A store (a folder that is one image) counts as a file: nothing in it is looked at. Symbolic
-    links are followed, each folder once; what is below `without` is left out. Raises UserError if
-    `folder` is no folder.
+    A store (a folder that is one image) counts as a file: nothing in it is looked at. So does a
+    folder that is named as an image and holds none, so that its cycle is told to be faulty.
+    Symbolic links are followed, each folder once; what is below `without` is left out. Raises
+    UserError if `folder` is no folder.
     """
     if not os.path.isdir(folder):
         raise UserError(f"{folder}: there is no such folder; correct the key 'images'.")
@@ -31,7 +32,9 @@ def find_files(folder: Path | str, without: Iterable[Path | str] = ()) -> list[s
         visited.add(real)
         with _listing_told(parent), os.scandir(parent) as entries:
             listed = [(entry.name, entry.path, entry.is_dir()) for entry in entries]
-        if parent != os.fspath(folder) and any(name in STORE_MARKS for name, _, _ in listed):
+        is_store = any(name in STORE_MARKS for name, _, _ in listed)
+        is_empty = not any(is_folder or is_image(path) for _, path, is_folder in listed)
+        if parent != os.fspath(folder) and (is_store or (is_empty and is_image_name(parent))):
             found.append(parent)
             continue
         for name, path, is_folder in listed:
@@ -54,11 +57,15 @@ def _listing_told(folder: str) -> Iterator[None]:
 
 def is_image(path: str) -> bool:
     """Return whether a file that `find_files` returned is one, judged by its name."""
-    name = os.path.basename(path)
-    if name.startswith(TEMPORARY_PREFIX):
+    if os.path.basename(path).startswith(TEMPORARY_PREFIX):
         return False
-    suffix = os.path.splitext(name)[1].lower()
-    return suffix in IMAGE_SUFFIXES or suffix == STORE_SUFFIX or os.path.isdir(path)
+    return is_image_name(path) or os.path.isdir(path)
+
+
+def is_image_name(path: str) -> bool:
+    """Return whether a path ends as images and stores do."""
+    suffix = os.path.splitext(path)[1].lower()
+    return suffix in IMAGE_SUFFIXES or suffix == STORE_SUFFIX
 
 
 def files_beside(samples: Iterable[Sample]) -> list[str]:
