@@ -142,6 +142,14 @@ def test_errors_in_projects_fail_the_run_and_leave_their_reports(copy):
     assert snapshot(copy.root / "stacks") == stacks
 
 
+def test_a_frozen_configuration_that_was_damaged_since_is_told(copy):
+    frozen = copy.folder / "frozen" / "frozen.json"
+    frozen.write_bytes(frozen.read_bytes()[:-40])
+    done = run(copy, "trakem2_check")
+    assert done.returncode == 1 and "frozen.json" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
 @pytest.mark.slow
 def test_a_killed_import_is_continued(tmp_path):
     zs = tuple(float(z) for z in range(1, 61))

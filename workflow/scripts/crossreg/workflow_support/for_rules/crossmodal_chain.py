@@ -78,16 +78,19 @@ class CrossmodalChain:
         return [word for one in pairs for word in ("--sister-stack", one["input"], one["output"])]
 
     def stamp_of_projects(self, wildcards: Wildcards) -> str:
-        """Return a hash of the names, sizes and time stamps of the files beside the projects.
+        """Return a hash of names, sizes and time stamps of the projects and what is beside them.
 
-        Folders do not count: TrakEM2 makes and fills its own when a project is merely opened.
+        The frozen configuration is part of it. Other folders do not count: TrakEM2 makes and fills
+        its own when a project is merely opened.
         """
         stamps: list[Any] = []
         try:
-            for path in sorted(Path(self.registration).iterdir()):
+            frozen = Path(self.frozen_file).parent.rglob("*.json")
+            for path in sorted([*Path(self.registration).iterdir(), *frozen]):
                 status = path.stat()
                 if not stat.S_ISDIR(status.st_mode):
-                    stamps.append((path.name, status.st_size, status.st_mtime_ns))
+                    name = os.path.relpath(path, self.registration)
+                    stamps.append((name, status.st_size, status.st_mtime_ns))
         except OSError as error:
             # Not created yet, or the file is being replaced by a save: another stamp in any case.
             stamps.append(str(error))
