@@ -10,7 +10,8 @@ from scipy.ndimage import gaussian_filter, shift
 import crossreg
 from crossreg.fiducial.correlation.binned_stacks import binned_planes
 from crossreg.fiducial.correlation.light_samples import strongest_samples
-from crossreg.fiducial.local_shift.fading import USUAL_DEPTH, Fading, Light
+from crossreg.fiducial.local_shift.fading import USUAL_DEPTH, Fading
+from crossreg.fiducial.local_shift.light import Light
 from fiducial_images import drawn, spot_positions
 
 SHAPE, SHIFT = (16, 160, 160), np.array([0.6, -3.4, 2.75])

@@ -17,7 +17,7 @@ from crossreg.fiducial.field.domain import Domain
 from crossreg.fiducial.field.motion import RIGID, Motion
 from crossreg.fiducial.field.smooth_field import SmoothField
 from crossreg.fiducial.local_shift.attempts import Match, Stacks
-from crossreg.fiducial.local_shift.fading import Fading, Light
+from crossreg.fiducial.local_shift.fading import Fading
 from crossreg.fiducial.local_shift.gathered_evidence import (
     FEWEST_MEASURED,
     gathered_evidence,
@@ -26,6 +26,7 @@ from crossreg.fiducial.local_shift.gathered_evidence import (
     with_camera,
 )
 from crossreg.fiducial.local_shift.levels import domain_of
+from crossreg.fiducial.local_shift.light import Light
 from crossreg.fiducial.local_shift.measurements import Measurements
 from crossreg.fiducial.local_shift.sub_block_matcher import SubBlockMatcher
 from crossreg.fiducial.local_shift.wide_search import WideSearch, WideShifts

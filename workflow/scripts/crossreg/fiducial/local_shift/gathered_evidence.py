@@ -31,8 +31,8 @@ from crossreg.fiducial.evidence.plane_places import PlacedPlanes
 from crossreg.fiducial.evidence.plane_slips import believed_slip, slip_of_planes
 from crossreg.fiducial.evidence.plane_spacing import rate_of_change, ratio_of_spacings
 from crossreg.fiducial.field.smooth_field import SmoothField
-from crossreg.fiducial.local_shift.fading import Light
 from crossreg.fiducial.local_shift.known_depth import LEAST_PLANES
+from crossreg.fiducial.local_shift.light import Light
 from crossreg.fiducial.local_shift.measurements import Measurements
 from crossreg.fiducial.turn import Turn
 from crossreg.fiducial.verdict import (

@@ -7,8 +7,8 @@ import numpy as np
 from crossreg.fiducial.evidence.plane_likeness import matching_plane
 from crossreg.fiducial.field.sampled_field import Field
 from crossreg.fiducial.field.smooth_field import SmoothField
-from crossreg.fiducial.local_shift.fading import Light
 from crossreg.fiducial.local_shift.levels import SHALLOW
+from crossreg.fiducial.local_shift.light import Light
 
 LEAST_PLANES = 3
 """Planes below which there is no shift in z."""

@@ -24,7 +24,6 @@ from crossreg.fiducial.field.own_motion import OwnMotion
 from crossreg.fiducial.field.sampled_field import Field, WidenedField
 from crossreg.fiducial.local_shift.attempts import Match, best_match, match_of_means
 from crossreg.fiducial.local_shift.cycle_matcher import CycleMatcher
-from crossreg.fiducial.local_shift.fading import Light
 from crossreg.fiducial.local_shift.held_out import held_out_residual
 from crossreg.fiducial.local_shift.known_depth import (
     Depth,
@@ -32,6 +31,7 @@ from crossreg.fiducial.local_shift.known_depth import (
     cut_by_ends,
     stacks_to_match,
 )
+from crossreg.fiducial.local_shift.light import Light
 from crossreg.fiducial.local_shift.measurements import Measurements
 from crossreg.fiducial.local_shift.wide_search import WideSearch
 from crossreg.fiducial.pieces import in_pieces
@@ -121,13 +121,13 @@ def local_shifts(
         if match.has_failed and depth.planes >= PLANES_FOR_PATTERN:
             means = stack_of_mean(here.mean, pool), stack_of_mean(there.mean, pool)
             match = match_of_means(matched, means, start_yx) or match
-        found, evidence = match.found, match.evidence
         if match.has_failed:
-            return _failed(reference, found, evidence)
+            return _failed(reference, match)
         depth = _told_by_match(depth, match, light)
-        noise = noise_of(as_exposed, evidence.shift_yx)
+        noise = noise_of(as_exposed, match.evidence.shift_yx)
         if are_one_exposure([reference.noise, noise])[0, 1]:
-            evidence = replace(evidence, is_copy=True)
+            match = replace(match, evidence=replace(match.evidence, is_copy=True))
+        found = match.found
         points = _sample_points(blocks, found.depths)
         total, sigma = in_pieces(found.field.mean_over, points, BLOCKS_AT_ONCE, pool)
         own = depth.shift(_own_shifts(found, total, match.search, blocks))
@@ -139,19 +139,30 @@ def local_shifts(
         prepared = preprocessing(cycle, lower_threshold, higher_threshold, background_sigma)
         quality = block_qualities(reference.projections, prepared, blocks, applied, pool)
     centres = np.array([centre_yx(block.rows, block.columns) for block in blocks])
+    start = np.array([0.0, *global_shift_yx])
     applied, own = (
-        np.column_stack([shifts[:, 0], turned.total(centres, shifts[:, 1:])])
+        np.column_stack([shifts[:, 0], turned.total(centres, shifts[:, 1:])]) - start
         for shifts in (applied, own)
     )
     sigma[:, 1:] = turned.sigmas(sigma[:, 1:])
-    start = np.array([0.0, *global_shift_yx])
     status = np.where(found.matching, "measured", "borrowed")
+    of_blocks = _OfBlocks(applied, own, sigma, status, quality)
     field: Field = FieldInDepth(found.field, depth)
     field = TurnedField(field, turned) if turned else field
     if found.own_motion:
         field = WidenedField(field, found.own_motion)
-    grids = applied - start, own - start, sigma
-    return _as_grids(reference, *grids, found, status, quality, evidence, held_out, field, noise)
+    return _as_grids(reference, match, of_blocks, held_out, field, noise)
+
+
+@dataclass(frozen=True)
+class _OfBlocks:
+    """What is said of n blocks: shifts, their uncertainty and quality (n, 3), and status (n,)."""
+
+    applied: np.ndarray
+    own: np.ndarray
+    sigma: np.ndarray
+    status: np.ndarray
+    quality: np.ndarray
 
 
 def _told_by_match(depth: Depth, match: Match, light: Light) -> Depth:
@@ -192,43 +203,39 @@ def _added_over(points_zyx: np.ndarray, own_motion: OwnMotion) -> np.ndarray:
     return np.asarray(np.sqrt(np.mean(added**2, axis=1)))
 
 
-def _failed(reference: Reference, found: Measurements, evidence: Evidence) -> LocalShifts:
+def _failed(reference: Reference, match: Match) -> LocalShifts:
     """Return the result for a cycle that does not match the reference."""
-    nothing = np.full((len(found.confidence), 3), np.nan)
-    status = np.full(len(found.confidence), "failed")
-    shifts = nothing, nothing, nothing
-    return _as_grids(reference, *shifts, found, status, nothing, evidence, nothing[0])
+    count = len(match.found.confidence)
+    nothing, status = np.full((count, 3), np.nan), np.full(count, "failed")
+    of_blocks = _OfBlocks(nothing, nothing, nothing, status, nothing)
+    return _as_grids(reference, match, of_blocks, nothing[0])
 
 
 def _as_grids(
     reference: Reference,
-    applied: np.ndarray,
-    own: np.ndarray,
-    sigma: np.ndarray,
-    found: Measurements,
-    status: np.ndarray,
-    quality: np.ndarray,
-    evidence: Evidence,
+    match: Match,
+    of_blocks: _OfBlocks,
     held_out: np.ndarray,
     field: Field | None = None,
     noise: Noise | None = None,
 ) -> LocalShifts:
-    grid = grid_shape(reference.image_shape, reference.block_size_xy)
+    """Return the result; without a `field` that of a cycle that failed."""
+    found, grid = match.found, grid_shape(reference.image_shape, reference.block_size_xy)
 
     def shaped(values: np.ndarray) -> np.ndarray:
         return values.astype(np.float32).reshape(*grid, *values.shape[1:])
 
     return LocalShifts(
-        shift_zyx=shaped(applied),
-        measured_zyx=shaped(own),
-        sigma_zyx=shaped(sigma),
+        shift_zyx=shaped(of_blocks.applied),
+        measured_zyx=shaped(of_blocks.own),
+        sigma_zyx=shaped(of_blocks.sigma),
         confidence=shaped(found.confidence),
-        status=status.reshape(grid),
-        quality=shaped(quality),
+        status=of_blocks.status.reshape(grid),
+        quality=shaped(of_blocks.quality),
         confidence_threshold=found.threshold,
         null_pairs=len(found.null),
         field=field,
-        evidence=evidence,
+        evidence=match.evidence,
         held_out_zyx=held_out,
         deformation=found.field.deformation if field else None,
         noise=noise,
