@@ -20,7 +20,6 @@ from crossreg.io.errors import UserError, one_line
 from crossreg.io.given_shifts import GivenShifts
 from crossreg.io.plurals import counted
 from crossreg.io.sheet import ALL_COLUMNS, read_sheet, sheet_text
-from crossreg.workflow_support.inputs.configuration import absolute
 from crossreg.workflow_support.inputs.discovery import (
     check_found,
     check_told_apart,
@@ -29,6 +28,7 @@ from crossreg.workflow_support.inputs.discovery import (
 )
 from crossreg.workflow_support.inputs.found_files import files_beside, find_files
 from crossreg.workflow_support.inputs.gaps import Gap, gaps, gaps_words
+from crossreg.workflow_support.inputs.listed_samples import listed_samples
 from crossreg.workflow_support.inputs.sample_checks import check_samples
 from crossreg.workflow_support.inputs.wanted_stacks import named_cycles, named_rois, restrict
 
@@ -135,7 +135,9 @@ def find_experiment(configuration: Mapping[str, Any], is_demo: bool = False) -> 
     parameters = _parameters(configuration)
     experiment = Experiment(parameters, [], warnings=list(parameters.warnings))
     if "samples" in configuration:
-        experiment.samples = _listed(configuration["samples"], parameters, must_exist=not is_demo)
+        experiment.samples = listed_samples(
+            configuration["samples"], parameters, must_exist=not is_demo
+        )
         seen = set()
     else:
         seen = _find_in_folder(experiment, configuration)
@@ -190,49 +192,6 @@ def _find_pixel_size(experiment: Experiment) -> None:
             return
         fault = f"{sample.path}: the file does not say its pixel size; {GIVE_PIXEL_SIZE}"
     raise UserError(fault)
-
-
-def _listed(sheet: str, parameters: Parameters, must_exist: bool) -> list[Sample]:
-    """Return the samples of the user's sheet; raise UserError if files are missing.
-
-    Channel and run number of names that pyHiM's expression describes are taken from these.
-    Channel and frames are those of the sheet; else the fiducial's of the section `fiducial`.
-    """
-    channel, frames = (str(parameters.values.get(key, "")) for key in ("channel", "frames"))
-    names = names_by_expression(parameters["fileNameRegExp"])
-    samples = [
-        dataclasses.replace(
-            sample,
-            path=_path_of(sample.path, os.path.dirname(sheet)),
-            channel=sample.channel or channel,
-            frames=sample.frames or frames,
-        )
-        for sample in read_sheet(sheet)
-    ]
-    samples = [_with_parts_of_name(sample, names) for sample in samples]
-    missing = [sample for sample in samples if not os.path.exists(sample.path)]
-    if missing and must_exist:
-        raise UserError(
-            f"{missing[0].origin}: there is no such file ({len(missing)} of {len(samples)} in the"
-            " sheet are not there); correct the path."
-        )
-    return samples
-
-
-def _with_parts_of_name(sample: Sample, names: FileNames) -> Sample:
-    """Return a listed sample with what the name of its file says beside ROI and cycle."""
-    said = names.parsed(sample.path)
-    if said is None:
-        return sample
-    return dataclasses.replace(sample, named_channel=said.channel or "", run=said.run or "")
-
-
-def _path_of(path: str, folder: str) -> str:
-    """Return the absolute path that a sheet names; it may have been written on Windows."""
-    found = absolute(path, folder)
-    if "\\" in path and not os.path.exists(found):
-        return absolute(path.replace("\\", "/"), folder)
-    return found
 
 
 def _find_in_folder(
