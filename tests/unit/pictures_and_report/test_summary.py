@@ -90,10 +90,11 @@ def with_missing(summaries):
 def test_a_cycle_that_could_not_be_registered_is_told_everywhere(tmp_path, with_missing) -> None:
     write_summaries(tmp_path / "summary.tsv", with_missing)
     again = read_summaries(tmp_path / "summary.tsv")
-    worst = report.worst_rows(again)[0]
-    assert (worst.roi, worst.cycle) == MISSING_AT
-    assert worst.faults == "not registered: a.tif: it is damaged; mend it."
-    assert report.state_of(worst) == "lost"
+    failed, missing = report.worst_rows(again)[:2]
+    assert failed.has_failed
+    assert (missing.roi, missing.cycle) == MISSING_AT
+    assert missing.faults == "not registered: a.tif: it is damaged; mend it."
+    assert report.state_of(missing) == "lost"
     verdict = report.verdict(again)
     texts = [text for text, _ in verdict["parts"]]
     assert texts[0] == "1 of 40 cycles does not match the reference"
@@ -114,6 +115,12 @@ def test_a_cycle_that_could_not_be_registered_is_told_everywhere(tmp_path, with_
     text = closing.summary_text(again)
     assert text.splitlines()[-1] == ("MISSING: ROI 001, cycle RT3: a.tif: it is damaged; mend it.")
     assert text.splitlines()[1].split()[:3] == ["001", "10", "1"]
+
+
+def test_many_missing_cycles_do_not_hide_a_doubtful_one(summaries) -> None:
+    doubtful = replace(summaries[0], verdict="doubtful", reason="it slipped")
+    lost = [missing_cycle("009", str(number), "it was never taken.") for number in range(30)]
+    assert report.worst_rows([*lost, doubtful])[0] == doubtful
 
 
 def test_a_roi_of_which_nothing_could_be_registered_has_a_drift_picture() -> None:

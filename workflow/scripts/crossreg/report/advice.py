@@ -21,8 +21,9 @@ ADVICE = {
     " channel? If not, put the right stack in its place and run again. If it is lost, there is"
     " nothing to do: no shift is given, its spots are marked as failed, and nothing else is"
     " touched.",
-    "doubtful": "Look at 'before and after' and the blocks in detail before you use its shifts: if"
-    " both colours come together all over the image, it is right.",
+    "doubtful": "Look at 'before and after' before you use its shifts: where both colours come"
+    " together all over the image they are right in rows and columns, and along z where they do so"
+    " from the side (ZY, ZX), too. docs/outputs.md says what to do about each reason.",
     "unusual": "The fiducials of these blocks are lost in this cycle (bleached, moved, covered)."
     " Their shifts come from the surroundings with a larger sigma: leave out spots whose sigma is"
     " above what you need.",

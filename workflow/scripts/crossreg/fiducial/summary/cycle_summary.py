@@ -140,13 +140,17 @@ def missing_cycle(roi: str, cycle: str, reason: str) -> CycleSummary:
 
 
 def worst_first(summaries: Sequence[CycleSummary]) -> list[CycleSummary]:
-    """Return the summaries from the worst to the best cycle."""
+    """Return the summaries from the worst to the best cycle.
+
+    Missing ones come after what was seen of others: they may be many, and nobody can use them.
+    """
 
     def badness(cycle: CycleSummary) -> tuple[float, ...]:
-        lost = 3.0 if cycle.missing else 2.0 * cycle.has_failed + (cycle.verdict == DOUBTFUL)
+        kinds = (bool(cycle.missing), cycle.verdict == DOUBTFUL, cycle.has_failed)
+        worst = max((rank for rank, holds in enumerate(kinds, 1) if holds), default=0)
         unusual = cycle.unusual / cycle.blocks if cycle.blocks else 0.0
         quality = float(np.nan_to_num(cycle.quality))
-        return lost, unusual, cycle.jump, cycle.share_borrowed, quality
+        return worst, unusual, cycle.jump, cycle.share_borrowed, quality
 
     return sorted(summaries, key=badness, reverse=True)
 
