@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, shift
 
-from crossreg.fiducial.evidence.plane_slips import believed_slip
 from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
 from crossreg.fiducial.reference import prepare_reference
-from crossreg.fiducial.verdict import Break, Slip
 from fiducial_images import drawn, spot_positions
 
 SHAPE = PLANES, SIZE, _ = 16, 128, 128
@@ -88,13 +86,31 @@ def test_what_moves_smoothly_has_not_slipped(drawn_as, bend: str) -> None:
     assert found(drawn_as(STILL, 1, 0 * MOVED), cycle).evidence.slip is None
 
 
-def test_a_small_slip_is_believed_where_planes_break_too() -> None:
-    small, large = Slip(9, 1.2), Slip(9, 3.0)
-    assert believed_slip(small, None, 16) is None
-    assert believed_slip(small, Break(4, is_repeated=False), 16) is None
-    assert believed_slip(small, Break(9, is_repeated=False), 16) == small
-    assert believed_slip(large, None, 16) == large
+@pytest.mark.parametrize(
+    ("drawn_as", "planes", "size"),
+    [(tissue, 8, 0.8), (tissue, 16, 0.8), (spots, 8, 1.8), (spots, 16, 1.3)],
+)
+def test_a_small_slip_is_told(drawn_as, planes: int, size: float) -> None:
+    cycle = drawn_as(slipped(planes // 2, size * np.array([0.6, 0.8])), 2)
+    slip = found(drawn_as(STILL, 1, 0 * MOVED)[:planes], cycle[:planes]).evidence.slip
+    assert slip
+    assert slip.plane == planes // 2
+    assert slip.by == pytest.approx(size, abs=0.5)
 
 
-def test_a_small_slip_of_few_planes_is_believed() -> None:
-    assert believed_slip(Slip(4, 1.2), None, 8) == Slip(4, 1.2)
+def test_one_odd_plane_is_no_slip() -> None:
+    by_plane = STILL.copy()
+    by_plane[8] = SLIPS[0]
+    assert found(tissue(STILL, 1, 0 * MOVED), tissue(by_plane, 2)).evidence.slip is None
+
+
+def test_what_moved_in_one_place_is_no_slip() -> None:
+    """A cell crawls on between two planes."""
+    cycle = tissue(STILL, 2)
+    cycle[8:, 20:60, 30:70] = tissue(slipped(8, SLIPS[0]), 2)[8:, 20:60, 30:70]
+    assert found(tissue(STILL, 1, 0 * MOVED), cycle).evidence.slip is None
+
+
+def test_planes_that_shake_have_not_slipped() -> None:
+    by_plane = np.random.default_rng(3).normal(0, 0.4, (PLANES, 2))
+    assert found(tissue(STILL, 1, 0 * MOVED), tissue(by_plane, 2)).evidence.slip is None

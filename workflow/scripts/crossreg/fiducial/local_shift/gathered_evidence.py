@@ -28,7 +28,8 @@ from crossreg.fiducial.evidence.plane_likeness import (
     shown_around,
 )
 from crossreg.fiducial.evidence.plane_places import PlacedPlanes
-from crossreg.fiducial.evidence.plane_slips import believed_slip, slip_of_planes
+from crossreg.fiducial.evidence.plane_products import ComparedPlanes
+from crossreg.fiducial.evidence.plane_slips import slip_of_planes
 from crossreg.fiducial.evidence.plane_spacing import rate_of_change, ratio_of_spacings
 from crossreg.fiducial.field.smooth_field import SmoothField
 from crossreg.fiducial.local_shift.known_depth import LEAST_PLANES
@@ -77,9 +78,11 @@ def gathered_evidence(
     copied = None if turn else pool.submit(share_of_copied_planes, *stacks)
     saturated = pool.submit(is_saturated, light.cycle)
     similar = pool.submit(plane_similarities, stacks, shifts_at)
-    slipping = pool.submit(slip_of_planes, stacks, in_the_middle_zyx(field))
     is_stack = min(map(len, stacks)) > 1
-    comparing = pool.submit(light.compared_planes, field.shift_at) if is_stack else None
+    shared = light.shared(field.shift_at) if is_stack else None
+    slipping = pool.submit(slip_of_planes, shared) if shared else None
+    is_exposed = not light.is_interpolated
+    comparing = pool.submit(ComparedPlanes.of, shared) if shared and is_exposed else None
     match = likeness(stacks, shifts_at, shift_z, turn.degrees, pool)
     similarities = similar.result()
     placed = placing.result()
@@ -108,7 +111,7 @@ def gathered_evidence(
         may_be_dust=may_be_dust,
         z_ratio=z_ratio,
         jump=jump if jump and shown_around(similarities, jump.plane) else None,
-        slip=believed_slip(slipping.result(), plane_break, min(map(len, stacks))),
+        slip=slipping.result() if slipping else None,
         plane_break=plane_break,
         turn=turn_left,
         shear=shear,

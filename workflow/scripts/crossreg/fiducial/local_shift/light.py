@@ -13,12 +13,12 @@ from crossreg.fiducial.correlation.binned_stacks import (
 )
 from crossreg.fiducial.correlation.light_samples import (
     LightSamples,
+    SharedSamples,
     ShiftsAt,
     light_by_depth,
     samples_at,
     shared_samples,
 )
-from crossreg.fiducial.evidence.plane_products import ComparedPlanes
 from crossreg.fiducial.local_shift.compared_light import compared_light
 from crossreg.fiducial.local_shift.fading import Fading, fitted_fading
 
@@ -67,15 +67,9 @@ class Light:
         compared = compared_light(self.of_reference, self.cycle, shifts_zyx_at)
         return fitted_fading(compared) if compared else Fading()
 
-    def compared_planes(self, shifts_zyx_at: ShiftsAt) -> ComparedPlanes | None:
-        """Return what planes of both share with each other; None where that tells nothing.
-
-        That is where no part is in both, or neighbouring planes share noise.
-        """
-        if self.is_interpolated:
-            return None
-        shared = shared_samples(self.of_reference, self.cycle, shifts_zyx_at)
-        return ComparedPlanes.of(shared) if shared else None
+    def shared(self, shifts_zyx_at: ShiftsAt) -> SharedSamples | None:
+        """Return the parts that both show, if the cycle lies where a field says; None if none."""
+        return shared_samples(self.of_reference, self.cycle, shifts_zyx_at)
 
 
 def _weighted(stack: NDArray[np.int16], slope: float, pool: Executor) -> NDArray[np.int16]:
