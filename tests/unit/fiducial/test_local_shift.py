@@ -13,6 +13,8 @@ from fiducial_images import drawn, spot_positions
 
 SHAPE = (20, 160, 224)
 SHIFT = (2.3, -6.4, 9.75)
+TURN = 0.01 * np.array([[0, 0, 0], [0, 0, -1], [0, 1, 0]])
+"""Of 0.6 degrees, as what a position (z, y, x) is multiplied with."""
 
 
 def pair(
@@ -272,6 +274,23 @@ def test_evidence_on_one_side_of_a_rigid_stage() -> None:
     error = found.shift_zyx - (0, 0.3, -0.2)
     assert np.abs(error).max() < 0.3
     assert np.all(np.abs(error) < 4 * found.sigma_zyx)
+
+
+@pytest.mark.parametrize("seed", range(2, 6))
+def test_few_blocks_that_match_do_not_say_that_nothing_turns(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    places = random.uniform(0, 1, (12, 3)) * (0, 110, 70) + (0, 20, 10)
+    turned = places - (places - (0, 80, 80)) @ TURN - (0, 3.3, -5.6)
+    reference, cycle = (
+        drawn((1, 160, 160), at, 20, seed + number) for number, at in enumerate((places, turned))
+    )
+    found = registered(reference, cycle, (3.3, -5.6), block_size_xy=80)
+    assert np.sum(found.status == "measured") < 3
+    at = np.indices((1, 160, 160)).reshape(3, -1).T[:: 7 * 11]
+    right = (at - (0, 80, 80)) @ TURN + (0, 3.3, -5.6)
+    shift, sigma = found.field.at(at)
+    assert np.abs(shift - right)[:, 1:].max() > 0.5
+    assert np.mean(np.abs(shift - right)[:, 1:] > 3 * sigma[:, 1:]) < 0.02
 
 
 def test_a_rigid_motion_is_the_same_in_every_block() -> None:

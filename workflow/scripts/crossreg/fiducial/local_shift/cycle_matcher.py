@@ -15,6 +15,7 @@ from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.consensus import agreeing_blocks
 from crossreg.fiducial.field.domain import Domain
 from crossreg.fiducial.field.motion import RIGID, Motion
+from crossreg.fiducial.field.one_shift import OneShift
 from crossreg.fiducial.field.smooth_field import SmoothField
 from crossreg.fiducial.local_shift.attempts import Match, Stacks
 from crossreg.fiducial.local_shift.fading import Fading
@@ -114,9 +115,9 @@ class CycleMatcher:
     ) -> tuple[Measurements, float]:
         """Return what the sub-blocks of two stacks say, and how far z (planes) may be off.
 
-        Where too few blocks match by themselves for gradients to be told, it is one shift. Where
-        the cycle's light falls otherwise along z than the reference's, all is measured anew without
-        that.
+        Where too few blocks match by themselves for gradients to be told, it is one shift, and
+        sigma that of a smooth field. Where the cycle's light falls otherwise along z than the
+        reference's, all is measured anew without that.
         """
         field = self._wide_field(domain, wide, motion)
         middle = domain.middle_zyx[None]
@@ -139,7 +140,10 @@ class CycleMatcher:
             fading = light.fading(found.field.shift_at)
         if motion.is_rigid or found.matching.sum() >= FEWEST_MEASURED:
             return found, fading.hidden(made_up_for)
-        return self._measured(stacks, wide, is_freed, domain, RIGID)
+        found, hidden_z = self._measured(stacks, wide, is_freed, domain, RIGID)
+        if not found.sub_blocks.useful.any():
+            return found, hidden_z
+        return replace(found, field=OneShift.of(found.field, self._fitted(found))), hidden_z
 
     def _with_sure_gradient(self, found: Measurements, places: Places) -> Measurements:
         """Return what the sub-blocks say, without a gradient along z that the planes' places deny.
@@ -149,12 +153,15 @@ class CycleMatcher:
         field = found.field
         if field.domain.levels > 1 or not denies_gradient(places, gradient_z(field)):
             return found
+        return replace(found, field=self._fitted(found, gradient_z=False))
+
+    def _fitted(self, found: Measurements, *, gradient_z: bool = True) -> SmoothField:
+        """Return the field through the sub-blocks, fitted anew."""
         used = found.sub_blocks.useful_ones
-        field = smooth_field.fit(
-            field.domain, used.position_zyx, used.shift_zyx, used.sigma_zyx, self.pool,
-            depth_spread=used.depth_spread, motion=self.motion, gradient_z=False,
+        return smooth_field.fit(
+            found.field.domain, used.position_zyx, used.shift_zyx, used.sigma_zyx, self.pool,
+            depth_spread=used.depth_spread, motion=self.motion, gradient_z=gradient_z,
         )  # fmt: skip
-        return replace(found, field=field)
 
     def _wide_field(self, domain: Domain, wide: WideShifts, motion: Motion) -> SmoothField:
         """Return the field through the blocks whose peaks agree, the first prediction."""
