@@ -29,6 +29,7 @@ from crossreg.fiducial.apply.spots_for_pyhim import copy_rows_of_pyhim, is_of_py
 from crossreg.fiducial.experiment.parameter_options import add_options
 from crossreg.fiducial.experiment.sample import Sample
 from crossreg.fiducial.projection import PROJECTION_PARAMETERS, described_projection
+from crossreg.fiducial.verdict import DOUBTFUL, FAILED
 from crossreg.io import ecsv
 from crossreg.io.cycle_tables import LOCAL_COLUMNS, new_table, read_global_row, read_local_table
 from crossreg.io.files import read_json, read_text, whole, write_json, write_text
@@ -93,7 +94,8 @@ def main(options: argparse.Namespace) -> None:
                 export.write_images(sample, shift_yx)
         export.write_spots(options.spots, {sample.roi for sample in listed})
     export.remove_old_files()
-    said = (cycles, left_out, export.spots, export.not_linked)
+    doubts = {cycle: one.doubt for cycle, one in cycles.items()}
+    said = (doubts, left_out, export.spots, export.not_linked)
     write_text(options.output, note(options.roi, options.reference, *said))
     log.info("ROI %s: %d cycles in %s", options.roi, len(cycles), folder)
     for cycle, reason in left_out.items():
@@ -106,6 +108,12 @@ class Cycle:
 
     shift_yx: tuple[float, float]
     blocks: ecsv.Table
+
+    @property
+    def doubt(self) -> str:
+        """Return why the shifts are doubtful; empty if they are not."""
+        meta = self.blocks.meta
+        return str(meta["reason"]) if meta.get("verdict") == DOUBTFUL else ""
 
 
 def sorted_out(
@@ -125,7 +133,7 @@ def sorted_out(
             left_out[sample.cycle] = next(filter(None, reasons), "it was not registered")
             continue
         row, blocks = read_global_row(tables[0]), read_local_table(tables[1])
-        if blocks.meta.get("verdict") == "failed":
+        if blocks.meta.get("verdict") == FAILED:
             left_out[sample.cycle] = str(blocks.meta.get("reason", "it does not match"))
             continue
         cycles[sample.cycle] = Cycle((float(row["shift_x"]), float(row["shift_y"])), blocks)

@@ -97,7 +97,7 @@ def main(options: argparse.Namespace) -> None:
                 writer.write(chunk, values)
         cycles.check_any_found(options.table)
     text = told(counts, cycles)
-    is_odd = cycles.unknown or cycles.outside or cycles.nowhere
+    is_odd = cycles.unknown or cycles.doubtful or cycles.outside or cycles.nowhere
     log.log(logging.WARNING if is_odd else logging.INFO, "%s", text)
     if options.receipt:
         frame = "raw" if options.frame == "raw" else "globally shifted"
@@ -117,6 +117,7 @@ class CyclesOfSpots:
         }
         self.rois = sorted({roi for roi, _ in self.paths})
         self.unknown: set[tuple[str, str]] = set()
+        self.doubtful: set[tuple[str, str]] = set()
         self.known = self.outside = self.nowhere = 0
 
     @functools.cache  # noqa: B019 (one object per job)
@@ -134,7 +135,10 @@ class CyclesOfSpots:
         reason = missing_reason(self.paths[key])
         if reason is not None or not self.paths[key].is_file():
             return "missing"
-        return load_field(self.paths[key])
+        field = load_field(self.paths[key])
+        if field.is_doubtful:
+            self.doubtful.add(key)
+        return field
 
     def check_any_found(self, path: Path) -> None:
         """Raise UserError if a table has spots, but none of a cycle that there is."""
@@ -194,11 +198,17 @@ def told(counts: Counter[str], cycles: CyclesOfSpots) -> str:
             f" {cycles.nowhere} of them have an empty or infinite position, and stay as they are."
         )
     if cycles.unknown:
-        names = "; ".join(
-            f"ROI {roi or '?'}, cycle {cycle}" for roi, cycle in sorted(cycles.unknown)[:10]
-        )
+        names = in_words(cycles.unknown)
         text += f" Of no cycle that was registered, so left where they are: spots of {names}."
+    if cycles.doubtful:
+        names = in_words(cycles.doubtful)
+        text += f" Moved by shifts that are doubtful (summary.tsv says why): spots of {names}."
     return text
+
+
+def in_words(cycles: set[tuple[str, str]]) -> str:
+    """Return some of the (ROI, cycle) in words."""
+    return "; ".join(f"ROI {roi or '?'}, cycle {cycle}" for roi, cycle in sorted(cycles)[:10])
 
 
 if __name__ == "__main__":

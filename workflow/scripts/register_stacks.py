@@ -25,7 +25,7 @@ from crossreg.fiducial.apply.image_pyramids import (
 )
 from crossreg.fiducial.apply.stack_resampling import Resampling
 from crossreg.fiducial.experiment.parameter_options import add_options
-from crossreg.fiducial.field.field_file import load_field
+from crossreg.fiducial.field.field_file import CycleField, load_field
 from crossreg.fiducial.field.sampled_field import constant_field
 from crossreg.io.errors import UserError
 from crossreg.io.files import write_text
@@ -96,7 +96,8 @@ def write(options: argparse.Namespace) -> None:
     fiducial = ChannelStack(options.channel_of_cycle, options.cycle, choice_of(options.cycle_image))
     others = {name: Path(path) for name, path in options.other_channel}
     stacks = channel_stacks(fiducial, others, options.channel)
-    resampling = _resampling(options, reference, cycle)
+    found = load_field(options.field) if options.field else None
+    resampling = _resampling(options, reference, cycle, found)
     about = Description(
         options.name,
         (len(stacks), *resampling.shape),
@@ -114,21 +115,29 @@ def write(options: argparse.Namespace) -> None:
     moved = f"moved by {options.field}" if options.field else "not moved: the reference"
     text = f"{options.output.name}: {options.name}, channels {channels}, {moved}"
     log.info("%s", text)
+    doubt = f"Its shifts are doubtful: {found.reason}." if found and found.is_doubtful else ""
+    if doubt:
+        log.warning("%s: %s", options.name, doubt)
     if options.receipt:
-        lines = filter(None, (text, options.made_again))
+        lines = filter(None, (text, doubt, options.made_again))
         write_text(options.receipt, "".join(f"{line}\n" for line in lines))
 
 
 def _resampling(
-    options: argparse.Namespace, reference: StackHeader, cycle: StackHeader
+    options: argparse.Namespace,
+    reference: StackHeader,
+    cycle: StackHeader,
+    found: CycleField | None,
 ) -> Resampling:
-    """Return how the cycle's stack is resampled; raise UserError if it has no shift."""
+    """Return how the cycle's stack is resampled; raise UserError if it has no shift.
+
+    `found` is its field; None for the reference.
+    """
     planes, rows, columns = reference.shape_zyx
     kept = (len(range(0, planes, options.zBinning)), rows, columns)
-    if options.field is None:
+    if found is None:
         field, z_step = constant_field((0, 0, 0), (0, 0, 0), kept), 1.0
     else:
-        found = load_field(options.field)
         if found.failed:
             raise UserError(
                 f"{options.name} does not match the reference, so that it has no shift to be moved"

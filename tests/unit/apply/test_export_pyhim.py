@@ -12,7 +12,8 @@ from astropy.table import Table
 import export_pyhim as command
 import planted_tables
 from crossreg.fiducial.apply.spots_for_pyhim import copy_rows_of_pyhim
-from crossreg.io.cycle_tables import write_table
+from crossreg.io import ecsv
+from crossreg.io.cycle_tables import read_local_table, write_table
 from crossreg.io.missing_notes import note_missing
 from crossreg.workflow_support.for_scripts.script_main import run
 from fiducial_images import drawn, spot_positions
@@ -107,6 +108,16 @@ def test_only_images_that_can_be_moved_are_there_each_channel_by_the_fiducials_s
         expected = np.roll(before, shift, axis=(0, 1)) if GOOD in name else before
         inner = (slice(10, -10), slice(10, -10))
         assert np.corrcoef(after[inner].ravel(), expected[inner].ravel())[0, 1] > 0.95
+
+
+def test_the_text_names_doubtful_cycles(experiment):
+    assert "oubtful" not in (exported(experiment)[1] / "README.txt").read_text()
+    path = experiment / "local" / ROI / f"{GOOD}.ecsv"
+    table = read_local_table(path)
+    said = {"verdict": "doubtful", "reason": "it slipped"}
+    write_table(path, ecsv.Table(table.columns, table.meta | said))
+    text = (exported(experiment)[1] / "README.txt").read_text()
+    assert f"before you use their shifts:\n    {GOOD}: it slipped\n" in text
 
 
 def test_the_text_says_what_was_left_out_and_which_commands_are_safe(experiment):

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import io
+import shutil
 import subprocess
 
 import numpy as np
@@ -28,7 +29,7 @@ class PlantedField:
         return np.column_stack(shift), np.tile((0.1, 0.02, 0.03), (len(z), 1))
 
 
-def write_field(folder, cycle, field, status="measured"):
+def write_field(folder, cycle, field, status="measured", **said):
     kept = CycleField(
         field=field,
         status=np.full((4, 4), status),
@@ -40,6 +41,7 @@ def write_field(folder, cycle, field, status="measured"):
         block_size_xy=BLOCK,
         z_binning=2,
         global_shift_yx=GLOBAL_YX,
+        **said,
     )
     save_field(folder / "fields" / "001" / f"{cycle}.npz", kept)
 
@@ -306,6 +308,17 @@ def test_spots_outside_of_the_image_are_told(results, tmp_path):
     done = registered(results, tmp_path / "a.csv", tmp_path / "out.csv")
     assert done.returncode == 0, done.stderr
     assert "2 spots: 1 measured, 1 borrowed. 1 of them lie outside of the image" in done.stderr
+
+
+def test_spots_of_doubtful_cycles_are_told(results, tmp_path):
+    shutil.copytree(results, tmp_path / "results")
+    said = {"verdict": "doubtful", "reason": "it slipped"}
+    write_field(tmp_path / "results", "RT1", sampled(PlantedField(), SHAPE, BLOCK), **said)
+    (tmp_path / "a.csv").write_text("roi,cycle,x,y\n1,RT1,50,60\n1,RT0,50,60\n")
+    done = registered(tmp_path / "results", tmp_path / "a.csv", tmp_path / "out.csv")
+    assert done.returncode == 0
+    assert "doubtful (summary.tsv says why): spots of ROI 001, cycle RT1." in done.stderr
+    assert "doubtful" not in registered(results, tmp_path / "a.csv", tmp_path / "b.csv").stderr
 
 
 def test_damaged_parquet_tables_are_told(results, tmp_path):

@@ -69,7 +69,7 @@ def experiment(tmp_path_factory):
     return folder
 
 
-def write_field(path, field, status):
+def write_field(path, field, status, **said):
     kept = CycleField(
         field=field,
         status=np.full((5, 3), status),
@@ -81,6 +81,7 @@ def write_field(path, field, status):
         block_size_xy=128,
         z_binning=Z_BINNING,
         global_shift_yx=(-7.0, 5.0),
+        **said,
     )
     save_field(path, kept)
 
@@ -168,6 +169,20 @@ def test_the_reference_is_written_as_it_is(experiment, tmp_path):
     image = zarr.open_group(tmp_path / "r.ome.zarr", mode="r")["0"][0]
     raw = tifffile.imread(experiment / NAME.format(cycle="RT27", channel="ch00"))
     assert np.array_equal(image, raw[::2])
+
+
+def test_a_doubt_about_the_shifts_goes_with_the_image(experiment, tmp_path):
+    field = sampled(PlantedField(), KEPT_SHAPE, 128)
+    said = {"verdict": "doubtful", "reason": "it slipped"}
+    write_field(experiment / "doubtful.npz", field, "measured", **said)
+    receipt = tmp_path / "RT2.txt"
+    options = ["--receipt", receipt]
+    status, told = registered(experiment, tmp_path / "a.ome.tif", *options, field="doubtful.npz")
+    assert status == 0
+    assert "Its shifts are doubtful: it slipped." in told
+    assert receipt.read_text().splitlines()[1] == "Its shifts are doubtful: it slipped."
+    registered(experiment, tmp_path / "a.ome.tif", *options)
+    assert "doubtful" not in receipt.read_text()
 
 
 def test_what_the_cycle_does_not_show_is_0(experiment, tmp_path):

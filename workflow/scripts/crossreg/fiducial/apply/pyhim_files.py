@@ -6,7 +6,7 @@ of a cycle whose rows are NaN: so cycles that could not be registered get rows o
 """
 
 import copy
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -81,15 +81,18 @@ def rows_of_blocks(
 def note(
     roi: str,
     reference: str,
-    cycles: Collection[str],
+    cycles: Mapping[str, str],
     left_out: Mapping[str, str],
     spots: Sequence[str],
     not_linked: Sequence[str],
 ) -> str:
     """Return the text that goes with the files: what is there, what was left out, what is safe.
 
-    `spots` are lines about tables of spots, `not_linked` the images that pyHiM cannot read.
+    `cycles` have a shift, and `left_out` have none: why these are doubtful (empty if they are not),
+    and why not. `spots` are lines about tables of spots, `not_linked` the images that pyHiM cannot
+    read.
     """
+    doubts = {cycle: doubt for cycle, doubt in cycles.items() if doubt}
     lines = [f"ROI {roi}, registered to {reference}: {', '.join(cycles) or 'no cycle'}.", ""]
     if cycles:
         lines += _what_to_run(bool(spots))
@@ -100,6 +103,12 @@ def note(
             "Registered already, and marked so that pyHiM does not correct them again:",
             *(f"    {text}" for text in spots),
             "The command localize_3d would write new tables over them.",
+            "",
+        ]
+    if doubts:
+        lines += [
+            "Doubtful, so look at their pictures before you use their shifts:",
+            *(f"    {cycle}: {doubt}" for cycle, doubt in doubts.items()),
             "",
         ]
     if left_out:

@@ -32,6 +32,7 @@ import numpy as np
 from crossreg.fiducial.field.motion import Deformation
 from crossreg.fiducial.field.own_motion import NO_OWN_MOTION, OwnMotion
 from crossreg.fiducial.field.sampled_field import SampledField
+from crossreg.fiducial.verdict import DOUBTFUL
 from crossreg.io.errors import UserError
 from crossreg.io.files import whole
 from crossreg.io.intermediate_arrays import told_if_damaged
@@ -78,6 +79,11 @@ class CycleField:
     def failed(self) -> bool:
         """Return whether the cycle could not be registered, so that there is no shift."""
         return bool((self.status == "failed").all())
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Return whether something speaks against the shifts that are given."""
+        return self.verdict == DOUBTFUL
 
     def status_at(self, positions_zyx: np.ndarray) -> np.ndarray:
         """Return the status (n,) at positions (n, 3) in the reference: that of their block.
