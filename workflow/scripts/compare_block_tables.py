@@ -15,6 +15,7 @@ from crossreg.fiducial.apply.compared_tables import (
     comparison_text,
 )
 from crossreg.io.cycle_tables import read_table, size_nm_of
+from crossreg.io.errors import UserError
 from crossreg.io.files import whole
 from crossreg.workflow_support.for_scripts.chosen_outputs import add_overwrite, check_new
 from crossreg.workflow_support.for_scripts.script_main import new_parser, run
@@ -33,6 +34,8 @@ def parser() -> argparse.ArgumentParser:
 def main(options: argparse.Namespace) -> None:
     """Read, compare, print, draw."""
     if options.picture:
+        if options.picture.suffix.lower() != ".png":
+            raise UserError(f"{options.picture}: the picture is a PNG; let its name end with .png.")
         check_new(options.picture, options.overwrite)
     tables = [read_table(path, NEEDED) for path in (options.first, options.second)]
     found = compared(*({name: table[name] for name in table.colnames} for table in tables))

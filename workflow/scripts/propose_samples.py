@@ -74,6 +74,8 @@ def folder_beside(images: Path) -> Path:
 
 def described(folder: Path) -> dict[str, Sequence[Series]]:
     """Return what each image of a folder holds: path -> series; say which cannot be read."""
+    if not folder.is_dir():
+        raise UserError(f"{folder}: there is no such folder; check the path.")
     found: dict[str, Sequence[Series]] = {}
     for path in filter(is_image, find_files(folder)):
         try:

@@ -55,6 +55,8 @@ def test_the_block_that_differs_is_named(tmp_path):
     assert rows[1][:9] == ["5", "RT2", "6", *3 * ["0.000"], "0.000", "4.500", "0.000"]
     assert text.splitlines()[4].endswith("(1, 1)")
     assert (tmp_path / "d.png").read_bytes().startswith(b"\x89PNG")
+    status, _, said = told(tmp_path, other, other, "--picture", tmp_path / "d.jpg")
+    assert status == 1 and "let its name end with .png" in said
 
 
 def test_how_a_shift_is_split_does_not_matter(tmp_path):

@@ -111,3 +111,7 @@ def test_a_folder_without_a_readable_image_is_refused(tmp_path, images, caplog):
     (images / "a_1.tif").write_text("no image")
     with pytest.raises(UserError, match="no image there can be registered"):
         proposed(tmp_path)
+    (images / "a_1.tif").unlink()
+    images.rmdir()
+    with pytest.raises(UserError, match=r"images: there is no such folder; check the path\."):
+        proposed(tmp_path)

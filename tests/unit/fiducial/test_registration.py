@@ -97,6 +97,8 @@ def test_a_motion_is_smooth_rigid_or_as_was_learned(pair, found, tmp_path):
         crossreg.register(*pair, block_size=64, pixel_size_um=(0.5, 0.2, 0.2), motion=path)
     with pytest.raises(UserError, match="rigit: there is no such file, which 'motion' names"):
         crossreg.register(*pair, block_size=64, pixel_size_um=size, motion="rigit")
+    with pytest.raises(UserError, match="motion is 3; give smooth, rigid"):
+        crossreg.register(*pair, block_size=64, motion=3)
 
 
 def test_a_field_keeps_what_the_cycle_shows_of_how_far_it_deforms(found, tmp_path):

@@ -137,6 +137,8 @@ def _motion(motion: Path | str, size: tuple[float, float, float] | None) -> Moti
     """Return how a cycle may move; raise UserError if a file says it that is faulty."""
     if motion in MOTIONS:
         return RIGID if motion == "rigid" else SMOOTH
+    if not isinstance(motion, str | Path):
+        raise UserError(f"motion is {motion!r}; give smooth, rigid, or the path of a file.")
     found = Motion.learned_in(motion)
     if size is None:
         raise UserError(
