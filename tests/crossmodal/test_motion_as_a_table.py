@@ -105,6 +105,9 @@ def test_a_motion_that_is_not_affine_is_mapped_exactly_and_back(made):
         ("stack,z,x\nEM,1,2\n", "lacks the column 'y'"),
         ("stack,z,x,y\nXX,1,2,3\n", "line 2: there is no stack 'XX' in this registration"),
         ("stack,z,x,y\nEM,1,2,3\nEM,1,two,3\n", "line 3: x is no number"),
+        ("stack,z,x,y\nEM,1,2,3\nEM,1,2,inf\n", "line 3: y is no number"),
+        ("stack,z,x,y\nEM,1,2,3,4\n", "line 2 has more cells than the first"),
+        ("stack;z;x;y\nEM;1;2,5;3\n", "line 2: x is no number"),
         ("stack,z,x,y,tile\nEM,1,2,3,a\n", "has the columns tile already"),
     ],
 )

@@ -141,6 +141,8 @@ def test_landmarks_go_to_no_registration_and_over_no_table(made, capsys):
     assert [path.name for path in tables.iterdir()] == ["00003.csv"]
     assert made.command("export_landmarks", *given, tables, "--overwrite") == 0
     assert (tables / "00003.csv").read_text() != "mine"
+    assert made.command("export_landmarks", *given, tables / "00003.csv") == 1
+    assert "a file is where a folder is needed" in capsys.readouterr().err
 
 
 def test_landmarks_name_the_sections_that_are_left_out(made, capsys):

@@ -1,7 +1,8 @@
 """Map points of the EM to where a registration by hand brings them, or back.
 
-In:  a table (CSV or TSV) with the columns stack, z, x and y: the name of a stack and px in its
-     frame; the folder of a registration, FOLDER: its projects and FOLDER/frozen.
+In:  a table (cells between tabs, semicolons or commas) with the columns stack, z, x and y: the
+     name of a stack and px in its frame; the folder of a registration, FOLDER: its projects and
+     FOLDER/frozen.
 Out: the same table with the columns tile (the tile that a point belongs to), inside (whether the
      point lies in it), x_mapped and y_mapped. Points of LM stacks stay where they are. Where
      nothing is known of a section (not saved, or with errors), the new columns are empty.
@@ -10,6 +11,7 @@ Out: the same table with the columns tile (the tile that a point belongs to), in
 import argparse
 import csv
 import io
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +35,9 @@ from crossreg.workflow_support.for_scripts.chosen_outputs import add_overwrite, 
 from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 
 Points = list[dict[str, str]]
+
+DELIMITERS = "\t;,"
+"""Signs between cells; the one that the first line has most often counts."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -83,7 +88,7 @@ def main(options: argparse.Namespace) -> None:
 def read_points(path: Path) -> tuple[list[str], Points, str]:
     """Return columns, rows and delimiter of a table of points; UserError if it is none."""
     lines = read_text(path).removeprefix("\ufeff").splitlines()
-    delimiter = "\t" if lines and "\t" in lines[0] else ","
+    delimiter = max(DELIMITERS, key=lines[0].count) if lines else ","
     reader = csv.DictReader(lines, delimiter=delimiter)
     columns = list(reader.fieldnames or [])
     missing = [name for name in POINT_COLUMNS if name not in columns]
@@ -101,14 +106,20 @@ def read_points(path: Path) -> tuple[list[str], Points, str]:
         )
     rows = list(reader)
     for number, row in enumerate(rows, start=2):
-        for name in ("z", "x", "y"):
-            try:
-                float(row[name])
-            except (TypeError, ValueError):
-                raise UserError(
-                    f"{path}: line {number}: {name} is no number; correct it."
-                ) from None
+        if None in row:
+            raise UserError(f"{path}: line {number} has more cells than the first; correct it.")
+        wrong = next((name for name in ("z", "x", "y") if not is_finite(row[name])), None)
+        if wrong:
+            raise UserError(f"{path}: line {number}: {wrong} is no number; correct it.")
     return columns, rows, delimiter
+
+
+def is_finite(text: str | None) -> bool:
+    """Return whether a cell holds a number other than NaN and infinity."""
+    try:
+        return math.isfinite(float(text or ""))
+    except ValueError:
+        return False
 
 
 def check_stacks(path: Path, points: Points, frozen: Frozen) -> None:

@@ -137,6 +137,8 @@ def describe_os_error(error: OSError) -> str:
         return f"{name}: no permission; make it accessible or choose another place."
     if error.errno == errno.ENOENT:
         return f"{name}: the file is gone; it was removed or renamed during the run."
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        return f"{name}: a file is where a folder is needed; choose another place."
     return f"{name}: {error.strerror or error}."
 
 
