@@ -85,10 +85,10 @@ def load_reference(path: Path | str, made_with: Mapping[str, Any] = NOTHING) -> 
 
     Raises UserError if it is damaged, or was made with something else than `made_with`.
     """
-    arrays = load_arrays(path, 11, made_with)
+    arrays = load_arrays(path, 12, made_with)
     with told_if_damaged(path):
-        planes, mean, skewness, first, values, signs, levels, *projections, block_size = arrays
-        binned = BinnedStack(planes, mean, float(skewness))
+        planes, mean, skewness, exposed, first, values, signs, levels, *projections, size = arrays
+        binned = BinnedStack(planes, mean, float(skewness), exposed)
         light, noise = LightSamples(first, values), Noise(signs, int(levels))
         measured_against = BlockProjections(*projections)
-        return Reference(binned, light, noise, measured_against, int(block_size))
+        return Reference(binned, light, noise, measured_against, int(size))

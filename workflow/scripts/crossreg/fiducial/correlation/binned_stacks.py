@@ -36,12 +36,14 @@ class BinnedStack(NamedTuple):
     `planes` (Z, y, x) are binned and freed of background and, if they are many, of what all of them
     share: int16 in 1 / STEPS of the noise. `mean` (y, x) is the mean of the planes without
     background, which is just that. Its `skewness` is positive where structure is bright, negative
-    where it is dark.
+    where it is dark. `exposed` (Z, y, x) are the planes as they were exposed, where they are few,
+    else (0, y, x).
     """
 
     planes: np.ndarray
     mean: np.ndarray
     skewness: float
+    exposed: np.ndarray
 
 
 def binned_stack(stack: np.ndarray, pool: Executor) -> BinnedStack:
@@ -53,7 +55,8 @@ def freed_stack(planes: np.ndarray, pool: Executor) -> BinnedStack:
     """Return binned planes (Z, y, x) freed; those that are given are changed (`freed_planes`)."""
     total = planes.sum(axis=0)
     mean = _high_passed(total / len(planes))
-    return BinnedStack(freed_planes(planes, total, pool), mean, _skewness(mean))
+    exposed = planes[: len(planes) if len(planes) < PLANES_FOR_PATTERN else 0].copy()
+    return BinnedStack(freed_planes(planes, total, pool), mean, _skewness(mean), exposed)
 
 
 def stack_of_mean(mean: np.ndarray, pool: Executor) -> np.ndarray:

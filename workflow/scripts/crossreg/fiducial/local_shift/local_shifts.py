@@ -17,6 +17,7 @@ from crossreg.fiducial.correlation.binned_stacks import (
     binned_stack,
     stack_of_mean,
 )
+from crossreg.fiducial.correlation.still_waves import without_still_waves
 from crossreg.fiducial.evidence.exposure_noise import Noise, are_one_exposure, noise_of
 from crossreg.fiducial.evidence.image_faults import is_inverted
 from crossreg.fiducial.field.motion import SMOOTH, Deformation, Motion
@@ -111,6 +112,8 @@ def local_shifts(
     with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, user_api="blas"):
         as_exposed, cycle = cycle, turned.stack_turned_back(cycle, pool)
         here, there = reference.binned, binned_stack(cycle, pool)
+        if not turned:
+            here, there = without_still_waves(here, there, start_yx, pool)
         light = Light(reference.light, cycle, is_interpolated)
         stacks, depth = stacks_to_match((here.planes, there.planes), start_yx)
         inverted = is_inverted(here.skewness, there.skewness)
