@@ -8,7 +8,8 @@ from crossreg.fiducial.summary.cycle_summary import missing_cycle
 
 
 def test_the_closing_table_names_the_planted_block_and_cycle() -> None:
-    rows = closing.summary_text(planted_tables.summaries(4, 10)).splitlines()[1:]
+    _, *rows, failed = closing.summary_text(planted_tables.summaries(4, 10)).splitlines()
+    assert failed.startswith("FAILED: ROI 003, cycle RT7: ")
     assert [row.split()[0] for row in rows] == ["001", "002", "003", "004"]
     assert "(2, 1) of RT4: sigma 60 nm, usually 3" in rows[1]
     assert rows[2].endswith("RT7")
@@ -23,11 +24,15 @@ def test_missing_cycles_are_named_with_their_reasons_and_many_are_counted() -> N
     assert lines[-1] == "... and 10 more."
 
 
-def test_doubtful_cycles_are_named_with_their_reasons() -> None:
-    first, *others = planted_tables.summaries(1, 4)
+def test_failed_and_doubtful_cycles_are_named_with_their_reasons() -> None:
+    first, second, *others = planted_tables.summaries(1, 4)
     doubtful = replace(first, verdict="doubtful", reason="few blocks agree.")
-    lines = closing.summary_text([doubtful, *others]).splitlines()
-    assert f"DOUBTFUL: ROI {first.roi}, cycle {first.cycle}: few blocks agree." in lines
+    failed = replace(second, verdict="failed", reason="it is another place")
+    lines = closing.summary_text([doubtful, failed, *others]).splitlines()
+    assert lines[-2:] == [
+        f"FAILED: ROI {second.roi}, cycle {second.cycle}: it is another place",
+        f"DOUBTFUL: ROI {first.roi}, cycle {first.cycle}: few blocks agree.",
+    ]
 
 
 def test_no_block_is_named_where_none_stands_out() -> None:

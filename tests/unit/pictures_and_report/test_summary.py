@@ -258,6 +258,17 @@ def test_failed_blocks_are_within_no_tolerance() -> None:
     assert np.isnan(found.xy_nm)
 
 
+def test_nothing_of_a_doubtful_cycle_is_within_the_tolerance() -> None:
+    sound = planted_tables.local_table("001", "RT1")
+    assert precision_of(sound, SCALE).within_tolerance > 0.9
+    doubted = Table(sound.columns, sound.meta | {"verdict": "doubtful", "reason": "it slipped"})
+    row = planted_tables.global_row("001", "RT1")
+    (summary,) = summaries_of_roi("001", [("RT1", row, doubted)], SCALE)
+    assert summary.within_tolerance == 0
+    assert summary.faults == "doubtful: it slipped"
+    assert precision_of(doubted, SCALE).xy_nm == precision_of(sound, SCALE).xy_nm
+
+
 def test_every_kind_of_finding_has_advice(summaries) -> None:
     doubtful = replace(summaries[0], verdict="doubtful", reason="few blocks", jump=9.0)
     lost = missing_cycle("001", "RT9", "cut off")

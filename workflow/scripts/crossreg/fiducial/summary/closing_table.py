@@ -12,12 +12,14 @@ STANDS_OUT, LEAST_SIGMA_NM = 2.0, 10.0
 """Times its usual standard error, and nm, that a block must exceed to be named as the worst."""
 MOST_NAMED = 20
 """Cycles that are named one by one."""
+NO_MATCH = "it does not match the reference"
+"""Why a cycle has failed of which nothing else is known."""
 
 
 def summary_text(summaries: Sequence[CycleSummary]) -> str:
     """Return a table with a line per ROI: cycles, worst block, share borrowed, failed cycles.
 
-    Doubtful cycles, and those that could not be registered, follow, each with the reason.
+    Failed and doubtful cycles, and those that could not be registered, follow with their reasons.
     """
     rois = list(dict.fromkeys(cycle.roi for cycle in summaries))
     by_roi = {roi: [cycle for cycle in summaries if cycle.roi == roi] for roi in rois}
@@ -39,9 +41,11 @@ def summary_text(summaries: Sequence[CycleSummary]) -> str:
         )
     if len(rois) > MOST_ROWS:
         lines.append(f"... and {len(rois) - MOST_ROWS} more ROIs.")
+    failed_ones = {one: one.reason or NO_MATCH for one in summaries if one.has_failed}
     doubtful = {one: one.reason for one in summaries if one.verdict == DOUBTFUL}
     not_there = {one: one.missing for one in summaries if one.missing}
-    lines += _named("DOUBTFUL", doubtful) + _named("MISSING", not_there)
+    for word, reasons in (("FAILED", failed_ones), ("DOUBTFUL", doubtful), ("MISSING", not_there)):
+        lines += _named(word, reasons)
     return "\n".join(lines)
 
 

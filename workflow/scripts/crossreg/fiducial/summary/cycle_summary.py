@@ -120,7 +120,7 @@ class CycleSummary:
         if self.jump:
             text = f"drifts {self.jump:.1f} px ({self.jump_nm:.0f} nm) away from its neighbours"
             found.append(Finding("jump", text))
-        if self.within_tolerance < GOOD_ENOUGH:
+        if self.within_tolerance < GOOD_ENOUGH and self.verdict != DOUBTFUL:
             text = f"only {100 * self.within_tolerance:.0f} % of its area within the tolerance"
             found.append(Finding("tolerance", text))
         return found
