@@ -212,6 +212,19 @@ def test_the_first_rows_of_the_report_are_the_planted_faults(summaries) -> None:
     assert (verdict["blocks"], verdict["failed"], verdict["borrowed"]) == (640, 16, 40)
 
 
+def test_the_report_names_doubtful_cycles_first_of_all_that_match(summaries) -> None:
+    sound = [cycle for cycle in summaries if not cycle.faults]
+    doubtful = replace(sound[0], verdict="doubtful", reason="it slipped")
+    odd = replace(sound[1], jump=9.0)
+    verdict = report.verdict([doubtful, odd, *sound[2:5]])
+    assert verdict["parts"] == [
+        ("1 of 5 cycles is doubtful", [doubtful]),
+        ("1 deserves a look", [odd]),
+    ]
+    assert verdict["level"] == "fair"
+    assert report.verdict(sound[:5])["parts"] == [("All 5 cycles match the reference", [])]
+
+
 def test_a_roi_in_which_no_cycle_matches_has_a_summary() -> None:
     table = planted_tables.local_table(*planted_tables.BAD_CYCLE_AT)
     row = planted_tables.global_row(*planted_tables.BAD_CYCLE_AT)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from crossreg.fiducial.summary.cycle_summary import CycleSummary, worst_first
+from crossreg.fiducial.verdict import DOUBTFUL
 from crossreg.workflow_support.result_paths import PICTURES_OF_CYCLE
 
 WORST = 20
@@ -21,19 +22,22 @@ def verdict(summaries: Sequence[CycleSummary]) -> dict[str, Any]:
     worst = worst_first(summaries)
     failed = [cycle for cycle in worst if cycle.has_failed]
     missing = [cycle for cycle in worst if cycle.missing]
-    suspicious = [cycle for cycle in worst if cycle.faults and cycle.has_shifts]
+    doubtful = [cycle for cycle in worst if cycle.verdict == DOUBTFUL]
+    others = [cycle for cycle in worst if cycle.verdict != DOUBTFUL]
+    suspicious = [cycle for cycle in others if cycle.faults and cycle.has_shifts]
     counts = {
         name: sum(getattr(cycle, name) for cycle in summaries)
         for name in ("blocks", "measured", "borrowed", "failed")
     }
     kinds = (
         (failed, "does not match the reference", "do not match the reference"),
+        (doubtful, "is doubtful", "are doubtful"),
         (missing, "could not be registered", "could not be registered"),
         (suspicious, "deserves a look", "deserve a look"),
     )
     total = len(summaries)
     parts: list[tuple[str, Sequence[Any]]] = []
-    if not (failed or missing):
+    if not (failed or doubtful or missing):
         parts.append((f"All {total} cycles match the reference", []))
     for cycles, one, many in kinds:
         if cycles:
@@ -41,7 +45,7 @@ def verdict(summaries: Sequence[CycleSummary]) -> dict[str, Any]:
             parts.append((f"{count} {one if len(cycles) == 1 else many}", cycles))
     return {
         "parts": parts,
-        "level": "bad" if failed or missing else "fair" if suspicious else "good",
+        "level": "bad" if failed or missing else "fair" if doubtful or suspicious else "good",
         "rois": len({cycle.roi for cycle in summaries}),
         "cycles": total,
         "missing": len(missing),
