@@ -238,6 +238,35 @@ def test_a_bend_of_stacks_that_are_not_tall_is_followed(planes: int, structure: 
     assert np.sqrt(np.mean(error**2, axis=0)).max() < 0.15
 
 
+@pytest.mark.parametrize("planes", [16, 24])
+def test_waves_of_tissue_that_change_with_the_depth_are_followed(planes: int) -> None:
+    shape = (planes, 160, 160)
+
+    def planted(at: np.ndarray) -> np.ndarray:
+        depth = 2 * at[..., 0] / (planes - 1) - 1
+        y = 0.7 * np.sin(at[..., 2] / 30 + 1.5 * depth)
+        return np.stack(
+            [np.zeros_like(y), 3 + y, -2 + 0.7 * np.sin(at[..., 1] / 30 - 1.5 * depth)], -1
+        )
+
+    random = np.random.default_rng(8)
+    tissue = gaussian_filter(random.normal(size=np.add(shape, 16)), (1.5, 1.6, 1.6))
+    tissue = np.maximum(tissue / tissue.std(), 0)
+    places = np.moveaxis(np.indices(shape, dtype=float), 0, -1)
+    reference, cycle = (
+        random.poisson(
+            100 + 200 * np.maximum(map_coordinates(tissue, np.moveaxis(at, -1, 0) + 8, order=3), 0)
+        ).astype(np.uint16)
+        for at in (places, places + planted(places))
+    )
+    found = registered(reference, cycle, (3.0, -2.0))
+    at = np.random.default_rng(5).uniform((1, 12, 12), (planes - 2, 147, 147), (300, 3))
+    shift, sigma = found.field.at(at)
+    error = (shift - planted(at))[:, 1:]
+    assert np.sqrt(np.mean(error**2)) < 0.2
+    assert np.mean(np.abs(error) > 3 * sigma[:, 1:]) < 0.1
+
+
 def test_soft_tissue_that_bends_along_z_is_not_drawn_to_where_it_is_looked_for() -> None:
     shape = (40, 128, 128)
     random = np.random.default_rng(3)

@@ -1,5 +1,6 @@
 """Where a field lives: the image, its planes, and the depths at which it is measured."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,8 @@ class Domain:
     planes : planes of the stack.
     levels : depths at which sub-blocks are measured.
     repeats : how often a plane counts: more than once where the levels overlap.
+    may_change : whether deformation along y and x may change with the depth, however well
+        sub-blocks agree with one that does not.
 
     """
 
@@ -27,6 +30,7 @@ class Domain:
     planes: int
     levels: int = 1
     repeats: float = 1.0
+    may_change: bool = False
 
     @property
     def middle_plane(self) -> float:
@@ -45,3 +49,17 @@ class Domain:
     def terms(self, relative_zyx: Floats) -> Floats:
         """Return the explicit functions (n, p) at positions (n, 3) relative to the middle."""
         return motion_terms.terms(relative_zyx, self.planes, self.levels)
+
+
+def averaged_over_depth(
+    function: Callable[[Floats], Floats], positions: Floats, depth_spread: Floats | None
+) -> Floats:
+    """Return a function (n, p) of positions (n, 3), its mean over the depths that each stands for.
+
+    `depth_spread` (n,) is their standard deviation (planes).
+    """
+    if depth_spread is None:
+        return function(positions)
+    away = np.column_stack([depth_spread, np.zeros((len(positions), 2))])
+    above, below = (function(positions + side * away) for side in (1, -1))
+    return (above + below) / 2

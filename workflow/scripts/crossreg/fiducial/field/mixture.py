@@ -95,6 +95,7 @@ class Mixture:
     weight : (k,) of sum 1.
     mean, covariance : (k, p), (k, p, p) of the weights.
     prior_mean, prior_deviation : (p,) of the most likely prior.
+    mean_log : logarithm of how likely the measurements are, the mean over all choices.
 
     """
 
@@ -106,6 +107,7 @@ class Mixture:
     covariance: Floats
     prior_mean: Floats
     prior_deviation: Floats
+    mean_log: float
 
     def widened(self, deviations: Floats) -> "Mixture":
         """Return the posterior with further, independent errors (p,) of the weights."""
@@ -175,11 +177,16 @@ class Mixture:
 
     def noise(self) -> float:
         """Return the mean factor on the measurements' sigmas."""
-        factors = [
-            self.likelihoods[length].noise[choice]
-            for length, choice in zip(self.length, self.choice, strict=True)
-        ]
-        return float(self.weight @ np.array(factors))
+        return float(self.weight @ self._chosen("noise"))
+
+    def amplitude(self) -> float:
+        """Return the mean standard deviation (px) of the random field."""
+        return float(self.weight @ self._chosen("amplitude"))
+
+    def _chosen(self, name: str) -> Floats:
+        """Return the amplitude or noise (k,) of each choice."""
+        pairs = zip(self.length, self.choice, strict=True)
+        return np.array([getattr(self.likelihoods[n], name)[choice] for n, choice in pairs])
 
     def roughness(self) -> Roughness:
         """Return how likely each size and correlation length of the random field is."""
@@ -254,6 +261,8 @@ def mixture(
     joint = scores(fields, chosen)
     top = np.unravel_index(joint.argmax(), joint.shape)[1]
     shares = np.exp(joint - joint.max())
+    total = float(joint.max() + np.log(shares.sum()))
+    mean_log = total - float(np.log(len(log) * len(priors.log_weights)))
     means, covariances = posterior(
         precision[fields][:, None],
         pull[fields][:, None],
@@ -268,7 +277,7 @@ def mixture(
     covariance = np.einsum("kg,kgij->kij", shares, covariances)
     return Mixture(
         likelihoods, length[fields], choice[fields], weight / weight.sum(), mean, covariance,
-        priors.means[chosen[top]], priors.deviations[chosen[top]],
+        priors.means[chosen[top]], priors.deviations[chosen[top]], mean_log,
     )  # fmt: skip
 
 

@@ -39,8 +39,8 @@ its level is drawn to where it is looked for, and in all sub-blocks of the level
 of them do not help."""
 FIRST_BEND = 4
 """Column of the first bend along z."""
-Y_TERM, X_TERM = 1, 2
-"""Columns of the gradients along y and x."""
+Y_TERM, X_TERM, Z_TERM = 1, 2, 3
+"""Columns of the gradients along y, x and z; all further columns change with z, too."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +143,14 @@ def smooth_priors(
     if axis:
         means[:, X_TERM if axis == 1 else Y_TERM] = mean
     return Priors(means, deviations, weights)
+
+
+def flat_priors(axis: int, levels: int) -> Priors:
+    """Return those of the choices by which a component changes least with the depth."""
+    every = smooth_priors(axis, levels)
+    along_z = every.deviations[:, Z_TERM:]
+    flat = (along_z == along_z.min(axis=0)).all(axis=1)
+    return Priors(every.means[flat], every.deviations[flat], every.log_weights[flat])
 
 
 def _across(

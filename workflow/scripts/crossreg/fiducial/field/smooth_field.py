@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossreg.fiducial.field import motion_terms
-from crossreg.fiducial.field.domain import Domain
+from crossreg.fiducial.field.domain import Domain, averaged_over_depth
 from crossreg.fiducial.field.likelihood import Component, Likelihood, Scales, likelihood
 from crossreg.fiducial.field.mixture import Mixture, Roughness, mixture
 from crossreg.fiducial.field.motion import SMOOTH, Deformation, LearnedMotion, Motion
@@ -82,6 +82,17 @@ class SmoothField:
     variances_zyx: Floats
     seen_sigma_zyx: Floats
     deformation: Deformation | None = None
+
+    @property
+    def amplitude(self) -> float:
+        """Return the larger of the standard deviations (px) of the random field along y and x."""
+        return max(part.amplitude() for part in self.mixtures[1:])
+
+    @property
+    def length(self) -> float:
+        """Return the likeliest correlation length (px) of the random field along y."""
+        along_y = self.mixtures[1]
+        return self.features[int(along_y.length[along_y.weight.argmax()])].length
 
     def mean_over(self, points_zyx: Floats) -> tuple[Floats, Floats]:
         """Return (shift, sigma), both (n, 3), averaged over points (n, p, 3)."""
@@ -176,7 +187,7 @@ def fit(
     plain = tuple(Features.over(domain.image_shape, length) for length in lengths)
     offset = medians(shifts_zyx, 0)
     many = pool.map if pool else map
-    terms = _averaged(domain.terms, positions, depth_spread)
+    terms = averaged_over_depth(domain.terms, positions, depth_spread)
     variances = sigmas_zyx**2 + FLOOR**2
     components = [
         Component(terms, (shifts_zyx - offset)[:, axis], variances[:, axis], domain.repeats)
@@ -206,9 +217,12 @@ def fit(
     shown: dict[int, Roughness] = {}
     if not (motion.is_rigid or rough):
         along_y, along_x = found.alone(1, domain), found.alone(2, domain)
-        if domain.planes >= DEEP and max(along_y.noise(), along_x.noise()) > NOISE_PRIOR[0]:
+        is_rough = max(along_y.noise(), along_x.noise()) > NOISE_PRIOR[0]
+        if domain.planes >= DEEP and (is_rough or domain.may_change):
             deep = tuple(DeepFeatures(p, domain.planes) for p in plain if p.count <= MOST_DEEP)
-            at_depth = list(many(lambda part: _averaged(part.at, positions, depth_spread), deep))
+            at_depth = list(
+                many(lambda part: averaged_over_depth(part.at, positions, depth_spread), deep)
+            )
             found = found.with_more(deep, _likelihoods(components[1:], at_depth, scales, many))
             along_y, along_x = found.alone(1, domain), found.alone(2, domain)
         slopes = {1: along_x.slope(Y_TERM), 2: along_y.slope(X_TERM)}
@@ -291,17 +305,3 @@ def _likelihoods(
     pairs = [(component, part) for part in features for component in components]
     found = tuple(many(lambda pair: likelihood(pair[0], pair[1], scales), pairs))
     return tuple(found[place :: len(components)] for place in range(len(components)))
-
-
-def _averaged(
-    function: Callable[[Floats], Floats], positions: Floats, depth_spread: Floats | None
-) -> Floats:
-    """Return a function (n, p) of positions (n, 3), its mean over the depths that each stands for.
-
-    `depth_spread` (n,) is their standard deviation (planes).
-    """
-    if depth_spread is None:
-        return function(positions)
-    away = np.column_stack([depth_spread, np.zeros((len(positions), 2))])
-    above, below = (function(positions + side * away) for side in (1, -1))
-    return (above + below) / 2

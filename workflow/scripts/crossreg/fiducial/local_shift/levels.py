@@ -8,9 +8,9 @@ from crossreg.fiducial.field.domain import Domain
 
 TALL, SUB_BLOCK_PLANES = 30, 10
 """Planes from which on a stack is tall enough for levels, and those of a level at least."""
-TALL_IF_BENT, LEVEL_OF_BENT = 16, 8
-"""The same where the shift along z bends: one level would show a mean that it has nowhere. Where it
-does not bend, levels cut structure for nothing."""
+TALL_IF_CHANGING, LEVEL_OF_CHANGING = 16, 8
+"""The same where the shift changes along z: one level would show a mean that it has nowhere. Where
+it does not change, levels cut structure for nothing."""
 WORTH_IT = 4 / 3
 """Times as many levels that are worth measuring anew."""
 SHALLOW = 6
@@ -20,16 +20,20 @@ PLANES_SHARED = 2
 
 
 def domain_of(
-    image_shape: tuple[int, int], reference_planes: int, cycle_planes: int, is_bent: bool = False
+    image_shape: tuple[int, int], reference_planes: int, cycle_planes: int, may_change: bool = False
 ) -> Domain:
-    """Return the domain of the field of two stacks, between which the shift along z may bend."""
+    """Return the domain of the field of two stacks, whose shift may change along z."""
     planes = min(reference_planes, cycle_planes)
     levels = planes // SUB_BLOCK_PLANES if planes >= TALL else 1
-    if is_bent and planes >= TALL_IF_BENT and planes // LEVEL_OF_BENT >= WORTH_IT * levels:
-        levels = planes // LEVEL_OF_BENT
+    if (
+        may_change
+        and planes >= TALL_IF_CHANGING
+        and planes // LEVEL_OF_CHANGING >= WORTH_IT * levels
+    ):
+        levels = planes // LEVEL_OF_CHANGING
     cuts = depth_cuts(reference_planes, levels)
     repeats = sum(cut.stop - cut.start for cut in cuts) / reference_planes
-    return Domain(image_shape, reference_planes, levels, repeats)
+    return Domain(image_shape, reference_planes, levels, repeats, may_change)
 
 
 def depth_cuts(reference_planes: int, levels: int) -> list[slice]:

@@ -122,6 +122,13 @@ class SubBlockMatcher:
             moved, self._moved_share(moved), self._own_motion(moved),
         )  # fmt: skip
 
+    def glance(self, field: SmoothField) -> SubBlockShifts:
+        """Return the useful sub-blocks' shifts as they are found near a field, at one go."""
+        every = np.arange(len(self.layout.centres))
+        expected = field.shift_at(self.layout.centres)
+        maps = self.maps(every, expected)
+        return self._shifts_of(every, maps, field, expected, 0.0)[0].useful_ones
+
     def _piloted(self, field: SmoothField) -> tuple[SmoothField, float]:
         """Return the field through some blocks, and by which part shifts along z are drawn."""
         expected = field.shift_at(self.layout.centres)
