@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 
 import reference_projection
 import register_global
-from crossreg.fiducial.correlation.black_borders import filled_border
+from crossreg.fiducial.correlation.black_borders import dark_border, filled_border
 from crossreg.fiducial.correlation.camera_stripes import without_stripes
 from crossreg.fiducial.global_shift.specimen import shared_by_planes, shift_of_specimen
 from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
@@ -112,18 +112,41 @@ def test_a_border_that_stays_with_the_camera_does_not_draw_the_shifts(
     assert np.sqrt(np.mean((total - shift_yx) ** 2)) < 0.15
 
 
+@pytest.mark.parametrize("planes", [1, 5, 12])
+@pytest.mark.parametrize("shift_yx", [(0.8, -0.5), NEAR, FAR], ids=("close", "near", "far"))
+@pytest.mark.parametrize("kind", ["round", "frame"])
+def test_a_dark_border_full_of_noise_does_not_draw_the_shifts(
+    kind: str, shift_yx: tuple[float, float], planes: int
+) -> None:
+    rows, columns = np.indices((SIZE, SIZE))
+    lit = {
+        "round": np.hypot(rows - 140, columns - 120) < 100,
+        "frame": (rows > 50) & (rows < 215) & (columns > 20) & (columns < 210),
+    }[kind]
+    random = np.random.default_rng(3)
+    found, total = registered(
+        *(lit * stack + random.normal(100, NOISE, stack.shape) for stack in pair(planes, shift_yx))
+    )
+    assert found.verdict.name == "registered", found.verdict.reason
+    sigma = found.sigma_zyx[..., 1:].reshape(-1, 2)
+    assert np.max(np.abs(total - shift_yx) / sigma) < 4
+    measured = found.status.ravel() == "measured"
+    assert np.sqrt(np.mean((total[measured] - shift_yx) ** 2)) < 0.2
+
+
 def test_a_border_is_filled_and_a_black_background_is_left_alone() -> None:
     random = np.random.default_rng(1)
     image = random.normal(100, 3, (64, 64)).astype(np.float32)
     bordered = image.copy()
     bordered[:10] = 0
-    filled = filled_border(bordered)
-    assert np.abs(filled[:10] - 100).max() < 3
+    filled = filled_border(bordered, None)
+    assert np.abs(filled[:10].mean(axis=1) - 100).max() < 2
+    assert 2.5 < filled[:10].std() < 3.5
     assert np.array_equal(filled[10:], image[10:])
     spots = drawn((1, 64, 64), spot_positions((1, 64, 64), 30, 2), 0, 3)[0].astype(np.float32)
     spots = np.maximum(spots - np.median(spots) - 5, 0)
     assert (spots[0] == 0).any()
-    assert np.array_equal(filled_border(spots), spots)
+    assert np.array_equal(filled_border(spots, dark_border(spots)), spots)
 
 
 def test_stripes_are_taken_off_and_spots_are_kept() -> None:

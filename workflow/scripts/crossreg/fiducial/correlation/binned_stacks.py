@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from crossreg.fiducial.correlation.band_pass import high_pass
-from crossreg.fiducial.correlation.black_borders import filled_border
+from crossreg.fiducial.correlation.black_borders import Mask, dark_border, filled_border
 from crossreg.fiducial.correlation.camera_stripes import without_stripes
 from crossreg.fiducial.correlation.hot_pixels import without_hot_pixels
 from crossreg.fiducial.correlation.transforms import filtered
+from crossreg.fiducial.even_choice import evenly_chosen
 from crossreg.fiducial.quantiles import NORMAL_MEDIAN, medians
 
 Stacks = tuple[np.ndarray, np.ndarray]
@@ -19,6 +20,8 @@ BIN = 2
 """Edge (px) of a binned pixel: a spot of the usual size is still sampled well."""
 PLANES_FOR_PATTERN = 8
 """Planes from which on what is equal in all of them is taken for the camera's pattern."""
+PLANES_FOR_BORDER = 4
+"""Planes, spread over a stack, whose mean is looked at for a dark border."""
 STEPS = 10
 """Steps of the stored values in one standard deviation of the noise."""
 BRIGHT = 8.0
@@ -72,9 +75,11 @@ def binned_planes(stack: np.ndarray, pool: Executor) -> np.ndarray:
     shape = tuple(-(-size // BIN) for size in stack.shape[1:])
     values = np.empty((len(stack), *shape), dtype=np.float32)
     is_thin = len(stack) < PLANES_FOR_PATTERN
+    some = finite(stack[evenly_chosen(len(stack), PLANES_FOR_BORDER)])
+    dark = dark_border(some.mean(axis=0))
 
     def binned(z: int) -> np.ndarray:
-        return binned_plane(without_hot_pixels(finite(stack[z])) if is_thin else stack[z])
+        return binned_plane(without_hot_pixels(finite(stack[z])) if is_thin else stack[z], dark)
 
     fill_planes(values, binned, pool)
     return values
@@ -196,12 +201,12 @@ def _expanded(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def binned_plane(plane: np.ndarray) -> np.ndarray:
+def binned_plane(plane: np.ndarray, dark: Mask | None) -> np.ndarray:
     """Return a plane (Y, X) binned, the last row and column repeated where the size is odd.
 
-    A border without image is filled.
+    A border without image is filled, be it the `dark` one (Y, X) of its stack.
     """
-    plane = filled_border(finite(plane))
+    plane = filled_border(finite(plane), dark)
     if any(size % BIN for size in plane.shape):
         plane = np.pad(plane, [(0, -size % BIN) for size in plane.shape], mode="edge")
     rows = plane[::2] + plane[1::2]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from crossreg.fiducial.correlation.black_borders import filled_border
+from crossreg.fiducial.correlation.black_borders import dark_border, filled_border
 from crossreg.fiducial.correlation.box_mean import box_mean
 from crossreg.fiducial.correlation.camera_stripes import without_stripes
 from crossreg.fiducial.correlation.hot_pixels import without_hot_pixels
@@ -22,7 +22,7 @@ def flattened(image: np.ndarray) -> np.ndarray:
     image = np.asarray(image, dtype=np.float32)
     if np.isnan(image).any():
         image = np.nan_to_num(image, nan=float(np.nanmedian(image)))
-    image = without_hot_pixels(filled_border(image))
+    image = without_hot_pixels(filled_border(image, dark_border(image)))
     image = without_stripes(image - _background(image))
     step = max(1, int(np.sqrt(image.size / ENOUGH)))
     noise = median(np.abs(image[::step, ::step])) / NORMAL_MEDIAN
