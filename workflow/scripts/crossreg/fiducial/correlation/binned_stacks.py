@@ -201,7 +201,7 @@ def _expanded(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def binned_plane(plane: np.ndarray, dark: Mask | None) -> np.ndarray:
+def binned_plane(plane: np.ndarray, dark: Mask | None = None) -> np.ndarray:
     """Return a plane (Y, X) binned, the last row and column repeated where the size is odd.
 
     A border without image is filled, be it the `dark` one (Y, X) of its stack.

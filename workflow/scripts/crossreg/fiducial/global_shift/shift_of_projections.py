@@ -143,6 +143,6 @@ def _match(
         voted_field(reference, cycle, shift, correlation.pattern, voting, pool) if voting else None
     )
     found = _Match(turn, shift, field, correlation.similarity(whole.index), whole.height, 0.0)
-    binned = binned_plane(reference, None), binned_plane(cycle, None)
+    binned = binned_plane(reference), binned_plane(cycle)
     odds = odds_of_images(binned, found.shifts_at, turn=turn.degrees, pool=pool)
     return replace(found, log10_odds=odds)
