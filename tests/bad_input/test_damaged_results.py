@@ -13,13 +13,15 @@ from crossreg.fiducial.summary.cycle_summary import missing_cycle, read_summarie
 from crossreg.io.cycle_tables import (
     GLOBAL_COLUMNS,
     LOCAL_COLUMNS,
+    check_whole,
     read_global_row,
     read_local_table,
     read_table,
+    write_global_json,
     write_merged,
     write_table,
 )
-from crossreg.io.errors import UserError
+from crossreg.io.errors import DamagedResultError, UserError
 from crossreg.io.intermediate_arrays import load_arrays, made_with, save_arrays
 from crossreg.pictures.of_cycles.previews import load_preview, save_preview
 from crossreg.pictures.of_cycles.stack_previews import slab_of, stack_preview
@@ -179,6 +181,26 @@ def test_damaged_tables_are_not_merged(name, damage, tmp_path):
     assert not merged.exists()
     with pytest.raises(UserError, match=told):
         read(path)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("name", ["merged.ecsv", "merged.json"])
+def test_damaged_merged_tables_are_told(name, damage, tmp_path):
+    path, one = tmp_path / name, tmp_path / "local.ecsv"
+    write_table(one, local_table("001", "RT1"))
+    if name.endswith(".json"):
+        write_global_json(path, global_table("001", "RT1"), {1: "001"})
+    else:
+        write_merged(path, [one], LOCAL_COLUMNS, NM)
+    check_whole(path)
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    with pytest.raises(DamagedResultError, match="damaged or cut off; remove it and run again"):
+        check_whole(path)
+
+
+def test_a_merged_table_without_rows_is_whole(tmp_path):
+    write_merged(tmp_path / "merged.ecsv", [], LOCAL_COLUMNS, NM, missing=[])
+    check_whole(tmp_path / "merged.ecsv")
 
 
 def test_a_table_that_ends_after_a_row_is_not_merged(tmp_path):

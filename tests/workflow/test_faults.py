@@ -29,6 +29,17 @@ def cut(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
+def test_a_merged_table_that_was_cut_since_is_told_and_made_again(again, finished):
+    table = again.results / "register_local_block3D.ecsv"
+    cut(table)
+    done = again.snakemake("tables")
+    assert done.returncode != 0
+    assert f"ERROR: {table.name}: the table is damaged or cut off; remove it" in done.stderr
+    assert "Traceback" not in done.stderr
+    again.succeed("tables")
+    assert table.read_bytes() == (finished.results / table.name).read_bytes()
+
+
 def test_one_bad_cycle_stops_no_other_and_is_named_in_all_that_sums_up(again, finished):
     cut(again.image("001", "RT1"))
     drift = (again.results / "pictures" / "001" / "drift.png").read_bytes()

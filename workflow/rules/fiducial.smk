@@ -163,6 +163,7 @@ rule merge_register_global:
         runtime=fiducial.resources.runtime(tables=len(fiducial.cycles)),
     params:
         code=code("merge_tables.py"),
+        again=fiducial.again("merged_global_table", "merged_global_json"),
         reference=fiducial.reference,
         tables=fiducial.folder_beside("samples", "global_table"),
         local=fiducial.option_of_local_tables("--local-tables"),
@@ -192,6 +193,7 @@ rule merge_register_local:
         runtime=fiducial.resources.runtime(tables=len(fiducial.cycles)),
     params:
         code=code("merge_tables.py"),
+        again=fiducial.again("merged_local_table"),
         reference=fiducial.reference,
         tables=fiducial.folder_beside("samples", "local_table"),
         options=fiducial.options("pixelSizeXY", "pixelSizeZ", "zBinning"),
@@ -207,7 +209,7 @@ rule merge_register_local:
 # that can be made is made.
 rule all_cycles_registered:
     input:
-        fiducial.tables,
+        tables=fiducial.tables,
         summary=paths("summary"),
         table=paths("closing_table"),
         gaps=paths("gaps"),
@@ -226,4 +228,5 @@ rule all_cycles_registered:
         "say what was registered"
     shell:
         command("all_cycles_registered.py")
-        + " --summary {input.summary:q} --gaps {input.gaps:q} {params.table:q} --output {output:q} --log {log:q}"
+        + " --summary {input.summary:q} --gaps {input.gaps:q} --tables {input.tables:q}"
+        " {params.table:q} --output {output:q} --log {log:q}"

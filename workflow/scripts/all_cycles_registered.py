@@ -1,7 +1,8 @@
 """Exit with status 1 if a stack could not be registered, else write that all are.
 
-In: the summary of all ROIs, and the cycles that have no stack. Out: a file that
-says how many cycles are registered. The table that ends a run is printed if asked for.
+In: the summary of all ROIs, the cycles that have no stack, and the merged tables, which
+have to be whole: somebody may have cut one since. Out: a file that says how many cycles are
+registered. The table that ends a run is printed if asked for.
 """
 
 import argparse
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from crossreg.fiducial.summary.cycle_summary import CycleSummary, read_summaries
+from crossreg.io.cycle_tables import check_whole
 from crossreg.io.files import read_text, write_text
 from crossreg.io.plurals import counted
 from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
@@ -21,6 +23,9 @@ def parser() -> argparse.ArgumentParser:
     parser = new_parser(__doc__)
     parser.add_argument("--summary", type=Path, required=True, help="summary of all ROIs (.tsv)")
     parser.add_argument("--gaps", type=Path, help="cycles that have no stack (.tsv)")
+    parser.add_argument(
+        "--tables", type=Path, nargs="*", default=[], help="merged tables (.ecsv, .json)"
+    )
     parser.add_argument("--table", type=Path, help="table to print, as summarize wrote it")
     parser.add_argument("--output", type=Path, required=True, help="file to write if all is well")
     return parser
@@ -44,6 +49,8 @@ def main(options: argparse.Namespace) -> int:
             options.summary,
         )
         return 1
+    for path in options.tables:
+        check_whole(path)
     write_text(options.output, told(summaries))
     return 0
 

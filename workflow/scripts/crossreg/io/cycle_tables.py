@@ -13,7 +13,7 @@ import numpy as np
 from crossreg.io import ecsv
 from crossreg.io.ecsv import Table
 from crossreg.io.errors import DamagedResultError, UserError
-from crossreg.io.files import read_text, whole, write_json, write_text
+from crossreg.io.files import read_json, read_text, whole, write_json, write_text
 
 if TYPE_CHECKING:
     import astropy.table
@@ -119,6 +119,29 @@ def write_merged(
                 file.write(f"{row[:-1]} {' '.join(cells)}\n")
             count += len(rows)
     return count
+
+
+def check_whole(path: Path | str) -> None:
+    """Raise DamagedResultError if a merged table (.ecsv, .json) was cut off since it was written.
+
+    Of an ECSV its head and its last row are looked at. Raises UserError if it is not there.
+    """
+    try:
+        text = read_text(path)
+        if not text.endswith("\n"):
+            raise UserError("cut off")
+        if str(path).endswith(".json"):
+            read_json(path)
+            return
+        described, rows = ecsv.parts(text)
+        *columns, names = described.splitlines() or [""]
+        ends = csv.reader([names, *rows[-1:]], delimiter=" ", strict=True)
+        if any(len(cells) != len(columns) for cells in ends):
+            raise UserError("cut off")
+    except (UserError, csv.Error):
+        if not Path(path).is_file():
+            raise
+        raise DamagedResultError(path, "the table is damaged or cut off") from None
 
 
 def size_nm_of(path: Path | str) -> tuple[float, float] | None:
