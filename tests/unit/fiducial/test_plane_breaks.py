@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, shift
 
+from crossreg.fiducial.evidence.plane_breaks import confirms_jump
+from crossreg.fiducial.evidence.plane_products import ComparedPlanes, PlaneProducts
 from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
 from crossreg.fiducial.reference import prepare_reference
-from crossreg.fiducial.verdict import Break
+from crossreg.fiducial.verdict import Break, Jump
 
 PLANES, MORE, SIZE = 16, 3, 160
 MOVED = np.array([0.4, 2.0, -3.0])
@@ -123,3 +125,20 @@ def test_planes_that_were_interpolated_are_not_judged() -> None:
         for flag in (False, True)
     ]
     assert breaks == [Break(8, is_repeated=True), None]
+
+
+def products(stack: np.ndarray) -> PlaneProducts:
+    """Return those of the parts of a stack that are 40 px wide, without background."""
+    values = (stack[..., 3:] - stack[..., :-3].astype(float))[..., :120]
+    parts = values.reshape(PLANES, 4, 40, 3, 40).transpose(1, 3, 0, 2, 4)
+    return PlaneProducts.of(parts.reshape(12, PLANES, 40, 40).astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("jump", "is_there"), [(Jump(8, 1.9), True), (Jump(8, -1.9), False), (Jump(5, 1.9), False)]
+)
+def test_planes_part_where_they_jump(jump: Jump, is_there: bool) -> None:
+    """Of planes that are placed badly some seem to jump, but follow each other as elsewhere."""
+    light = tissue(3)
+    planes = ComparedPlanes(products(seen(light, 1)), products(seen(dropped(light, 8), 2)), 0.0)
+    assert confirms_jump(planes, jump) == is_there

@@ -22,7 +22,7 @@ FEWEST_PLANES = 3
 """Planes on each side of a jump at least."""
 LEAST_JUMP = 0.6
 """Jump (planes) at least: less is no plane."""
-BELIEVED = 5.0
+BELIEVED = 4.0
 """Standard errors of a jump from which on it is believed. Of 68 planted pairs without one, spots,
 textures, curves and real volumes that bend by a plane, the highest reached 3.3."""
 BESIDE, SEEN = 5, 0.4

@@ -38,9 +38,6 @@ the same 0.03."""
 LEAST_FOLLOWING = 0.25
 """Product of the slopes of the planes' best partners, there and back, that a ratio asks for: 1
 where both are exact, 0 where all planes of a stack have one partner."""
-BESIDE, LEAST_SHOWN = 3, 0.25
-"""Planes on each side of a jump that must show something, and how much, relative to the plane that
-shows most."""
 NEAR_END = 1
 """Planes from an end of a stack up to which what it shows may be the light of something beyond."""
 LEAST_FOLLOWED = 0.45
@@ -125,16 +122,6 @@ def _slope_of_partners(similarities: Similarities) -> float:
         return 0.0
     planes = np.arange(len(partners)) - np.average(np.arange(len(partners)), weights=weights)
     return float((weights * planes) @ partners / (weights @ planes**2))
-
-
-def shown_around(similarities: Similarities, plane: int) -> bool:
-    """Return whether planes beside a plane of the cycle (Z, Z') resemble some of the reference.
-
-    Out of focus there is little to tell which, so that nothing can be said of a jump.
-    """
-    highest = similarities.max(axis=0)
-    sides = highest[max(plane - BESIDE, 0) : plane], highest[plane : plane + BESIDE]
-    return all(len(side) and median(side) > LEAST_SHOWN * highest.max() for side in sides)
 
 
 def is_shift_open(similarities: Similarities, shift_z: float) -> bool:

@@ -118,8 +118,10 @@ def slip_of_planes(shared: SharedSamples) -> Slip | None:
     scatter = max(median(sizes[known]) / RAYLEIGH_MEDIAN, LEAST_SCATTER)
     believed = np.flatnonzero(sizes > max(LEAST_SLIP, BELIEVED * scatter))
     for boundary in believed[np.argsort(-sizes[believed])].tolist():
-        if _is_shown(pair, boundary + 1, slips[boundary], usual):
-            return Slip(there.start + boundary + 1, float(sizes[boundary]))
+        plane = boundary + 1
+        # One plane at an end may be odd by itself.
+        if 1 < plane < count - 1 and _is_shown(pair, plane, slips[boundary], usual):
+            return Slip(there.start + plane, float(sizes[boundary]))
     return None
 
 
@@ -135,7 +137,7 @@ def _is_shown(pair: _Pair, plane: int, slip: Floats, usual: Floats) -> bool:
 
     parts = [pair.without_every(GROUPS, n).slips(plane, plane + 1) for n in range(GROUPS)]
     seen = off(np.concatenate(parts))
-    left = off(pair.slips(max(plane, 2), min(plane + 2, pair.cycle.spectra.shape[1]), apart=2))
+    left = off(pair.slips(plane, plane + 2, apart=2))
     is_seen = len(seen) >= FEWEST_WITNESSES and seen.max() < OFF
     return bool(is_seen and len(left) and left.max() < LEFT_OFF)
 

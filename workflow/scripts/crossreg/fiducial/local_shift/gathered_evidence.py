@@ -18,14 +18,13 @@ from crossreg.fiducial.evidence.odds_under_field import (
     parts_lie_still,
     unlike_and_skewness,
 )
-from crossreg.fiducial.evidence.plane_breaks import break_of_planes
+from crossreg.fiducial.evidence.plane_breaks import break_of_planes, confirms_jump
 from crossreg.fiducial.evidence.plane_jumps import jump_of_planes
 from crossreg.fiducial.evidence.plane_likeness import (
     are_opposite,
     is_shift_open,
     plane_similarities,
     ratio_of_z_steps,
-    shown_around,
 )
 from crossreg.fiducial.evidence.plane_places import PlacedPlanes
 from crossreg.fiducial.evidence.plane_products import ComparedPlanes
@@ -110,7 +109,7 @@ def gathered_evidence(
         is_thin=is_thin,
         may_be_dust=may_be_dust,
         z_ratio=z_ratio,
-        jump=jump if jump and shown_around(similarities, jump.plane) else None,
+        jump=jump if jump and (not planes or confirms_jump(planes, jump)) else None,
         slip=slipping.result() if slipping else None,
         plane_break=plane_break,
         turn=turn_left,
