@@ -5,8 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from crossreg.fiducial.correlation.binned_stacks import binned_plane, binned_stack
-from crossreg.fiducial.correlation.still_waves import still_waves, without_still_waves
+from crossreg.fiducial.correlation.binned_stacks import BIN, binned_plane, binned_stack
+from crossreg.fiducial.correlation.still_waves import (
+    factor_of_waves,
+    still_waves,
+    without_still_waves,
+)
+from crossreg.fiducial.global_shift.specimen import shift_of_specimen
 from crossreg.fiducial.local_shift.local_shifts import local_shifts
 from crossreg.fiducial.reference import prepare_reference
 from fiducial_images import drawn, spot_positions
@@ -28,21 +33,27 @@ def waves(kind: str) -> np.ndarray:
     return np.ones((SIZE, SIZE))
 
 
-def pair(kind: str, shift_yx: tuple[float, float], planes: int = 1) -> list[np.ndarray]:
+def pair(
+    kind: str, shift_yx: tuple[float, float], planes: int = 1, background: float = BACKGROUND
+) -> list[np.ndarray]:
     """Return the planes (Z, Y, X) of a reference and a cycle behind still waves."""
     positions = spot_positions((max(planes, 4), SIZE, SIZE), 300, seed=11)
     if planes == 1:
         positions[:, 0] = 0
-    return seen(kind, positions, shift_yx, planes)
+    return seen(kind, positions, shift_yx, planes, background)
 
 
 def seen(
-    kind: str, positions: np.ndarray, shift_yx: tuple[float, float], planes: int = 1
+    kind: str,
+    positions: np.ndarray,
+    shift_yx: tuple[float, float],
+    planes: int = 1,
+    background: float = BACKGROUND,
 ) -> list[np.ndarray]:
     shape = (planes, SIZE, SIZE)
     images = []
     for seed, moved in ((1, positions), (2, positions - (0, *shift_yx))):
-        light = (drawn(shape, moved, 0, 0) - 500.0 + BACKGROUND) * waves(kind)
+        light = (drawn(shape, moved, 0, 0) - 500.0 + background) * waves(kind)
         noise = np.random.default_rng(seed).normal(0, NOISE, shape)
         images.append(np.rint(np.maximum(light + OFFSET + noise, 0)).astype(np.uint16))
     return images
@@ -50,7 +61,8 @@ def seen(
 
 def factor_of(stacks: list[np.ndarray], shift_yx: tuple[float, float]) -> np.ndarray | None:
     one, two = (binned_plane(stack.mean(axis=0)) for stack in stacks)
-    return still_waves(one, two, shift_yx)
+    waves = still_waves(one, two, shift_yx)
+    return factor_of_waves(one, two, waves, BIN) if waves else None
 
 
 @pytest.mark.parametrize("planes", [1, 2, 5])
@@ -91,3 +103,22 @@ def test_stacks_without_still_waves_are_left_as_they_are() -> None:
         many = binned_stack(pair("grid", SHIFT, 9)[0], pool)
         assert len(many.exposed) == 0
         assert without_still_waves(many, many, SHIFT, pool)[0] is many
+
+
+@pytest.mark.parametrize("shift_yx", [SHIFT, (-7.6, 9.2)], ids=("near", "far"))
+@pytest.mark.parametrize("kind", ["fringes", "grid"])
+def test_still_waves_draw_no_global_shift(kind: str, shift_yx: tuple[float, float]) -> None:
+    images = [stack[0] for stack in pair(kind, shift_yx, background=400.0)]
+    found = shift_of_specimen(images, lambda: (), block_size=BLOCK)
+    assert found.turn == 0
+    assert np.abs(np.subtract(found.shift_yx, shift_yx)).max() < 0.3
+
+
+def test_the_global_shift_of_a_lattice_at_rest_is_its_own() -> None:
+    random = np.random.default_rng(3)
+    y, x = np.meshgrid(np.arange(-20, SIZE + 20, 9.7), np.arange(-20, SIZE + 20, 9.7))
+    positions = np.column_stack([np.zeros(y.size), y.ravel(), x.ravel()])
+    some = positions[random.random(len(positions)) < 0.8]
+    images = [stack[0] for stack in seen("none", some, (0.4, -0.7))]
+    found = shift_of_specimen(images, lambda: (), block_size=BLOCK)
+    assert np.abs(np.subtract(found.shift_yx, (0.4, -0.7))).max() < 0.3

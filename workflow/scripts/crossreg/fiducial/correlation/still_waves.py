@@ -8,6 +8,7 @@ division, as unevenness of the light is: what they multiply would be drawn to wh
 """
 
 import itertools
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,13 +18,22 @@ from numpy.typing import NDArray
 
 from crossreg.fiducial.block_grid import evenly_cut, middle_of
 from crossreg.fiducial.correlation.band_pass import taper
-from crossreg.fiducial.correlation.binned_stacks import BIN, SAMPLED, BinnedStack, freed_stack
+from crossreg.fiducial.correlation.binned_stacks import (
+    BIN,
+    SAMPLED,
+    BinnedStack,
+    binned_plane,
+    finite,
+    freed_stack,
+)
 from crossreg.fiducial.correlation.box_mean import box_mean
 from crossreg.fiducial.correlation.camera_stripes import without_stripes
 from crossreg.fiducial.correlation.transforms import spectra_of
 from crossreg.fiducial.quantiles import quantiles
 
 Image = NDArray[np.float32]
+Frequency = tuple[float, float]
+"""Cycles a px along y and x."""
 
 PART = 256
 """Edge (bins) of the parts of the images in which the amplitude and phase of a wave change little;
@@ -34,8 +44,8 @@ far these are below the median: so found, the waves of 24 planted pairs were 0.6
 strong as they are."""
 LEAST_LIGHT = 1e-6
 """Part of the brightest light below which nothing counts."""
-BACKGROUND = 24
-"""Edge (bins) of the box whose mean is taken off: longer waves draw nothing of spot scale."""
+BACKGROUND = 48
+"""Edge (px) of the box whose mean is taken off: longer waves draw nothing of spot scale."""
 USUAL, CLIP = 0.7, 3.0
 """Heights above this quantile, times this factor, are cut off: the specimen is mostly bright."""
 AROUND = 15
@@ -94,43 +104,69 @@ def without_still_waves(
     exposed = reference.exposed, cycle.exposed
     if not min(map(len, exposed)) or exposed[0].shape[1:] != exposed[1].shape[1:]:
         return reference, cycle
-    images = [planes.mean(axis=0) for planes in exposed]
-    factor = still_waves(images[0], images[1], shift_yx)
-    if factor is None:
+    one, two = (planes.mean(axis=0) for planes in exposed)
+    waves = still_waves(one, two, shift_yx)
+    if not waves:
         return reference, cycle
-    one, two = (
-        freed_stack((planes - _darkness(image)) / factor, pool)
-        for planes, image in zip(exposed, images, strict=True)
+    factor = factor_of_waves(one, two, waves, BIN)
+    dark = _darkness(one), _darkness(two)
+    return (
+        freed_stack((exposed[0] - dark[0]) / factor, pool),
+        freed_stack((exposed[1] - dark[1]) / factor, pool),
     )
-    return one, two
 
 
-def still_waves(reference: Image, cycle: Image, shift_yx: tuple[float, float]) -> Image | None:
-    """Return the factor (y, x) by which waves on the camera multiply two binned images (y, x).
+def projections_without_waves(
+    images: Sequence[NDArray[np.number]], shift_yx: tuple[float, float] | None
+) -> list[Image] | None:
+    """Return two images (Y, X) without the waves that lie still on the camera of both.
 
-    `shift_yx` (px) brings the cycle to the reference. None where there are no such waves, or where
-    the shift is so small that they cannot be told from a specimen.
+    None where there are none, by `still_waves`.
+    """
+    middle = tuple(middle_of(size, BIN * PART) for size in images[0].shape)
+    one, two = (binned_plane(image[middle]) for image in images)
+    waves = still_waves(one, two, shift_yx)
+    if not waves:
+        return None
+    one, two = map(finite, images)
+    factor = factor_of_waves(one, two, waves, 1)
+    return [(one - _darkness(one)) / factor, (two - _darkness(two)) / factor]
+
+
+def still_waves(
+    reference: Image, cycle: Image, shift_yx: tuple[float, float] | None
+) -> list[Frequency]:
+    """Return the frequencies of the waves that lie still on the camera of two binned images (y, x).
+
+    `shift_yx` (px) brings the cycle to the reference. There are none where the shift is so small
+    that they cannot be told from a specimen. Without a shift all waves that have the same phase in
+    both images are taken for still.
     """
     middle = tuple(middle_of(size, PART) for size in reference.shape)
-    seen = _logarithms(reference[middle], cycle[middle])
-    if not _strongest(seen, shift_yx, is_proven=False):
-        return None
+    seen = _logarithms(reference[middle], cycle[middle], BIN)
+    waves: list[Frequency] = []
+    if not _strongest(seen, shift_yx):
+        return waves
     seen = seen.without_stripes
-    frequencies: list[tuple[float, float]] = []
-    while len(frequencies) < MOST_WAVES:
-        found = _strongest(seen, shift_yx, is_proven=bool(frequencies))
+    while len(waves) < MOST_WAVES:
+        # Once one wave is known to lie still, others need not be by themselves: where the specimen
+        # moved by whole periods, they have the phase that they would have on the specimen, too.
+        found = _strongest(seen, None if waves else shift_yx)
         if not found:
             break
-        frequencies.append(found)
-        seen = seen.without(_wave(seen, found))
-    if not frequencies:
-        return None
+        waves.append(found)
+        seen = seen.without(_wave(seen, found, BIN))
+    return waves
+
+
+def factor_of_waves(reference: Image, cycle: Image, waves: list[Frequency], pixel: int) -> Image:
+    """Return the factor (y, x) by which waves multiply two images whose pixels are `pixel` px."""
     factor = np.empty_like(reference)
-    cuts = (evenly_cut(slice(0, size), -(-size // PART)) for size in reference.shape)
-    for part in itertools.product(*cuts):
-        whole = left = _logarithms(reference[part], cycle[part]).without_stripes
-        for frequency in frequencies:
-            left = left.without(_wave(left, frequency))
+    parts = (evenly_cut(slice(0, size), -(-size * pixel // (BIN * PART))) for size in factor.shape)
+    for part in itertools.product(*parts):
+        whole = left = _logarithms(reference[part], cycle[part], pixel).without_stripes
+        for wave in waves:
+            left = left.without(_wave(left, wave, pixel))
         factor[part] = np.exp(whole.reference - left.reference)
     return factor
 
@@ -141,25 +177,23 @@ def _darkness(image: Image) -> np.float32:
     return np.float32(dark - DARKER * (usual - dark))
 
 
-def _logarithms(*images: Image) -> _Logarithms:
-    """Return the logarithms of two images (y, x)."""
+def _logarithms(reference: Image, cycle: Image, pixel: int) -> _Logarithms:
+    """Return the logarithms of two images (y, x) whose pixels are `pixel` px."""
     heights = []
-    for image in images:
+    for image in (reference, cycle):
         light = image - _darkness(image)
         height = np.log(np.maximum(light, np.float32(LEAST_LIGHT) * light.max() + SMALLEST))
-        height -= box_mean(height, BACKGROUND, "symmetric")
+        height -= box_mean(height, BACKGROUND // pixel, "symmetric")
         limit = CLIP * quantiles(np.abs(height[::SAMPLED, ::SAMPLED]), (USUAL,))[0]
         heights.append(np.clip(height, -limit, limit))
     return _Logarithms(*heights)
 
 
-def _strongest(
-    seen: _Logarithms, shift_yx: tuple[float, float], is_proven: bool
-) -> tuple[float, float] | None:
-    """Return the frequency (cycles a bin along y and x) of the wave that stands out most, or None.
+def _strongest(seen: _Logarithms, shift_yx: tuple[float, float] | None) -> Frequency | None:
+    """Return the frequency of the still wave of binned images that stands out most.
 
-    Once one wave `is_proven` to lie still, others need not be by themselves: those of which the
-    specimen moved by whole periods have the phase that they would have on the specimen, too.
+    None where there is none. Of a specimen that moved by a shift (px), if it is given, the wave
+    would have another phase.
     """
     reference, cycle = seen.spectra
     energies = [np.square(np.abs(spectrum)) for spectrum in (reference, cycle)]
@@ -167,14 +201,15 @@ def _strongest(
     usual = np.exp(box_mean(np.log(mean + SMALLEST), AROUND, "symmetric")) * EXPONENTIAL
     rows, columns = np.nonzero(least > STANDS_OUT * usual)
     height = (least / usual)[rows, columns]
-    y = np.fft.fftfreq(seen.reference.shape[0])[rows]
-    x = np.fft.rfftfreq(seen.reference.shape[1])[columns]
+    y = np.fft.fftfreq(seen.reference.shape[0], BIN)[rows]
+    x = np.fft.rfftfreq(seen.reference.shape[1], BIN)[columns]
     length = np.hypot(y, x)
+    periods = length * BIN * min(seen.reference.shape)
     turned = np.angle(reference[rows, columns] * np.conj(cycle[rows, columns]))
-    is_wave = (np.abs(turned) < SAME_PHASE) & (length * min(seen.reference.shape) > FEWEST_PERIODS)
-    if not is_proven:
-        moved = turned + 2 * np.pi * (y * shift_yx[0] + x * shift_yx[1]) / BIN
-        unsure = 2 * np.pi * length * UNSURE_SHIFT / BIN + UNSURE_PHASE
+    is_wave = (np.abs(turned) < SAME_PHASE) & (periods > FEWEST_PERIODS)
+    if shift_yx is not None:
+        moved = turned + 2 * np.pi * (y * shift_yx[0] + x * shift_yx[1])
+        unsure = 2 * np.pi * length * UNSURE_SHIFT + UNSURE_PHASE
         is_wave &= np.abs(np.angle(np.exp(1j * moved))) > unsure
     if not is_wave.any():
         return None
@@ -182,13 +217,17 @@ def _strongest(
     return float(y[best]), float(x[best])
 
 
-def _wave(seen: _Logarithms, frequency: tuple[float, float]) -> Image:
-    """Return the wave (y, x) of a frequency that two logarithms share, as it changes slowly."""
+def _wave(seen: _Logarithms, frequency: Frequency, pixel: int) -> Image:
+    """Return the wave (y, x) of a frequency that two logarithms share, as it changes slowly.
+
+    Their pixels are `pixel` px.
+    """
     both = (seen.reference + seen.cycle) / 2
     y, x = (
-        np.exp(-2j * np.pi * part * np.arange(size)).astype(np.complex64)[:, None] * _slow(size)
-        for part, size in zip(frequency, both.shape, strict=True)
+        np.exp(-2j * np.pi * cycles * pixel * np.arange(size))[:, None] * _slow(size)
+        for cycles, size in zip(frequency, both.shape, strict=True)
     )
+    y, x = y.astype(np.complex64), x.astype(np.complex64)
     return np.asarray(2 * np.real(np.conj(y) @ (y.T @ both @ x) @ np.conj(x).T))
 
 

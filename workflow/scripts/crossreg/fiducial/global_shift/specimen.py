@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossreg.fiducial.block_grid import middle_of
+from crossreg.fiducial.correlation.still_waves import projections_without_waves
 from crossreg.fiducial.even_choice import evenly_chosen
 from crossreg.fiducial.global_shift.shift_of_projections import GlobalShift, global_shift
 from crossreg.fiducial.verdict import CERTAIN
@@ -49,7 +50,7 @@ def shift_of_specimen(
             *images, align_by_block=align_by_block, block_size=block_size, threads=threads
         )
 
-    first = found(projections)
+    first = _without_waves(projections, found)
     if np.hypot(*first.shift_yx) > NEAR_REST and first.log10_odds <= CERTAIN:
         return first
 
@@ -66,6 +67,23 @@ def shift_of_specimen(
     if is_believed(second) and max(freed[0].shape) > MIDDLE:
         second = found(freed)
     return second if is_believed(second) else first
+
+
+def _without_waves(projections: Images, found: Callable[[Images], GlobalShift]) -> GlobalShift:
+    """Return the shift of projections, without waves that lie still on the camera if there are any.
+
+    At rest they cannot be told from a specimen: then what is left must match elsewhere.
+    """
+    first = found(projections)
+    is_sure = first.log10_odds <= CERTAIN and not first.turn
+    has_moved = is_sure and np.hypot(*first.shift_yx) > NEAR_REST
+    freed = projections_without_waves(projections, first.shift_yx if has_moved else None)
+    if freed is None:
+        return first
+    second = found(freed)
+    is_elsewhere = np.hypot(*np.subtract(second.shift_yx, first.shift_yx)) > ELSEWHERE
+    is_better = has_moved or is_elsewhere or second.turn != first.turn
+    return second if is_better and second.log10_odds <= CERTAIN else first
 
 
 def sampled_planes(planes: range) -> list[int]:
