@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from crossreg.fiducial.block_grid import middle_of
 from crossreg.fiducial.correlation.still_waves import projections_without_waves
@@ -77,7 +78,9 @@ def _without_waves(projections: Images, found: Callable[[Images], GlobalShift]) 
     first = found(projections)
     is_sure = first.log10_odds <= CERTAIN and not first.turn
     has_moved = is_sure and np.hypot(*first.shift_yx) > NEAR_REST
-    freed = projections_without_waves(projections, first.shift_yx if has_moved else None)
+    # More threads would add up in another order, and change the last digits.
+    with threadpool_limits(1, user_api="blas"):
+        freed = projections_without_waves(projections, first.shift_yx if has_moved else None)
     if freed is None:
         return first
     second = found(freed)
