@@ -65,6 +65,8 @@ LENGTH = re.compile("(?:shift|global|measured|sigma)_([zxy])")
 NM_DECIMALS = 2
 PLANE_NM, PIXEL_NM = "plane_nm", "pixel_nm"
 """What a merged table says of itself: nm of a kept plane and of a px."""
+LONGEST_LINE = 1 << 16
+"""Bytes of a row at most: it names two files."""
 # As in names of files; longer ones are no numbers of ROIs, and int64 holds these.
 NUMBER_OF_ROI = re.compile("[0-9]{1,18}")
 
@@ -124,24 +126,45 @@ def write_merged(
 def check_whole(path: Path | str) -> None:
     """Raise DamagedResultError if a merged table (.ecsv, .json) was cut off since it was written.
 
-    Of an ECSV its head and its last row are looked at. Raises UserError if it is not there.
+    Of an ECSV its head and its last row are read: it may hold a million. Raises UserError if there
+    is no such file.
     """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such file; run again.")
     try:
-        text = read_text(path)
-        if not text.endswith("\n"):
-            raise UserError("cut off")
-        if str(path).endswith(".json"):
+        last_row = _last_line(path)
+        if path.suffix == ".json":
             read_json(path)
             return
-        described, rows = ecsv.parts(text)
-        *columns, names = described.splitlines() or [""]
-        ends = csv.reader([names, *rows[-1:]], delimiter=" ", strict=True)
-        if any(len(cells) != len(columns) for cells in ends):
-            raise UserError("cut off")
-    except (UserError, csv.Error):
-        if not Path(path).is_file():
-            raise
-        raise DamagedResultError(path, "the table is damaged or cut off") from None
+        *columns, names = ecsv.parts(_head(path))[0].splitlines()
+        ends = csv.reader([names, last_row], delimiter=" ", strict=True)
+        is_whole = bool(columns) and all(len(cells) == len(columns) for cells in ends)
+    except (UserError, ValueError, csv.Error):
+        is_whole = False
+    if not is_whole:
+        raise DamagedResultError(path, "the table is damaged or cut off")
+
+
+def _head(path: Path) -> str:
+    """Return the text of an ECSV up to the names of its columns."""
+    lines = []
+    with path.open(encoding="utf-8", newline="") as file:
+        for line in file:
+            lines.append(line)
+            if not line.startswith("#"):
+                break
+    return "".join(lines)
+
+
+def _last_line(path: Path) -> str:
+    """Return the last line of a file; raise ValueError if it has no end."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - LONGEST_LINE))
+        end = file.read()
+    if not end.endswith(b"\n"):
+        raise ValueError("cut off")
+    return end[:-1].rpartition(b"\n")[2].decode()
 
 
 def size_nm_of(path: Path | str) -> tuple[float, float] | None:
