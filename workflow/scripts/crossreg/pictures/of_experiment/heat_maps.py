@@ -21,7 +21,8 @@ MARKED = 10
 """Worst cycles that are numbered."""
 DARK_COLOURS = "magma"
 DRIFT, SHARE, QUALITY = "Drift in XY [µm]", "Share of borrowed blocks", "Median NRMSE in XY"
-ERROR, BEYOND = "Standard error in XY, 95 % of the blocks [nm]", "Share beyond the tolerance"
+ERROR = "Standard error in XY, 95 % of the blocks [nm]"
+BEYOND = "Share beyond the tolerance (1 if doubtful)"
 SMALLEST_SCALE = {DRIFT: 0.1, ERROR: 10.0, BEYOND: 0.5, SHARE: 0.5, QUALITY: 1.5}
 """End of a map's colour scale at least: smaller values differ by chance only. Of shares and NRMSE
 all is dark where all is well: blocks without fiducials are usual, and so is an NRMSE of 0.5."""
