@@ -305,6 +305,21 @@ def test_evidence_on_one_side_of_a_rigid_stage() -> None:
     assert np.all(np.abs(error) < 4 * found.sigma_zyx)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_where_a_plane_lies_in_a_layer_that_looks_alike_at_all_depths_is_unsure(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    places = random.uniform(-10, 170, (40, 3))
+    places[:, 0] = 8
+    reference, cycle = (
+        drawn((16, 160, 160), at, 20, seed + number, sigma=(4, 1.8, 1.8))
+        for number, at in enumerate((places, places - (0, 3.3, -5.6)))
+    )
+    found = registered(reference, cycle[5:6], (3.3, -5.6))
+    sigma = found.sigma_zyx[..., 0]
+    assert np.all(np.abs(found.shift_zyx[..., 0] - 5) < 3 * sigma)
+    assert sigma.min() > 0.8
+
+
 @pytest.mark.parametrize("seed", range(2, 6))
 def test_few_blocks_that_match_do_not_say_that_nothing_turns(seed: int) -> None:
     random = np.random.default_rng(seed)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossreg.fiducial.block_grid import evenly_cut, middle_of
-from crossreg.fiducial.correlation.binned_stacks import BIN, moved_part
+from crossreg.fiducial.correlation.binned_stacks import BIN, STEPS, moved_part
 from crossreg.fiducial.correlation.transforms import images_of, spectra_of
 from crossreg.fiducial.evidence.deformation import ShiftsAt
 from crossreg.fiducial.quantiles import NORMAL_MEDIAN, median, medians
@@ -20,6 +20,8 @@ PART = 48
 """Edge (bins) of the parts that are moved by one shift each."""
 REACH = 8
 """Bins around the expected shift in which a single plane is looked for in a stack."""
+LEAST_SIGNAL = 0.1
+"""Part of a plane's variance that is counted as structure at least."""
 FEWEST_PLANES = 6
 """Planes from which on a z step can be told."""
 RATIOS = (0.25, 1 / 3, 0.5, 2 / 3, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0, 4.0)
@@ -196,10 +198,12 @@ def _best_line(similarities: Similarities, ratio: float) -> _Line:
 
 def matching_plane(
     plane: NDArray[np.int16], stack: NDArray[np.int16], shift_yx: NDArray[np.floating]
-) -> int:
+) -> tuple[int, float]:
     """Return which plane of a binned stack (Z, y, x) a single binned plane (y, x) resembles most.
 
-    `shift_yx` (px) brings the stack to the plane; the plane is looked for REACH bins around it.
+    Also how far (planes) from there the others lie, as a standard deviation, that may be it just as
+    well: all planes of a single layer look alike, but for their noise. `shift_yx` (px) brings the
+    stack to the plane; the plane is looked for REACH bins around it.
     """
     offset = (round(float(shift_yx[0]) / BIN), round(float(shift_yx[1]) / BIN))
     rows, columns = (slice(0, size) for size in plane.shape)
@@ -210,7 +214,19 @@ def matching_plane(
     near = [np.arange(-REACH, REACH + 1) % size for size in plane.shape]
     highest = values[:, near[0][:, None], near[1]].max(axis=(1, 2))
     energies = np.square(moved).sum(axis=(1, 2))
-    return int(np.argmax(highest / np.sqrt(np.maximum(energies, 1.0))))
+    best = int(np.argmax(highest / np.sqrt(np.maximum(energies, 1.0))))
+    noise = float(STEPS**2 * plane.size)
+    own = float(np.square(plane).sum())
+    shown = np.maximum(energies - noise, LEAST_SIGNAL * energies)
+    shown_own = max(own - noise, LEAST_SIGNAL * own)
+    # The transforms are unitary, so that a product of two has to be scaled.
+    alike = highest * np.sqrt(plane.size) / np.sqrt(shown * shown_own)
+    by_energy = alike * np.sqrt(noise * STEPS**2 / 2 + STEPS**2 * energies) / shown
+    unsure = np.hypot(STEPS * np.sqrt((energies + own) / (shown * shown_own)), by_energy)
+    weight = np.exp(-0.5 * ((alike[best] - alike) / np.hypot(unsure, unsure[best])) ** 2)
+    weight[alike >= alike[best]] = 1.0
+    away = np.arange(len(stack)) - best
+    return best, float(np.sqrt(weight @ away**2 / weight.sum()))
 
 
 def _parts(size: int) -> list[slice]:

@@ -32,7 +32,8 @@ class Depth:
     """What is known along z: `planes` of the stack that has fewer, and, of one plane, its place.
 
     `plane_shift` planes bring a single plane of the one stack to the plane of the other that it
-    matches, cycle to reference; None where both stacks have one plane, or both several. The shift
+    matches, cycle to reference; None where both stacks have one plane, or both several. It may be
+    one of the planes around that, `plane_spread` (planes) away. The shift
     `is_open` where one of them shows the specimen out of focus only; `cut` (planes) is what is
     added to its uncertainty where an end of a stack cuts a layer, and `hidden` for light that may
     fade along z.
@@ -40,6 +41,7 @@ class Depth:
 
     planes: int
     plane_shift: int | None = None
+    plane_spread: float = 0.0
     is_open: bool = False
     cut: float = 0.0
     hidden: float = 0.0
@@ -60,7 +62,7 @@ class Depth:
     def sigma(self, sigma_zyx: np.ndarray) -> np.ndarray:
         """Return uncertainties (n, 3) with what is known along z: NaN where nothing is."""
         if self.plane_shift is not None:
-            sigma_zyx[:, 0] = PLANE_SIGMA
+            sigma_zyx[:, 0] = np.hypot(PLANE_SIGMA, self.plane_spread)
         elif self.planes < LEAST_PLANES or self.is_open:
             sigma_zyx[:, 0] = np.nan
         else:
@@ -98,10 +100,10 @@ def stacks_to_match(
         return stacks, Depth(planes)
     shift = np.array(shift_yx)
     if len(reference) == 1:
-        plane = matching_plane(reference[0], cycle, shift)
-        return (reference, cycle[plane : plane + 1]), Depth(1, -plane)
-    plane = matching_plane(cycle[0], reference, -shift)
-    return (reference[plane : plane + 1], cycle), Depth(1, plane)
+        plane, spread = matching_plane(reference[0], cycle, shift)
+        return (reference, cycle[plane : plane + 1]), Depth(1, -plane, spread)
+    plane, spread = matching_plane(cycle[0], reference, -shift)
+    return (reference[plane : plane + 1], cycle), Depth(1, plane, spread)
 
 
 def cut_by_ends(light: Light, field: SmoothField) -> float:
