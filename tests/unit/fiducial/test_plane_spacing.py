@@ -57,6 +57,12 @@ def test_a_rate_that_places_do_not_follow_is_none(slope: float, noise: float, ra
     assert ratio_of_spacings(places(slope, noise), 0.0, is_tall=False, rate=rate) == 1
 
 
+@pytest.mark.parametrize(("gradient", "ratio"), [(-0.02, 0.8), (-0.09, 1.0)])
+def test_a_rate_that_the_field_contradicts_is_none(gradient: float, ratio: float) -> None:
+    """With another cone of light structure lies the other way than planes."""
+    assert ratio_of_spacings(places(0.1), gradient, is_tall=False, rate=1.25) == ratio
+
+
 def planes_seen(fine: np.ndarray, spacing: float, seed: int) -> np.ndarray:
     """Return 16 parts (16, 16, 30, 30) of planes 10 `spacing` apart, their light and noise."""
     random = np.random.default_rng(seed)

@@ -119,8 +119,9 @@ def slip_of_planes(shared: SharedSamples) -> Slip | None:
     believed = np.flatnonzero(sizes > max(LEAST_SLIP, BELIEVED * scatter))
     for boundary in believed[np.argsort(-sizes[believed])].tolist():
         plane = boundary + 1
-        # One plane at an end may be odd by itself.
-        if 1 < plane < count - 1 and _is_shown(pair, plane, slips[boundary], usual):
+        # One plane at an end may be odd by itself, and where little is seen peaks lie anywhere.
+        follow = 1 < plane < count - 1 and known[boundary - 1] and known[boundary + 1]
+        if follow and _is_shown(pair, plane, slips[boundary], usual):
             return Slip(there.start + plane, float(sizes[boundary]))
     return None
 
