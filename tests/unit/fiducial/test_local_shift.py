@@ -267,6 +267,32 @@ def test_waves_of_tissue_that_change_with_the_depth_are_followed(planes: int) ->
     assert np.mean(np.abs(error) > 3 * sigma[:, 1:]) < 0.1
 
 
+def test_the_ends_of_tissue_that_bends_along_z_are_followed() -> None:
+    planes = 20
+    shape = (planes, 128, 128)
+    random = np.random.default_rng(4)
+    tissue = gaussian_filter(random.normal(size=np.add(shape, 16)), (1.2, 1.6, 1.6))
+    tissue = np.maximum(tissue / tissue.std(), 0)
+    places = np.moveaxis(np.indices(shape, dtype=float), 0, -1)
+
+    def bend(z: np.ndarray) -> np.ndarray:
+        return np.asarray(0.8 * (2 * (2 * z / (planes - 1) - 1) ** 2 - 1))
+
+    def seen(away_z: np.ndarray) -> np.ndarray:
+        at = np.moveaxis(places, -1, 0) + 8
+        at[0] += away_z
+        light = map_coordinates(tissue, at, order=3)
+        return random.poisson(100 + 200 * np.maximum(light, 0)).astype(np.uint16)
+
+    found = registered(seen(np.zeros(shape)), seen(bend(places[..., 0])), (0.0, 0.0))
+    ends = np.concatenate([np.arange(2, planes // 5), np.arange(planes - planes // 5, planes - 2)])
+    at = np.column_stack([np.repeat(ends, 50), random.uniform(10, 117, (50 * len(ends), 2))])
+    shift, sigma = found.field.at(at)
+    error = shift[:, 0] - bend(at[:, 0])
+    assert np.sqrt(np.mean(error**2)) < 0.25
+    assert np.mean(np.abs(error) > 3 * sigma[:, 0]) < 0.1
+
+
 def test_soft_tissue_that_bends_along_z_is_not_drawn_to_where_it_is_looked_for() -> None:
     shape = (40, 128, 128)
     random = np.random.default_rng(3)

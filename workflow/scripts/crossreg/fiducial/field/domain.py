@@ -51,6 +51,29 @@ class Domain:
         return motion_terms.terms(relative_zyx, self.planes, self.levels)
 
 
+@dataclass(frozen=True)
+class Course:
+    """How the shift along z changes with the depth, alike over the whole image.
+
+    Attributes
+    ----------
+    depths : (m,) planes of the reference.
+    away, sigma : (m,) how far the shift there lies from that in the middle plane, and how surely.
+
+    """
+
+    depths: Floats
+    away: Floats
+    sigma: Floats
+
+    def terms(self, domain: Domain) -> Floats:
+        """Return what the explicit functions (m, p) are beside those in the middle of a domain."""
+        above_each_other = np.zeros((len(self.depths) + 1, 3))
+        above_each_other[1:, 0] = self.depths - domain.middle_plane
+        terms = domain.terms(above_each_other)
+        return np.asarray(terms[1:] - terms[0])
+
+
 def averaged_over_depth(
     function: Callable[[Floats], Floats], positions: Floats, depth_spread: Floats | None
 ) -> Floats:

@@ -29,6 +29,19 @@ class Component:
     variances: Floats
     repeats: float = 1.0
 
+    def joined(self, terms: Floats, values: Floats, variances: Floats) -> "Component":
+        """Return the same with further measurements (m,), in which the random field has no part."""
+        return Component(
+            np.concatenate([self.terms, terms]),
+            np.concatenate([self.values, values]),
+            np.concatenate([self.variances, variances]),
+            self.repeats,
+        )
+
+    def padded(self, features: Floats) -> Floats:
+        """Return features of the first measurements, followed by 0 for those that were joined."""
+        return np.pad(features, ((0, len(self.values) - len(features)), (0, 0)))
+
 
 @dataclass(frozen=True)
 class Scales:

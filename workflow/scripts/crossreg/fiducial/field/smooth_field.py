@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossreg.fiducial.field import motion_terms
-from crossreg.fiducial.field.domain import Domain, averaged_over_depth
+from crossreg.fiducial.field.domain import Course, Domain, averaged_over_depth
 from crossreg.fiducial.field.likelihood import Component, Likelihood, Scales, likelihood
 from crossreg.fiducial.field.mixture import Mixture, Roughness, mixture
 from crossreg.fiducial.field.motion import SMOOTH, Deformation, LearnedMotion, Motion
@@ -170,6 +170,7 @@ def fit(
     motion: Motion = SMOOTH,
     with_outliers: bool = True,
     gradient_z: bool = True,
+    course_z: Course | None = None,
 ) -> SmoothField:
     """Return the field through measurements (n, 3) at positions (n, 3) with uncertainties.
 
@@ -180,7 +181,7 @@ def fit(
     there are none, as the uncertainties say so already. The threads of `pool`, if there is one,
     share the components of the shift. A `rough` field averages over fewer choices of the random
     field: enough to predict where to look. A rigid `motion` is one shift. Without `gradient_z` the
-    shift along z does not change with the depth.
+    shift along z does not change with the depth; `course_z` says how else it does.
     """
     positions = domain.relative(positions_zyx)
     lengths = correlation_lengths(domain.image_shape, ROUGH_LENGTHS if rough else LENGTHS)
@@ -212,6 +213,10 @@ def fit(
             replace(component, variances=variances)
             for component, variances in zip(components, widened, strict=True)
         ]
+    if course_z:
+        components[0] = components[0].joined(
+            course_z.terms(domain), course_z.away, course_z.sigma**2 + FLOOR**2
+        )
     found = _Found(plain, _likelihoods(components, features, scales, many))
     slopes: dict[int, Slope] = {}
     shown: dict[int, Roughness] = {}
@@ -240,7 +245,7 @@ def fit(
         offset_zyx=offset,
         features=found.kinds,
         mixtures=tuple(many(whole, range(3))),
-        variances_zyx=np.column_stack([component.variances for component in components]),
+        variances_zyx=np.column_stack([part.variances[: len(positions)] for part in components]),
         seen_sigma_zyx=np.full(3, np.inf),
     )
     if rough or motion.is_rigid:
@@ -303,5 +308,5 @@ def _likelihoods(
     """Return what each component's measurements say with each of some features (n, q)."""
     # Each correlation length by itself, so that more than three threads find work.
     pairs = [(component, part) for part in features for component in components]
-    found = tuple(many(lambda pair: likelihood(pair[0], pair[1], scales), pairs))
+    found = tuple(many(lambda pair: likelihood(pair[0], pair[0].padded(pair[1]), scales), pairs))
     return tuple(found[place :: len(components)] for place in range(len(components)))

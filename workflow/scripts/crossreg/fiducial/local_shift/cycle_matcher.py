@@ -10,13 +10,13 @@ from crossreg.fiducial.correlation.binned_stacks import shown_in_both
 from crossreg.fiducial.correlation.faint_structure import freed_of_noise
 from crossreg.fiducial.correlation.spot_widths import with_spots_alike
 from crossreg.fiducial.even_choice import evenly_chosen
-from crossreg.fiducial.evidence.plane_places import PlacedPlanes, Places, placed_planes
+from crossreg.fiducial.evidence.plane_places import PlacedPlanes, Places, course_of, placed_planes
 from crossreg.fiducial.evidence.plane_slips import slip_of_planes
 from crossreg.fiducial.evidence.plane_spacing import denies_gradient, is_bent
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.change_with_depth import log_odds_of_change
 from crossreg.fiducial.field.consensus import agreeing_blocks
-from crossreg.fiducial.field.domain import Domain
+from crossreg.fiducial.field.domain import Course, Domain
 from crossreg.fiducial.field.motion import RIGID, Motion
 from crossreg.fiducial.field.one_shift import OneShift
 from crossreg.fiducial.field.smooth_field import SmoothField
@@ -101,6 +101,7 @@ class CycleMatcher:
         placed = placing.result()
         if placed and not is_rigid:
             found = self._with_sure_gradient(found, placed.whole)
+            found = self._with_course(found, placed)
         return Match(found, hidden_z, evidence, search)
 
     def _placed(
@@ -202,12 +203,26 @@ class CycleMatcher:
             return found
         return replace(found, field=self._fitted(found, gradient_z=False))
 
-    def _fitted(self, found: Measurements, *, gradient_z: bool = True) -> SmoothField:
+    def _with_course(self, found: Measurements, placed: PlacedPlanes) -> Measurements:
+        """Return what the sub-blocks say, along a bend that whole planes show.
+
+        They show it up to the ends of a stack, of which levels show the mean over some planes.
+        """
+        domain = found.field.domain
+        if domain.levels == 1 or not is_bent(placed.whole):
+            return found
+        middle = float(found.field.shift_at(domain.middle_zyx[None])[0, 0])
+        return replace(found, field=self._fitted(found, course_z=course_of(placed, middle)))
+
+    def _fitted(
+        self, found: Measurements, *, gradient_z: bool = True, course_z: Course | None = None
+    ) -> SmoothField:
         """Return the field through the sub-blocks, fitted anew."""
         used = found.sub_blocks.useful_ones
         return smooth_field.fit(
             found.field.domain, used.position_zyx, used.shift_zyx, used.sigma_zyx, self.pool,
             depth_spread=used.depth_spread, motion=self.motion, gradient_z=gradient_z,
+            course_z=course_z,
         )  # fmt: skip
 
     def _wide_field(self, domain: Domain, wide: WideShifts, motion: Motion) -> SmoothField:
