@@ -41,9 +41,10 @@ AGREEING = {3: 3.15, 4: 2.5}
 t: where spots come and go, they do not."""
 LARGE = 2.0
 """Missing planes beyond which a break is told near an end, too, with planes on one side alone."""
-CONFIRMED, SURELY = 0.5, 4.0
+CONFIRMED, SURELY = 0.35, 3.0
 """Part of what a missing plane does, and standard deviations, that a jump along z shows at least:
-of 29 planted ones the least was 0.6, of 3 jumps that were not there the most was 0.24."""
+of 35 planted ones the least was 0.49 and 3.7, where a plane of filaments was doubled; of 5 jumps
+that were not there the most was 0.24."""
 NEAR, LEFT = 1.0, 0.3
 """Distance (planes) of the planes of the other stack between which a plane lies, and the part of a
 break that is left beside the one of them that is most like it."""
