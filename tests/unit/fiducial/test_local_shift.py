@@ -238,6 +238,27 @@ def test_a_bend_of_stacks_that_are_not_tall_is_followed(planes: int, structure: 
     assert np.sqrt(np.mean(error**2, axis=0)).max() < 0.15
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_ends_that_few_beads_show_may_bend(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    places = random.uniform(-20, 180, (90, 3))
+    places[:, 0] = random.normal(12, 5, len(places))
+
+    def bend(planes: np.ndarray) -> np.ndarray:
+        return 0.6 * (2 * ((planes - 11.5) / 11.5) ** 2 - 1)
+
+    moved = places - (0, 3.3, -5.6)
+    moved[:, 0] -= bend(places[:, 0])
+    reference, cycle = (
+        drawn((24, 160, 160), at, 20, seed + number, sigma=(2, 1.6, 1.6))
+        for number, at in enumerate((places, moved))
+    )
+    found = registered(reference, cycle, (3.3, -5.6))
+    planes = np.arange(24.0)
+    shift, sigma = found.field.at(np.column_stack([planes, np.full((24, 2), 80.0)]))
+    assert np.mean(np.abs(shift[:, 0] - bend(planes)) > 3 * sigma[:, 0]) < 0.05
+
+
 @pytest.mark.parametrize("planes", [16, 24])
 def test_waves_of_tissue_that_change_with_the_depth_are_followed(planes: int) -> None:
     shape = (planes, 160, 160)

@@ -36,6 +36,10 @@ LEAST_GRADIENT, DENIED, SURELY = 0.015, 0.3, 3.0
 """Gradient (planes per plane) of a field that is looked at, the part of it that planes have to show
 at least, and by how many standard errors more."""
 
+BENT, BEND_SIZE = 0.2, 0.7
+"""Part of all stacks that bend, and by how many planes (a standard deviation)."""
+HIDDEN = 2.5
+"""Times that a bend is as large as planes show it: the ends show light of the middle, too."""
 LEAST_BEND, BEND_BELIEVED = 0.25, 6.0
 """Distance (planes) of the middle from a line through the ends, beyond which a stack is bent, and
 the standard errors of it."""
@@ -99,10 +103,32 @@ def is_bent(places: Places) -> bool:
     """Return whether the shift along z bends over the depth of the stack, as planes show it."""
     if len(places.planes) < FEWEST_PLANES:
         return False
+    bend, error = _bend(places)
+    return abs(bend) > max(LEAST_BEND, BEND_BELIEVED * error)
+
+
+def unseen_bend(places: Places) -> float:
+    """Return by how much (planes) a stack may bend whose planes show too little to say so.
+
+    A standard deviation of how far the ends lie from where the middle says, by Bayes' rule: as
+    many stacks as BENT bend, by BEND_SIZE.
+    """
+    if len(places.planes) < FEWEST_PLANES:
+        return 0.0
+    bend, error = _bend(places)
+    variance = BEND_SIZE**2 + error**2
+    believed = np.exp(0.5 * bend**2 * (1 / error**2 - 1 / variance)) * error / np.sqrt(variance)
+    share = BENT * believed / (BENT * believed + 1 - BENT)
+    part = BEND_SIZE**2 / variance
+    return float(HIDDEN * np.sqrt(share * ((part * bend) ** 2 + part * error**2)))
+
+
+def _bend(places: Places) -> tuple[float, float]:
+    """Return how far (planes) the ends lie from where the middle says, and the standard error."""
     along = 2 * (places.planes - places.planes[0]) / np.ptp(places.planes) - 1
     terms = np.column_stack([np.ones_like(along), along, along**2])
     (*_, bend), (*_, error) = fitted(terms, places.away, places.weights)
-    return bool(abs(bend) > max(LEAST_BEND, BEND_BELIEVED * error))
+    return float(bend), float(error)
 
 
 def _slope(places: Places) -> tuple[float, float]:

@@ -34,11 +34,13 @@ Stacks = tuple[NDArray[np.int16], NDArray[np.int16]]
 class Match:
     """What the sub-blocks say, the evidence, and the wide search that they started from.
 
-    `hidden_z` (planes) is how far the cycle may lie from there along z without a trace.
+    `hidden_z` (planes) is how far the cycle may lie from there along z without a trace, and
+    `unseen_bend` how far its ends may.
     """
 
     found: Measurements
     hidden_z: float
+    unseen_bend: float
     evidence: Evidence
     search: WideSearch
 

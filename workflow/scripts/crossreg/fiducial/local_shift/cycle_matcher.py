@@ -12,7 +12,7 @@ from crossreg.fiducial.correlation.spot_widths import with_spots_alike
 from crossreg.fiducial.even_choice import evenly_chosen
 from crossreg.fiducial.evidence.plane_places import PlacedPlanes, Places, course_of, placed_planes
 from crossreg.fiducial.evidence.plane_slips import slip_of_planes
-from crossreg.fiducial.evidence.plane_spacing import denies_gradient, is_bent
+from crossreg.fiducial.evidence.plane_spacing import denies_gradient, is_bent, unseen_bend
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.change_with_depth import log_odds_of_change
 from crossreg.fiducial.field.consensus import agreeing_blocks
@@ -102,7 +102,7 @@ class CycleMatcher:
         if placed and not is_rigid:
             found = self._with_sure_gradient(found, placed.whole)
             found = self._with_course(found, placed)
-        return Match(found, hidden_z, evidence, search)
+        return Match(found, hidden_z, self._unseen_bend(found, placed), evidence, search)
 
     def _placed(
         self, stacks: Stacks, wide: WideShifts, is_freed: bool
@@ -192,6 +192,11 @@ class CycleMatcher:
         if not found.sub_blocks.useful.any():
             return found, hidden_z
         return replace(found, field=OneShift.of(found.field, self._fitted(found))), hidden_z
+
+    def _unseen_bend(self, found: Measurements, placed: PlacedPlanes | None) -> float:
+        """Return how far (planes) the ends of a stack may bend that was measured at one level."""
+        is_seen = self.motion.is_rigid or found.field.domain.levels > 1
+        return 0.0 if is_seen or not placed else unseen_bend(placed.whole)
 
     def _with_sure_gradient(self, found: Measurements, places: Places) -> Measurements:
         """Return what the sub-blocks say, without a gradient along z that the planes' places deny.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossreg.fiducial.evidence.plane_likeness import matching_plane
+from crossreg.fiducial.field.domain import Domain
 from crossreg.fiducial.field.sampled_field import Field
 from crossreg.fiducial.field.smooth_field import SmoothField
 from crossreg.fiducial.local_shift.levels import SHALLOW
@@ -28,6 +29,26 @@ PLANE_SIGMA = 0.5
 
 
 @dataclass(frozen=True)
+class Bend:
+    """A bend along z that may be there unseen: the ends of the stack lie `size` planes off.
+
+    `domain` is that of the field, `depths` (d,) are the planes where structure lies: their mean
+    shift is known.
+    """
+
+    size: float
+    domain: Domain
+    depths: np.ndarray
+
+    def at(self, planes: np.ndarray) -> np.ndarray:
+        """Return the standard errors (n,) that come with it, in planes (n,)."""
+        away, seen = (
+            (2 * z / (self.domain.planes - 1) - 1).clip(-1.2, 1.2) for z in (planes, self.depths)
+        )
+        return np.asarray(self.size * np.abs(away**2 - np.mean(seen**2)))
+
+
+@dataclass(frozen=True)
 class Depth:
     """What is known along z: `planes` of the stack that has fewer, and, of one plane, its place.
 
@@ -36,7 +57,7 @@ class Depth:
     one of the planes around that, `plane_spread` (planes) away. The shift
     `is_open` where one of them shows the specimen out of focus only; `cut` (planes) is what is
     added to its uncertainty where an end of a stack cuts a layer, and `hidden` for light that may
-    fade along z.
+    fade along z; at single depths, a `bend` that may be there.
     """
 
     planes: int
@@ -45,6 +66,7 @@ class Depth:
     is_open: bool = False
     cut: float = 0.0
     hidden: float = 0.0
+    bend: Bend | None = None
 
     @property
     def is_searched(self) -> bool:
@@ -84,6 +106,8 @@ class FieldInDepth:
     def at(self, positions_zyx: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return (shift, sigma), both (n, 3), at positions (n, 3)."""
         shift, sigma = self.field.at(positions_zyx)
+        if self.depth.bend:
+            sigma[:, 0] = np.hypot(sigma[:, 0], self.depth.bend.at(positions_zyx[:, 0]))
         return self.depth.shift(shift), self.depth.sigma(sigma)
 
 
