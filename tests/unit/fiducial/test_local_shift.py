@@ -100,6 +100,15 @@ def test_a_cycle_that_cannot_match_fails_in_every_block() -> None:
         assert np.isnan(values).all()
 
 
+def test_a_tall_stack_without_a_useful_sub_block_fails() -> None:
+    shape = (32, 96, 96)
+    reference, cycle = (
+        drawn(shape, spot_positions(shape, 20, seed), 20, noise)
+        for seed, noise in ((1200, 12), (1201, 13))
+    )
+    assert registered(reference, cycle, (0.0, 0.0), block_size_xy=48).verdict.name == "failed"
+
+
 def test_threads_do_not_change_the_result() -> None:
     one, two = (registered(*pair(SHIFT), SHIFT[1:], threads=n) for n in (1, 2))
     for name in ("shift_zyx", "measured_zyx", "sigma_zyx", "confidence", "status", "quality"):

@@ -99,7 +99,7 @@ class CycleMatcher:
         evidence = replace(evidence, is_inverted=self.is_inverted or evidence.is_inverted)
         evidence = with_camera(evidence, stacks, found, self.turn, is_freed)
         placed = placing.result()
-        if placed and not is_rigid:
+        if placed and not is_rigid and found.sub_blocks.useful.any():
             found = self._with_sure_gradient(found, placed.whole)
             found = self._with_course(found, placed)
         return Match(found, hidden_z, self._unseen_bend(found, placed), evidence, search)
