@@ -15,6 +15,9 @@ from crossreg.fiducial.pieces import in_pieces
 
 FIRST_SPACING = (6.0, 0.5)
 """Spacing of the nodes that is tried first: planes along z, blocks along y and x."""
+LEAST_ALONG_Z = 12
+"""Parts at least into which nodes cut a stack: sigma along z may have a kink where a bend crosses
+the mean, which four nodes of 24 planes missed by a fifth."""
 SHIFT_TOLERANCE = 0.002
 """Largest error (px, planes) of an interpolated shift: far below what registration reaches."""
 SIGMA_TOLERANCE = 0.01
@@ -133,7 +136,8 @@ def sampled(
     if isinstance(field, WidenedField):
         smooth = sampled(field.field, shape_zyx, block_size, pool)
         return replace(smooth, own_motion=field.own_motion)
-    spacing = np.array([FIRST_SPACING[0], *2 * (FIRST_SPACING[1] * block_size,)])
+    along_z = min(FIRST_SPACING[0], max(shape_zyx[0] / LEAST_ALONG_Z, LEAST_SPACING[0]))
+    spacing = np.array([along_z, *2 * (FIRST_SPACING[1] * block_size,)])
     stack = [(-0.5, size - 0.5) for size in shape_zyx]
     over_stack = _sampled_at(field, list(map(_nodes, stack, spacing)), pool)
     ends = [
