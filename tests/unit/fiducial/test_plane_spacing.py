@@ -11,6 +11,7 @@ from crossreg.fiducial.evidence.plane_spacing import (
     is_bent,
     rate_of_change,
     ratio_of_spacings,
+    unseen_bend,
 )
 
 
@@ -151,3 +152,15 @@ def test_a_bend_is_told_where_it_is_large_and_clear(
     bent = Places(straight.planes, straight.away + height * along**2, straight.weights)
     assert is_bent(bent) == expected
     assert not is_bent(Places(bent.planes[:7], bent.away[:7], bent.weights[:7]))
+
+
+@pytest.mark.parametrize(
+    ("height", "noise", "least", "most"),
+    [(0.0, 0.01, 0.0, 0.05), (1.0, 0.0, 2.4, 2.6), (9.0, 0.01, 20, 24), (0.3, 0.6, 0.2, 1.0)],
+)
+def test_a_bend_may_be_there_unseen(height: float, noise: float, least: float, most: float) -> None:
+    straight = places(0.05, noise, count=24)
+    along = np.linspace(-1, 1, 24)
+    bent = Places(straight.planes, straight.away + height * along**2, straight.weights)
+    assert least <= unseen_bend(bent) <= most
+    assert unseen_bend(Places(bent.planes[:7], bent.away[:7], bent.weights[:7])) == 0

@@ -38,6 +38,8 @@ at least, and by how many standard errors more."""
 
 BENT, BEND_SIZE = 0.2, 0.7
 """Part of all stacks that bend, and by how many planes (a standard deviation)."""
+LEAST_BEND_ERROR = 0.01
+"""Planes: no bend is known better."""
 HIDDEN = 2.5
 """Times that a bend is as large as planes show it: the ends show light of the middle, too."""
 LEAST_BEND, BEND_BELIEVED = 0.25, 6.0
@@ -116,9 +118,10 @@ def unseen_bend(places: Places) -> float:
     if len(places.planes) < FEWEST_PLANES:
         return 0.0
     bend, error = _bend(places)
+    error = max(error, LEAST_BEND_ERROR)
     variance = BEND_SIZE**2 + error**2
-    believed = np.exp(0.5 * bend**2 * (1 / error**2 - 1 / variance)) * error / np.sqrt(variance)
-    share = BENT * believed / (BENT * believed + 1 - BENT)
+    evidence = 0.5 * bend**2 * (1 / error**2 - 1 / variance) + np.log(error / np.sqrt(variance))
+    share = 1 / (1 + (1 - BENT) / BENT * np.exp(-evidence))
     part = BEND_SIZE**2 / variance
     return float(HIDDEN * np.sqrt(share * ((part * bend) ** 2 + part * error**2)))
 
