@@ -162,5 +162,12 @@ def test_a_bend_may_be_there_unseen(height: float, noise: float, least: float, m
     straight = places(0.05, noise, count=24)
     along = np.linspace(-1, 1, 24)
     bent = Places(straight.planes, straight.away + height * along**2, straight.weights)
-    assert least <= unseen_bend(bent) <= most
-    assert unseen_bend(Places(bent.planes[:7], bent.away[:7], bent.weights[:7])) == 0
+    assert least <= unseen_bend(bent, 0.2) <= most
+    assert unseen_bend(Places(bent.planes[:7], bent.away[:7], bent.weights[:7]), 0.2) == 0
+
+
+def test_a_layer_does_not_show_whether_a_stack_bends() -> None:
+    straight = places(0.0, 0.01, count=24)
+    assert unseen_bend(straight, 0.2) < 0.05
+    assert unseen_bend(straight, 0.1) > 0.5
+    assert unseen_bend(None, 0.2) == 0

@@ -194,9 +194,13 @@ class CycleMatcher:
         return replace(found, field=OneShift.of(found.field, self._fitted(found))), hidden_z
 
     def _unseen_bend(self, found: Measurements, placed: PlacedPlanes | None) -> float:
-        """Return how far (planes) the ends of a stack may bend that was measured at one level."""
-        is_seen = self.motion.is_rigid or found.field.domain.levels > 1
-        return 0.0 if is_seen or not placed else unseen_bend(placed.whole)
+        """Return how far (planes) the ends of a stack may bend unseen; levels see bends."""
+        used, domain = found.sub_blocks.useful_ones, found.field.domain
+        if self.motion.is_rigid or not placed or not len(used.depth_spread):
+            return 0.0
+        spread = float(np.sqrt(np.var(used.position_zyx[:, 0]) + np.mean(used.depth_spread**2)))
+        places = placed.whole if domain.levels == 1 else None
+        return unseen_bend(places, spread / domain.planes)
 
     def _with_sure_gradient(self, found: Measurements, places: Places) -> Measurements:
         """Return what the sub-blocks say, without a gradient along z that the planes' places deny.
