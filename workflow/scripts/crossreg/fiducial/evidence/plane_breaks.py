@@ -90,6 +90,8 @@ def _largest_break(
     best, largest = None, 0.0
     for plane in np.flatnonzero(np.abs(whole) > LEAST_BREAK * of_missing).tolist():
         by, sureness = _beside(whole, plane, of_missing)
+        if abs(by) <= largest or sureness <= BELIEVED:
+            continue
         is_large = abs(by) > LARGE * of_missing
         left = np.array([view[plane] / by for view in without])
         known = np.isfinite(left)
@@ -98,7 +100,7 @@ def _largest_break(
         seen = seen[np.isfinite(seen)]
         is_seen = len(seen) >= FEWEST_WITNESSES and seen.min() > -CONTRARY and _agree(seen)
         stands_out = _stands_out(here[plane], there, plane + shift_z, by)
-        if abs(by) > largest and sureness > BELIEVED and is_seen and stands_out and lasts:
+        if is_seen and stands_out and lasts:
             best, largest = Break(plane, by > 0), abs(by)
     return best, largest
 
@@ -125,8 +127,8 @@ def _beside(apart: Floats, plane: int, of_missing: float) -> tuple[float, float]
         return float(apart[plane]), 0.0
     least = LEAST_SCATTER if others[1].sum() >= FEWEST_PLANES else OF_FEW * of_missing
     by = float(apart[plane]) - median(apart[others[1]])
-    scatter = max(_scatter(apart[near]) for near in others if near.any())
-    return by, abs(by) / max(scatter, least)
+    scatter = max(least, *(_scatter(apart[near]) for near in others if near.any()))
+    return by, abs(by) / scatter if scatter else 0.0
 
 
 def _stands_out(here: float, there: Floats, place: float, by: float) -> bool:

@@ -216,9 +216,12 @@ class CycleMatcher:
         """Return what the sub-blocks say, along a bend that whole planes show.
 
         They show it up to the ends of a stack, of which levels show the mean over some planes.
+        Where light fades along z, planes seem to lie where they do not.
         """
         domain = found.field.domain
         if domain.levels == 1 or not is_bent(placed.whole):
+            return found
+        if self.light.fading(found.field.shift_at).is_clear:
             return found
         middle = float(found.field.shift_at(domain.middle_zyx[None])[0, 0])
         return replace(found, field=self._fitted(found, course_z=course_of(placed, middle)))
