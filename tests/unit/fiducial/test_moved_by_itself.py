@@ -60,7 +60,8 @@ def test_sigma_covers_a_cell_that_moved_by_itself(by_yx: tuple[float, float]) ->
     assert np.all(np.abs(error[is_moved]) < 3 * sigma[is_moved] + 0.1)
     far = np.hypot(*(spots[:, 1:] - spots[is_moved, 1:].mean(axis=0)).T) > 100
     assert np.abs(error[far]).max() < 0.15
-    assert sigma[far].max() < 0.1
+    # Along z the ends of these twelve planes, which show little, may bend unseen.
+    assert np.all(sigma[far].max(axis=0) < (0.2, 0.1, 0.1))
     assert found.verdict == "registered"
     table = found.table()
     block = (table["block_i"] == 1) & (table["block_j"] == 1)
