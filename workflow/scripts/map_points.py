@@ -31,13 +31,11 @@ from crossreg.crossmodal.freeze.sections_and_box import described_range, listed
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_text, write_text
 from crossreg.io.plurals import counted
+from crossreg.io.separators import separator_of
 from crossreg.workflow_support.for_scripts.chosen_outputs import add_overwrite, check_new
 from crossreg.workflow_support.for_scripts.script_main import log, new_parser, run
 
 Points = list[dict[str, str]]
-
-DELIMITERS = "\t;,"
-"""Signs between cells; the one that the first line has most often counts."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -88,7 +86,7 @@ def main(options: argparse.Namespace) -> None:
 def read_points(path: Path) -> tuple[list[str], Points, str]:
     """Return columns, rows and delimiter of a table of points; UserError if it is none."""
     lines = read_text(path).removeprefix("\ufeff").splitlines()
-    delimiter = max(DELIMITERS, key=lines[0].count) if lines else ","
+    delimiter = separator_of(lines[0] if lines else "")
     reader = csv.DictReader(lines, delimiter=delimiter)
     columns = list(reader.fieldnames or [])
     missing = [name for name in POINT_COLUMNS if name not in columns]

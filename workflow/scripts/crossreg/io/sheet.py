@@ -12,12 +12,12 @@ from crossreg.fiducial.experiment.sample import Sample
 from crossreg.io.errors import UserError
 from crossreg.io.files import read_text
 from crossreg.io.schema import nearest
+from crossreg.io.separators import separator_of
 
 REQUIRED = ("roi", "cycle", "path")
 COLUMNS = (*REQUIRED, "channel", "series", "time", "frames")
 # What the workflow's own sheet carries beside.
 ALL_COLUMNS = (*COLUMNS, "named_channel", "run", "given_x", "given_y", "pixel_xy", "pixel_z")
-SEPARATORS = "\t;,"
 SEPARATOR_LINE = re.compile(r"sep=([\t;,])\s*?(?=\n|\r|$)", re.IGNORECASE)
 
 
@@ -78,7 +78,7 @@ def _lines(text: str, path: Path | str) -> Iterator[tuple[int, list[str]]]:
     ):
         skipped += 1
     content = "\n".join(lines[skipped:])
-    separator = told[1] if told else max(SEPARATORS, key=content.partition("\n")[0].count)
+    separator = told[1] if told else separator_of(content.partition("\n")[0])
     reader = csv.reader(io.StringIO(content), delimiter=separator, strict=True)
     line = skipped
     try:

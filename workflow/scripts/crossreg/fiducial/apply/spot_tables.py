@@ -19,6 +19,7 @@ from astropy.table import Table
 from crossreg.fiducial.apply.spot_columns import RAW_PREFIX
 from crossreg.io.cycle_tables import parse_table
 from crossreg.io.errors import UserError
+from crossreg.io.separators import separator_of
 
 CHUNK = 50_000
 """Rows in memory at a time."""
@@ -125,9 +126,7 @@ class TextTable(SpotTable):
         self.path, self.file = path, file
         lines = self._header_lines()
         self.ecsv = self._ecsv(lines) if lines[0].startswith(ECSV_START) else None
-        self.separator = (
-            max("\t;,", key=lines[-1].count) if self.ecsv is None else ecsv_separator(lines)
-        )
+        self.separator = separator_of(lines[-1]) if self.ecsv is None else ecsv_separator(lines)
         self.names = next(csv.reader(lines[-1:], delimiter=self.separator), [])
         check_names(self.names, path)
 

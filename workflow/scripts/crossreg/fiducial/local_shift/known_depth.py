@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossreg.fiducial.evidence.plane_likeness import matching_plane
-from crossreg.fiducial.field.domain import Domain
 from crossreg.fiducial.field.sampled_field import Field
 from crossreg.fiducial.field.smooth_field import SmoothField
 from crossreg.fiducial.local_shift.levels import SHALLOW
@@ -32,18 +31,18 @@ PLANE_SIGMA = 0.5
 class Bend:
     """A bend along z that may be there unseen: the ends of the stack lie `size` planes off.
 
-    `domain` is that of the field, `depths` (d,) are the planes where structure lies: their mean
-    shift is known.
+    The stack has so many `planes`; `depths` (d,) are those where structure lies: their mean shift
+    is known.
     """
 
     size: float
-    domain: Domain
+    planes: int
     depths: np.ndarray
 
     def at(self, planes: np.ndarray) -> np.ndarray:
         """Return the standard errors (n,) that come with it, in planes (n,)."""
         away, seen = (
-            (2 * z / (self.domain.planes - 1) - 1).clip(-1.2, 1.2) for z in (planes, self.depths)
+            (2 * z / (self.planes - 1) - 1).clip(-1.2, 1.2) for z in (planes, self.depths)
         )
         return np.asarray(self.size * np.abs(away**2 - np.mean(seen**2)))
 

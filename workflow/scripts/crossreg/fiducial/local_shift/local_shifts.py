@@ -176,7 +176,7 @@ def _told_by_match(depth: Depth, match: Match, light: Light) -> Depth:
     if not depth.is_searched:
         return depth
     cut = cut_by_ends(light, match.found.field)
-    bend = Bend(match.unseen_bend, match.found.field.domain, match.found.depths)
+    bend = Bend(match.unseen_bend, match.found.field.domain.planes, match.found.depths)
     return replace(
         depth, is_open=match.evidence.is_z_open, cut=cut, hidden=match.hidden_z, bend=bend
     )
