@@ -19,8 +19,8 @@ NARROW = 0.25
 """Part of a correlation that is left one bin away, below which optics cannot have made it: spots of
 a standard deviation of 1 px leave half of it."""
 
-LOOKED_AT = 256
-"""Edge (bins) of the middle of the image in which noise is compared: enough to tell it."""
+LOOKED_AT = 128
+"""Edge (bins) of the middle of the image in which noise is compared: it is known to 1 % there."""
 ALIKE, ALIKE_OF_MANY = 0.5, 0.8
 """Noise of a difference, relative to that of the images, below which both are one exposure; the
 second for stacks of PLANES_FOR_PATTERN planes. Two exposures leave 1.3 to 1.6, a copy with another

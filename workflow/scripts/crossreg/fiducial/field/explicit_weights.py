@@ -10,26 +10,32 @@ Floats = NDArray[np.float64]
 
 
 def log_evidence(precision: Floats, pull: Floats, means: Floats, deviations: Floats) -> Floats:
-    """Return the log-evidence (...), relative to the weights 0, of normal priors.
+    """Return the log-evidence (h, g), relative to the weights 0, of g priors of h likelihoods.
 
-    One Cholesky factor of the scaled precision with the pull as a further row gives both the
-    determinant and the quadratic form.
+    `precision` (h, p, p) and `pull` (h, p) are those of the likelihoods, `means` and `deviations`
+    (g, p) those of the normal priors. Gauss's elimination of the scaled precision, with the pull as
+    a further column, gives both the determinant and the quadratic form. There are thousands of
+    pairs of small matrices: each step is taken for all of them at once.
     """
-    # Most priors have the means 0, and there are thousands of pairs.
-    moved = (precision @ means[..., None])[..., 0] if means.any() else np.zeros(1)
-    shape, p = np.broadcast_shapes(precision.shape[:-2], deviations.shape[:-1]), pull.shape[-1]
-    whole = np.zeros((*shape, p + 1, p + 1))
-    scaled = whole[..., :p, :p]
-    np.multiply(deviations[..., :, None], precision, out=scaled)
-    scaled *= deviations[..., None, :]
-    scaled[..., np.arange(p), np.arange(p)] += 1
-    whole[..., p, :p] = deviations * (pull - moved)
-    whole[..., p, p] = 1 + (whole[..., p, :p] ** 2).sum(axis=-1)
-    factor = np.linalg.cholesky(whole)
-    diagonal = np.diagonal(factor, axis1=-2, axis2=-1)[..., :p]
-    quadratic = (factor[..., p, :p] ** 2).sum(axis=-1)
-    at_means = ((pull - 0.5 * moved) * means).sum(axis=-1)
-    result: np.ndarray = at_means + 0.5 * quadratic - np.log(diagonal).sum(axis=-1)
+    p = pull.shape[1]
+    scales, pulls, at_means = deviations.T[:, None], pull.T[..., None], np.zeros(1)
+    if means.any():  # most priors have the means 0
+        moved = np.einsum("hij,gj->ihg", precision, means)
+        at_means = ((pulls - 0.5 * moved) * means.T[:, None]).sum(axis=0)
+        pulls = pulls - moved
+    rows = np.empty((p, p + 1, len(pull), len(means)))
+    np.multiply(precision.transpose(1, 2, 0)[..., None], scales[:, None] * scales, out=rows[:, :p])
+    np.multiply(pulls, scales, out=rows[:, p])
+    determinant, quadratic = np.ones(1), np.zeros(1)
+    for _ in range(p):
+        first = rows[0]
+        pivot = first[0] + 1
+        shares = first[1:] / pivot
+        determinant = determinant * pivot
+        quadratic = quadratic + shares[-1] * first[-1]
+        rows = rows[1:, 1:]
+        rows -= shares[:-1, None] * first[1:]
+    result: np.ndarray = at_means + 0.5 * (quadratic - np.log(determinant))
     return result
 
 

@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+SMALLEST = 1e-13
+"""Eigenvalue, relative to the largest, below which rounding hides it: such a direction, of which
+next to nothing is seen, counts as not seen."""
+
 
 @dataclass(frozen=True)
 class Component:
@@ -89,7 +93,7 @@ class Likelihood:
     precision, pull : (h, p, p) and (h, p): log-likelihood of the weights w is
         log + pull w - w precision w / 2.
     vectors, eigenvalues : (q, m) and (m,) of the weighted features' normal matrix. Of fewer
-        measurements than features, m = n: across these vectors they say nothing.
+        measurements than features, m is n at most: across these vectors they say nothing.
     along_terms, along_values : (m, p) and (m,) the functions and the measurements along them.
 
     """
@@ -146,12 +150,12 @@ def _log_normal(values: Floats, prior: tuple[float, float]) -> Floats:
 def _eigen(scaled: Floats) -> tuple[Floats, Floats]:
     """Return eigenvalues (m,) and eigenvectors (q, m) of the normal matrix of features (n, q).
 
-    Where there are fewer rows than features, m = n, and the work grows with n instead of q.
+    Where there are fewer rows than features, m is n at most, and the work grows with n instead of
+    q: the products of the rows have the same eigenvalues, but for those that are 0.
     """
     if len(scaled) >= scaled.shape[1]:
         eigenvalues, vectors = np.linalg.eigh(scaled.T @ scaled)
-    else:
-        spanned, rows = np.linalg.qr(scaled.T)
-        eigenvalues, vectors = np.linalg.eigh(rows @ rows.T)
-        vectors = spanned @ vectors
-    return np.maximum(eigenvalues, 0), vectors
+        return np.maximum(eigenvalues, 0), vectors
+    eigenvalues, vectors = np.linalg.eigh(scaled @ scaled.T)
+    kept = eigenvalues > SMALLEST * eigenvalues[-1]
+    return eigenvalues[kept], scaled.T @ (vectors[:, kept] / np.sqrt(eigenvalues[kept]))

@@ -245,10 +245,7 @@ def mixture(
 
     def scores(fields: NDArray[np.int64], chosen: NDArray[np.int64]) -> Floats:
         gain = log_evidence(
-            precision[fields][:, None],
-            pull[fields][:, None],
-            priors.means[chosen],
-            priors.deviations[chosen],
+            precision[fields], pull[fields], priors.means[chosen], priors.deviations[chosen]
         )
         return log[fields][:, None] + gain + priors.log_weights[chosen]
 
