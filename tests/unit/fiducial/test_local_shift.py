@@ -268,6 +268,45 @@ def test_ends_that_few_beads_show_may_bend(seed: int) -> None:
     assert np.mean(np.abs(shift[:, 0] - bend(planes)) > 3 * sigma[:, 0]) < 0.05
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_beads_at_all_depths_do_not_say_that_a_thin_stack_is_straight(seed: int) -> None:
+    """Neither at its ends nor in the middle: they show the mean shift of the depths they lie at."""
+    random = np.random.default_rng(seed)
+    places = random.uniform((-2, -20, -20), (14, 180, 180), (160, 3))
+
+    def bend(planes: np.ndarray) -> np.ndarray:
+        return 0.5 * (2 * ((planes - 5.5) / 5.5) ** 2 - 1)
+
+    moved = places - (0, 3.3, -5.6)
+    moved[:, 0] -= bend(places[:, 0])
+    reference, cycle = (
+        drawn((12, 160, 160), at, 20, seed + number, sigma=(2, 1.6, 1.6))
+        for number, at in enumerate((places, moved))
+    )
+    found = registered(reference, cycle, (3.3, -5.6))
+    planes = np.linspace(0, 11, 23)
+    shift, sigma = found.field.at(np.column_stack([planes, np.full((23, 2), 80.0)]))
+    assert np.mean(np.abs(shift[:, 0] - bend(planes)) > 3 * sigma[:, 0]) < 0.05
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_beyond_a_layer_of_a_tall_stack_little_is_known(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    places = random.uniform(-20, 180, (60, 3))
+    places[:, 0] = 17 + places[:, 1] / 80 + random.normal(0, 0.4, len(places))
+    planted = np.array([0.6, 3.3, -5.6])
+    reference, cycle = (
+        drawn((44, 160, 160), at, 20, seed + number, sigma=(2, 1.6, 1.6))
+        for number, at in enumerate((places, places - planted))
+    )
+    found = registered(reference, cycle, (3.3, -5.6))
+    planes = np.linspace(0, 43, 44)
+    shift, sigma = found.field.at(np.column_stack([planes, np.full((44, 2), 80.0)]))
+    assert np.mean(np.abs(shift - planted) > 3 * sigma) < 0.05
+    assert np.abs(shift - planted).max() < 1
+    assert sigma[[0, -1]].min() > 3 * sigma[17].max()
+
+
 @pytest.mark.parametrize("planes", [16, 24])
 def test_waves_of_tissue_that_change_with_the_depth_are_followed(planes: int) -> None:
     shape = (planes, 160, 160)

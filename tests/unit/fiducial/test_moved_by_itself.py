@@ -61,7 +61,7 @@ def test_sigma_covers_a_cell_that_moved_by_itself(by_yx: tuple[float, float]) ->
     far = np.hypot(*(spots[:, 1:] - spots[is_moved, 1:].mean(axis=0)).T) > 100
     assert np.abs(error[far]).max() < 0.15
     # Along z the ends of these twelve planes, which show little, may bend unseen.
-    assert np.all(sigma[far].max(axis=0) < (0.2, 0.1, 0.1))
+    assert np.all(sigma[far].max(axis=0) < (0.3, 0.05, 0.05))
     assert found.verdict == "registered"
     table = found.table()
     block = (table["block_i"] == 1) & (table["block_j"] == 1)
@@ -85,7 +85,8 @@ def test_sigma_covers_a_patch_of_beads_that_moved_by_itself(by_yx: tuple[float, 
     assert np.all(error[is_moved] < 3 * sigma[is_moved] + 0.1)
     far = np.hypot(*(spots[:, 1:] - (110, 140)).T) > 90
     inside = np.all((spots[:, 1:] > 10) & (spots[:, 1:] < 246), axis=1)
-    assert sigma[far & inside].max() < 0.15
+    # Along z the stack may bend unseen.
+    assert np.all(sigma[far & inside].max(axis=0) < (0.25, 0.05, 0.05))
 
 
 def test_a_cycle_in_which_many_cells_moved_by_themselves_is_doubtful() -> None:
@@ -103,7 +104,7 @@ def test_nothing_is_said_of_cells_that_drift_together() -> None:
     found = registered(spots, own)
     assert found.verdict == "registered"
     assert not found.cycle_field.field.own_motion
-    assert found.sigma_at(spots).max() < 0.2
+    assert np.all(found.sigma_at(spots).max(axis=0) < (0.3, 0.05, 0.05))
 
 
 @pytest.mark.parametrize("seed", range(3))

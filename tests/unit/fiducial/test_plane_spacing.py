@@ -156,18 +156,22 @@ def test_a_bend_is_told_where_it_is_large_and_clear(
 
 @pytest.mark.parametrize(
     ("height", "noise", "least", "most"),
-    [(0.0, 0.01, 0.0, 0.05), (1.0, 0.0, 2.4, 2.6), (9.0, 0.01, 20, 24), (0.3, 0.6, 0.2, 1.0)],
+    [(0.0, 0.01, 0.0, 0.1), (0.5, 0.0, 1.0, 1.4), (-2.0, 0.01, 3.0, 4.0), (0.0, 0.6, 0.2, 0.6)],
+    ids=("straight", "bent", "much", "unclear"),
 )
 def test_a_bend_may_be_there_unseen(height: float, noise: float, least: float, most: float) -> None:
     straight = places(0.05, noise, count=24)
     along = np.linspace(-1, 1, 24)
     bent = Places(straight.planes, straight.away + height * along**2, straight.weights)
-    assert least <= unseen_bend(bent, 0.2) <= most
-    assert unseen_bend(Places(bent.planes[:7], bent.away[:7], bent.weights[:7]), 0.2) == 0
+    assert least <= unseen_bend(bent, 6, 24) <= most
 
 
-def test_a_layer_does_not_show_whether_a_stack_bends() -> None:
+def test_what_lies_in_a_layer_or_in_few_planes_does_not_show_whether_a_stack_bends() -> None:
     straight = places(0.0, 0.01, count=24)
-    assert unseen_bend(straight, 0.2) < 0.05
-    assert unseen_bend(straight, 0.1) > 0.5
-    assert unseen_bend(None, 0.2) == 0
+    few = Places(straight.planes[:7], straight.away[:7], straight.weights[:7])
+    sizes = [unseen_bend(straight, 24 * part, 24) for part in (0.25, 0.2, 0.18, 0.1)]
+    assert sizes == sorted(sizes)
+    assert sizes[0] < 0.1
+    assert sizes[-1] > 0.7
+    assert unseen_bend(few, 6, 24) == pytest.approx(sizes[-1])
+    assert unseen_bend(few, 1.8, 7) == pytest.approx(sizes[-1] * (7 / 12) ** 2)

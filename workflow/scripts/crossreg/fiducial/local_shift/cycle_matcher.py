@@ -2,6 +2,7 @@
 
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -29,6 +30,7 @@ from crossreg.fiducial.local_shift.gathered_evidence import (
     in_the_middle_zyx,
     with_camera,
 )
+from crossreg.fiducial.local_shift.known_depth import Bend
 from crossreg.fiducial.local_shift.levels import domain_of
 from crossreg.fiducial.local_shift.light import Light
 from crossreg.fiducial.local_shift.measurements import Measurements
@@ -118,9 +120,10 @@ class CycleMatcher:
             shifts_at = in_the_middle_zyx(found.field)
             return found, hidden_z, self.pool.submit(placed_planes, stacks, shifts_at)
 
-        planes = len(stacks[0]), len(stacks[1])
-        found, hidden_z, placing = measured(domain_of(self.image_shape, *planes))
-        finer = domain_of(self.image_shape, *planes, may_change=True)
+        planes, spread = (len(stacks[0]), len(stacks[1])), self.light.depth_spread
+        domain_at = partial(domain_of, self.image_shape, *planes, light_spread=spread)
+        found, hidden_z, placing = measured(domain_at())
+        finer = domain_at(may_change=True)
         if finer.levels > found.field.domain.levels and not self.motion.is_rigid:
             placed = placing.result()
             if placed and is_bent(placed.whole):
@@ -193,14 +196,17 @@ class CycleMatcher:
             return found, hidden_z
         return replace(found, field=OneShift.of(found.field, self._fitted(found))), hidden_z
 
-    def _unseen_bend(self, found: Measurements, placed: PlacedPlanes | None) -> float:
-        """Return how far (planes) the ends of a stack may bend unseen; levels see bends."""
+    def _unseen_bend(self, found: Measurements, placed: PlacedPlanes | None) -> Bend | None:
+        """Return how a stack of one level may bend unseen; others see bends."""
         used, domain = found.sub_blocks.useful_ones, found.field.domain
-        if self.motion.is_rigid or not placed or not len(used.depth_spread):
-            return 0.0
-        spread = float(np.sqrt(np.var(used.position_zyx[:, 0]) + np.mean(used.depth_spread**2)))
-        places = placed.whole if domain.levels == 1 else None
-        return unseen_bend(places, spread / domain.planes)
+        if self.motion.is_rigid or domain.levels > 1 or not placed or not len(used.depth_spread):
+            return None
+        depths, weights = used.position_zyx[:, 0], used.sigma_zyx[:, 0] ** -2
+        middle = np.average(depths, weights=weights)
+        squares = (depths - middle) ** 2 + used.depth_spread**2
+        spread = float(np.sqrt(np.average(squares, weights=weights)))
+        size = unseen_bend(placed.whole, spread, domain.planes)
+        return Bend(size, domain.planes, float(middle), spread)
 
     def _with_sure_gradient(self, found: Measurements, places: Places) -> Measurements:
         """Return what the sub-blocks say, without a gradient along z that the planes' places deny.

@@ -31,20 +31,21 @@ PLANE_SIGMA = 0.5
 class Bend:
     """A bend along z that may be there unseen: the ends of the stack lie `size` planes off.
 
-    The stack has so many `planes`; `depths` (d,) are those where structure lies: their mean shift
-    is known.
+    The stack has so many `planes`. Structure lies at the mean depth `middle`, with the standard
+    deviation `spread` (planes): its mean shift is known.
     """
 
     size: float
     planes: int
-    depths: np.ndarray
+    middle: float
+    spread: float
 
     def at(self, planes: np.ndarray) -> np.ndarray:
         """Return the standard errors (n,) that come with it, in planes (n,)."""
-        away, seen = (
-            (2 * z / (self.planes - 1) - 1).clip(-1.2, 1.2) for z in (planes, self.depths)
-        )
-        return np.asarray(self.size * np.abs(away**2 - np.mean(seen**2)))
+        half = (self.planes - 1) / 2
+        away = (planes / half - 1).clip(-1.2, 1.2)
+        seen = (self.middle / half - 1) ** 2 + (self.spread / half) ** 2
+        return np.asarray(self.size * np.abs(away**2 - seen))
 
 
 @dataclass(frozen=True)

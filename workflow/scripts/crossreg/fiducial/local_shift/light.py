@@ -2,6 +2,7 @@
 
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,16 @@ class Light:
         first = shown.first_yx[:SEEN_BY_DEPTH] - np.rint(shift_yx).astype(int)
         there = samples_at(self.cycle, np.clip(first, 0, np.maximum(last, 0)), shown.size_yx)
         return light_by_depth(shown.values), light_by_depth(there)
+
+    @cached_property
+    def depth_spread(self) -> float:
+        """Return the standard deviation (planes) of the depths of the reference's light."""
+        profile = np.maximum(light_by_depth(self.of_reference.values), 0.0)
+        if not profile.sum():
+            return 0.0
+        depths = np.arange(len(profile))
+        middle = np.average(depths, weights=profile)
+        return float(np.sqrt(np.average((depths - middle) ** 2, weights=profile)))
 
     def fading(self, shifts_zyx_at: ShiftsAt) -> Fading:
         """Return how the cycle's light changes, if it lies about where a field says."""

@@ -27,7 +27,6 @@ from crossreg.fiducial.local_shift.attempts import Match, best_match, match_of_m
 from crossreg.fiducial.local_shift.cycle_matcher import CycleMatcher
 from crossreg.fiducial.local_shift.held_out import held_out_residual
 from crossreg.fiducial.local_shift.known_depth import (
-    Bend,
     Depth,
     FieldInDepth,
     cut_by_ends,
@@ -176,9 +175,8 @@ def _told_by_match(depth: Depth, match: Match, light: Light) -> Depth:
     if not depth.is_searched:
         return depth
     cut = cut_by_ends(light, match.found.field)
-    bend = Bend(match.unseen_bend, match.found.field.domain.planes, match.found.depths)
     return replace(
-        depth, is_open=match.evidence.is_z_open, cut=cut, hidden=match.hidden_z, bend=bend
+        depth, is_open=match.evidence.is_z_open, cut=cut, hidden=match.hidden_z, bend=match.bend
     )
 
 
