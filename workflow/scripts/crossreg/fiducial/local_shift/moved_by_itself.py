@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossreg.fiducial.even_choice import evenly_chosen
-from crossreg.fiducial.local_shift.sub_block_map import SubBlockMaps
+from crossreg.fiducial.local_shift.sub_block_map import SubBlockMaps, along_axis
 from crossreg.fiducial.quantiles import quantiles
 
 Floats = NDArray[np.float64]
@@ -112,11 +112,14 @@ def moved_by_themselves(
     gain = _gain(correlation[looked_at], found, noise[looked_at])
     moved = np.flatnonzero((found >= PARTLY) & (gain >= GAIN) & (far >= LEAST_MOTION))
     if len(moved):
-        chance = _chance(np.flatnonzero(is_clear), expected_zyx, noise, maps_at, shifts_at)
         motion = by[moved, 1:]
         apart = np.linalg.norm(motion[:, None] - motion, axis=2)
-        together = (apart < ALIKE).sum(axis=1) >= FEWEST_ALIKE
-        moved = moved[together | (chance(far[moved], gain[moved]) <= CHANCE)]
+        is_moved = (apart < ALIKE).sum(axis=1) >= FEWEST_ALIKE
+        alone, clear = moved[~is_moved], np.flatnonzero(is_clear)
+        is_moved[~is_moved] = _is_no_chance(
+            far[alone], gain[alone], clear, expected_zyx, noise, maps_at, shifts_at
+        )
+        moved = moved[is_moved]
     amount[looked_at[moved]] = (energy[looked_at] * found)[moved]
     at_most = np.where(known, 1 - np.minimum(quiet, noise_energy) / energy, 0.0)
     unmatched = _unmatched_share(correlation, possible), _unmatched_share(correlation, at_most)
@@ -134,14 +137,16 @@ def _unmatched_share(correlation: Floats, possible: Floats) -> float:
 def _near(maps: SubBlockMaps, expected_zyx: Floats) -> Floats:
     """Return the correlations (m,) at shifts (m, 3), the highest one within a sample."""
     sizes = np.array(maps.values.shape[1:])
-    middle = sizes // 2
     steps = np.rint(expected_zyx - maps.middle_zyx).astype(int)
-    first = np.clip(middle + steps - 1, 0, np.maximum(sizes - 3, 0))
-    near = [
-        values[tuple(slice(start, start + 3) for start in place)].max()
-        for values, place in zip(maps.values, first, strict=True)
-    ]
-    return np.array(near, dtype=float)
+    first = np.clip(sizes // 2 + steps - 1, 0, np.maximum(sizes - 3, 0))
+    # The first three shifts along each axis, or all of a flat stack.
+    z, y, x = (
+        first[:, axis].reshape(-1, 1, 1, 1) + along_axis(np.arange(min(3, size))[None], axis)
+        for axis, size in enumerate(sizes.tolist())
+    )
+    sub_block = np.arange(len(first)).reshape(-1, 1, 1, 1)
+    near: Floats = maps.values[sub_block, z, y, x].max(axis=(1, 2, 3)).astype(float)
+    return near
 
 
 def _gain(before: Floats, after: Floats, noise: Floats) -> Floats:
@@ -170,29 +175,29 @@ def _elsewhere(
     return found, shifts - expected_zyx[sub_blocks], maps.position_zyx
 
 
-def _chance(
-    clear: Numbers, expected_zyx: Floats, noise: Floats, maps_at: MapsAt, shifts_at: ShiftsAt
-) -> Callable[[Floats, Floats], Floats]:
-    """Return the function that says how often chance finds as good matches as near (k,) as these.
+def _is_no_chance(
+    far: Floats,
+    gain: Floats,
+    clear: Numbers,
+    expected_zyx: Floats,
+    noise: Floats,
+    maps_at: MapsAt,
+    shifts_at: ShiftsAt,
+) -> NDArray[np.bool_]:
+    """Return which matches (k,), `far` away (px) with a `gain`, are too good for chance.
 
-    It takes distances (px) and gains (k,).
-
-    Some clear sub-blocks are looked for at wrong places.
+    Some `clear` sub-blocks are looked for at wrong places, until these have shown as good matches
+    as near as all of them.
     """
     tried = clear[evenly_chosen(len(clear), TRIED)]
-    trials, distances, gains = 0, [np.zeros(0)], [np.zeros(0)]
+    trials, as_good = 0, np.zeros(len(far), dtype=int)
     for away in WRONG_PLACES:
+        if np.all(as_good > CHANCE * len(tried) * len(WRONG_PLACES)):
+            break
         aims = expected_zyx + np.array([0.0, *away])
         found, by, _ = _elsewhere(tried, aims, maps_at, shifts_at)
         trials += int((found > 0).sum())
-        distances.append(np.hypot(by[:, 1], by[:, 2]))
-        gains.append(_gain(np.zeros(len(tried)), found, noise[tried]))
-    near, good = np.concatenate(distances) - NEARLY_AS[0], np.concatenate(gains) / NEARLY_AS[1]
-
-    def chance(far: Floats, gain: Floats) -> Floats:
-        if trials < FEWEST_TRIALS:
-            return np.ones(len(far))
-        as_good = (near <= far[:, None]) & (good >= gain[:, None])
-        return np.asarray(as_good.sum(axis=1) / trials)
-
-    return chance
+        near = np.hypot(by[:, 1], by[:, 2]) - NEARLY_AS[0]
+        good = _gain(np.zeros(len(tried)), found, noise[tried]) / NEARLY_AS[1]
+        as_good += ((near <= far[:, None]) & (good >= gain[:, None])).sum(axis=1)
+    return (trials >= FEWEST_TRIALS) & (as_good <= CHANCE * trials)

@@ -57,7 +57,7 @@ class SubBlockMaps:
         """Return which sub-blocks (m,) have a map."""
         return self.noise > 0
 
-    def __getitem__(self, sub_blocks: slice) -> "SubBlockMaps":
+    def __getitem__(self, sub_blocks: slice | np.ndarray) -> "SubBlockMaps":
         """Return the maps of some sub-blocks."""
         return SubBlockMaps(*(value[sub_blocks] for value in vars(self).values()))
 

@@ -1,5 +1,6 @@
 """The shifts of all sub-blocks of a cycle, and the smooth field through them."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import TypeVar
@@ -59,6 +60,8 @@ BLOCKS_AT_ONCE = 16
 BLOCKS_IN_A_ROW = 4
 """Blocks that one thread does one after another; they are compared with each other too, for the
 null distribution."""
+MOST_TOGETHER = 16
+"""Sub-blocks of several blocks at most that are looked at together."""
 NULL_PAIRS = 48
 """Pairs of blocks that cannot match that are aimed at: from there on, their number hardly moves
 the threshold."""
@@ -173,22 +176,37 @@ class SubBlockMatcher:
 
     def maps(self, sub_blocks: np.ndarray, expected: np.ndarray) -> SubBlockMaps:
         """Return the maps of some sub-blocks (k,), in order, given what all (m, 3) show."""
-        return SubBlockMaps.joined(self._by_block(sub_block_maps, sub_blocks, expected))
+        found, order = self._together(sub_block_maps, sub_blocks, expected)
+        return SubBlockMaps.joined(found)[order]
 
     def _far_shifts(self, sub_blocks: np.ndarray, expected: np.ndarray) -> np.ndarray:
         """Return the shifts (k, 3) where some sub-blocks match best, far around what all show."""
-        return np.concatenate(self._by_block(far_shifts, sub_blocks, expected))
+        found, order = self._together(far_shifts, sub_blocks, expected)
+        shifts: np.ndarray = np.concatenate(found)[order]
+        return shifts
 
-    def _by_block(
+    def _together(
         self,
         seen: Callable[[SubBlockSpectra], Found],
         sub_blocks: np.ndarray,
         expected: np.ndarray,
-    ) -> list[Found]:
-        """Return what is seen in the spectra of some sub-blocks (k,), block by block."""
+    ) -> tuple[list[Found], np.ndarray]:
+        """Return what is seen in the spectra of some sub-blocks (k,), and their places (k,) in it.
+
+        Those of a block are looked at together, and few of blocks that are as large.
+        """
         ends = np.flatnonzero(np.diff(self.layout.block[sub_blocks])) + 1
-        parts = np.split(sub_blocks, ends)
-        return list(self.pool.map(lambda mine: seen(self._spectra(mine, expected)), parts))
+        parts: dict[tuple[int, ...], list[np.ndarray]] = defaultdict(list)
+        for part in np.split(np.arange(len(sub_blocks)), ends):
+            sizes = (self.layout.last - self.layout.first)[sub_blocks[part]]
+            alike = parts[(*sizes.max(axis=0).tolist(), int(sizes[:, 0].min()))]
+            if alike and len(alike[-1]) + len(part) <= MOST_TOGETHER:
+                alike[-1] = np.concatenate([alike[-1], part])
+            else:
+                alike.append(part)
+        places = [part for alike in parts.values() for part in alike]
+        found = self.pool.map(lambda part: seen(self._spectra(sub_blocks[part], expected)), places)
+        return list(found), np.argsort(np.concatenate(places))
 
     def _own_motion(self, moved: Moved) -> OwnMotion:
         """Return where structure moved by itself: a sub-block around each place."""
@@ -204,7 +222,7 @@ class SubBlockMatcher:
         return np.asarray(part / np.where(whole > 0, whole, 1))
 
     def _spectra(self, sub_blocks: np.ndarray, expected: np.ndarray) -> SubBlockSpectra:
-        """Return the spectra of some sub-blocks (k,) of a block, given what all (m, 3) show."""
+        """Return the spectra of some sub-blocks (k,), given what all (m, 3) show."""
         return sub_block_spectra(
             sub_block_parts(
                 *self.stacks,
