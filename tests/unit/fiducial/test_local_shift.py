@@ -1,5 +1,6 @@
 """The local shifts find planted shifts in every block, whatever the shape of the stacks."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 
 from crossreg.fiducial.field.motion import RIGID
 from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
+from crossreg.fiducial.local_shift.measurements import Measurements, SubBlockShifts
 from crossreg.fiducial.reference import load_reference, prepare_reference, save_reference
 from fiducial_images import drawn, spot_positions
 
@@ -413,6 +415,37 @@ def test_where_a_plane_lies_in_a_layer_that_looks_alike_at_all_depths_is_unsure(
     sigma = found.sigma_zyx[..., 0]
     assert np.all(np.abs(found.shift_zyx[..., 0] - 5) < 3 * sigma)
     assert sigma.min() > 0.8
+
+
+@pytest.mark.parametrize("seed", [0, 1, 3])
+def test_planes_that_show_no_shift_along_z_show_one_along_rows_and_columns(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    places = spot_positions((4, 240, 240), 60, seed) - (0, 24, 24)
+    places[:, 0] = random.normal(2, 0.8, 60)
+    turned = places - (places - (0, 96, 96)) @ TURN - (1.2, 3.3, -5.6)
+    reference, cycle = (
+        drawn((4, 192, 192), at, 20, seed + 50 * number)
+        for number, at in enumerate((places, turned))
+    )
+    found = registered(reference, cycle, (3.3, -5.6))
+    at = np.indices((4, 192, 192)).reshape(3, -1).T[::97]
+    right = (at - (0, 96, 96)) @ TURN + (0, 3.3, -5.6)
+    shift, sigma = (part[:, 1:] for part in found.field.at(at))
+    assert np.sqrt(np.mean(sigma**2)) < 0.12
+    assert np.mean(np.abs(shift - right[:, 1:]) > 3 * sigma) < 0.02
+
+
+def test_where_no_sub_block_shows_a_shift_no_block_is_measured() -> None:
+    nothing = SubBlockShifts(
+        np.zeros((2, 3)), np.full((2, 3), 100.0), np.zeros((2, 3)), np.zeros(2)
+    )
+    seen = replace(nothing, sigma_zyx=np.full((2, 3), 0.1))
+    for sub_blocks, measured in ((nothing, [False, False]), (seen, [True, False])):
+        found = Measurements(
+            sub_blocks, np.zeros(1), [np.array([0]), np.array([1])], None, np.array([9.0, 1.0]),
+            np.zeros(0), None, np.zeros(2), None,
+        )  # fmt: skip
+        assert found.matching.tolist() == measured
 
 
 @pytest.mark.parametrize("seed", range(2, 6))

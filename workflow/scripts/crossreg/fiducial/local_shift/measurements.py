@@ -74,8 +74,12 @@ class Measurements:
 
     @property
     def matching(self) -> np.ndarray:
-        """Return which blocks (n,) are measured: most of what they show follows the field."""
-        return np.asarray((self.confidence > self.threshold) & (self.moved_share < MOSTLY))
+        """Return which blocks (n,) are measured: most of what they show follows the field.
+
+        None is where no sub-block shows a shift: the field then is that of the wide search.
+        """
+        follows = (self.confidence > self.threshold) & (self.moved_share < MOSTLY)
+        return np.asarray(follows & self.sub_blocks.useful.any())
 
     def own_shifts(self, field_zyx: np.ndarray) -> np.ndarray:
         """Return the shift (n, 3) of each block from its own sub-blocks only.

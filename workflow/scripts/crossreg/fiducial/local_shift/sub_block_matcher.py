@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from crossreg.fiducial.block_grid import Block
+from crossreg.fiducial.correlation.binned_stacks import PLANES_FOR_PATTERN
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.domain import Domain
 from crossreg.fiducial.field.motion import SMOOTH, Motion
@@ -31,7 +32,7 @@ from crossreg.fiducial.local_shift.sub_block_map import (
     unrelated_height,
 )
 from crossreg.fiducial.local_shift.sub_block_parts import SAMPLE, sub_block_parts
-from crossreg.fiducial.local_shift.sub_block_shift import sub_block_shifts
+from crossreg.fiducial.local_shift.sub_block_shift import NO_DEPTH, sub_block_shifts
 from crossreg.fiducial.turn import Turn
 
 Found = TypeVar("Found")
@@ -292,6 +293,10 @@ class SubBlockMatcher:
         shifts[:, 0], sigmas[:, 0] = undrawn(
             shifts[:, 0], sigmas[:, 0], groups.mean(aimed)[:, 0], drawn
         )
+        if min(map(len, self.stacks)) < PLANES_FOR_PATTERN:
+            # Where so few planes show no shift along z, they may show one along y and x.
+            unseen = sigmas[:, 0] > NO_DEPTH
+            shifts[unseen, 0], sigmas[unseen, 0] = expected[unseen, 0], NO_DEPTH
         sigmas[:, 1:] += cut_sigma(maps.position_zyx, shifts, self.domain.image_shape, self.turn)
         block = np.zeros(len(shifts), dtype=int)
         block[groups.group] = block_of
