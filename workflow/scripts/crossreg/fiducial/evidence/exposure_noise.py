@@ -69,15 +69,18 @@ def noise_of(stack: NDArray[np.number], shift_yx: Sequence[float] = (0.0, 0.0)) 
     if len(stack) > 1:
         turns -= turns.mean()
     places = np.full((PLACES, size, size), np.nan)
-    levels: set[float] = set()
+    seen = []
     for place, start in zip(places, itertools.product(*starts), strict=True):
         edges = list(zip(start, stack.shape[1:], strict=True))
         there = tuple(slice(max(first, 0), max(min(first + size, n), 0)) for first, n in edges)
         here = tuple(slice(max(-first, 0), max(min(n - first, size), 0)) for first, n in edges)
         place[here] = np.tensordot(turns, stack[:, *there], 1)
-        levels.update(np.unique(stack[:, *there]).tolist())
+        seen.append(stack[:, *there].ravel())
+    # Sorted, as `np.unique` loads a library for masked arrays.
+    values = np.sort(np.concatenate(seen))
+    levels = min(len(values), 1) + np.count_nonzero(values[1:] > values[:-1])
     noise = np.diff(np.diff(places, 2, axis=1), 2, axis=2)
-    return Noise(np.sign(np.nan_to_num(noise)).astype(np.int8), len(levels))
+    return Noise(np.sign(np.nan_to_num(noise)).astype(np.int8), int(levels))
 
 
 def are_one_exposure(noises: Sequence[Noise]) -> NDArray[np.bool_]:

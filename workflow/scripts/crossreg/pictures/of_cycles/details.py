@@ -3,6 +3,7 @@
 import numpy as np
 
 from crossreg.fiducial.block_grid import Block, block_grid
+from crossreg.fiducial.quantiles import quantiles
 from crossreg.pictures.drawing.layout import overlay
 from crossreg.pictures.drawing.paper import Box, Paper
 from crossreg.pictures.drawing.warp import moved
@@ -57,7 +58,7 @@ def details_picture(cycle: Cycle, reference: Preview, image: Preview) -> Paper:
 
 def _stretched(detail: np.ndarray) -> np.ndarray:
     """Return a detail (y, x) with its brightest spots white: a dim block shows what it has."""
-    low, high = np.quantile(detail, (DARKEST, BRIGHTEST))
+    low, high = quantiles(detail, (DARKEST, BRIGHTEST))
     high = max(high, low + LEAST_RANGE)
     stretched = (detail.astype(np.float32) - low) * (255 / (high - low))
     result: np.ndarray = np.clip(stretched, 0, 255).astype(np.uint8)
