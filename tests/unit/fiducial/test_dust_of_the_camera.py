@@ -111,6 +111,7 @@ def test_a_specimen_that_shows_alike_in_all_planes_is_registered(planes: int) ->
         assert found.verdict.name == "registered", (seed, found.verdict.reason)
         assert np.mean(found.status == "measured") > 0.8
         assert np.sqrt(np.mean((total - pair.shift_yx) ** 2)) < 0.15
+        assert np.nanmin(found.sigma_zyx[..., 0]) > 0.49
 
 
 @pytest.mark.parametrize("planes", [3, 5])

@@ -30,8 +30,8 @@ from crossreg.fiducial.local_shift.gathered_evidence import (
     in_the_middle_zyx,
     with_camera,
 )
-from crossreg.fiducial.local_shift.known_depth import Bend
-from crossreg.fiducial.local_shift.levels import domain_of
+from crossreg.fiducial.local_shift.known_depth import SHALLOW_SIGMA, Bend
+from crossreg.fiducial.local_shift.levels import SHALLOW, domain_of
 from crossreg.fiducial.local_shift.light import Light
 from crossreg.fiducial.local_shift.measurements import Measurements
 from crossreg.fiducial.local_shift.sub_block_matcher import SubBlockMatcher
@@ -190,7 +190,10 @@ class CycleMatcher:
                 found = measured(alike, found.field)
             fading = light.fading(found.field.shift_at)
         if motion.is_rigid or found.matching.sum() >= FEWEST_MEASURED:
-            return found, fading.hidden(made_up_for)
+            # Of fewer planes, that is added whatever sub-blocks show.
+            is_unseen = min(map(len, stacks)) >= SHALLOW and found.sub_blocks.shows_no_depth
+            unseen = SHALLOW_SIGMA if is_unseen else 0.0
+            return found, float(np.hypot(fading.hidden(made_up_for), unseen))
         found, hidden_z = self._measured(stacks, wide, is_freed, domain, RIGID)
         if not found.sub_blocks.useful.any():
             return found, hidden_z

@@ -8,6 +8,7 @@ from crossreg.fiducial.field.own_motion import OwnMotion
 from crossreg.fiducial.field.smooth_field import SmoothField
 from crossreg.fiducial.local_shift.confidence import confidence_threshold
 from crossreg.fiducial.local_shift.moved_by_itself import Moved
+from crossreg.fiducial.local_shift.sub_block_shift import NO_DEPTH
 
 USEFUL_SIGMA = 2.0
 """Uncertainty (px) above which a sub-block says nothing about the field."""
@@ -38,6 +39,11 @@ class SubBlockShifts:
     def useful_ones(self) -> "SubBlockShifts":
         """Return the shifts of the useful sub-blocks alone."""
         return SubBlockShifts(*(part[self.useful] for part in vars(self).values()))
+
+    @property
+    def shows_no_depth(self) -> bool:
+        """Return whether no useful sub-block shows a shift along z."""
+        return bool((self.useful_ones.sigma_zyx[:, 0] >= NO_DEPTH).all())
 
     @staticmethod
     def joined(parts: list["SubBlockShifts"]) -> "SubBlockShifts":
