@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from crossreg.fiducial.field.explicit_weights import log_evidence
 from crossreg.fiducial.field.likelihood import Component, Scales, likelihood
 from crossreg.fiducial.field.mixture import mixture
 from crossreg.fiducial.field.motion_terms import Priors
@@ -58,3 +59,20 @@ def test_features_of_places_in_columns_are_those_of_the_places(is_deep: bool) ->
         found.squares_summed(along, weights), (at @ vectors) ** 2 @ weights, atol=1e-9
     )
     np.testing.assert_allclose(found.squares, (at**2).sum(axis=1), atol=1e-9)
+
+
+@pytest.mark.parametrize("means", [0.0, 0.5])
+def test_the_evidence_of_a_prior_is_the_integral_over_the_weights(means: float) -> None:
+    random = np.random.default_rng(5)
+    roots = random.normal(size=(3, 6, 4))
+    precision = roots.transpose(0, 2, 1) @ roots
+    pull, mean = random.normal(size=(3, 4)), means * random.normal(size=(2, 4))
+    deviations = random.uniform(0.5, 2, (2, 4))
+    found = log_evidence(precision, pull, mean, deviations)
+    for h, g in np.ndindex(3, 2):
+        prior = np.diag(deviations[g] ** -2)
+        both, side = precision[h] + prior, pull[h] + prior @ mean[g]
+        # The integral of a normal density times exp(pull w - w precision w / 2).
+        exponent = side @ np.linalg.solve(both, side) - mean[g] @ prior @ mean[g]
+        sizes = np.linalg.slogdet(both)[1] - np.linalg.slogdet(prior)[1]
+        np.testing.assert_allclose(found[h, g], 0.5 * (exponent - sizes), rtol=1e-12)

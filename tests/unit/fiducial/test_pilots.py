@@ -77,6 +77,17 @@ def test_few_sub_blocks_are_measured_twice(matcher, monkeypatch):
     assert np.quantile(off, 0.9) < 0.1
 
 
+def test_sub_blocks_of_several_blocks_have_the_maps_that_each_has_alone(matcher):
+    expected = shift_at(matcher.layout.centres)
+    some = np.arange(3, len(expected), 13)
+    assert len(set(matcher.layout.block[some])) > 10
+    together = matcher.maps(some, expected)
+    for number in range(len(some)):
+        alone = matcher.maps(some[[number]], expected)
+        np.testing.assert_allclose(together.values[number], alone.values[0], atol=2e-3)
+        np.testing.assert_allclose(together.position_zyx[number], alone.position_zyx[0], atol=1e-3)
+
+
 def test_of_few_blocks_none_is_a_pilot():
     nothing = np.zeros((30, 64, 64), np.int16)
     with ThreadPoolExecutor(1) as pool:
