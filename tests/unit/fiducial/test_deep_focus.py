@@ -1,10 +1,11 @@
-"""Stacks of many planes in which the whole specimen is seen in every plane."""
+"""Stacks of many planes in which the whole specimen is seen in every plane, or nearly so."""
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, shift
 
+from crossreg.fiducial.evidence.planes_beside_mean import shift_z_beside_mean
 from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
 from crossreg.fiducial.reference import prepare_reference
 
@@ -54,3 +55,52 @@ def test_other_specimens_and_patterns_of_the_camera_fail(seed: int) -> None:
     assert registered(reference, exposed(other, seed + 20)).verdict.name == "failed"
     still = exposed(image + pattern, seed + 10), exposed(other + pattern, seed + 20)
     assert registered(*still).verdict.name == "failed"
+
+
+def soft_tissue(seed: int, shift_z: float = 0.0, blobs: int = 40) -> NDArray[np.float64]:
+    """Return 9 planes (Z, Y, X) of soft blobs, each seen in most planes, moved along z."""
+    rng = np.random.default_rng(seed)
+    stack = np.zeros((9, EDGE, EDGE))
+    for depth in rng.uniform(1, 7, blobs):
+        blob = np.zeros((EDGE, EDGE))
+        blob[tuple(rng.integers(0, EDGE, 2))] = 1
+        blob = (
+            gaussian_filter(blob, rng.uniform(3, 6), mode="wrap")
+            * rng.uniform(0.4, 1)
+            * (400 + 4000 / blobs)
+        )
+        light = 1 / (1 + ((np.arange(9) - depth + shift_z) / 2.5) ** 2)
+        stack += light[:, None, None] * blob
+    return stack
+
+
+def noisy(stack: NDArray, seed: int) -> NDArray[np.float32]:
+    """Return a stack in which every plane has noise of its own."""
+    noise = np.random.default_rng(seed).standard_normal(stack.shape)
+    return (300 + 40 * stack + 25 * noise).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("seed", "shift_z", "blobs"), [(6, -1.2, 40), (7, 0.0, 40), (4, 0.8, 8), (8, 0.8, 12)]
+)
+def test_where_planes_differ_a_little_the_shift_along_z_is_told(
+    seed: int, shift_z: float, blobs: int
+) -> None:
+    reference, cycle = soft_tissue(seed, blobs=blobs), soft_tissue(seed, shift_z, blobs)
+    moved = shift(cycle, (0, *-SHIFT), order=3, mode="grid-wrap")
+    found = registered(noisy(reference, seed + 10), noisy(moved, seed + 20))
+    assert found.verdict.name == "registered"
+    off = found.shift_zyx - np.array([shift_z, *(SHIFT - SHIFT.round())])
+    assert (np.abs(off) < 3 * found.sigma_zyx).all()
+
+
+@pytest.mark.parametrize("seed", [4, 5, 6])
+def test_planes_that_share_but_a_pattern_and_its_light_tell_no_depth(seed: int) -> None:
+    pattern = specimen(seed + 60)
+    fading = np.exp(-0.1 * np.arange(9))[:, None, None]
+    stacks = [
+        noisy(fading * (3 * pattern + 0.2 * soft_tissue(number)), number) for number in (seed, 77)
+    ]
+    means = [stack.mean(axis=0) - stack.mean() for stack in stacks]
+    planes = [stack - stack.mean(axis=0) for stack in stacks]
+    assert shift_z_beside_mean(tuple(planes), tuple(means), (lambda x: x, lambda x: x)) is None

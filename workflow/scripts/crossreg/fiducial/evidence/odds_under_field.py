@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from crossreg.fiducial.block_grid import seen_by_both
+from crossreg.fiducial.block_grid import middle_of, seen_by_both
 from crossreg.fiducial.correlation.binned_stacks import BIN, STEPS
 from crossreg.fiducial.evidence.deformation import ShiftsAt
 from crossreg.fiducial.evidence.image_faults import is_opposite
@@ -19,6 +19,7 @@ from crossreg.fiducial.evidence.odds_of_coincidence import (
     moved,
     prepared,
 )
+from crossreg.fiducial.evidence.planes_beside_mean import shift_z_beside_mean
 from crossreg.fiducial.evidence.still_on_camera import (
     are_planes_alike,
     partly_still,
@@ -35,11 +36,15 @@ SUMMED = 4
 EDGE = 6
 """Bins at the edges of an image that are not compared: the background is not known so well there.
 """
+MIDDLE = 512
+"""Edge (bins) of the middle of the image whose planes are compared: enough structure, and fast."""
 LARGEST_SPREAD = 2.5
 """Bins by which shifts may differ over an image of which nothing moved by itself, and of which yet
 a part may be said to lie still: tissue that stretches more leaves all kinds of differences."""
-FEW_PLANES = 8
-"""Planes below which each is compared by itself: a projection of few planes is hardly more."""
+FEW_PLANES, MORE_PLANES = 8, 12
+"""Planes below which each is compared by itself: a projection of few planes is hardly more. Below
+the second number that is done where projections are not sure: sums of half of the planes of a soft
+specimen cancel, as they have been freed of the mean."""
 
 
 def odds_of_images(
@@ -65,11 +70,12 @@ class Likeness:
     """How two stacks match.
 
     `log10_odds` is the logarithm of the odds that it is a coincidence; `is_opposite`: what is
-    bright in the one is dark in the other.
+    bright in the one is dark in the other; `is_by_planes`: projections alone are not sure of it.
     """
 
     log10_odds: float
     is_opposite: bool = False
+    is_by_planes: bool = False
 
 
 def likeness(
@@ -84,14 +90,23 @@ def likeness(
     The other arguments are those of `odds_of_images`. Stacks of a few planes are compared plane by
     plane, of taller ones the projections. The threads of `pool`, if there is one, share the work.
     """
-    if min(map(len, stacks)) >= FEW_PLANES:
-        one, two = (pool.map if pool else map)(_projection, stacks)
-        return _likeness((one[None], two[None]), STEPS, shifts_at, turn, pool)
     planes = len(stacks[0]), len(stacks[1])
+    projected = Likeness(np.inf)
+    if min(planes) >= FEW_PLANES:
+        one, two = (pool.map if pool else map)(_projection, stacks)
+        projected = _likeness((one[None], two[None]), STEPS, shifts_at, turn, pool)
+        if min(planes) >= MORE_PLANES or projected.log10_odds <= CERTAIN:
+            return projected
     seen, seen_in_cycle = seen_by_both(slice(0, planes[0]), planes[0], planes[1], round(shift_z))
     if seen.stop == seen.start:
         return Likeness(0.0)
-    return _likeness((stacks[0][seen], stacks[1][seen_in_cycle]), STEPS, shifts_at, turn, pool)
+    layers = stacks[0][seen], stacks[1][seen_in_cycle]
+    by_planes = _likeness(layers, STEPS, shifts_at, turn, pool)
+    if min(planes) < FEW_PLANES:
+        return by_planes
+    # The lower odds of two, times their number.
+    odds = min(projected.log10_odds, by_planes.log10_odds) + float(np.log10(2))
+    return Likeness(odds, projected.is_opposite or by_planes.is_opposite, is_by_planes=True)
 
 
 def _likeness(
@@ -165,6 +180,29 @@ def planes_differ(stacks: tuple[NDArray[np.int16], NDArray[np.int16]], shifts_at
     aligned = np.stack([moved(plane, shifts) for plane in cycle])
     rows, columns = _without_edges(reference.shape[1:])
     return not are_planes_alike(reference[:, rows, columns], aligned[:, rows, columns])
+
+
+def shift_z_of_planes(
+    stacks: tuple[NDArray[np.int16], NDArray[np.int16]],
+    means: tuple[Image, Image],
+    shifts_at: ShiftsAt,
+) -> float | None:
+    """Return by how many planes a cycle is shifted along z whose mean matches under a field.
+
+    Of two binned stacks (Z, y, x), freed of what all their planes share, with these `means` (y, x).
+    None where their planes do not tell (`shift_z_beside_mean`).
+    """
+    shifts = _in_bins(shifts_at, means[0].shape)
+    sizes = zip(_without_edges(means[0].shape), means[0].shape, strict=True)
+    rows, columns = (
+        slice(max(edge.start, middle.start), min(edge.stop, middle.stop))
+        for edge, middle in ((edge, middle_of(size, MIDDLE)) for edge, size in sizes)
+    )
+    views = (
+        lambda plane: plane[rows, columns],
+        lambda plane: moved(plane, shifts)[rows, columns],
+    )
+    return shift_z_beside_mean(stacks, means, views)
 
 
 def _without_edges(shape: tuple[int, ...]) -> list[slice]:

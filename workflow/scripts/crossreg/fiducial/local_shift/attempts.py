@@ -36,7 +36,8 @@ class Match:
     """What the sub-blocks say, the evidence, and the wide search that they started from.
 
     `hidden_z` (planes) is how far the cycle may lie from there along z without a trace; it may
-    `bend`, too, unless that is seen.
+    `bend`, too, unless that is seen. `shift_z` (planes) is that of all planes where only their mean
+    matches; None elsewhere, and where it is not known.
     """
 
     found: Measurements
@@ -44,6 +45,7 @@ class Match:
     bend: Bend | None
     evidence: Evidence
     search: WideSearch
+    shift_z: float | None = None
 
     @property
     def has_failed(self) -> bool:

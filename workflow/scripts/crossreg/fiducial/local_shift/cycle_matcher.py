@@ -11,6 +11,8 @@ from crossreg.fiducial.correlation.binned_stacks import shown_in_both
 from crossreg.fiducial.correlation.faint_structure import freed_of_noise
 from crossreg.fiducial.correlation.spot_widths import with_spots_alike
 from crossreg.fiducial.even_choice import evenly_chosen
+from crossreg.fiducial.evidence.odds_of_coincidence import Image
+from crossreg.fiducial.evidence.odds_under_field import shift_z_of_planes
 from crossreg.fiducial.evidence.plane_places import PlacedPlanes, Places, course_of, placed_planes
 from crossreg.fiducial.evidence.plane_slips import slip_of_planes
 from crossreg.fiducial.evidence.plane_spacing import denies_gradient, is_bent, unseen_bend
@@ -22,15 +24,17 @@ from crossreg.fiducial.field.motion import RIGID, Motion
 from crossreg.fiducial.field.one_shift import OneShift
 from crossreg.fiducial.field.smooth_field import SmoothField
 from crossreg.fiducial.local_shift.attempts import Match, Stacks
+from crossreg.fiducial.local_shift.depth_evidence import DepthEvidence
 from crossreg.fiducial.local_shift.fading import Fading
 from crossreg.fiducial.local_shift.gathered_evidence import (
     FEWEST_MEASURED,
     gathered_evidence,
     gradient_z,
+    in_the_middle,
     in_the_middle_zyx,
     with_camera,
 )
-from crossreg.fiducial.local_shift.known_depth import SHALLOW_SIGMA, Bend
+from crossreg.fiducial.local_shift.known_depth import SHALLOW_SIGMA, Bend, Depth
 from crossreg.fiducial.local_shift.levels import SHALLOW, domain_of
 from crossreg.fiducial.local_shift.light import Light
 from crossreg.fiducial.local_shift.measurements import Measurements
@@ -105,6 +109,32 @@ class CycleMatcher:
             found = self._with_sure_gradient(found, placed.whole)
             found = self._with_course(found, placed)
         return Match(found, hidden_z, self._unseen_bend(found, placed), evidence, search)
+
+    def along_z(self, match: Match, stacks: Stacks, means: tuple[Image, Image]) -> Match:
+        """Return the match of mean planes with what the planes of the stacks tell along z.
+
+        That is at which depth they agree on it, if they do: `stacks` (Z, y, x) are freed of what
+        all their planes share, `means` (y, x) are those of all planes.
+        """
+        field = match.found.field
+        shifts_at = in_the_middle(field)
+        shift_z = shift_z_of_planes(stacks, means, shifts_at)
+        if shift_z is None:
+            return match
+        depth = Depth(min(map(len, stacks)), shift_z)
+
+        def shifts_zyx_at(positions_zyx: np.ndarray) -> np.ndarray:
+            return depth.shift(field.shift_at(positions_zyx))
+
+        def middle_at(positions_yx: np.ndarray) -> np.ndarray:
+            return np.column_stack([np.full(len(positions_yx), shift_z), shifts_at(positions_yx)])
+
+        seen = DepthEvidence.sought(stacks, self.light, shifts_zyx_at, shifts_at, self.pool)
+        evidence = replace(match.evidence, is_of_mean=False)
+        placed = placed_planes(stacks, middle_at)
+        evidence = seen.added_to(evidence, placed, shift_z, gradient_z=0.0, is_tall=False)
+        along_z = replace(match, evidence=evidence, shift_z=shift_z)
+        return match if along_z.has_failed else along_z
 
     def _placed(
         self, stacks: Stacks, wide: WideShifts, is_freed: bool

@@ -18,19 +18,9 @@ from crossreg.fiducial.evidence.odds_under_field import (
     parts_lie_still,
     unlike_and_skewness,
 )
-from crossreg.fiducial.evidence.plane_breaks import break_of_planes, confirms_jump
-from crossreg.fiducial.evidence.plane_jumps import jump_of_planes
-from crossreg.fiducial.evidence.plane_likeness import (
-    are_opposite,
-    is_shift_open,
-    plane_similarities,
-    ratio_of_z_steps,
-)
 from crossreg.fiducial.evidence.plane_places import PlacedPlanes
-from crossreg.fiducial.evidence.plane_products import ComparedPlanes
-from crossreg.fiducial.evidence.plane_slips import slip_of_planes
-from crossreg.fiducial.evidence.plane_spacing import rate_of_change, ratio_of_spacings
 from crossreg.fiducial.field.smooth_field import SmoothField
+from crossreg.fiducial.local_shift.depth_evidence import DepthEvidence
 from crossreg.fiducial.local_shift.known_depth import LEAST_PLANES
 from crossreg.fiducial.local_shift.light import Light
 from crossreg.fiducial.local_shift.measurements import Measurements
@@ -76,27 +66,12 @@ def gathered_evidence(
     copy = pool.submit(is_copy, *stacks)
     copied = None if turn else pool.submit(share_of_copied_planes, *stacks)
     saturated = pool.submit(is_saturated, light.cycle)
-    similar = pool.submit(plane_similarities, stacks, shifts_at)
-    is_stack = min(map(len, stacks)) > 1
-    shared = light.shared(field.shift_at) if is_stack else None
-    slipping = pool.submit(slip_of_planes, shared) if shared else None
-    is_exposed = not light.is_interpolated
-    comparing = pool.submit(ComparedPlanes.of, shared) if shared and is_exposed else None
+    along_z = DepthEvidence.sought(stacks, light, field.shift_at, shifts_at, pool)
     match = likeness(stacks, shifts_at, shift_z, turn.degrees, pool)
-    similarities = similar.result()
-    placed = placing.result()
-    planes = comparing.result() if comparing else None
-    plane_break = break_of_planes(planes) if planes else None
-    jump = jump_of_planes(placed) if placed else None
-    z_ratio = ratio_of_z_steps(similarities)
-    if z_ratio == 1 and placed:
-        is_tall = field.domain.levels > 1
-        rate = rate_of_change(planes) if planes else 1.0
-        z_ratio = ratio_of_spacings(placed.whole, gradient_z(field), is_tall, rate)
     shift_yx = float(middle_yx[0]), float(middle_yx[1])
     is_thin = min(map(len, stacks)) < PLANES_FOR_PATTERN
     may_be_dust = is_thin and _may_be_dust(shift_yx, _sigma_yx(field), global_shift_yx)
-    return Evidence(
+    evidence = Evidence(
         log10_odds=match.log10_odds,
         shift_yx=shift_yx,
         global_shift_yx=global_shift_yx,
@@ -108,20 +83,18 @@ def gathered_evidence(
         matching=float(found.matching.mean()),
         is_thin=is_thin,
         may_be_dust=may_be_dust,
-        z_ratio=z_ratio,
-        jump=jump if jump and (not planes or confirms_jump(planes, jump)) else None,
-        slip=slipping.result() if slipping else None,
-        plane_break=plane_break,
         turn=turn_left,
         shear=shear,
         is_lonely=bool(found.matching.sum() < min(FEWEST_MATCHING, len(found.matching))),
         is_turn_open=bool(turn) and (is_rigid or found.matching.sum() < FEWEST_MEASURED),
-        is_z_open=is_shift_open(similarities, shift_z),
-        is_inverted=match.is_opposite or are_opposite(similarities),
+        is_by_planes=match.is_by_planes,
+        is_inverted=match.is_opposite,
         is_copy=copy.result(),
         copied=copied.result() if copied else 0.0,
         is_saturated=saturated.result(),
     )
+    is_tall = field.domain.levels > 1
+    return along_z.added_to(evidence, placing.result(), shift_z, gradient_z(field), is_tall)
 
 
 def _may_be_dust(

@@ -24,7 +24,8 @@ stack, and the planes over which that falls to 0: half of the cone of light is m
 1 and 2 planes, whose light has its middle at 1.0, 1.4 and 2.1, were off by 0.2 to 0.6, 0.1 to 0.2
 and 0.03 to 0.14 planes."""
 PLANE_SIGMA = 0.5
-"""Uncertainty (planes) of where in a stack a single plane lies: it is one of its planes."""
+"""Uncertainty (planes) of where in a stack a single plane lies: it is one of its planes. Planes of
+stacks of which only the mean matches were off by as much where the specimen bends and tilts."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +54,15 @@ class Depth:
     """What is known along z: `planes` of the stack that has fewer, and, of one plane, its place.
 
     `plane_shift` planes bring a single plane of the one stack to the plane of the other that it
-    matches, cycle to reference; None where both stacks have one plane, or both several. It may be
-    one of the planes around that, `plane_spread` (planes) away. The shift
+    matches, cycle to reference, or stacks of which only the mean matches to each other; else it is
+    None. It may be one of the planes around that, `plane_spread` (planes) away. The shift
     `is_open` where one of them shows the specimen out of focus only; `cut` (planes) is what is
     added to its uncertainty where an end of a stack cuts a layer, and `hidden` for light that may
     fade along z; at single depths, a `bend` that may be there.
     """
 
     planes: int
-    plane_shift: int | None = None
+    plane_shift: float | None = None
     plane_spread: float = 0.0
     is_open: bool = False
     cut: float = 0.0

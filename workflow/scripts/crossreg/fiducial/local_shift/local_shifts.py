@@ -117,13 +117,18 @@ def local_shifts(
         light = Light(reference.light, cycle, is_interpolated)
         stacks, depth = stacks_to_match((here.planes, there.planes), start_yx)
         inverted = is_inverted(here.skewness, there.skewness)
-        matched = CycleMatcher(
+        matcher = CycleMatcher(
             reference.image_shape, blocks, light, motion, turned, global_shift_yx, inverted, pool
-        ).matched
-        match = best_match(matched, stacks, start_yx, pool)
-        if match.has_failed and depth.planes >= PLANES_FOR_PATTERN:
+        )
+        match = best_match(matcher.matched, stacks, start_yx, pool)
+        is_weak = match.has_failed or match.evidence.is_by_planes
+        if is_weak and depth.planes >= PLANES_FOR_PATTERN:
             means = stack_of_mean(here.mean, pool), stack_of_mean(there.mean, pool)
-            match = match_of_means(matched, means, start_yx) or match
+            of_means = match_of_means(matcher.matched, means, start_yx)
+            if of_means:
+                of_means = matcher.along_z(of_means, stacks, (here.mean, there.mean))
+            if of_means and (match.has_failed or of_means.is_registered):
+                match = of_means
         if match.has_failed:
             return _failed(reference, match)
         depth = _told_by_match(depth, match, light)
@@ -172,6 +177,8 @@ def _told_by_match(depth: Depth, match: Match, light: Light) -> Depth:
     """Return what is known along z once two stacks match."""
     if match.evidence.is_of_mean:
         return Depth(1)
+    if match.shift_z is not None:
+        return Depth(depth.planes, match.shift_z)
     if not depth.is_searched:
         return depth
     cut = cut_by_ends(light, match.found.field)

@@ -102,6 +102,8 @@ class Evidence:
     """And what they show beside that is not the same."""
     is_of_mean: bool = False
     """Only what all planes of stacks of many planes share matches."""
+    is_by_planes: bool = False
+    """Planes one by one match, not the projections: they show little beside their mean."""
     is_thin: bool = False
     """The stacks have too few planes to be freed of what all of them share."""
     may_be_dust: bool = False
