@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from crossreg.fiducial.evidence.plane_places import Places
+from crossreg.fiducial.evidence.plane_places import Places, placed_planes
 from crossreg.fiducial.evidence.plane_products import ComparedPlanes, PlaneProducts
 from crossreg.fiducial.evidence.plane_spacing import (
     denies_gradient,
@@ -98,6 +98,25 @@ def test_a_bright_thing_in_one_part_changes_no_rate(fine: np.ndarray) -> None:
     assert rate_of_change(planes) == 1
 
 
+def test_bright_things_in_the_cycle_alone_move_no_planes() -> None:
+    random = np.random.default_rng(8)
+    tissue = 20 * gaussian_filter(random.normal(size=(16, 96, 96)), (1.5, 1.5, 1.5), mode="wrap")
+    tissue *= 8 / tissue.std()
+    dirt = np.zeros(tissue.shape)
+    for plane, row, column in ((3, 20, 30), (6, 70, 20), (4, 50, 80)):
+        dirt[plane, row, column] = 1
+    dirt = gaussian_filter(dirt, (4, 4, 4))
+    dirt *= 1000 / dirt.max()
+    noise = 10 * random.normal(size=(2, *tissue.shape))
+    clean, dirty = (
+        (part - part.mean(axis=0)).astype(np.int16)
+        for part in (tissue + noise[0], tissue + dirt + noise[1])
+    )
+    placed = placed_planes((clean, dirty), lambda places_yx: np.zeros((len(places_yx), 3)))
+    assert placed
+    assert np.sqrt(np.mean(placed.whole.away**2)) < 0.4
+
+
 @pytest.mark.parametrize(
     ("shown", "gradient"),
     [
@@ -106,8 +125,9 @@ def test_a_bright_thing_in_one_part_changes_no_rate(fine: np.ndarray) -> None:
         (places(0.12, noise=2.0), 0.1),
         (places(0.12, count=6), 0.1),
         (places(0.0, bend=1.0), 0.03),
+        (places(-0.95), -0.1),
     ],
-    ids=("swelling", "denied by the field", "unclear", "few planes", "bend"),
+    ids=("swelling", "denied by the field", "unclear", "few planes", "bend", "all at one place"),
 )
 def test_what_is_not_clear_is_no_other_spacing(shown: Places, gradient: float) -> None:
     assert ratio_of_spacings(shown, gradient, is_tall=False) == 1

@@ -137,7 +137,7 @@ def _likelihoods(
     expected = np.arange(len(cycle))[:, None] + base + np.arange(-LAGS, LAGS + 1)
     planes = np.clip(expected, 0, len(reference) - 1)
     compared: list[tuple[Floats, Floats, Floats]] = []
-    structure = np.zeros(2)
+    structure: list[list[float]] = []
     for (rows, columns), shift in zip(parts, shifts_zyx, strict=True):
         fixed = reference[:, rows, columns].reshape(len(reference), -1).astype(np.float32)
         moved = _moved(cycle, rows, columns, shift[1:] / BIN).reshape(len(cycle), -1)
@@ -146,10 +146,10 @@ def _likelihoods(
         products = np.take_along_axis(moved @ fixed.T, planes, axis=1).astype(float)
         energies = [np.square(one).sum(axis=1, dtype=float) for one in (fixed, moved)]
         compared.append((products, energies[0][planes], energies[1]))
-        structure += [max(float(np.vdot(one[1:], one[:-1])), 0.0) for one in (fixed, moved)]
-    if structure.min() == 0:
+        structure.append([float(np.vdot(one[1:], one[:-1])) for one in (fixed, moved)])
+    gain = _gain(np.array(structure))
+    if gain == 0:
         return np.zeros((len(parts), len(cycle), 2 * FARTHEST * STEPS + 1))
-    gain = float(np.sqrt(structure[1] / structure[0]))
     coarse = np.array([_left_over(*of_part, gain) for of_part in compared])
     fine = np.linspace(-LAGS, LAGS, 2 * LAGS * STEPS + 1)
     left = coarse @ interpolation(2 * LAGS + 1, fine + LAGS).T
@@ -158,6 +158,20 @@ def _likelihoods(
     index = np.clip(places + offsets[:, None], 0, len(fine) - 1)
     left = np.take_along_axis(left, index[:, None], axis=2)
     return -np.asarray(np.log(np.maximum(left, UNMATCHED)))
+
+
+def _gain(structure: Floats) -> float:
+    """Return how much brighter the cycle is, from what parts (n, 2) of both show; 0 if unknown.
+
+    Half of what both show is brighter: bright dirt in a few parts of one of them must not rule.
+    """
+    shown = structure[structure.min(axis=1) > 0]
+    if not len(shown):
+        return 0.0
+    ratios = shown[:, 1] / shown[:, 0]
+    order = np.argsort(ratios)
+    weights = np.cumsum(shown.min(axis=1)[order])
+    return float(np.sqrt(ratios[order[np.searchsorted(weights, weights[-1] / 2)]]))
 
 
 def _left_over(products: Floats, of_reference: Floats, of_cycle: Floats, gain: float) -> Floats:

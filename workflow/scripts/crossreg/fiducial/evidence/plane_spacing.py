@@ -22,6 +22,8 @@ FASTER, SURE, FOLLOWED = 0.08, 4.0, 0.35
 step is another one, too, and the standard errors, and the part of it, that where planes lie has to
 show then: with a cone of light wider or narrower by a quarter, planes change up to 1.9 times as
 fast, and lie along a line of up to 0.26 of that; another z step left 0.4 to 0.9."""
+MOST = 4.0
+"""Planes that correspond to one at most: where all lie at one place, they do not tell."""
 CONTRADICTED = 0.5
 """Part of it that the field's gradient shows the other way, at which it is not believed: of 17
 planted z steps one showed 0.2, all others the same sign; two cones of light unlike, 1.0."""
@@ -70,8 +72,9 @@ def ratio_of_spacings(places: Places, gradient: float, is_tall: bool, rate: floa
     if is_faster and is_shown and slope * gradient > -CONTRADICTED * slope**2:
         return 1 / rate
     usual = USUAL_IN_TALL if is_tall else USUAL
+    is_possible = 1 / MOST < 1 + slope < MOST
     believed = abs(slope) > max(usual, BELIEVED * error) and slope * gradient > 0
-    return float(1 / (1 + slope)) if believed else 1.0
+    return float(1 / (1 + slope)) if is_possible and believed else 1.0
 
 
 def rate_of_change(planes: ComparedPlanes) -> float:
