@@ -309,7 +309,27 @@ def test_beyond_a_layer_of_a_tall_stack_little_is_known(seed: int) -> None:
     assert sigma[[0, -1]].min() > 3 * sigma[17].max()
 
 
-@pytest.mark.parametrize("planes", [16, 24])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_layer_does_not_say_how_rows_and_columns_walk_along_z(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    places = random.uniform(-20, 212, (90, 3))
+    places[:, 0] = 8 + places[:, 1] / 100 + random.normal(0, 0.4, len(places))
+
+    def planted(z: np.ndarray) -> np.ndarray:
+        walk = 0.06 * (z - 9.5)
+        return np.column_stack([np.full_like(walk, 0.6), 3.3 + walk, -5.6 - walk])
+
+    reference, cycle = (
+        drawn((20, 192, 192), at, 20, seed + number, sigma=(2, 1.6, 1.6))
+        for number, at in enumerate((places, places - planted(places[:, 0])))
+    )
+    found = registered(reference, cycle, (3.3, -5.6))
+    planes = np.linspace(0, 19, 20)
+    shift, sigma = found.field.at(np.column_stack([planes, np.full((20, 2), 96.0)]))
+    assert np.mean(np.abs(shift - planted(planes)) > 3 * sigma) < 0.05
+
+
+@pytest.mark.parametrize("planes", [16, 24, 48])
 def test_waves_of_tissue_that_change_with_the_depth_are_followed(planes: int) -> None:
     shape = (planes, 160, 160)
 

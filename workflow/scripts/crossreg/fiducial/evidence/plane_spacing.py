@@ -45,6 +45,8 @@ NOT_SHOWN, WELL_SHOWN = 0.16, 0.24
 """Standard deviations of the depths of structure, over the planes, up to which and from which on
 its planes show none, and as much as they can, of a bend: layers have 0.04 to 0.12, nuclei and beads
 0.15 to 0.2, what is at all depths 0.22 to 0.3."""
+LAYER = 0.12
+"""Standard deviation of the depths, over the planes, below which structure is a layer."""
 SHOWN, SHOWN_ERROR = 0.5, 0.3
 """Part of a bend that they show then, as the ends show light of the middle, too; and how much of
 that it varies by: of 24 planted bends it was 0.3 to 0.9."""
@@ -118,6 +120,14 @@ def is_bent(places: Places) -> bool:
         return False
     bend, error = _bend(places)
     return abs(bend) > max(LEAST_BEND, BEND_BELIEVED * error)
+
+
+def is_layer(depth_spread: float, planes: int) -> bool:
+    """Return whether structure is a layer of a stack of so many planes; few planes show none.
+
+    `depth_spread` (planes) is the standard deviation of its depths.
+    """
+    return planes >= BENT_FROM and depth_spread < LAYER * planes
 
 
 def unseen_bend(places: Places, depth_spread: float, planes: int) -> float:

@@ -24,11 +24,14 @@ def log_odds_of_change(
     shifts_zyx: Floats,
     sigmas_zyx: Floats,
     depth_spread: Floats,
+    *,
+    is_bend_known: bool = False,
 ) -> float:
     """Return the logarithm of how much likelier a change with the depth is than none.
 
     Of y and x, the larger: from n measurements as `smooth_field.fit` takes them, with a random
-    field of one correlation `length` (px).
+    field of one correlation `length` (px). With `is_bend_known`, it is a change beyond bends and
+    twists, which a field through these measurements follows.
     """
     positions = domain.relative(positions_zyx)
     terms = averaged_over_depth(domain.terms, positions, depth_spread)
@@ -45,6 +48,7 @@ def log_odds_of_change(
         measured = replace(measured, variances=widened_variances(measured, flat, SCALES, priors))
         without, with_change = (likelihood(measured, part, few) for part in (flat, deep))
         changes = mixture((without, with_change), priors)
-        return changes.mean_log - mixture((without,), flat_priors(axis, domain.levels)).mean_log
+        before = priors if is_bend_known else flat_priors(axis, domain.levels)
+        return changes.mean_log - mixture((without,), before).mean_log
 
     return max(log_odds(1), log_odds(2))

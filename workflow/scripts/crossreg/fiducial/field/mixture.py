@@ -28,6 +28,9 @@ FREE_SLOPE = 1.0
 UNLIKE = 0.02
 """Weight of a size and correlation length of the random field that the other component denies: the
 two components need not deform alike."""
+OMITTED = 0.08
+"""Part of a random field that changes with the depth otherwise than its few polynomials of the
+depth can: of planted waves in tissue 15 % of the places were beyond 3 sigma without it, now 2 %."""
 PROBED_FIELDS, PROBED_PRIORS = 4, 10
 """Best choices of the one with which all choices of the other are compared first."""
 HOPEFUL = 12.0
@@ -151,6 +154,8 @@ class Mixture:
         if len(found.eigenvalues) < len(found.vectors):
             seen = features.squares_summed(along, np.ones((len(found.eigenvalues), 1)))
             variances = variances + np.maximum(features.squares[:, None] - seen, 0) * a2
+        if features.changes_with_depth:
+            variances = variances + np.square(OMITTED) * a2
         return means.T, variances.T + ((rest @ covariance) * rest).sum(axis=2)
 
     def weights_of_mean(self) -> tuple[Floats, dict[int, Floats]]:

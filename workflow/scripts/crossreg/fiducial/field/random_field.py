@@ -45,6 +45,11 @@ class FeaturesInColumns:
         return cls(features, np.arange(count), np.ones((count, 1)))
 
     @property
+    def changes_with_depth(self) -> bool:
+        """Return whether they are those of a field that changes with the depth."""
+        return bool(self.factors.shape[1] > 1)
+
+    @property
     def squares(self) -> NDArray[np.float64]:
         """Return the sums (n,) of the squares of each place's features."""
         of_columns = (self.shared**2).sum(axis=1)

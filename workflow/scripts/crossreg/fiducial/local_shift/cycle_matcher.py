@@ -37,7 +37,7 @@ from crossreg.fiducial.local_shift.gathered_evidence import (
 from crossreg.fiducial.local_shift.known_depth import SHALLOW_SIGMA, Bend, Depth
 from crossreg.fiducial.local_shift.levels import SHALLOW, domain_of
 from crossreg.fiducial.local_shift.light import Light
-from crossreg.fiducial.local_shift.measurements import Measurements
+from crossreg.fiducial.local_shift.measurements import Measurements, SubBlockShifts
 from crossreg.fiducial.local_shift.sub_block_matcher import SubBlockMatcher
 from crossreg.fiducial.local_shift.wide_search import WideSearch, WideShifts
 from crossreg.fiducial.quantiles import median
@@ -54,6 +54,8 @@ DEFORMED = 0.1
 CHANGES = 2.0
 """Logarithm of how much likelier a change with the depth is than none, from which on it is taken
 for one: it was 3 to 140 for dense textures that change, -3 to 1 for 40 pairs that do not."""
+MOST_LOOKED_AT = 200
+"""Sub-blocks of a tall stack at most that are asked: to all of them it would take long."""
 WIDE_SIGMA = 0.5
 """Uncertainty (px, planes) of the shifts of the wide search, seen on planted shifts."""
 WIDE_HEIGHT = 4.0
@@ -154,12 +156,18 @@ class CycleMatcher:
         domain_at = partial(domain_of, self.image_shape, *planes, light_spread=spread)
         found, hidden_z, placing = measured(domain_at())
         finer = domain_at(may_change=True)
-        if finer.levels > found.field.domain.levels and not self.motion.is_rigid:
+        if self.motion.is_rigid or finer.levels == 1:
+            return found, hidden_z, placing
+        domain = found.field.domain
+        if finer.levels > domain.levels:
             placed = placing.result()
             if placed and is_bent(placed.whole):
                 return measured(finer)
-            if self._hides_change(stacks, found, finer, is_freed):
-                return measured(finer)
+        if domain.levels > 1 and self._changes(found.field, domain, found.sub_blocks.useful_ones):
+            field = self._fitted(found, replace(domain, may_change=True))
+            return replace(found, field=field), hidden_z, placing
+        if domain.levels == 1 and self._hides_change(stacks, found, finer, is_freed):
+            return measured(finer)
         return found, hidden_z, placing
 
     def _hides_change(
@@ -168,8 +176,7 @@ class CycleMatcher:
         """Return whether deformation changes with the depth, of which one level shows no trace.
 
         That is where structure fills the depth of sub-blocks, whose shifts then are means over all
-        depths. Some blocks tell, at the levels of `domain`. A stage that slipped sideways makes
-        levels differ, too: that is told, not followed.
+        depths. Some blocks tell, at the levels of `domain`.
         """
         spread = found.sub_blocks.useful_ones.depth_spread
         if not len(spread) or median(spread) < FILLED * found.field.domain.planes:
@@ -179,16 +186,24 @@ class CycleMatcher:
         count = -(-COLUMNS // len(self.blocks[0].sub_blocks()))
         some = [self.blocks[n] for n in evenly_chosen(len(self.blocks), count)]
         matcher = SubBlockMatcher(stacks, some, domain, self.pool, self.motion, is_freed, self.turn)
-        seen = matcher.glance(found.field)
-        if not len(seen.shift_zyx):
+        return self._changes(found.field, domain, matcher.glance(found.field))
+
+    def _changes(self, field: SmoothField, domain: Domain, seen: SubBlockShifts) -> bool:
+        """Return whether deformation changes with the depth, as sub-blocks of `domain` show it.
+
+        It does beyond what `field` says. A stage that slipped sideways makes levels differ, too:
+        that is told, not followed.
+        """
+        if not len(seen.shift_zyx) or field.amplitude < DEFORMED:
             return False
+        seen = seen.some(MOST_LOOKED_AT)
         log_odds = log_odds_of_change(
-            domain, found.field.length, seen.position_zyx, seen.shift_zyx, seen.sigma_zyx,
-            seen.depth_spread,
+            domain, field.length, seen.position_zyx, seen.shift_zyx, seen.sigma_zyx,
+            seen.depth_spread, is_bend_known=field.domain.levels > 1,
         )  # fmt: skip
         if log_odds < CHANGES:
             return False
-        shared = self.light.shared(found.field.shift_at)
+        shared = self.light.shared(field.shift_at)
         return shared is None or slip_of_planes(shared) is None
 
     def _measured(
@@ -234,12 +249,9 @@ class CycleMatcher:
         used, domain = found.sub_blocks.useful_ones, found.field.domain
         if self.motion.is_rigid or domain.levels > 1 or not placed or not len(used.depth_spread):
             return None
-        depths, weights = used.position_zyx[:, 0], used.sigma_zyx[:, 0] ** -2
-        middle = np.average(depths, weights=weights)
-        squares = (depths - middle) ** 2 + used.depth_spread**2
-        spread = float(np.sqrt(np.average(squares, weights=weights)))
+        middle, spread = used.depth
         size = unseen_bend(placed.whole, spread, domain.planes)
-        return Bend(size, domain.planes, float(middle), spread)
+        return Bend(size, domain.planes, middle, spread)
 
     def _with_sure_gradient(self, found: Measurements, places: Places) -> Measurements:
         """Return what the sub-blocks say, without a gradient along z that the planes' places deny.
@@ -266,13 +278,19 @@ class CycleMatcher:
         return replace(found, field=self._fitted(found, course_z=course_of(placed, middle)))
 
     def _fitted(
-        self, found: Measurements, *, gradient_z: bool = True, course_z: Course | None = None
+        self,
+        found: Measurements,
+        domain: Domain | None = None,
+        *,
+        gradient_z: bool = True,
+        course_z: Course | None = None,
     ) -> SmoothField:
         """Return the field through the sub-blocks, fitted anew."""
-        used = found.sub_blocks.useful_ones
+        domain = domain or found.field.domain
+        used = found.sub_blocks.to_fit(domain)
         return smooth_field.fit(
-            found.field.domain, used.position_zyx, used.shift_zyx, used.sigma_zyx, self.pool,
-            depth_spread=used.depth_spread, motion=self.motion, gradient_z=gradient_z,
+            domain, used.position_zyx, used.shift_zyx, used.sigma_zyx,
+            self.pool, depth_spread=used.depth_spread, motion=self.motion, gradient_z=gradient_z,
             course_z=course_z,
         )  # fmt: skip
 

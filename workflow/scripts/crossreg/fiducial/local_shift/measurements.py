@@ -1,9 +1,12 @@
 """What the sub-blocks of a cycle say."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from crossreg.fiducial.even_choice import evenly_chosen
+from crossreg.fiducial.evidence.plane_spacing import is_layer
+from crossreg.fiducial.field.domain import Domain
 from crossreg.fiducial.field.own_motion import OwnMotion
 from crossreg.fiducial.field.smooth_field import SmoothField
 from crossreg.fiducial.local_shift.confidence import confidence_threshold
@@ -44,6 +47,38 @@ class SubBlockShifts:
     def shows_no_depth(self) -> bool:
         """Return whether no useful sub-block shows a shift along z."""
         return bool((self.useful_ones.sigma_zyx[:, 0] >= NO_DEPTH).all())
+
+    @property
+    def depth(self) -> tuple[float, float]:
+        """Return where structure lies: its mean depth and the standard deviation (planes)."""
+        depths, weights = self.position_zyx[:, 0], self.sigma_zyx[:, 0] ** -2
+        middle = np.average(depths, weights=weights)
+        squares = (depths - middle) ** 2 + self.depth_spread**2
+        return float(middle), float(np.sqrt(np.average(squares, weights=weights)))
+
+    def to_fit(self, domain: Domain) -> "SubBlockShifts":
+        """Return the useful ones, as a field in a domain is to go through them.
+
+        A layer is about as thick as depths in it are unsure, which would look as if nothing changed
+        with the depth: it is taken as flat, so that it says nothing of that.
+        """
+        used = self.useful_ones
+        if not self.is_layer(domain):
+            return used
+        flat = used.position_zyx.copy()
+        flat[:, 0] = used.depth[0]
+        return replace(used, position_zyx=flat)
+
+    def is_layer(self, domain: Domain) -> bool:
+        """Return whether the useful ones show one layer of a domain of one level."""
+        used = self.useful_ones
+        is_seen = domain.levels == 1 and len(used.depth_spread) > 0
+        return is_seen and is_layer(used.depth[1], domain.planes)
+
+    def some(self, most: int) -> "SubBlockShifts":
+        """Return the shifts of `most` sub-blocks at most, spread over all."""
+        chosen = evenly_chosen(len(self.depth_spread), most)
+        return SubBlockShifts(*(part[chosen] for part in vars(self).values()))
 
     @staticmethod
     def joined(parts: list["SubBlockShifts"]) -> "SubBlockShifts":

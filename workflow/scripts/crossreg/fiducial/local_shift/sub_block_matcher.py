@@ -116,13 +116,16 @@ class SubBlockMatcher:
             field = self._field(found, rough=False)
             expected = field.shift_at(self.layout.centres)
         confidence = block_confidences(maps, expected, self.layout.of_block)
+        depths = filled_depths(self.domain, maps.structure)
+        if found.is_layer(self.domain):
+            depths = np.array([found.useful_ones.depth[0]])
         of_block = [np.flatnonzero(block == number) for number in range(len(confidence))]
         sizes = self.layout.last - self.layout.first
         moved = moved_by_themselves(
             maps, expected, self.maps, self._far_shifts, noise_energy(sizes)
         )
         return Measurements(
-            found, filled_depths(self.domain, maps.structure), of_block, field, confidence, null,
+            found, depths, of_block, field, confidence, null,
             moved, self._moved_share(moved), self._own_motion(moved),
         )  # fmt: skip
 
@@ -151,7 +154,7 @@ class SubBlockMatcher:
 
     def _field(self, sub_blocks: SubBlockShifts, rough: bool) -> SmoothField:
         """Return the smooth field through the useful sub-blocks."""
-        used = sub_blocks.useful_ones
+        used = sub_blocks.to_fit(self.domain)
         return smooth_field.fit(
             self.domain, used.position_zyx, used.shift_zyx, used.sigma_zyx, self.pool,
             depth_spread=used.depth_spread, rough=rough, motion=self.motion,
