@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, shift
 
 import reference_projection
 import register_global
@@ -132,6 +132,37 @@ def test_a_dark_border_full_of_noise_does_not_draw_the_shifts(
     assert np.max(np.abs(total - shift_yx) / sigma) < 4
     measured = found.status.ravel() == "measured"
     assert np.sqrt(np.mean((total[measured] - shift_yx) ** 2)) < 0.2
+
+
+@pytest.mark.parametrize("planes", [1, 12])
+@pytest.mark.parametrize("outline", ["half", "corner", "island", "triangle"])
+def test_a_dark_border_of_any_outline_does_not_draw_the_shifts_of_faint_tissue(
+    outline: str, planes: int
+) -> None:
+    rows, columns = np.indices((SIZE, SIZE))
+    lit = {
+        "half": columns < SIZE / 2,
+        "corner": (rows > 120) & (columns > 130),
+        "island": (rows > 60) & (rows < 180) & (columns > 30) & (columns < 150),
+        "triangle": rows + columns < SIZE,
+    }[outline]
+    random = np.random.default_rng(7)
+    wide = SIZE + 20
+    tissue = gaussian_filter(random.standard_normal((planes, wide, wide)), (1, 3, 3))
+    tissue = 40 + 20 * tissue / tissue.std()
+    shift_yx = (2.4, -4.1)
+    found, total = registered(
+        *(
+            lit * shift(tissue, (0, *moved), order=3)[:, 10:-10, 10:-10]
+            + random.normal(100, NOISE, (planes, SIZE, SIZE))
+            for moved in ((0, 0), np.negative(shift_yx))
+        )
+    )
+    assert found.verdict.name == "registered", found.verdict.reason
+    sigma = found.sigma_zyx[..., 1:].reshape(-1, 2)
+    assert np.max(np.abs(total - shift_yx) / sigma) < 4
+    measured = found.status.ravel() == "measured"
+    assert np.sqrt(np.mean((total[measured] - shift_yx) ** 2)) < 0.6
 
 
 def test_a_border_is_filled_and_a_black_background_is_left_alone() -> None:
