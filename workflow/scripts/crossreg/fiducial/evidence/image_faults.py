@@ -10,9 +10,10 @@ from crossreg.fiducial.quantiles import medians
 
 SAMPLED = 8
 """Every so many pixels along y and x are looked at for the highest value."""
-SATURATED = 0.4
-"""Part of these that have the highest value from which on a stack is saturated: of stacks that were
-clipped at their median it was 0.46 to 0.57."""
+SATURATED = 0.1
+"""Part of these that have the highest value from which on a stack is saturated: four stacks of 12
+and 20 planes a fifth of which was clipped were off by 1 to 1.6 planes along z, at 3 to 9 standard
+errors; with a twentieth four of four were right."""
 SKEWED = 0.3
 """Skewness beyond which structure is bright, or, where negative, dark: noise has none."""
 NARROW = 0.25
@@ -74,7 +75,7 @@ def is_opposite(reference: NDArray[np.float32], aligned: NDArray[np.float32]) ->
 
 
 def is_saturated(stack: NDArray[np.number]) -> bool:
-    """Return whether about half of the pixels of a stack (Z, Y, X) have its highest value."""
+    """Return whether a tenth of the pixels of a stack (Z, Y, X) have its highest value."""
     sample = stack[:, ::SAMPLED, ::SAMPLED]
     highest = sample.max()
     share = np.count_nonzero(sample == highest) / sample.size

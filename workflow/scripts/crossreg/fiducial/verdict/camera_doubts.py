@@ -89,7 +89,7 @@ def doubt_of_copies_and_camera(evidence: Evidence) -> str:
             f" make it ({total_row:.1f}, {total_column:.1f}) px in all: do not use it alone"
         )
     if evidence.is_saturated:
-        return "about half of the pixels have the highest value: the images are saturated"
+        return "a tenth of the pixels, or more, have the highest value: the images are saturated"
     return ""
 
 

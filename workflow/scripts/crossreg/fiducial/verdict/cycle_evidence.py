@@ -123,4 +123,4 @@ class Evidence:
     copied: float = 0.0
     """Part of the planes that are alike to within their noise."""
     is_saturated: bool = False
-    """About half of the pixels of the cycle have its highest value."""
+    """A tenth of the pixels of the cycle have its highest value."""
