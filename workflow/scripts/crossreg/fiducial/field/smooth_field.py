@@ -89,6 +89,11 @@ class SmoothField:
         return max(part.amplitude() for part in self.mixtures[1:])
 
     @property
+    def may_change(self) -> bool:
+        """Return whether the random field may change with the depth, if that is likely."""
+        return any(isinstance(part, DeepFeatures) for part in self.features)
+
+    @property
     def length(self) -> float:
         """Return the likeliest correlation length (px) of the random field along y."""
         along_y = self.mixtures[1]

@@ -163,10 +163,13 @@ class CycleMatcher:
             placed = placing.result()
             if placed and is_bent(placed.whole):
                 return measured(finer)
-        if domain.levels > 1 and self._changes(found.field, domain, found.sub_blocks.useful_ones):
+        if domain.levels > 1:
+            used = found.sub_blocks.useful_ones
+            if found.field.may_change or not self._changes(found.field, domain, used):
+                return found, hidden_z, placing
             field = self._fitted(found, replace(domain, may_change=True))
             return replace(found, field=field), hidden_z, placing
-        if domain.levels == 1 and self._hides_change(stacks, found, finer, is_freed):
+        if self._hides_change(stacks, found, finer, is_freed):
             return measured(finer)
         return found, hidden_z, placing
 
