@@ -104,3 +104,11 @@ def test_planes_that_share_but_a_pattern_and_its_light_tell_no_depth(seed: int) 
     means = [stack.mean(axis=0) - stack.mean() for stack in stacks]
     planes = [stack - stack.mean(axis=0) for stack in stacks]
     assert shift_z_beside_mean(tuple(planes), tuple(means), (lambda x: x, lambda x: x)) is None
+
+
+def test_tall_stacks_are_not_told_their_depth_by_what_planes_show_beside_the_mean() -> None:
+    """Light that is clipped or fades feigns it there."""
+    reference, cycle = (np.repeat(soft_tissue(4, by, 8), 2, axis=0) for by in (0.0, 0.8))
+    moved = shift(cycle, (0, *-SHIFT), order=3, mode="grid-wrap")
+    found = registered(noisy(reference, 14), noisy(moved, 24))
+    assert found.verdict.name == "doubtful"

@@ -51,6 +51,14 @@ def test_blocks_that_match_by_themselves_are_asked_for_where_all_lies_still() ->
     assert judged(replace(at_rest, shift_yx=(4.0, 3.0))).name == "registered"
 
 
+def test_more_blocks_are_asked_for_where_planes_match_one_by_one_only() -> None:
+    few = Evidence(log10_odds=-9.0, shift_yx=(4.0, 3.0), matching=0.2, is_by_planes=True)
+    assert judged(few).name == "doubtful"
+    assert "20% of the blocks" in judged(few).reason
+    assert judged(replace(few, matching=0.4)).name == "registered"
+    assert judged(replace(few, is_by_planes=False)).name == "registered"
+
+
 def test_a_cycle_without_a_block_that_matches_is_doubtful_unless_all_together_match() -> None:
     unsure = Evidence(log10_odds=-5.0, shift_yx=(1.4, -0.6), matching=0.1)
     assert judged(unsure).name == "registered"

@@ -60,6 +60,10 @@ WIDE_SIGMA = 0.5
 """Uncertainty (px, planes) of the shifts of the wide search, seen on planted shifts."""
 WIDE_HEIGHT = 4.0
 """Height of a peak (standard deviations) that unrelated blocks reach often."""
+MOST_PLANES_ALIKE, LEAST_MATCHING = 11, 1 / 3
+"""Planes of stacks that hardly differ, at most, and the part of the blocks in which their mean
+matches, at least, where all planes together tell the shift along z: a layer in 20 planes, clipped
+in one stack, was 7 planes off, and half of a layer 1.5."""
 FAR_OFF = 0.3
 """Distance (planes) that a cycle which fades was off, beyond which it is measured once more: nuclei
 were left 0.22 planes away, 0.03 then."""
@@ -116,8 +120,12 @@ class CycleMatcher:
         """Return the match of mean planes with what the planes of the stacks tell along z.
 
         That is at which depth they agree on it, if they do: `stacks` (Z, y, x) are freed of what
-        all their planes share, `means` (y, x) are those of all planes.
+        all their planes share, `means` (y, x) are those of all planes. More planes, or few blocks,
+        do not tell: there light that is clipped or fades feigns a depth.
         """
+        is_tall = max(map(len, stacks)) > MOST_PLANES_ALIKE
+        if is_tall or match.found.matching.mean() < LEAST_MATCHING:
+            return match
         field = match.found.field
         shifts_at = in_the_middle(field)
         shift_z = shift_z_of_planes(stacks, means, shifts_at)

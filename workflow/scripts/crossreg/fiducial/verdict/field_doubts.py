@@ -18,6 +18,9 @@ LARGEST_SHEAR = 0.035
 FEW_MATCHING, TURN_OF_FEW, SHEAR_OF_FEW = 0.1, 0.7, 0.012
 """Part of the blocks that match by themselves below which they are too few to tell a turn (degrees)
 or a shear (px per px) as large as these: most of the image lies far from all of them."""
+FEW_BY_PLANES = 1 / 3
+"""The same where planes match one by one only: 16 blocks of nuclei were
+1.1 px off where 2 matched."""
 LARGEST_OWN_MOTION = 0.1
 """Part of the sub-blocks with clear structure that may have moved by themselves: one of twenty
 cells, which some three sub-blocks show. Sigma says where."""
@@ -46,6 +49,11 @@ def doubt_of_field(evidence: Evidence) -> str:
         return (
             f"only {evidence.matching:.0%} of the blocks match by themselves, too few to tell how"
             " much the shift changes over the image"
+        )
+    if evidence.is_by_planes and evidence.matching < FEW_BY_PLANES:
+        return (
+            f"planes hardly differ, and only {evidence.matching:.0%} of the blocks match by"
+            " themselves: the shifts of the others are unsure"
         )
     if evidence.unmatched > LARGEST_UNMATCHED and evidence.matching < MOST_MATCHING:
         return (
