@@ -203,9 +203,9 @@ class CycleMatcher:
         """Return whether deformation changes with the depth, as sub-blocks of `domain` show it.
 
         It does beyond what `field` says. A stage that slipped sideways makes levels differ, too:
-        that is told, not followed.
+        that is told, not followed. Blocks that are too few for gradients are too few for it, too.
         """
-        if not len(seen.shift_zyx) or field.amplitude < DEFORMED:
+        if isinstance(field, OneShift) or field.amplitude < DEFORMED or not len(seen.shift_zyx):
             return False
         seen = seen.some(MOST_LOOKED_AT)
         log_odds = log_odds_of_change(
