@@ -121,6 +121,17 @@ def test_another_z_step_is_resampled_and_all_that_follows_is_right(experiment):
     assert about["z_step"] == 0.5
 
 
+def test_a_z_step_in_nm_is_refused_before_planes_are_made(experiment):
+    path = experiment / "hyb03.ome.tif"
+    size = {"PhysicalSizeX": 0.1, "PhysicalSizeY": 0.1, "PhysicalSizeZ": 800}
+    tifffile.imwrite(path, tifffile.imread(path), ome=True, metadata={"axes": "ZYX", **size})
+    write_spots(experiment, lambda _: 1)
+    for target in ("check_images", "tables"):
+        printed = run(experiment, target, status=1, resample_z=True)
+        assert "the planes of the cycle would be 1600 planes of the reference" in printed
+        assert "hyb03.ome.tif" in printed
+
+
 def test_spots_in_micrometres_know_their_depth_already(experiment):
     write_spots(experiment, STEPS_UM.get)
     run(experiment, "register_localizations", z_units="um", resample_z=True)

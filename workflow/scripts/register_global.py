@@ -30,6 +30,7 @@ from crossreg.io.read_stacks import (
     check_given_pixel_size,
     check_same_pixel_size,
     check_same_size,
+    check_z_step,
     read_header,
     read_mean,
     read_projection,
@@ -79,6 +80,7 @@ def main(options: argparse.Namespace) -> None:
     check_same_size(reference, cycle, options.cycle)
     z_step = z_step_of(reference, cycle, options.pixel_size_z) if options.resample_z else 1.0
     if options.resample_z:
+        check_z_step(z_step, options.cycle)
         cycle = without_z_step(cycle)
     if not options.ignore_pixel_sizes:
         has_distance = reference.shape_zyx[0] > 1

@@ -142,6 +142,8 @@ def test_a_cycle_with_another_z_step_comes_to_the_planes_of_the_reference(pair, 
         (0.0, (0.5, 0.1, 0.1), "positive number"),
         ("0.2", (0.5, 0.1, 0.1), "positive number"),
         (np.nan, (0.5, 0.1, 0.1), "positive number"),
+        (250.0, (0.5, 0.1, 0.1), "cycle_z_um: the planes of the cycle would be 500 planes of"),
+        (0.0002, (0.5, 0.1, 0.1), "not in um"),
     ],
 )
 def test_impossible_distances_of_planes_are_refused(pair, z_um, size, sentence):

@@ -24,7 +24,7 @@ from crossreg.io.array_checks import (
     even,
 )
 from crossreg.io.errors import UserError
-from crossreg.io.read_stacks import interpolated_planes, planes_at
+from crossreg.io.read_stacks import check_z_step, interpolated_planes, planes_at
 from crossreg.registration import Registration
 
 
@@ -156,7 +156,9 @@ def _z_step(cycle_z_um: float | None, size: tuple[float, float, float] | None) -
         raise UserError("cycle_z_um is given, but not pixel_size_um, the reference's; give both.")
     if not isinstance(cycle_z_um, Real) or not 0 < float(cycle_z_um) < np.inf:
         raise UserError(f"cycle_z_um is {cycle_z_um!r}; give a positive number of micrometres.")
-    return float(cycle_z_um) / size[0]
+    z_step = float(cycle_z_um) / size[0]
+    check_z_step(z_step, "cycle_z_um")
+    return z_step
 
 
 def _with_planes_apart(stack: NDArray[Any], z_step: float) -> NDArray[Any]:

@@ -21,6 +21,9 @@ ROUNDED = 1e-6
 """Part of a plane that ratios of sizes in files are rounded by at most."""
 SAME_SIZE = 0.05
 """Relative difference up to which sizes of pixels count as equal: files round them."""
+LARGEST_Z_STEP = 20.0
+"""Times that the planes of one stack may be as far apart as those of another: beyond it a unit is
+wrong, and the resampled stack would fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -229,6 +232,18 @@ def z_step_of(reference: StackHeader, cycle: StackHeader, z_um: float | None) ->
     if not there or not here or abs(here / there - 1) <= SAME_SIZE:
         return 1.0
     return here / there
+
+
+def check_z_step(z_step: float, source: Path | str) -> None:
+    """Raise UserError if a cycle's planes cannot be as far apart as its `source` says.
+
+    `z_step` is that distance in planes of the reference.
+    """
+    if not 1 / LARGEST_Z_STEP <= z_step <= LARGEST_Z_STEP:
+        raise UserError(
+            f"{source}: the planes of the cycle would be {z_step:.4g} planes of the reference"
+            " apart: one of the two distances is wrong, or not in um; correct it."
+        )
 
 
 def without_z_step(header: StackHeader) -> StackHeader:

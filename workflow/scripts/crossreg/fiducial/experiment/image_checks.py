@@ -17,6 +17,7 @@ from crossreg.io.read_stacks import (
     check_given_pixel_size,
     check_same_pixel_size,
     check_same_size,
+    check_z_step,
     read_header,
     without_z_step,
     z_step_of,
@@ -150,6 +151,7 @@ def _compare_sizes(
     z_step = z_step_of(reference.header, header, size[1])
     if options["resample_z"] and z_step != 1 and cycle is not reference:
         header = without_z_step(header)
+        cycle.note(check_z_step, z_step, cycle.sample.path)
         cycle.remarks.append(
             f"Its planes are {z_step:.3g} planes of the reference apart: it is resampled along z."
         )
