@@ -40,6 +40,9 @@ WITHIN = 0.2
 """Part of a dark border that lies within the convex hull of the rest of the image at most: around a
 rectangle or a disc 0.02 to 0.18, where faint tissue within it is dark, too; around specimens, dark
 between their parts, 0.35 and more."""
+MOST_GAPS = 2 * WITHIN
+"""The same of what lies between lit pixels of a row, some of which are noise: a look that is fast,
+and spares most images the rest."""
 
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -107,7 +110,9 @@ def dark_border(image: Image) -> Mask | None:
     level = float(levels.min())
     noise = median(np.abs(pieces[levels.argmin()] - level)) / NORMAL_MEDIAN
     limit = level + ABOVE * noise / SMOOTHING
-    if np.mean(levels < limit) < LEAST_EDGE or np.mean(image[::4, ::4] > limit) < LEAST_LIT:
+    if np.mean(levels < limit) < LEAST_EDGE:
+        return None
+    if not _may_be_convex(_means(image) >= limit):
         return None
     import scipy.ndimage
 
@@ -135,6 +140,27 @@ def _pieces_of_frame(image: Image) -> Image:
     sides = image[:FRAME].T, image[-FRAME:].T, image[:, :FRAME], image[:, -FRAME:]
     whole = (side[: len(side) // PIECE * PIECE] for side in sides)
     return np.concatenate([side.reshape(-1, PIECE * FRAME) for side in whole])
+
+
+def _means(image: Image) -> Image:
+    """Return the means (y, x) of boxes beside each other of an image (Y, X)."""
+    rows, columns = (size // SMOOTHING for size in image.shape)
+    boxes = image[: rows * SMOOTHING, : columns * SMOOTHING]
+    # One axis after the other is three times as fast.
+    means: Image = (
+        boxes.reshape(rows, SMOOTHING, -1).mean(axis=1).reshape(rows, columns, -1).mean(2)
+    )
+    return means
+
+
+def _may_be_convex(lit: Mask) -> bool:
+    """Return whether what is lit (Y, X) may be nearly convex: few gaps in its rows, and enough."""
+    rows = lit[lit.any(axis=1)]
+    if np.count_nonzero(rows) < LEAST_LIT * lit.size:
+        return False
+    spans = lit.shape[1] - rows.argmax(axis=1) - rows[:, ::-1].argmax(axis=1)
+    gaps = spans.sum() - np.count_nonzero(rows)
+    return bool(gaps <= MOST_GAPS * (lit.size - np.count_nonzero(rows)))
 
 
 def _part_within_hull(outside: Mask) -> float:

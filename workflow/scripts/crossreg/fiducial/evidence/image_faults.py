@@ -75,8 +75,13 @@ def is_opposite(reference: NDArray[np.float32], aligned: NDArray[np.float32]) ->
 
 
 def is_saturated(stack: NDArray[np.number]) -> bool:
-    """Return whether a tenth of the pixels of a stack (Z, Y, X) have its highest value."""
+    """Return whether a tenth of the pixels of a stack (Z, Y, X) have its highest value.
+
+    Planes that were lost, which have one value throughout, do not count.
+    """
     sample = stack[:, ::SAMPLED, ::SAMPLED]
+    shown = sample[sample.min(axis=(1, 2)) < sample.max(axis=(1, 2))]
+    sample = shown if len(shown) else sample
     highest = sample.max()
     share = np.count_nonzero(sample == highest) / sample.size
     return bool(highest > sample.min() and share > SATURATED)
