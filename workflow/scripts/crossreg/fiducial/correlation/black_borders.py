@@ -156,11 +156,11 @@ def _means(image: Image) -> Image:
 def _may_be_convex(lit: Mask) -> bool:
     """Return whether what is lit (Y, X) may be nearly convex: few gaps in its rows, and enough."""
     rows = lit[lit.any(axis=1)]
-    if np.count_nonzero(rows) < LEAST_LIT * lit.size:
+    count = np.count_nonzero(rows)
+    if count < LEAST_LIT * lit.size:
         return False
     spans = lit.shape[1] - rows.argmax(axis=1) - rows[:, ::-1].argmax(axis=1)
-    gaps = spans.sum() - np.count_nonzero(rows)
-    return bool(gaps <= MOST_GAPS * (lit.size - np.count_nonzero(rows)))
+    return bool(spans.sum() - count <= MOST_GAPS * (lit.size - count))
 
 
 def _part_within_hull(outside: Mask) -> float:

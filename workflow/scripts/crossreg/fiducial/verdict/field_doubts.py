@@ -19,8 +19,8 @@ FEW_MATCHING, TURN_OF_FEW, SHEAR_OF_FEW = 0.1, 0.7, 0.012
 """Part of the blocks that match by themselves below which they are too few to tell a turn (degrees)
 or a shear (px per px) as large as these: most of the image lies far from all of them."""
 FEW_BY_PLANES = 1 / 3
-"""The same where planes match one by one only: 16 blocks of nuclei were
-1.1 px off where 2 matched."""
+"""The same where planes match one by one only: 16 blocks of nuclei were 1.1 px off where 2 matched.
+"""
 LARGEST_OWN_MOTION = 0.1
 """Part of the sub-blocks with clear structure that may have moved by themselves: one of twenty
 cells, which some three sub-blocks show. Sigma says where."""
