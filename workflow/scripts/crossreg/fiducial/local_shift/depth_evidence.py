@@ -20,6 +20,7 @@ from crossreg.fiducial.evidence.plane_places import PlacedPlanes
 from crossreg.fiducial.evidence.plane_products import ComparedPlanes
 from crossreg.fiducial.evidence.plane_slips import slip_of_planes
 from crossreg.fiducial.evidence.plane_spacing import rate_of_change, ratio_of_spacings
+from crossreg.fiducial.evidence.plane_widths import ratio_by_widths
 from crossreg.fiducial.local_shift.light import Light
 from crossreg.fiducial.verdict import Evidence, Slip
 
@@ -31,6 +32,7 @@ class DepthEvidence:
     similarities: Future[NDArray[np.floating]]
     slip: Future[Slip | None] | None
     planes: Future[ComparedPlanes] | None
+    ratio_by_widths: Future[float] | None
 
     @classmethod
     def sought(
@@ -49,9 +51,10 @@ class DepthEvidence:
         similarities = pool.submit(plane_similarities, stacks, shifts_at)
         shared = light.shared(shifts_zyx_at) if min(map(len, stacks)) > 1 else None
         slip = pool.submit(slip_of_planes, shared) if shared else None
-        is_exposed = not light.is_interpolated
-        planes = pool.submit(ComparedPlanes.of, shared) if shared and is_exposed else None
-        return cls(similarities, slip, planes)
+        exposed = shared if not light.is_interpolated else None
+        planes = pool.submit(ComparedPlanes.of, exposed) if exposed else None
+        by_widths = pool.submit(ratio_by_widths, exposed) if exposed else None
+        return cls(similarities, slip, planes, by_widths)
 
     def added_to(
         self,
@@ -72,6 +75,8 @@ class DepthEvidence:
         if z_ratio == 1 and placed:
             rate = rate_of_change(planes) if planes else 1.0
             z_ratio = ratio_of_spacings(placed.whole, gradient_z, is_tall, rate)
+        if z_ratio == 1 and self.ratio_by_widths:
+            z_ratio = self.ratio_by_widths.result()
         return replace(
             evidence,
             z_ratio=z_ratio,

@@ -36,7 +36,8 @@ def doubt_of_depth(evidence: Evidence) -> str:
     if evidence.z_ratio != 1:
         return (
             f"{evidence.z_ratio:.2g} planes of the cycle correspond to one of the reference:"
-            " their z steps differ, or the specimen has swollen or shrunk by as much"
+            " their z steps differ, or the specimen has swollen or shrunk by as much, or is seen"
+            " with a wider or narrower cone of light"
         )
     return ""
 
