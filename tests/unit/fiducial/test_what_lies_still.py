@@ -165,6 +165,45 @@ def test_a_dark_border_of_any_outline_does_not_draw_the_shifts_of_faint_tissue(
     assert np.sqrt(np.mean((total[measured] - shift_yx) ** 2)) < 0.6
 
 
+def lit_part(outline: str) -> np.ndarray:
+    """Return where light falls (Y, X) behind a mask of the camera."""
+    rows, columns = np.indices((SIZE, SIZE))
+    if outline == "hole":
+        return np.hypot(rows - 120, columns - 140) > 60
+    if outline == "band":
+        return np.abs(columns - 130) > 30
+    if outline == "triangle":
+        return rows + 0.8 * columns > 220
+    return gaussian_filter(np.random.default_rng(5).normal(size=(SIZE, SIZE)), 20) > 0
+
+
+def behind_mask(outline: str, stacks: tuple[np.ndarray, np.ndarray]) -> list[np.ndarray]:
+    """Return stacks of which a part is lit but faintly."""
+    random = np.random.default_rng(3)
+    light = 0.15 + 0.85 * lit_part(outline)
+    return [light * (stack + 200) + random.normal(100, NOISE, stack.shape) for stack in stacks]
+
+
+@pytest.mark.parametrize("outline", ["hole", "band", "triangle", "blots"])
+@pytest.mark.parametrize("shift_yx", [(3.4, -2.3), (-4.2, 3.1)], ids=("near", "farther"))
+def test_the_outline_of_what_is_lit_faintly_does_not_draw_a_single_plane(
+    shift_yx: tuple[float, float], outline: str
+) -> None:
+    found, total = registered(*behind_mask(outline, pair(1, shift_yx)))
+    assert found.verdict.name == "registered", found.verdict.reason
+    sigma = found.sigma_zyx[..., 1:].reshape(-1, 2)
+    assert np.max(np.abs(total - shift_yx) / sigma) < 5
+    measured = found.status.ravel() == "measured"
+    assert np.sqrt(np.mean((total[measured] - shift_yx) ** 2)) < 0.15
+
+
+@pytest.mark.parametrize("outline", ["hole", "band", "triangle"])
+def test_another_specimen_behind_the_same_mask_is_not_registered(outline: str) -> None:
+    reference, cycle = pair(1, NEAR)
+    found, _ = registered(*behind_mask(outline, (reference, cycle[:, ::-1])))
+    assert found.verdict.name != "registered"
+
+
 def test_a_border_is_filled_and_a_black_background_is_left_alone() -> None:
     random = np.random.default_rng(1)
     image = random.normal(100, 3, (64, 64)).astype(np.float32)

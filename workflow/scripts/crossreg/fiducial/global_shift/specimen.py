@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from crossreg.fiducial.block_grid import middle_of
+from crossreg.fiducial.correlation.still_outlines import MOVED, projections_without_outlines
 from crossreg.fiducial.correlation.still_waves import projections_without_waves
 from crossreg.fiducial.even_choice import evenly_chosen
 from crossreg.fiducial.global_shift.shift_of_projections import GlobalShift, global_shift
@@ -51,7 +52,7 @@ def shift_of_specimen(
             *images, align_by_block=align_by_block, block_size=block_size, threads=threads
         )
 
-    first = _without_waves(projections, found)
+    first = _without(projections_without_waves, NEAR_REST, projections, found, found(projections))
     if np.hypot(*first.shift_yx) > NEAR_REST and first.log10_odds <= CERTAIN:
         return first
 
@@ -61,7 +62,7 @@ def shift_of_specimen(
 
     off = shared()
     if not off:
-        return first
+        return _without(projections_without_outlines, MOVED, projections, found, first)
     freed = [np.subtract(*both, dtype=np.float32) for both in zip(projections, off, strict=True)]
     middle = tuple(middle_of(size, MIDDLE) for size in freed[0].shape)
     second = found([image[middle] for image in freed])
@@ -70,22 +71,28 @@ def shift_of_specimen(
     return second if is_believed(second) else first
 
 
-def _without_waves(projections: Images, found: Callable[[Images], GlobalShift]) -> GlobalShift:
-    """Return the shift of projections, without waves that lie still on the camera if there are any.
+def _without(
+    freed_of: Callable[[Images, tuple[float, float] | None], list[NDArray[np.float32]] | None],
+    rest: float,
+    projections: Images,
+    found: Callable[[Images], GlobalShift],
+    first: GlobalShift,
+) -> GlobalShift:
+    """Return the shift of projections freed of what lies still on the camera, if there is any.
 
-    At rest they cannot be told from a specimen: then what is left must match elsewhere.
+    `first` is their shift as they are. Up to a shift of `rest` px what lies still cannot be told
+    from a specimen: then what is left must match elsewhere.
     """
-    first = found(projections)
     is_sure = first.log10_odds <= CERTAIN and not first.turn
-    has_moved = is_sure and np.hypot(*first.shift_yx) > NEAR_REST
+    has_moved = is_sure and np.hypot(*first.shift_yx) > rest
     # More threads would add up in another order, and change the last digits.
     with threadpool_limits(1, user_api="blas"):
-        freed = projections_without_waves(projections, first.shift_yx if has_moved else None)
+        freed = freed_of(projections, first.shift_yx if has_moved else None)
     if freed is None:
         return first
     second = found(freed)
     is_elsewhere = np.hypot(*np.subtract(second.shift_yx, first.shift_yx)) > ELSEWHERE
-    is_better = has_moved or is_elsewhere or second.turn != first.turn
+    is_better = not is_sure or has_moved or is_elsewhere or second.turn != first.turn
     return second if is_better and second.log10_odds <= CERTAIN else first
 
 

@@ -17,6 +17,7 @@ from crossreg.fiducial.correlation.binned_stacks import (
     binned_stack,
     stack_of_mean,
 )
+from crossreg.fiducial.correlation.still_outlines import without_still_outlines
 from crossreg.fiducial.correlation.still_waves import without_still_waves
 from crossreg.fiducial.evidence.exposure_noise import Noise, are_one_exposure, noise_of
 from crossreg.fiducial.evidence.image_faults import is_inverted
@@ -114,6 +115,7 @@ def local_shifts(
         here, there = reference.binned, binned_stack(cycle, pool)
         if not turned:
             here, there = without_still_waves(here, there, start_yx, pool)
+            here, there = without_still_outlines(here, there, start_yx)
         light = Light(reference.light, cycle, is_interpolated)
         stacks, depth = stacks_to_match((here.planes, there.planes), start_yx)
         inverted = is_inverted(here.skewness, there.skewness)
