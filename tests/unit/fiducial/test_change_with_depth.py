@@ -33,7 +33,7 @@ def log_odds(
     shifts[:, 1:] += walk * depth[:, None]
     shifts += random.normal(0, NOISE, shifts.shape)
     sigmas = np.full_like(shifts, NOISE)
-    spread = np.full(len(places), 2.0)
+    spread = np.tile([2.0, 0.0, 0.0], (len(places), 1))
     return log_odds_of_change(
         DOMAIN, 65.0, places, shifts, sigmas, spread, is_bend_known=is_bend_known
     )

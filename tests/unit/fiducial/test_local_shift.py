@@ -457,7 +457,7 @@ def test_planes_that_show_no_shift_along_z_show_one_along_rows_and_columns(seed:
 
 def test_where_no_sub_block_shows_a_shift_no_block_is_measured() -> None:
     nothing = SubBlockShifts(
-        np.zeros((2, 3)), np.full((2, 3), 100.0), np.zeros((2, 3)), np.zeros(2)
+        np.zeros((2, 3)), np.full((2, 3), 100.0), np.zeros((2, 3)), np.zeros((2, 3))
     )
     seen = replace(nothing, sigma_zyx=np.full((2, 3), 0.1))
     for sub_blocks, measured in ((nothing, [False, False]), (seen, [True, False])):

@@ -30,7 +30,9 @@ def test_one_choice_predicts_as_a_gaussian_process_does(measurements: int) -> No
     found = likelihood(Component(terms, values, variances), seen, scales)
     prior = Priors(np.zeros((1, 2)), DEVIATIONS[None], np.zeros(1))
     new_terms, new = at(7)
-    mean, sigma = mixture((found,), prior).predict(new_terms, {0: FeaturesInColumns.of(new)})
+    mean, sigma = mixture((found,), prior).predict(
+        new_terms, {0: FeaturesInColumns(new, np.arange(7), np.ones((7, 1)))}
+    )
 
     def covariance(one: tuple[np.ndarray, ...], two: tuple[np.ndarray, ...]) -> np.ndarray:
         return (one[0] * DEVIATIONS**2) @ two[0].T + AMPLITUDE**2 * one[1] @ two[1].T

@@ -173,14 +173,18 @@ def test_a_shift_alone_is_that_with_its_uncertainty() -> None:
     np.testing.assert_allclose(field.shift_at(asked), field.at(asked)[0], atol=1e-9)
 
 
-def waves(positions: np.ndarray, seed: int, length: float) -> np.ndarray:
-    """Return plane waves of 0.5 px rms whose length is about `length` px, (n, 3)."""
+def waves(positions: np.ndarray, seed: int, length: float, spread: float = 0.0) -> np.ndarray:
+    """Return plane waves of 0.5 px rms whose length is about `length` px, (n, 3).
+
+    They are means over normal distributions whose standard deviation is `spread` (px).
+    """
     random = np.random.default_rng(seed)
     angle, phase = random.uniform(0, 2 * np.pi, (2, 24, 3))
     wave = 2 * np.pi / (length * random.uniform(0.8, 1.3, (24, 3)))
     y, x = positions[:, 1, None, None], positions[:, 2, None, None]
     argument = wave * (np.cos(angle) * y + np.sin(angle) * x) + phase
-    return np.asarray(0.5 * np.sqrt(2 / 24) * np.cos(argument).sum(axis=1))
+    seen = np.exp(-0.5 * (wave * spread) ** 2) * np.cos(argument)
+    return np.asarray(0.5 * np.sqrt(2 / 24) * seen.sum(axis=1))
 
 
 def test_sigma_knows_of_waves_of_two_sub_blocks() -> None:
@@ -192,6 +196,21 @@ def test_sigma_knows_of_waves_of_two_sub_blocks() -> None:
         shift, sigma = fit(DOMAIN, positions, shifts, np.full(shifts.shape, 0.03)).at(asked)
         errors.append((np.abs(shift - waves(asked, seed, 90.0)) / sigma)[:, 1:])
     assert 0.58 < np.mean(np.array(errors) < 1) < 0.78
+    assert np.mean(np.array(errors) > 3) < 0.02
+
+
+@pytest.mark.parametrize("length", [50.0, 70.0, 90.0])
+def test_sigma_knows_of_waves_that_sub_blocks_hardly_show(length: float) -> None:
+    errors = []
+    for seed in range(6):
+        rows = np.arange(16.0, 384, 32)
+        grid = np.stack(np.meshgrid([10.0], rows, rows), axis=-1).reshape(-1, 3)
+        shifts = noisy(waves(grid, seed, length, spread=8.0), 0.03, seed + 100)
+        sigmas, spread = np.full((2, *shifts.shape), [[[0.03]], [[8.0]]])
+        asked = places(200, seed + 200)
+        shift, sigma = fit(DOMAIN, grid, shifts, sigmas, spread_zyx=spread).at(asked)
+        errors.append((np.abs(shift - waves(asked, seed, length)) / sigma)[:, 1:])
+    assert np.mean(np.array(errors) < 1) > 0.58
     assert np.mean(np.array(errors) > 3) < 0.02
 
 

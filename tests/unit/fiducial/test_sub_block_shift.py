@@ -21,7 +21,7 @@ def ridge(angle: float, top_zyx: np.ndarray, *, height: float = 0.8, along: floa
     values = (height * np.exp(-squares / 2)).astype(np.float32)[None]
     one, nowhere = np.ones(1), np.zeros((1, 3))
     return SubBlockMaps(
-        nowhere, values, np.ones_like(values), NOISE * one, one, nowhere, 0 * one, one
+        nowhere, values, np.ones_like(values), NOISE * one, one, nowhere, nowhere, one
     )
 
 
@@ -85,7 +85,7 @@ def noise_with_a_peak(heights: np.ndarray, tops_yx: np.ndarray) -> SubBlockMaps:
     one, nowhere = np.ones(len(values)), np.zeros((len(values), 3))
     return SubBlockMaps(
         nowhere, values.astype(np.float32), np.ones_like(values), NOISE * one, one, nowhere,
-        0 * one, one,
+        nowhere, one,
     )  # fmt: skip
 
 

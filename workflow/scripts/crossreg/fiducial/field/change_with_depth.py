@@ -23,7 +23,7 @@ def log_odds_of_change(
     positions_zyx: Floats,
     shifts_zyx: Floats,
     sigmas_zyx: Floats,
-    depth_spread: Floats,
+    spread_zyx: Floats,
     *,
     is_bend_known: bool = False,
 ) -> float:
@@ -34,12 +34,12 @@ def log_odds_of_change(
     twists, which a field through these measurements follows.
     """
     positions = domain.relative(positions_zyx)
-    terms = averaged_over_depth(domain.terms, positions, depth_spread)
+    terms = averaged_over_depth(domain.terms, positions, spread_zyx[:, 0])
     values = shifts_zyx - medians(shifts_zyx, 0)
     variances = sigmas_zyx**2 + FLOOR**2
     plain = Features.over(domain.image_shape, length)
-    flat = plain.at(positions)
-    deep = averaged_over_depth(DeepFeatures(plain, domain.planes).at, positions, depth_spread)
+    flat = plain.at(positions, spread_zyx[:, 1:])
+    deep = DeepFeatures(plain, domain.planes).at(positions, spread_zyx[:, 1:], spread_zyx[:, 0])
     few = SCALES.every_other()
 
     def log_odds(axis: int) -> float:

@@ -75,13 +75,13 @@ class Course:
 
 
 def averaged_over_depth(
-    function: Callable[[Floats], Floats], positions: Floats, depth_spread: Floats | None
+    function: Callable[[Floats], Floats], positions: Floats, depth_spread: Floats
 ) -> Floats:
     """Return a function (n, p) of positions (n, 3), its mean over the depths that each stands for.
 
     `depth_spread` (n,) is their standard deviation (planes).
     """
-    if depth_spread is None:
+    if not depth_spread.any():
         return function(positions)
     away = np.column_stack([depth_spread, np.zeros((len(positions), 2))])
     above, below = (function(positions + side * away) for side in (1, -1))

@@ -72,10 +72,11 @@ class Scales:
 
     @property
     def log_prior(self) -> Floats:
-        """Return how likely every pair (a b,) is beforehand, as a logarithm up to a constant."""
+        """Return the logarithm of how likely every pair (a b,) is beforehand."""
         of_amplitudes = _log_normal(self.amplitudes, self.amplitude_prior)
         of_noises = _log_normal(self.noises, self.noise_prior)
-        return np.asarray(np.add.outer(of_amplitudes, of_noises).ravel())
+        every = np.add.outer(of_amplitudes, of_noises).ravel()
+        return np.asarray(every - np.log(np.exp(every).sum()))
 
     def every_other(self) -> "Scales":
         """Return every other amplitude and noise."""

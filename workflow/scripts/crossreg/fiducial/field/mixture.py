@@ -76,14 +76,15 @@ class Roughness:
         return np.log(np.array(known) + UNLIKE)
 
     def table(self, rows: Sequence[int], amplitudes: Floats) -> Floats:
-        """Return the weights (l, a) of all correlation lengths and amplitudes.
+        """Return the weights (l, a) of all correlation lengths and amplitudes, the nearest ones.
 
         `rows` are the rows that the numbers of the random field's kinds belong to.
         """
-        columns = amplitudes.tolist()
-        result = np.zeros((max(rows) + 1, len(columns)))
+        logs = np.log(np.maximum(amplitudes, 1e-9))
+        result = np.zeros((max(rows) + 1, len(amplitudes)))
         for (number, size), weight in self.weights.items():
-            result[rows[number], columns.index(size)] += weight
+            column = np.abs(logs - np.log(max(size, 1e-9))).argmin()
+            result[rows[number], column] += weight
         return result
 
 
@@ -151,7 +152,7 @@ class Mixture:
         # A sum of squares needs no more than single precision, which takes half the time.
         weights = (s2[:, None] * known).T.astype(np.float32)
         variances = features.squares_summed(along.astype(np.float32), weights)
-        if len(found.eigenvalues) < len(found.vectors):
+        if features.variance is not None or len(found.eigenvalues) < len(found.vectors):
             seen = features.squares_summed(along, np.ones((len(found.eigenvalues), 1)))
             variances = variances + np.maximum(features.squares[:, None] - seen, 0) * a2
         if features.changes_with_depth:
@@ -224,13 +225,13 @@ def mixture(
     likelihoods: tuple[Likelihood, ...],
     priors: Priors,
     roughness: Roughness | None = None,
-    beforehand: Floats | None = None,
+    beforehand: Sequence[Floats] | None = None,
 ) -> Mixture:
     """Return the posterior over all likely choices of the random field, the noise and the priors.
 
     Not all pairs are compared: the best of the one are looked for with some of the other first.
-    `roughness` is what another component says of the random field, `beforehand` (l, a) the
-    logarithm of how likely each correlation length and amplitude is.
+    `roughness` is what another component says of the random field, `beforehand` the
+    logarithms of how likely the amplitudes (a,) of each correlation length are.
     """
     length = np.concatenate([np.full(len(part.log), n) for n, part in enumerate(likelihoods)])
     choice = np.concatenate([np.arange(len(part.log)) for part in likelihoods])

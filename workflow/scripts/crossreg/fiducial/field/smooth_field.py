@@ -9,6 +9,7 @@ evidence (`mixture`), so that it widens the uncertainty.
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +27,12 @@ from crossreg.fiducial.field.random_field import (
     FeaturesInColumns,
     correlation_lengths,
 )
+from crossreg.fiducial.field.short_features import ShortFeatures
+from crossreg.fiducial.field.wave_features import WaveFeatures
 from crossreg.fiducial.quantiles import medians
 
 Floats = NDArray[np.float64]
+AnyFeatures = Features | WaveFeatures | ShortFeatures | DeepFeatures
 
 AMPLITUDES = np.array([0.0, 0.03, 0.08, 0.2, 0.5, 1.2, 3.0])
 """Standard deviations (px) of the random field that are averaged over."""
@@ -60,6 +64,25 @@ FEW_LOOKED_AT = 200
 """Measurements at most at which the variance is looked at for that."""
 DEEP = 6
 """Planes from which on the random field may change with the depth."""
+SHORT_LENGTHS = (8.0, 16.0)
+"""Further correlation lengths (px), tried where sub-blocks scatter more than expected. Sub-blocks
+hardly follow them, but sigma between the sub-blocks holds them."""
+WAVES = ((38.0, 70.0), (60.0, 125.0))
+"""Lengths (px) of the waves, from and to, that are tried with them: on sub-blocks side by side a
+wave looks like noise, or smooth, and no decaying covariance says otherwise. Of 27 pairs with one
+wave of 50 to 90 px, 19 were beyond 3 sigma in places, with the short lengths alone 1, with waves
+none."""
+SHORT_SCALES = replace(SCALES, amplitudes=np.array([0.08, 0.125, 0.2, 0.32, 0.5, 0.77, 1.2, 1.9]))
+"""Sizes of both: finer steps than for longer ones. What is too large or too small by a factor of
+1.6 is as unlikely here as noise beyond what was expected: with steps of 2.5, 5 of the 27 were."""
+SCATTERED = 1.0
+"""Factor on the uncertainties from which on sub-blocks scatter so."""
+NEGLIGIBLE = 0.05
+"""How likely they are in that which scatters most, up to which they are left out again."""
+MOST_SHORT = 600
+"""Measurements up to which these are tried: the work grows with the third power of them."""
+EVEN_SPREAD = 12**-0.5
+"""Standard deviation of an even distribution of width 1."""
 MOST_DEEP = 150
 """Features in the plane up to which it may: three times as many take 27 times as long. It is only
 tried where sub-blocks scatter more than expected along y or x: of planted stacks that do not deform
@@ -77,7 +100,7 @@ class SmoothField:
 
     domain: Domain
     offset_zyx: Floats
-    features: tuple[Features | DeepFeatures, ...]
+    features: tuple[AnyFeatures, ...]
     mixtures: tuple[Mixture, ...]
     variances_zyx: Floats
     seen_sigma_zyx: Floats
@@ -95,24 +118,25 @@ class SmoothField:
 
     @property
     def length(self) -> float:
-        """Return the likeliest correlation length (px) of the random field along y."""
+        """Return the likeliest correlation length (px) of the random field along y.
+
+        Not below those that knots over the image can follow.
+        """
         along_y = self.mixtures[1]
-        return self.features[int(along_y.length[along_y.weight.argmax()])].length
+        length = self.features[int(along_y.length[along_y.weight.argmax()])].length
+        return max(length, LENGTHS[0])
 
     def mean_over(self, points_zyx: Floats) -> tuple[Floats, Floats]:
-        """Return (shift, sigma), both (n, 3), averaged over points (n, p, 3)."""
+        """Return (shift, sigma), both (n, 3), averaged over points (n, p, 3).
+
+        Points stand for what lies around them, halfway to the next.
+        """
         count, each, _ = points_zyx.shape
-        flat = self.domain.relative(points_zyx.reshape(-1, 3))
-
-        def averaged(rows: Floats) -> Floats:
-            result: np.ndarray = rows.reshape(count, each, rows.shape[-1]).mean(axis=1)
-            return result
-
-        features = {
-            n: FeaturesInColumns.of(averaged(self.features[n].at(flat)))
-            for n in self._used_features
-        }
-        return self._predicted(averaged(self.domain.terms(flat)), features)
+        places = self.domain.relative(points_zyx)
+        spread = _cells(points_zyx[..., 1:]) * EVEN_SPREAD
+        features = {n: self.features[n].averaged(places, spread) for n in self._used_features}
+        terms = self.domain.terms(places.reshape(-1, 3)).reshape(count, each, -1).mean(axis=1)
+        return self._predicted(terms, features)
 
     def at(self, positions_zyx: Floats) -> tuple[Floats, Floats]:
         """Return the shift and its sigma at any positions.
@@ -170,7 +194,7 @@ def fit(
     sigmas_zyx: Floats,
     pool: Executor | None = None,
     *,
-    depth_spread: Floats | None = None,
+    spread_zyx: Floats | None = None,
     rough: bool = False,
     motion: Motion = SMOOTH,
     with_outliers: bool = True,
@@ -179,8 +203,8 @@ def fit(
 ) -> SmoothField:
     """Return the field through measurements (n, 3) at positions (n, 3) with uncertainties.
 
-    `depth_spread` (n,) is the standard deviation (planes) of the depths that each measurement
-    averages over; without it each is taken at its position.
+    `spread_zyx` (n, 3) are the standard deviations (planes, px) of what each measurement averages
+    over: of a wave shorter than that it shows little. Without it each is taken at its position.
 
     Measurements that contradict their surroundings are weighed down; with `with_outliers` False
     there are none, as the uncertainties say so already. The threads of `pool`, if there is one,
@@ -193,13 +217,14 @@ def fit(
     plain = tuple(Features.over(domain.image_shape, length) for length in lengths)
     offset = medians(shifts_zyx, 0)
     many = pool.map if pool else map
-    terms = averaged_over_depth(domain.terms, positions, depth_spread)
+    spread = np.zeros_like(positions) if spread_zyx is None else spread_zyx
+    terms = averaged_over_depth(domain.terms, positions, spread[:, 0])
     variances = sigmas_zyx**2 + FLOOR**2
     components = [
         Component(terms, (shifts_zyx - offset)[:, axis], variances[:, axis], domain.repeats)
         for axis in range(3)
     ]
-    features = list(many(lambda part: part.at(positions), plain))
+    features = list(many(lambda part: part.at(positions, spread[:, 1:]), plain))
     scales = RIGID_SCALES if motion.is_rigid else SCALES
 
     def priors(axis: int, other: Slope | None = None) -> Priors:
@@ -226,19 +251,29 @@ def fit(
     slopes: dict[int, Slope] = {}
     shown: dict[int, Roughness] = {}
     if not (motion.is_rigid or rough):
-        along_y, along_x = found.alone(1, domain), found.alone(2, domain)
-        is_rough = max(along_y.noise(), along_x.noise()) > NOISE_PRIOR[0]
-        if domain.planes >= DEEP and (is_rough or domain.may_change):
+        noises = [found.alone(axis, domain).noise() for axis in range(3)]
+        if max(noises) > SCATTERED and len(positions) <= MOST_SHORT:
+            short = _short(domain, positions, spread[:, 1:], many)
+            there = list(many(lambda part: part.at(positions, spread[:, 1:]), short))
+            seen = partial(_likelihoods, features=there, scales=SHORT_SCALES, many=many)
+            # Where that which scatters most does not ask for them, nothing does.
+            most = int(np.argmax(noises))
+            first = seen(components[most : most + 1])
+            if found.likely_share(most, first[0], domain) > NEGLIGIBLE:
+                others = seen([components[axis] for axis in range(3) if axis != most])
+                found = found.with_more(short, (*others[:most], *first, *others[most:]))
+                lengths = [*lengths, *(part.length for part in short)]
+        if domain.planes >= DEEP and (max(noises[1:]) > NOISE_PRIOR[0] or domain.may_change):
             deep = tuple(DeepFeatures(p, domain.planes) for p in plain if p.count <= MOST_DEEP)
             at_depth = list(
-                many(lambda part: averaged_over_depth(part.at, positions, depth_spread), deep)
+                many(lambda part: part.at(positions, spread[:, 1:], spread[:, 0]), deep)
             )
             found = found.with_more(deep, _likelihoods(components[1:], at_depth, scales, many))
-            along_y, along_x = found.alone(1, domain), found.alone(2, domain)
+        along_y, along_x = found.alone(1, domain), found.alone(2, domain)
         slopes = {1: along_x.slope(Y_TERM), 2: along_y.slope(X_TERM)}
         shown = {1: along_y.roughness(), 2: along_x.roughness()}
 
-    def whole(axis: int, beforehand: Floats | None = None) -> Mixture:
+    def whole(axis: int, beforehand: list[Floats] | None = None) -> Mixture:
         other, shown_by_other = slopes.get(axis), shown.get(3 - axis)
         one = mixture(found.likelihoods[axis], priors(axis, other), shown_by_other, beforehand)
         if motion.is_rigid or domain.levels == 1:
@@ -273,20 +308,26 @@ class _Found:
     the last kinds.
     """
 
-    kinds: tuple[Features | DeepFeatures, ...]
+    kinds: tuple[AnyFeatures, ...]
     likelihoods: tuple[tuple[Likelihood, ...], ...]
 
     def with_more(
-        self, kinds: tuple[DeepFeatures, ...], of_yx: tuple[tuple[Likelihood, ...], ...]
+        self, kinds: tuple[AnyFeatures, ...], of_last: tuple[tuple[Likelihood, ...], ...]
     ) -> "_Found":
-        """Return the same with further kinds, of which y and x say something."""
-        along_z, *others = self.likelihoods
-        both = (one + more for one, more in zip(others, of_yx, strict=True))
-        return _Found(self.kinds + kinds, (along_z, *both))
+        """Return the same with further kinds, of which all components or y and x say something."""
+        first = len(self.likelihoods) - len(of_last)
+        both = (one + more for one, more in zip(self.likelihoods[first:], of_last, strict=True))
+        return _Found(self.kinds + kinds, (*self.likelihoods[:first], *both))
 
     def alone(self, axis: int, domain: Domain) -> Mixture:
         """Return the posterior of a component by itself."""
         return mixture(self.likelihoods[axis], motion_terms.smooth_priors(axis, domain.levels))
+
+    def likely_share(self, axis: int, more: tuple[Likelihood, ...], domain: Domain) -> float:
+        """Return how likely, for a component, one of `more` kinds is, of which it says that."""
+        every = self.likelihoods[axis] + more
+        found = mixture(every, motion_terms.smooth_priors(axis, domain.levels))
+        return float(found.weight[found.length >= len(self.kinds)].sum())
 
     def deformation(self, lengths: list[float], shown: dict[int, Roughness]) -> Deformation:
         """Return how likely each size is that the components have `shown`."""
@@ -294,14 +335,34 @@ class _Found:
         weights = [shown[axis].table(rows, AMPLITUDES) for axis in range(3)]
         return Deformation(np.array(lengths), AMPLITUDES, np.stack(weights))
 
-    def log_prior(self, learned: LearnedMotion, axis: int, lengths: list[float]) -> Floats:
-        """Return the logarithm (l, a) of how likely each size is by what was learned."""
-        rows = self._rows(lengths)[: len(self.likelihoods[axis])]
-        return learned.log_prior(axis, lengths, AMPLITUDES)[rows]
+    def log_prior(self, learned: LearnedMotion, axis: int, lengths: list[float]) -> list[Floats]:
+        """Return the logarithms (a,) of how likely each kind's sizes are by what was learned."""
+        return [
+            learned.log_prior(axis, lengths, np.unique(part.amplitude))[row]
+            for row, part in zip(self._rows(lengths), self.likelihoods[axis], strict=False)
+        ]
 
     def _rows(self, lengths: list[float]) -> list[int]:
         """Return the number of each kind's correlation length."""
         return [lengths.index(kind.length) for kind in self.kinds]
+
+
+def _short(
+    domain: Domain,
+    positions: Floats,
+    spread_yx: Floats,
+    many: Callable[..., Iterable[ShortFeatures]],
+) -> tuple[AnyFeatures, ...]:
+    """Return what is tried beside smooth fields where sub-blocks scatter more than expected."""
+    waves = (WaveFeatures.over(domain.image_shape, *lengths) for lengths in WAVES)
+    return *waves, *many(partial(ShortFeatures.of, positions, spread_yx), SHORT_LENGTHS)
+
+
+def _cells(points_yx: Floats) -> Floats:
+    """Return how far apart (n, 2) rows and columns of evenly spread points (n, p, 2) lie."""
+    sizes = np.ptp(points_yx, axis=1)
+    counts = [len(np.unique(along)) for along in points_yx[0].T]
+    return np.asarray(sizes / np.maximum(np.array(counts) - 1, 1))
 
 
 def _likelihoods(

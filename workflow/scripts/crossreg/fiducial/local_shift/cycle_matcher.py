@@ -189,7 +189,7 @@ class CycleMatcher:
         That is where structure fills the depth of sub-blocks, whose shifts then are means over all
         depths. Some blocks tell, at the levels of `domain`.
         """
-        spread = found.sub_blocks.useful_ones.depth_spread
+        spread = found.sub_blocks.useful_ones.spread_zyx[:, 0]
         if not len(spread) or median(spread) < FILLED * found.field.domain.planes:
             return False
         if found.field.amplitude < DEFORMED:
@@ -210,7 +210,7 @@ class CycleMatcher:
         seen = seen.some(MOST_LOOKED_AT)
         log_odds = log_odds_of_change(
             domain, field.length, seen.position_zyx, seen.shift_zyx, seen.sigma_zyx,
-            seen.depth_spread, is_bend_known=field.domain.levels > 1,
+            seen.spread_zyx, is_bend_known=field.domain.levels > 1,
         )  # fmt: skip
         if log_odds < CHANGES:
             return False
@@ -258,7 +258,7 @@ class CycleMatcher:
     def _unseen_bend(self, found: Measurements, placed: PlacedPlanes | None) -> Bend | None:
         """Return how a stack of one level may bend unseen; others see bends."""
         used, domain = found.sub_blocks.useful_ones, found.field.domain
-        if self.motion.is_rigid or domain.levels > 1 or not placed or not len(used.depth_spread):
+        if self.motion.is_rigid or domain.levels > 1 or not placed or not len(used.spread_zyx):
             return None
         middle, spread = used.depth
         size = unseen_bend(placed.whole, spread, domain.planes)
@@ -301,7 +301,7 @@ class CycleMatcher:
         used = found.sub_blocks.to_fit(domain)
         return smooth_field.fit(
             domain, used.position_zyx, used.shift_zyx, used.sigma_zyx,
-            self.pool, depth_spread=used.depth_spread, motion=self.motion, gradient_z=gradient_z,
+            self.pool, spread_zyx=used.spread_zyx, motion=self.motion, gradient_z=gradient_z,
             course_z=course_z,
         )  # fmt: skip
 

@@ -47,7 +47,7 @@ def held_out_residual(
 
     """
     used = found.useful_ones
-    shifts, positions, spreads = used.shift_zyx, used.position_zyx, used.depth_spread
+    shifts, positions, spreads = used.shift_zyx, used.position_zyx, used.spread_zyx
     white = (positions[:, 1:] // CELL).sum(axis=1) % 2 == 0
     residuals = np.full(shifts.shape, np.nan)
     if min(white.sum(), (~white).sum()) < FEWEST:
@@ -56,7 +56,7 @@ def held_out_residual(
     for held in (white, ~white):
         field = smooth_field.fit(
             whole.domain, positions[~held], shifts[~held], sigmas[~held], pool,
-            depth_spread=spreads[~held], rough=True, motion=motion, with_outliers=False,
+            spread_zyx=spreads[~held], rough=True, motion=motion, with_outliers=False,
         )  # fmt: skip
         residuals[held] = shifts[held] - field.shift_at(positions[held])
     residual: NDArray[np.float64] = medians(np.abs(residuals), 0) / NORMAL_MEDIAN

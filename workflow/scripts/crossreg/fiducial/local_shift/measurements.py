@@ -23,14 +23,14 @@ MOSTLY = 0.5
 class SubBlockShifts:
     """Shifts of m sub-blocks: `shift_zyx`, `sigma_zyx` and `position_zyx` where they hold (m, 3).
 
-    A sub-block without structure has the position NaN; `depth_spread` (m,) is the standard
-    deviation (planes) of the structure's depth.
+    A sub-block without structure has the position NaN; `spread_zyx` (m, 3) are the
+    standard deviations (planes, px) of where the structure lies, of which a shift is the mean.
     """
 
     shift_zyx: np.ndarray
     sigma_zyx: np.ndarray
     position_zyx: np.ndarray
-    depth_spread: np.ndarray
+    spread_zyx: np.ndarray
 
     @property
     def useful(self) -> np.ndarray:
@@ -53,7 +53,7 @@ class SubBlockShifts:
         """Return where structure lies: its mean depth and the standard deviation (planes)."""
         depths, weights = self.position_zyx[:, 0], self.sigma_zyx[:, 0] ** -2
         middle = np.average(depths, weights=weights)
-        squares = (depths - middle) ** 2 + self.depth_spread**2
+        squares = (depths - middle) ** 2 + self.spread_zyx[:, 0] ** 2
         return float(middle), float(np.sqrt(np.average(squares, weights=weights)))
 
     def to_fit(self, domain: Domain) -> "SubBlockShifts":
@@ -72,12 +72,12 @@ class SubBlockShifts:
     def is_layer(self, domain: Domain) -> bool:
         """Return whether the useful ones show one layer of a domain of one level."""
         used = self.useful_ones
-        is_seen = domain.levels == 1 and len(used.depth_spread) > 0
+        is_seen = domain.levels == 1 and len(used.spread_zyx) > 0
         return is_seen and is_layer(used.depth[1], domain.planes)
 
     def some(self, most: int) -> "SubBlockShifts":
         """Return the shifts of `most` sub-blocks at most, spread over all."""
-        chosen = evenly_chosen(len(self.depth_spread), most)
+        chosen = evenly_chosen(len(self.spread_zyx), most)
         return SubBlockShifts(*(part[chosen] for part in vars(self).values()))
 
     @staticmethod

@@ -105,8 +105,8 @@ def _added(maps: SubBlockMaps, groups: Groups) -> SubBlockMaps:
     noise = np.sqrt(np.bincount(group, (maps.energy * maps.noise) ** 2)) * scale
     structure = np.bincount(group, maps.structure)
     position = groups.mean(maps.position_zyx)
-    depth = maps.position_zyx[:, 0] - position[group, 0]
-    spread = np.sqrt(groups.mean(depth**2 + maps.depth_spread**2))
+    away = maps.position_zyx - position[group]
+    spread = np.sqrt(groups.mean(away**2 + maps.spread_zyx**2))
     position[structure == 0] = np.nan
     return SubBlockMaps(
         groups.mean(maps.middle_zyx), values, overlap, noise, energy, position, spread, structure

@@ -39,8 +39,8 @@ class SubBlockMaps:
     the standard deviation that unrelated sub-blocks would show, from the sum of squares over all
     shifts (Bartlett's formula); 0 where the stacks show nothing of the sub-block. `energy` (m,) is
     what the correlations were divided by. `position_zyx` (m, 3) (planes, px) is where the
-    sub-block's structure lies in the reference, NaN where there is none, `depth_spread` (m,) the
-    standard deviation of its depth, and `structure` (m,) how much there is.
+    sub-block's structure lies in the reference, NaN where there is none, `spread_zyx` (m, 3) the
+    standard deviations of where it lies, and `structure` (m,) how much there is.
     """
 
     middle_zyx: np.ndarray
@@ -49,7 +49,7 @@ class SubBlockMaps:
     noise: np.ndarray
     energy: np.ndarray
     position_zyx: np.ndarray
-    depth_spread: np.ndarray
+    spread_zyx: np.ndarray
     structure: np.ndarray
 
     @property

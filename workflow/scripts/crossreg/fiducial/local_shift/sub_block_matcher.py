@@ -157,7 +157,7 @@ class SubBlockMatcher:
         used = sub_blocks.to_fit(self.domain)
         return smooth_field.fit(
             self.domain, used.position_zyx, used.shift_zyx, used.sigma_zyx, self.pool,
-            depth_spread=used.depth_spread, rough=rough, motion=self.motion,
+            spread_zyx=used.spread_zyx, rough=rough, motion=self.motion,
         )  # fmt: skip
 
     def _off_target(self, aimed: np.ndarray, expected: np.ndarray, is_drawn: bool) -> np.ndarray:
@@ -303,7 +303,7 @@ class SubBlockMatcher:
         sigmas[:, 1:] += cut_sigma(maps.position_zyx, shifts, self.domain.image_shape, self.turn)
         block = np.zeros(len(shifts), dtype=int)
         block[groups.group] = block_of
-        return SubBlockShifts(shifts, sigmas, maps.position_zyx, maps.depth_spread), block
+        return SubBlockShifts(shifts, sigmas, maps.position_zyx, maps.spread_zyx), block
 
     def _is_open(self, maps: SubBlockMaps, expected: np.ndarray, block: np.ndarray) -> np.ndarray:
         """Return of which sub-blocks (m,) it is open whether their block (m,) matches at all.

@@ -132,13 +132,13 @@ class Structure:
     ----------
     position_zyx : (m, 3) where it lies in the reference (planes, px), NaN where there is none. A
         sub-block's shift is that of its structure, which is rarely in the middle.
-    depth_spread : (m,) standard deviation (planes) of its depth.
+    spread_zyx : (m, 3) standard deviations (planes, px) of where it lies.
     amount : (m,) how much there is.
 
     """
 
     position_zyx: np.ndarray
-    depth_spread: np.ndarray
+    spread_zyx: np.ndarray
     amount: np.ndarray
 
 
@@ -161,7 +161,9 @@ def shared_structure(parts: SubBlockParts) -> Structure:
     known = total > 0
     scale = np.where(known, total, 1.0)
     middle = np.stack([profile @ np.arange(profile.shape[1]) / scale for profile in profiles], 1)
-    squares = profiles[0] @ np.square(np.arange(planes, dtype=float)) / scale
-    spread = np.sqrt(np.maximum(squares - middle[:, 0] ** 2, 0))
+    squares = np.stack(
+        [profile @ np.square(np.arange(profile.shape[1])) / scale for profile in profiles], 1
+    )
+    spread = np.sqrt(np.maximum(squares - middle**2, 0)) * SAMPLE
     position = (middle + parts.start) * SAMPLE + (SAMPLE - 1) / 2
     return Structure(np.where(known[:, None], position, np.nan), spread, total)
