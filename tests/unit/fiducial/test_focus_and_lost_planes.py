@@ -4,7 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
+import crossreg
 from crossreg.fiducial.correlation.binned_stacks import binned_stack, shown_in_both
 from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
 from crossreg.fiducial.reference import prepare_reference
@@ -125,3 +127,26 @@ def test_a_layer_that_an_end_cuts_is_less_certain_along_z(
     result = found(lit(layer(6.5, 0.2), 0 * SHIFT_YX, 1), lit(layer(there, 0.2), SHIFT_YX, 2))
     sigma = result.sigma_zyx[..., 0]
     assert np.isnan(sigma).all() or np.all((sigma > low) & (sigma < high))
+
+
+@pytest.mark.parametrize("value", [None, 0], ids=("noise", "zero"))
+@pytest.mark.parametrize(
+    ("planes", "blank"), [(36, slice(26, 36)), (36, slice(0, 9)), (20, slice(15, 20))]
+)
+def test_blank_planes_at_an_end_of_a_stack_feign_no_change_along_z(
+    planes: int, blank: slice, value: int | None
+) -> None:
+    random = np.random.default_rng(0)
+    tissue = ndimage.gaussian_filter(random.normal(size=(planes + 8, 148, 148)), (2, 1.5, 1.5))
+    tissue *= 40 / tissue.std()
+    shift_zyx = np.array([-1.3, 2.2, -3.4])
+    inside = slice(4, -4), slice(10, -10), slice(10, -10)
+    light = [tissue[inside], ndimage.shift(tissue, -shift_zyx, order=3)[inside]]
+    light[1][blank] = 0
+    stacks = [one + random.normal(100, 10, one.shape) for one in light]
+    if value is not None:
+        stacks[1][blank] = value
+    found = crossreg.register(*stacks, block_size=64)
+    assert found.verdict == "registered", found.reason
+    depths = np.column_stack([np.linspace(0, planes - 1, 10), np.full((10, 2), 63.5)])
+    assert np.abs(found.shift_at(depths) - shift_zyx).max() < 0.15

@@ -24,6 +24,14 @@ PLANES_FOR_BORDER = 4
 """Planes, spread over a stack, whose mean is looked at for a dark border."""
 STEPS = 10
 """Steps of the stored values in one standard deviation of the noise."""
+STEP = 3
+"""Bins between pixels whose differences are taken: about a spot."""
+SURE, BLANK_PART = 4.0, 0.1
+"""Standard errors of what pixels of a plane share with neighbours, beyond which it is structure;
+and the part of the most that those of any plane share, which a blank plane cannot have."""
+CLEAR_SHARE, CLEAR_PART = 0.2, 0.25
+"""Part of its variance that they share, and part of the most that those of any plane do, from which
+on a plane shows enough to tell that a blank one beside it is so suddenly."""
 BRIGHT = 8.0
 """Standard deviations of the noise above which heights count by their logarithm only: bright
 dirt, which only one stack shows, must not outweigh many spots."""
@@ -95,6 +103,8 @@ def freed_planes(values: np.ndarray, total: np.ndarray, pool: Executor) -> np.nd
     """
     shown = [_has_image(plane) for plane in values]
     is_freed = len(values) >= PLANES_FOR_PATTERN
+    if is_freed:
+        shown = _without_blank_ends(values, shown)
     pattern = total / max(sum(shown), 1) if is_freed else np.float32(0)
 
     def freed(z: int) -> np.ndarray:
@@ -110,6 +120,26 @@ def freed_planes(values: np.ndarray, total: np.ndarray, pool: Executor) -> np.nd
 def _has_image(plane: np.ndarray) -> bool:
     """Return whether a plane (Y, X) has two values at least; the first row tells of most."""
     return any(bool(part.min() < part.max()) for part in (plane[0], plane))
+
+
+def _without_blank_ends(values: np.ndarray, shown: list[bool]) -> list[bool]:
+    """Return which planes of a binned stack (Z, y, x) are shown, without blank ones at its ends.
+
+    These show nothing but noise, and the plane beside them as much as others: light was off, or
+    something was in its way. Optics let a specimen fade over planes.
+    """
+    steps = [plane[::SAMPLED, STEP:] - plane[::SAMPLED, :-STEP] for plane in values]
+    structure = np.array([np.mean(part[:, :-1] * part[:, 1:]) for part in steps])
+    variance = np.array([np.mean(np.square(part)) for part in steps])
+    errors, most = variance / np.sqrt(steps[0].size), structure.max()
+    is_blank = (structure < SURE * errors) & (structure + SURE * errors < BLANK_PART * most)
+    is_clear = (structure > CLEAR_SHARE * variance) & (structure > CLEAR_PART * most)
+    if is_blank.all():
+        return shown
+    first, last = int(is_blank.argmin()), len(values) - int(is_blank[::-1].argmin())
+    start = first if is_clear[first] else 0
+    stop = last if is_clear[last - 1] else len(values)
+    return [is_shown and start <= z < stop for z, is_shown in enumerate(shown)]
 
 
 def weighted_planes(stack: np.ndarray, weights: np.ndarray, pool: Executor) -> np.ndarray:
@@ -146,6 +176,15 @@ def without_shared(stack: np.ndarray, pool: Executor) -> np.ndarray:
 def shown_planes(stack: np.ndarray) -> np.ndarray:
     """Return which planes (Z,) of a binned and freed stack (Z, y, x) have an image."""
     return np.asarray(stack[:, ::SAMPLED, ::SAMPLED].any(axis=(1, 2)))
+
+
+def shown_range(stack: np.ndarray) -> tuple[int, int]:
+    """Return the first plane of a binned and freed stack that has an image, and one after the last.
+
+    All of them where none has.
+    """
+    shown = np.flatnonzero(shown_planes(stack))
+    return (int(shown[0]), int(shown[-1]) + 1) if len(shown) else (0, len(stack))
 
 
 def shown_in_both(stacks: Stacks, shift_z: float) -> Stacks:

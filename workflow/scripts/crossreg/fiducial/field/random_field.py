@@ -154,7 +154,7 @@ class Features:
         count = weights.shape[1]
         every = np.zeros((y.shape[1] * x.shape[1], count))
         every[self.kept] = weights
-        parts = (y @ every.reshape(y.shape[1], -1)).reshape(len(y), -1, count)
+        parts = (y @ every.reshape(y.shape[1], -1)).reshape(len(y), x.shape[1], count)
         return np.asarray((x[:, None] @ parts)[:, 0])
 
     def _along(

@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from crossreg.fiducial.block_grid import Block
-from crossreg.fiducial.correlation.binned_stacks import PLANES_FOR_PATTERN
+from crossreg.fiducial.correlation.binned_stacks import PLANES_FOR_PATTERN, shown_range
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.domain import Domain
 from crossreg.fiducial.field.motion import SMOOTH, Motion
@@ -88,6 +88,7 @@ class SubBlockMatcher:
         """
         self.stacks, self.domain, self.pool, self.motion = stacks, domain, pool, motion
         self.is_freed, self.turn = is_freed, turn or Turn(0.0, domain.image_shape)
+        self.shown = shown_range(stacks[0]), shown_range(stacks[1])
         self.layout = SubBlockLayout.of(blocks, domain, (len(stacks[0]), len(stacks[1])))
 
     def measure(self, field: SmoothField) -> Measurements:
@@ -233,6 +234,7 @@ class SubBlockMatcher:
                 self.layout.first[sub_blocks],
                 self.layout.last[sub_blocks],
                 expected[sub_blocks],
+                self.shown,
             ),
             self.is_freed,
         )

@@ -95,16 +95,23 @@ def sub_block_parts(
     first: np.ndarray,
     last: np.ndarray,
     expected_zyx: np.ndarray,
+    shown: tuple[tuple[int, int], tuple[int, int]] | None = None,
 ) -> SubBlockParts:
     """Return what two binned stacks (Z, y, x) show of sub-blocks from `first` to before `last`.
 
     Both are (m, 3) samples (planes, bins, bins); `expected_zyx` (m, 3) (planes, px, px) is the
-    shift that each sub-block is expected to show.
+    shift that each sub-block is expected to show. Of both stacks, planes from the first to before
+    the last that are `shown` have an image; what lies beyond is as if the stack ended there.
     """
     expected = expected_zyx / SAMPLE
     moved = np.rint(expected).astype(int)
     sizes_zyx = [np.array(stack.shape) for stack in (reference, cycle)]
     start, stop = common_range(first, last, sizes_zyx[0], sizes_zyx[1], moved)
+    if shown is not None:
+        (first_here, last_here), (first_there, last_there) = shown
+        start[:, 0] = np.maximum(start[:, 0], np.maximum(first_here, first_there + moved[:, 0]))
+        stop[:, 0] = np.minimum(stop[:, 0], np.minimum(last_here, last_there + moved[:, 0]))
+        stop = np.maximum(start, stop)
     seen = stop - start
     enough = (seen[:, 1:] >= LEAST_SIZE).all(axis=1) & (seen[:, 0] >= min(2, len(reference)))
     seen = np.where(enough[:, None], seen, 0)
