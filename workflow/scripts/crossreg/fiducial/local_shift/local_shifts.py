@@ -12,28 +12,15 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from crossreg.fiducial.block_grid import Block, block_grid, centre_yx, grid_shape
-from crossreg.fiducial.correlation.binned_stacks import (
-    PLANES_FOR_PATTERN,
-    binned_stack,
-    stack_of_mean,
-)
-from crossreg.fiducial.correlation.still_outlines import without_still_outlines
-from crossreg.fiducial.correlation.still_waves import without_still_waves
 from crossreg.fiducial.evidence.exposure_noise import Noise, are_one_exposure, noise_of
-from crossreg.fiducial.evidence.image_faults import is_inverted
 from crossreg.fiducial.field.motion import SMOOTH, Deformation, Motion
 from crossreg.fiducial.field.own_motion import OwnMotion
 from crossreg.fiducial.field.sampled_field import Field, WidenedField
-from crossreg.fiducial.local_shift.attempts import Match, best_match, match_of_means
-from crossreg.fiducial.local_shift.cycle_matcher import CycleMatcher
+from crossreg.fiducial.lean import LeaningField
+from crossreg.fiducial.local_shift.attempts import Match
 from crossreg.fiducial.local_shift.held_out import held_out_residual
-from crossreg.fiducial.local_shift.known_depth import (
-    Depth,
-    FieldInDepth,
-    cut_by_ends,
-    stacks_to_match,
-)
-from crossreg.fiducial.local_shift.light import Light
+from crossreg.fiducial.local_shift.known_depth import FieldInDepth
+from crossreg.fiducial.local_shift.matched_cycle import Matching
 from crossreg.fiducial.local_shift.measurements import Measurements
 from crossreg.fiducial.local_shift.wide_search import WideSearch
 from crossreg.fiducial.pieces import in_pieces
@@ -109,31 +96,15 @@ def local_shifts(
     """
     blocks = block_grid(reference.image_shape, reference.block_size_xy)
     turned = Turn(turn, reference.image_shape)
-    start_yx = turned.start(global_shift_yx)
     with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, user_api="blas"):
         as_exposed, cycle = cycle, turned.stack_turned_back(cycle, pool)
-        here, there = reference.binned, binned_stack(cycle, pool)
-        if not turned:
-            here, there = without_still_waves(here, there, start_yx, pool)
-            here, there = without_still_outlines(here, there, start_yx)
-        light = Light(reference.light, cycle, is_interpolated)
-        stacks, depth = stacks_to_match((here.planes, there.planes), start_yx)
-        inverted = is_inverted(here.skewness, there.skewness)
-        matcher = CycleMatcher(
-            reference.image_shape, blocks, light, motion, turned, global_shift_yx, inverted, pool
+        matching = Matching(
+            reference, blocks, turned, global_shift_yx, motion, is_interpolated, pool
         )
-        match = best_match(matcher.matched, stacks, start_yx, pool)
-        is_weak = match.has_failed or match.evidence.is_by_planes
-        if is_weak and depth.planes >= PLANES_FOR_PATTERN:
-            means = stack_of_mean(here.mean, pool), stack_of_mean(there.mean, pool)
-            of_means = match_of_means(matcher.matched, means, start_yx)
-            if of_means:
-                of_means = matcher.along_z(of_means, stacks, (here.mean, there.mean))
-            if of_means and (match.has_failed or of_means.is_registered):
-                match = of_means
+        matched = matching.matched(cycle)
+        match, depth, lean = matched.match, matched.depth, matched.lean
         if match.has_failed:
             return _failed(reference, match)
-        depth = _told_by_match(depth, match, light)
         noise = noise_of(as_exposed, match.evidence.shift_yx)
         if are_one_exposure([reference.noise, noise])[0, 1]:
             match = replace(match, evidence=replace(match.evidence, is_copy=True))
@@ -143,6 +114,8 @@ def local_shifts(
         own = depth.shift(_own_shifts(found, total, match.search, blocks))
         sigma = np.hypot(sigma, _added_over(points, found.own_motion))
         total, sigma = depth.shift(total), depth.sigma(sigma)
+        if lean:
+            own, total = own + lean.mean_over(found.depths), total + lean.mean_over(found.depths)
         applied = total if borrow else own
         held_out = held_out_residual(found.field, found.sub_blocks, motion, pool)
         held_out[0] = held_out[0] if depth.is_searched else np.nan
@@ -158,6 +131,7 @@ def local_shifts(
     status = np.where(found.matching, "measured", "borrowed")
     of_blocks = _OfBlocks(applied, own, sigma, status, quality)
     field: Field = FieldInDepth(found.field, depth)
+    field = LeaningField(field, lean) if lean else field
     field = TurnedField(field, turned) if turned else field
     if found.own_motion:
         field = WidenedField(field, found.own_motion)
@@ -173,20 +147,6 @@ class _OfBlocks:
     sigma: np.ndarray
     status: np.ndarray
     quality: np.ndarray
-
-
-def _told_by_match(depth: Depth, match: Match, light: Light) -> Depth:
-    """Return what is known along z once two stacks match."""
-    if match.evidence.is_of_mean:
-        return Depth(1)
-    if match.shift_z is not None:
-        return Depth(depth.planes, match.shift_z)
-    if not depth.is_searched:
-        return depth
-    cut = cut_by_ends(light, match.found.field)
-    return replace(
-        depth, is_open=match.evidence.is_z_open, cut=cut, hidden=match.hidden_z, bend=match.bend
-    )
 
 
 def _own_shifts(
