@@ -41,6 +41,8 @@ ones. Of single planes of specimens that moved by 3 to 8 px, without an outline,
 SOFT, FILLED = 15, 0.25
 """Edge (bins) of a box, and the part of it that lies still from which on its middle is left out:
 outlines are left out where bright structure that moved hides them, too."""
+LEAST_LEFT = 0.1
+"""Part of the images that is left at least: a pattern over all of them leaves less."""
 FEWEST_PLANES = 3
 """Planes from which on stacks are freed of what all of them share instead."""
 MOVED = 2.0
@@ -101,7 +103,8 @@ def weights_beside_still(
     """Return the weights (y, x), 0 to 1, of two images without what lies still in both.
 
     `shift_yx` (px of the images) brings the specimen of the cycle to the reference; None where it
-    is not known: then all that is alike as it lies is left out. None if nothing lies still.
+    is not known: then all that is alike as it lies is left out. None if nothing lies still, or
+    nearly all does beside a motion that is known: that is a pattern of the camera, and no outline.
     """
     one, two = _structure(reference), _structure(cycle)
     energies = _energy(one), _energy(two)
@@ -120,7 +123,8 @@ def weights_beside_still(
         still.append(_weight(alike & (at_rest > likeness + MORE_ALIKE)))
     if min(weight.min() for weight in still) == 1:
         return None
-    return still[0] * _moved(still[1], there), still[1] * _moved(still[0], back)
+    one, two = still[0] * _moved(still[1], there), still[1] * _moved(still[0], back)
+    return (one, two) if min(one.mean(), two.mean()) > LEAST_LEFT else None
 
 
 def _structure(image: Image) -> Image:
