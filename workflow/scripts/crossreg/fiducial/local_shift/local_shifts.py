@@ -115,7 +115,8 @@ def local_shifts(
         sigma = np.hypot(sigma, _added_over(points, found.own_motion))
         total, sigma = depth.shift(total), depth.sigma(sigma)
         if lean:
-            own, total = own + lean.mean_over(found.depths), total + lean.mean_over(found.depths)
+            mean = lean.mean_over(found.depths)
+            own, total = own + mean, total + mean
         applied = total if borrow else own
         held_out = held_out_residual(found.field, found.sub_blocks, motion, pool)
         held_out[0] = held_out[0] if depth.is_searched else np.nan
