@@ -12,7 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossreg.fiducial.even_choice import evenly_chosen
-from crossreg.fiducial.field.explicit_weights import log_evidence, posterior
+from crossreg.fiducial.field.explicit_weights import (
+    log_evidence,
+    most_evidence,
+    posterior,
+    without_first,
+)
 from crossreg.fiducial.field.likelihood import Likelihood
 from crossreg.fiducial.field.motion_terms import Priors, Slope
 from crossreg.fiducial.field.random_field import FeaturesInColumns
@@ -36,6 +41,11 @@ PROBED_FIELDS, PROBED_PRIORS = 4, 10
 HOPEFUL = 12.0
 """Logarithm of the weight, relative to the best with few of the priors, up to which a choice of the
 random field may be likely with others."""
+FEW_FIELDS = 40
+"""Choices of the random field up to which all are compared; of more, first what each could reach at
+most is computed, and nine of ten are left out."""
+MARGIN = 0.5
+"""By how much (logarithm) what a choice could reach at most may be too low."""
 
 
 @dataclass(frozen=True)
@@ -249,15 +259,27 @@ def mixture(
         ]
         log = log + np.concatenate(of_choices)
 
+    # The priors of the constant are all the same: it is averaged over once for all of them.
+    gain, rest, rest_pull = without_first(precision, pull, float(priors.deviations[0, 0]))
+    log = log + gain
+
+    def of_rest(
+        fields: NDArray[np.int64], chosen: NDArray[np.int64]
+    ) -> tuple[Floats, Floats, Floats, Floats]:
+        means, deviations = priors.means[chosen, 1:], priors.deviations[chosen, 1:]
+        return rest[fields], rest_pull[fields], means, deviations
+
     def scores(fields: NDArray[np.int64], chosen: NDArray[np.int64]) -> Floats:
-        gain = log_evidence(
-            precision[fields], pull[fields], priors.means[chosen], priors.deviations[chosen]
-        )
+        gain = log_evidence(*of_rest(fields, chosen))
         return log[fields][:, None] + gain + priors.log_weights[chosen]
 
     fields, chosen = np.arange(len(log)), evenly_chosen(len(priors.log_weights), PROBED_PRIORS)
+    if len(fields) > FEW_FIELDS:
+        most = log + most_evidence(*of_rest(fields, chosen)) + priors.log_weights[chosen].max()
+        surest = np.argsort(-most)[:PROBED_FIELDS]
+        fields = np.flatnonzero(most > scores(surest, chosen).max() - HOPEFUL - MARGIN)
     first = scores(fields, chosen).max(axis=1)
-    best = _best(first, PROBED_FIELDS)
+    best = fields[_best(first, PROBED_FIELDS)]
     chosen = _best(scores(best, np.arange(len(priors.log_weights))).max(axis=0), MOST_PRIORS)
     fields = fields[first > first.max() - HOPEFUL]
     fields = fields[_best(scores(fields, chosen[:PROBED_PRIORS]).max(axis=1), MOST_FIELDS)]
