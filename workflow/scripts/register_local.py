@@ -10,7 +10,7 @@ images of the stack, from which the cycle's pictures are drawn.
 import argparse
 import sys
 from collections.abc import Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from crossreg.fiducial.field.motion_file import MOTIONS
 from crossreg.fiducial.field.sampled_field import sampled
 from crossreg.fiducial.local_shift.local_shifts import LocalShifts, local_shifts
 from crossreg.fiducial.reference import Reference, load_reference
+from crossreg.fiducial.threads import threads_of
 from crossreg.fiducial.verdict import REGISTERED
 from crossreg.io.cycle_tables import (
     LOCAL_COLUMNS,
@@ -112,7 +113,7 @@ def main(options: argparse.Namespace) -> None:
     )
     tell(shifts, row)
     write_table(options.output, as_table(shifts, row, options.blockSizeXY))
-    with ThreadPoolExecutor(options.threads) as pool, threadpool_limits(1, user_api="blas"):
+    with threads_of(options.threads) as pool, threadpool_limits(1, user_api="blas"):
         if options.preview:
             slab = load_preview(options.reference_preview).slab
             grid = block_grid(stack.shape[1:], options.blockSizeXY)

@@ -10,7 +10,7 @@ import argparse
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ from crossreg.fiducial.apply.stack_resampling import Resampling
 from crossreg.fiducial.experiment.parameter_options import add_options
 from crossreg.fiducial.field.field_file import CycleField, load_field
 from crossreg.fiducial.field.sampled_field import constant_field
+from crossreg.fiducial.threads import threads_of
 from crossreg.io.errors import UserError
 from crossreg.io.files import write_text
 from crossreg.io.images.which_stack import add_image_option, choice_of
@@ -109,7 +110,7 @@ def write(options: argparse.Namespace) -> None:
             options.pixelSizeXY,
         ),
     )
-    with ThreadPoolExecutor(options.threads) as pool, threadpool_limits(1, user_api="blas"):
+    with threads_of(options.threads) as pool, threadpool_limits(1, user_api="blas"):
         WRITERS[options.format](options.output, about, _slabs(stacks, resampling, pool))
     channels = ", ".join(about.channels)
     moved = f"moved by {options.field}" if options.field else "not moved: the reference"
@@ -150,7 +151,7 @@ def _resampling(
 
 
 def _slabs(
-    stacks: Sequence[ChannelStack], resampling: Resampling, pool: ThreadPoolExecutor
+    stacks: Sequence[ChannelStack], resampling: Resampling, pool: Executor
 ) -> Iterator[np.ndarray]:
     """Yield the resampled planes (n, Y, X) of all channels, CHUNK_PLANES at a time.
 

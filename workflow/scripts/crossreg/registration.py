@@ -1,6 +1,5 @@
 """How a cycle comes to the reference, for use in Python: positions, images, tables, a figure."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from crossreg.fiducial.apply.stack_resampling import Resampling
 from crossreg.fiducial.field.field_file import CycleField
+from crossreg.fiducial.threads import threads_of
 from crossreg.io.array_checks import (
     checked_count,
     checked_pair,
@@ -132,7 +132,7 @@ class Registration:
         z_step = self.cycle_field.z_step
         resampling = Resampling(self.cycle_field.field, stack.shape, shape, 1, 1, z_step)
         result = np.empty(shape, stack.dtype)
-        with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, user_api="blas"):
+        with threads_of(threads) as pool, threadpool_limits(1, user_api="blas"):
             for start in range(0, shape[0], SLAB):
                 planes = range(start, min(start + SLAB, shape[0]))
                 need = resampling.needed_planes(planes)

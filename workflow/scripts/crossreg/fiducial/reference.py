@@ -1,7 +1,6 @@
 """The reference stack, prepared once a ROI and used by all its cycles."""
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +12,7 @@ from crossreg.fiducial.correlation.binned_stacks import BinnedStack, binned_plan
 from crossreg.fiducial.correlation.light_samples import LightSamples, strongest_samples
 from crossreg.fiducial.evidence.exposure_noise import Noise, noise_of
 from crossreg.fiducial.quality import BlockProjections, block_projections, preprocessing
+from crossreg.fiducial.threads import threads_of
 from crossreg.io.intermediate_arrays import load_arrays, save_arrays, told_if_damaged
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -52,7 +52,7 @@ def prepare_reference(
 
     The thresholds and `background_sigma` act on the quality only.
     """
-    with ThreadPoolExecutor(threads) as pool:
+    with threads_of(threads) as pool:
         planes = binned_planes(stack, pool)
         light = strongest_samples(planes, pool)
         binned = freed_stack(planes, pool)

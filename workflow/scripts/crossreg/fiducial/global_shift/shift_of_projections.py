@@ -1,6 +1,6 @@
 """The shift in XY between two projections."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from crossreg.fiducial.global_shift.image_correlation import correlated
 from crossreg.fiducial.global_shift.probes import probed_shift
 from crossreg.fiducial.global_shift.turn_search import searched_turn
 from crossreg.fiducial.global_shift.voting import in_the_plane, voted_field
+from crossreg.fiducial.threads import threads_of
 from crossreg.fiducial.turn import Turn
 from crossreg.fiducial.verdict import CERTAIN
 
@@ -66,7 +67,7 @@ def global_shift(
     field through the shifts of blocks of at most `block_size` px; with too few blocks that agree
     it is the shift of the whole images.
     """
-    with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, user_api="blas"):
+    with threads_of(threads) as pool, threadpool_limits(1, user_api="blas"):
         images = flattened(reference), flattened(cycle)
         voting = block_size if align_by_block else 0
         found = _match(images, Turn(0.0, reference.shape), voting, pool)
@@ -128,7 +129,7 @@ class _Match:
 
 
 def _match(
-    images: tuple[np.ndarray, np.ndarray], turn: Turn, voting: int, pool: ThreadPoolExecutor
+    images: tuple[np.ndarray, np.ndarray], turn: Turn, voting: int, pool: Executor
 ) -> _Match:
     """Return how two flattened images match once the cycle is turned back.
 

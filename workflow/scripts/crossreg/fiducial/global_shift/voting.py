@@ -1,7 +1,7 @@
 """Blocks of two images vote for their shifts: those that agree give a smooth field."""
 
 import itertools
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +52,7 @@ def voted_field(
     whole_yx: np.ndarray,
     pattern: float,
     block_size: int,
-    pool: ThreadPoolExecutor,
+    pool: Executor,
 ) -> SmoothField | None:
     """Return a smooth field through the shifts of the blocks that agree; None if too few do.
 
@@ -77,7 +77,7 @@ def _field_of_voters(
     size: int,
     voters: Voters,
     pattern: float,
-    pool: ThreadPoolExecutor,
+    pool: Executor,
 ) -> SmoothField | None:
     """Return the field through the shifts of blocks of `size` px; None if the vote fails.
 

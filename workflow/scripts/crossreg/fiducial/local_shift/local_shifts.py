@@ -5,7 +5,6 @@ the shifts of small sub-blocks of full resolution; a smooth field through the su
 each at the place of its structure, is what is reported at the block.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,6 +25,7 @@ from crossreg.fiducial.local_shift.wide_search import WideSearch
 from crossreg.fiducial.pieces import in_pieces
 from crossreg.fiducial.quality import block_qualities, preprocessing
 from crossreg.fiducial.reference import Reference
+from crossreg.fiducial.threads import threads_of
 from crossreg.fiducial.turn import Turn, TurnedField
 from crossreg.fiducial.verdict import Evidence, Verdict, judged
 
@@ -96,7 +96,7 @@ def local_shifts(
     """
     blocks = block_grid(reference.image_shape, reference.block_size_xy)
     turned = Turn(turn, reference.image_shape)
-    with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, user_api="blas"):
+    with threads_of(threads) as pool, threadpool_limits(1, user_api="blas"):
         as_exposed, cycle = cycle, turned.stack_turned_back(cycle, pool)
         matching = Matching(
             reference, blocks, turned, global_shift_yx, motion, is_interpolated, pool
