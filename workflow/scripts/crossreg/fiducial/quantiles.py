@@ -1,7 +1,7 @@
-"""Quantiles of many values, by sorting them.
+"""Quantiles of many values, by partition: their order beside the wanted places does not matter.
 
-NumPy sorts several numbers at once, but looks for quantiles one by one: a median by sorting takes a
-third of the time of `np.median`, which also loads a library for masked arrays.
+`np.median` and `np.quantile` do the same, but load a library for masked arrays. Sorting takes three
+times as long.
 """
 
 from collections.abc import Sequence
@@ -18,22 +18,29 @@ NORMAL_MEDIAN = 0.6745
 
 def quantiles(values: ArrayLike, fractions: Sequence[float]) -> list[float]:
     """Return the values below which these fractions of all finite `values` lie; linear between."""
-    ordered = np.sort(values, axis=None)
+    flat = np.ravel(values)
+    last = len(flat) - 1
+    places = [fraction * last for fraction in fractions]
+    wanted = {min(int(place) + step, last) for place in places for step in (0, 1)}
+    ordered = np.partition(flat, sorted(wanted))
     found = []
-    for fraction in fractions:
-        place = fraction * (len(ordered) - 1)
+    for place in places:
         first = int(place)
-        low, high = float(ordered[first]), float(ordered[min(first + 1, len(ordered) - 1)])
+        low, high = float(ordered[first]), float(ordered[min(first + 1, last)])
         found.append(low + (place - first) * (high - low))
     return found
 
 
 def medians(values: NDArray[Number], axis: int) -> NDArray[Number]:
     """Return the medians of all finite `values` along an axis, as `np.median` does."""
-    ordered = np.sort(values, axis=axis)
-    size = ordered.shape[axis]
-    middle = ordered.take([(size - 1) // 2, size // 2], axis=axis)
-    result: NDArray[Number] = middle.mean(axis=axis, dtype=values.dtype)
+    along = np.moveaxis(values, axis, -1)
+    half = along.shape[-1] // 2
+    ordered = np.partition(along, half, axis=-1)
+    high = ordered[..., half]
+    if along.shape[-1] % 2:
+        return high
+    # One place is found in half of the time of two.
+    result: NDArray[Number] = (ordered[..., :half].max(axis=-1) + high) / values.dtype.type(2)
     return result
 
 

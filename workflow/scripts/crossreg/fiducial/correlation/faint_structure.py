@@ -117,7 +117,8 @@ def _odds_of_structure(sizes: np.ndarray) -> np.ndarray:
     `sizes` are absolute values in standard deviations of the noise.
     """
     edges = np.arange(0, LIKELY + LIKELY_STEP, LIKELY_STEP)
-    shares = np.histogram(np.minimum(sizes, edges[-2]), edges)[0] / sizes.size
+    classes = (np.minimum(sizes, edges[-2]) / LIKELY_STEP).astype(np.intp)
+    shares = np.bincount(classes, minlength=len(edges) - 1) / sizes.size
     of_noise = np.diff([erf(edge / sqrt(2)) for edge in edges])
     part = min(1.0, shares[:CENTRAL].sum() / of_noise[:CENTRAL].sum())
     # Few spots may lie beside the tiles: of values that noise hardly reaches none need be seen.

@@ -40,7 +40,7 @@ def log_odds_of_change(
     plain = Features.over(domain.image_shape, length)
     flat = plain.at(positions, spread_zyx[:, 1:])
     deep = DeepFeatures(plain, domain.planes).at(positions, spread_zyx[:, 1:], spread_zyx[:, 0])
-    few = SCALES.every_other()
+    few = SCALES.every_other
 
     def log_odds(axis: int) -> float:
         priors = smooth_priors(axis, domain.levels)

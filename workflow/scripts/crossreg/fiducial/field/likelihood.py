@@ -5,6 +5,7 @@ of the few weights (Rasmussen and Williams 2006, section 2.7, doi:10.7551/mitpre
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,8 @@ class Component:
 
     def padded(self, features: Floats) -> Floats:
         """Return features of the first measurements, followed by 0 for those that were joined."""
-        return np.pad(features, ((0, len(self.values) - len(features)), (0, 0)))
+        joined = len(self.values) - len(features)
+        return np.pad(features, ((0, joined), (0, 0))) if joined else features
 
 
 @dataclass(frozen=True)
@@ -64,13 +66,13 @@ class Scales:
     amplitude_prior: tuple[float, float]
     noise_prior: tuple[float, float]
 
-    @property
+    @cached_property
     def pairs(self) -> tuple[Floats, Floats]:
         """Return the amplitude and the noise, both (a b,), of every pair."""
         amplitude, noise = np.meshgrid(self.amplitudes, self.noises, indexing="ij")
         return amplitude.ravel(), noise.ravel()
 
-    @property
+    @cached_property
     def log_prior(self) -> Floats:
         """Return the logarithm of how likely every pair (a b,) is beforehand."""
         of_amplitudes = _log_normal(self.amplitudes, self.amplitude_prior)
@@ -78,6 +80,7 @@ class Scales:
         every = np.add.outer(of_amplitudes, of_noises).ravel()
         return np.asarray(every - np.log(np.exp(every).sum()))
 
+    @cached_property
     def every_other(self) -> "Scales":
         """Return every other amplitude and noise."""
         return replace(self, amplitudes=self.amplitudes[::2], noises=self.noises[::2])

@@ -8,6 +8,7 @@ that moves rigidly be found rigid, so that little is made up where nothing is me
 
 import itertools
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.polynomial import legendre
@@ -109,6 +110,7 @@ def constant_prior(levels: int) -> Priors:
     return Priors(np.zeros_like(deviations), deviations, np.zeros(1))
 
 
+@lru_cache(maxsize=64)
 def smooth_priors(
     axis: int, levels: int, other: Slope | None = None, *, gradient_z: bool = True
 ) -> Priors:

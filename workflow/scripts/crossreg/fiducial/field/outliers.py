@@ -63,7 +63,7 @@ def widened_variances(
     `features` (n, q) are those of a random field of variance 1.
     """
     plain = Weighed.by(features, measured.variances)
-    used, few_scales, few_priors = plain, scales.every_other(), priors.spread(FEW_PRIORS)
+    used, few_scales, few_priors = plain, scales.every_other, priors.spread(FEW_PRIORS)
     for _ in range(ROUGH_FITS):
         seen = likelihood(replace(measured, variances=used.variances), features, few_scales)
         used = _weighed_down(mixture((seen,), few_priors).likeliest(), measured, plain)

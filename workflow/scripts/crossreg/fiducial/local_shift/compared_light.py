@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from crossreg.fiducial.correlation.light_samples import LightSamples, ShiftsAt, shared_samples
+from crossreg.fiducial.correlation.light_samples import SharedSamples, ShiftsAt
 
 Floats = NDArray[np.float64]
 
@@ -92,30 +92,25 @@ def _interpolation(part: Floats) -> tuple[Floats, Floats]:
     return value / 2, gradient / 2
 
 
-def compared_light(
-    reference: LightSamples, cycle: NDArray[np.number], shifts_zyx_at: ShiftsAt
-) -> ComparedLight | None:
-    """Return what the parts of a reference and a cycle (Z, Y, X) share; None where that is little.
+def compared_light(shared: SharedSamples, shifts_zyx_at: ShiftsAt) -> ComparedLight | None:
+    """Return what the parts that a reference and a cycle share have in common; None if little.
 
-    They are compared where the cycle shows them whole, moved by whole pixels.
+    `shifts_zyx_at` gives the shifts (n, 3) at positions (n, 3) by which they were taken.
     """
-    planes = reference.values.shape[1]
-    if min(planes, len(cycle)) < FEWEST_PLANES:
-        return None
-    shared = shared_samples(reference, cycle, shifts_zyx_at)
-    if shared is None or len(shared.here) < FEWEST_PARTS:
-        return None
     here, there = shared.here, shared.there
+    planes, planes_there = here.shape[1], there.shape[1]
+    if min(planes, planes_there) < FEWEST_PLANES or len(here) < FEWEST_PARTS:
+        return None
     of_cycle = 2 * np.einsum("nzyx,nzyx->nz", there[..., 1:, :], there[..., :-1, :])
     beside = np.zeros_like(here)
     beside[..., 1:, :] += here[..., :-1, :]
     beside[..., :-1, :] += here[..., 1:, :]
     flat, seen, beside = (part.reshape(*part.shape[:2], -1) for part in (here, there, beside))
     beside = beside.transpose(0, 2, 1)
-    depth = np.arange(len(cycle)) + shared.shift_zyx[:, :1]
-    places = np.repeat(shared.middle_zyx, len(cycle), axis=0)
+    depth = np.arange(planes_there) + shared.shift_zyx[:, :1]
+    places = np.repeat(shared.middle_zyx, planes_there, axis=0)
     places[:, 0] = depth.ravel()
-    at = np.arange(len(cycle)) + shifts_zyx_at(places)[:, 0].reshape(depth.shape)
+    at = np.arange(planes_there) + shifts_zyx_at(places)[:, 0].reshape(depth.shape)
     shown = [part.any(axis=(0, 2)) for part in (flat, seen)]
     whole = np.interp(at, np.arange(planes), shown[0])
     used = (at >= 1) & (at <= planes - 2) & (whole == 1) & shown[1]

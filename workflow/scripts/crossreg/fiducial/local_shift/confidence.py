@@ -1,5 +1,7 @@
 """How sure it is that a block shows the same structure in both stacks."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from crossreg.fiducial.local_shift.sub_block_map import SubBlockMaps, along_axis
@@ -60,6 +62,7 @@ def confidence_threshold(null: np.ndarray) -> float:
     return float(np.mean(null) + reach * np.std(null, ddof=1))
 
 
+@lru_cache(maxsize=64)
 def _students_t(degrees: int, probability: float) -> float:
     """Return the quantile of Student's t of some degrees of freedom.
 

@@ -75,12 +75,22 @@ class Light:
 
     def fading(self, shifts_zyx_at: ShiftsAt) -> Fading:
         """Return how the cycle's light changes, if it lies about where a field says."""
-        compared = compared_light(self.of_reference, self.cycle, shifts_zyx_at)
+        shared = self.shared(shifts_zyx_at)
+        compared = compared_light(shared, shifts_zyx_at) if shared else None
         return fitted_fading(compared) if compared else Fading()
 
     def shared(self, shifts_zyx_at: ShiftsAt) -> SharedSamples | None:
         """Return the parts that both show, if the cycle lies where a field says; None if none."""
-        return shared_samples(self.of_reference, self.cycle, shifts_zyx_at)
+        if shifts_zyx_at not in self._shared:
+            self._shared.clear()
+            found = shared_samples(self.of_reference, self.cycle, shifts_zyx_at)
+            self._shared[shifts_zyx_at] = found
+        return self._shared[shifts_zyx_at]
+
+    @cached_property
+    def _shared(self) -> dict[ShiftsAt, SharedSamples | None]:
+        """Return what was taken last: several ask for what one field says."""
+        return {}
 
 
 def _weighted(stack: NDArray[np.int16], slope: float, pool: Executor) -> NDArray[np.int16]:
