@@ -68,25 +68,26 @@ class SubBlockParts:
         edges[:, 0] = np.minimum(self.seen[:, 0] // PLANES_A_TAPERED, TAPERED_PLANES + self.cut)
         return edges
 
-    @cached_property
+    @property
     def reference_tapers(self) -> list[np.ndarray]:
         """Return the reference's tapers (m, length) along z, y, x."""
-        return self._tapers(np.zeros(self.rest.shape))
+        return self._tapers[0]
 
-    @cached_property
+    @property
     def cycle_tapers(self) -> list[np.ndarray]:
         """Return the cycle's tapers: they cover the structure that the reference's cover.
 
         What the cycle shows of it lies at minus the shift that is expected to remain.
         """
-        return self._tapers(-self.rest)
+        return self._tapers[1]
 
-    def _tapers(self, offset: np.ndarray) -> list[np.ndarray]:
-        edges = self.edges
-        return [
-            taper(self.seen[:, axis], edges[:, axis], offset[:, axis], length)
-            for axis, length in enumerate(self.reference.shape[1:])
-        ]
+    @cached_property
+    def _tapers(self) -> list[list[np.ndarray]]:
+        """Return the tapers of both, all of which are computed at once: they are short."""
+        lengths = self.reference.shape[1:]
+        offsets = np.array([np.zeros(self.rest.shape), -self.rest])
+        tapers = taper(self.seen, self.edges, offsets, max(lengths))
+        return [[of[:, axis, :length] for axis, length in enumerate(lengths)] for of in tapers]
 
 
 def sub_block_parts(
@@ -123,8 +124,10 @@ def sub_block_parts(
         planes += min(depths) // 2
     shape = (planes, *(last - first)[:, 1:].max(axis=0).tolist())
     parts = np.zeros((2, len(seen), *seen.max(axis=0)), dtype=np.float32)
+    sizes = seen.tolist()
     for stack, into, origin in ((reference, parts[0], start), (cycle, parts[1], start - moved)):
-        for sub_block, (z, y, x), (depth, height, width) in zip(into, origin, seen, strict=True):
+        places = zip(into, origin.tolist(), sizes, strict=True)
+        for sub_block, (z, y, x), (depth, height, width) in places:
             source = stack[z : z + depth, y : y + height, x : x + width]
             sub_block[:depth, :height, :width] = source
     rest = expected - moved
