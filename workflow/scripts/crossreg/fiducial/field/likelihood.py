@@ -112,6 +112,14 @@ class Likelihood:
     along_terms: Floats
     along_values: Floats
 
+    def seen_by(self, choices: NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
+        """Return the squares of amplitude and noise, (c,), of choices, and what they know (c, m).
+
+        That is the part of what lies along each vector that is seen, over the noise's variance.
+        """
+        a2, s2 = self.amplitude[choices] ** 2, self.noise[choices] ** 2
+        return a2, s2, a2[:, None] / (s2[:, None] + a2[:, None] * self.eigenvalues)
+
 
 def likelihood(measured: Component, features: Floats, scales: Scales) -> Likelihood:
     """Return what n measurements say, for all pairs of amplitude and noise.

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from crossreg.fiducial.field.explicit_weights import posterior
 from crossreg.fiducial.field.likelihood import Component, Scales, likelihood
-from crossreg.fiducial.field.mixture import Choice, mixture
+from crossreg.fiducial.field.mixture import Choice, likeliest
 from crossreg.fiducial.field.motion_terms import Priors
 
 Floats = NDArray[np.float64]
@@ -66,7 +66,7 @@ def widened_variances(
     used, few_scales, few_priors = plain, scales.every_other, priors.spread(FEW_PRIORS)
     for _ in range(ROUGH_FITS):
         seen = likelihood(replace(measured, variances=used.variances), features, few_scales)
-        used = _weighed_down(mixture((seen,), few_priors).likeliest(), measured, plain)
+        used = _weighed_down(likeliest((seen,), few_priors), measured, plain)
     return used.variances
 
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from crossreg.fiducial.field import motion_terms
 from crossreg.fiducial.field.domain import Course, Domain, averaged_over_depth
 from crossreg.fiducial.field.likelihood import Component, Likelihood, Scales, likelihood
-from crossreg.fiducial.field.mixture import Mixture, Roughness, mixture
+from crossreg.fiducial.field.likely_choices import Roughness
+from crossreg.fiducial.field.mixture import Mixture, mixture
 from crossreg.fiducial.field.motion import SMOOTH, Deformation, LearnedMotion, Motion
 from crossreg.fiducial.field.motion_terms import X_TERM, Y_TERM, Priors, Slope
 from crossreg.fiducial.field.outliers import widened_variances
@@ -123,7 +124,7 @@ class SmoothField:
         Not below those that knots over the image can follow.
         """
         along_y = self.mixtures[1]
-        length = self.features[int(along_y.length[along_y.weight.argmax()])].length
+        length = self.features[int(along_y.choices.length[along_y.weight.argmax()])].length
         return max(length, LENGTHS[0])
 
     def mean_over(self, points_zyx: Floats) -> tuple[Floats, Floats]:
@@ -165,7 +166,7 @@ class SmoothField:
     @property
     def _used_features(self) -> list[int]:
         """Return the numbers of the kinds of random fields that are likely."""
-        return sorted({int(length) for part in self.mixtures for length in part.length})
+        return sorted({int(length) for part in self.mixtures for length in part.choices.length})
 
     def _predicted(
         self, terms: Floats, features: dict[int, FeaturesInColumns]
@@ -178,7 +179,7 @@ class SmoothField:
     def shift_at(self, positions_zyx: Floats) -> Floats:
         """Return the shifts (n, 3) at positions (n, 3), as `at` but without sigma: much faster."""
         relative = self.domain.relative(positions_zyx)
-        weights = [part.weights_of_mean() for part in self.mixtures]
+        weights = [part.weights_of_mean for part in self.mixtures]
         shifts = self.domain.terms(relative) @ np.column_stack([terms for terms, _ in weights])
         for length in sorted({length for _, features in weights for length in features}):
             nothing = np.zeros(self.features[length].count)
@@ -327,7 +328,7 @@ class _Found:
         """Return how likely, for a component, one of `more` kinds is, of which it says that."""
         every = self.likelihoods[axis] + more
         found = mixture(every, motion_terms.smooth_priors(axis, domain.levels))
-        return float(found.weight[found.length >= len(self.kinds)].sum())
+        return float(found.weight[found.choices.length >= len(self.kinds)].sum())
 
     def deformation(self, lengths: list[float], shown: dict[int, Roughness]) -> Deformation:
         """Return how likely each size is that the components have `shown`."""
