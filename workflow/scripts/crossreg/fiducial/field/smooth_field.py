@@ -6,6 +6,7 @@ scale of the measurements' noise) is averaged over a grid of choices, each weigh
 evidence (`mixture`), so that it widens the uncertainty.
 """
 
+import dataclasses
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -248,11 +249,11 @@ def fit(
         components[0] = components[0].joined(
             course_z.terms(domain), course_z.away, course_z.sigma**2 + FLOOR**2
         )
-    found = _Found(plain, _likelihoods(components, features, scales, many))
+    found = _Found(plain, _likelihoods(components, features, scales, many), domain.levels)
     slopes: dict[int, Slope] = {}
     shown: dict[int, Roughness] = {}
     if not (motion.is_rigid or rough):
-        noises = [found.alone(axis, domain).noise() for axis in range(3)]
+        noises = [found.alone(axis).noise() for axis in range(3)]
         if max(noises) > SCATTERED and len(positions) <= MOST_SHORT:
             short = _short(domain, positions, spread[:, 1:], many)
             there = list(many(lambda part: part.at(positions, spread[:, 1:]), short))
@@ -260,7 +261,7 @@ def fit(
             # Where that which scatters most does not ask for them, nothing does.
             most = int(np.argmax(noises))
             first = seen(components[most : most + 1])
-            if found.likely_share(most, first[0], domain) > NEGLIGIBLE:
+            if found.likely_share(most, first[0]) > NEGLIGIBLE:
                 others = seen([components[axis] for axis in range(3) if axis != most])
                 found = found.with_more(short, (*others[:most], *first, *others[most:]))
                 lengths = [*lengths, *(part.length for part in short)]
@@ -270,13 +271,17 @@ def fit(
                 many(lambda part: part.at(positions, spread[:, 1:], spread[:, 0]), deep)
             )
             found = found.with_more(deep, _likelihoods(components[1:], at_depth, scales, many))
-        along_y, along_x = found.alone(1, domain), found.alone(2, domain)
+        along_y, along_x = found.alone(1), found.alone(2)
         slopes = {1: along_x.slope(Y_TERM), 2: along_y.slope(X_TERM)}
         shown = {1: along_y.roughness(), 2: along_x.roughness()}
 
     def whole(axis: int, beforehand: list[Floats] | None = None) -> Mixture:
         other, shown_by_other = slopes.get(axis), shown.get(3 - axis)
-        one = mixture(found.likelihoods[axis], priors(axis, other), shown_by_other, beforehand)
+        is_alone = not (motion.is_rigid or other or shown_by_other or beforehand)
+        if is_alone and (gradient_z or axis > 0):
+            one = found.alone(axis)
+        else:
+            one = mixture(found.likelihoods[axis], priors(axis, other), shown_by_other, beforehand)
         if motion.is_rigid or domain.levels == 1:
             return one
         return one.widened(motion_terms.bend_errors(one.weight @ one.mean))
@@ -306,11 +311,13 @@ class _Found:
     """What measurements say of the components, with each of some kinds of the random field.
 
     `likelihoods` are those of the components along z, y, x; of one of them, there may be none with
-    the last kinds.
+    the last kinds. `levels` are those of sub-blocks, `known` the posteriors that were asked for.
     """
 
     kinds: tuple[AnyFeatures, ...]
     likelihoods: tuple[tuple[Likelihood, ...], ...]
+    levels: int
+    known: dict[int, Mixture] = dataclasses.field(default_factory=dict)
 
     def with_more(
         self, kinds: tuple[AnyFeatures, ...], of_last: tuple[tuple[Likelihood, ...], ...]
@@ -318,16 +325,21 @@ class _Found:
         """Return the same with further kinds, of which all components or y and x say something."""
         first = len(self.likelihoods) - len(of_last)
         both = (one + more for one, more in zip(self.likelihoods[first:], of_last, strict=True))
-        return _Found(self.kinds + kinds, (*self.likelihoods[:first], *both))
+        likelihoods = (*self.likelihoods[:first], *both)
+        return replace(self, kinds=self.kinds + kinds, likelihoods=likelihoods)
 
-    def alone(self, axis: int, domain: Domain) -> Mixture:
+    def alone(self, axis: int) -> Mixture:
         """Return the posterior of a component by itself."""
-        return mixture(self.likelihoods[axis], motion_terms.smooth_priors(axis, domain.levels))
+        likelihoods = self.likelihoods[axis]
+        if axis not in self.known or self.known[axis].choices.likelihoods is not likelihoods:
+            priors = motion_terms.smooth_priors(axis, self.levels)
+            self.known[axis] = mixture(likelihoods, priors)
+        return self.known[axis]
 
-    def likely_share(self, axis: int, more: tuple[Likelihood, ...], domain: Domain) -> float:
+    def likely_share(self, axis: int, more: tuple[Likelihood, ...]) -> float:
         """Return how likely, for a component, one of `more` kinds is, of which it says that."""
         every = self.likelihoods[axis] + more
-        found = mixture(every, motion_terms.smooth_priors(axis, domain.levels))
+        found = mixture(every, motion_terms.smooth_priors(axis, self.levels))
         return float(found.weight[found.choices.length >= len(self.kinds)].sum())
 
     def deformation(self, lengths: list[float], shown: dict[int, Roughness]) -> Deformation:
