@@ -7,10 +7,11 @@ evidence (`mixture`), so that it widens the uncertainty.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -214,20 +215,15 @@ def fit(
     field: enough to predict where to look. A rigid `motion` is one shift. Without `gradient_z` the
     shift along z does not change with the depth; `course_z` says how else it does.
     """
-    positions = domain.relative(positions_zyx)
+    many = pool.map if pool else map
+    spread = np.zeros_like(positions_zyx) if spread_zyx is None else spread_zyx
+    places = _Places(domain, domain.relative(positions_zyx), spread, many)
     lengths = correlation_lengths(domain.image_shape, ROUGH_LENGTHS if rough else LENGTHS)
     plain = tuple(Features.over(domain.image_shape, length) for length in lengths)
-    offset = medians(shifts_zyx, 0)
-    many = pool.map if pool else map
-    spread = np.zeros_like(positions) if spread_zyx is None else spread_zyx
-    terms = averaged_over_depth(domain.terms, positions, spread[:, 0])
-    variances = sigmas_zyx**2 + FLOOR**2
-    components = [
-        Component(terms, (shifts_zyx - offset)[:, axis], variances[:, axis], domain.repeats)
-        for axis in range(3)
-    ]
-    features = list(many(lambda part: part.at(positions, spread[:, 1:]), plain))
+    features = places.features(plain)
     scales = RIGID_SCALES if motion.is_rigid else SCALES
+    offset = medians(shifts_zyx, 0)
+    components = places.components(shifts_zyx - offset, sigmas_zyx**2 + FLOOR**2)
 
     def priors(axis: int, other: Slope | None = None) -> Priors:
         if motion.is_rigid:
@@ -253,24 +249,7 @@ def fit(
     slopes: dict[int, Slope] = {}
     shown: dict[int, Roughness] = {}
     if not (motion.is_rigid or rough):
-        noises = [found.alone(axis).noise() for axis in range(3)]
-        if max(noises) > SCATTERED and len(positions) <= MOST_SHORT:
-            short = _short(domain, positions, spread[:, 1:], many)
-            there = list(many(lambda part: part.at(positions, spread[:, 1:]), short))
-            seen = partial(_likelihoods, features=there, scales=SHORT_SCALES, many=many)
-            # Where that which scatters most does not ask for them, nothing does.
-            most = int(np.argmax(noises))
-            first = seen(components[most : most + 1])
-            if found.likely_share(most, first[0]) > NEGLIGIBLE:
-                others = seen([components[axis] for axis in range(3) if axis != most])
-                found = found.with_more(short, (*others[:most], *first, *others[most:]))
-                lengths = [*lengths, *(part.length for part in short)]
-        if domain.planes >= DEEP and (max(noises[1:]) > NOISE_PRIOR[0] or domain.may_change):
-            deep = tuple(DeepFeatures(p, domain.planes) for p in plain if p.count <= MOST_DEEP)
-            at_depth = list(
-                many(lambda part: part.at(positions, spread[:, 1:], spread[:, 0]), deep)
-            )
-            found = found.with_more(deep, _likelihoods(components[1:], at_depth, scales, many))
+        found = found.with_rougher(components, places)
         along_y, along_x = found.alone(1), found.alone(2)
         slopes = {1: along_x.slope(Y_TERM), 2: along_y.slope(X_TERM)}
         shown = {1: along_y.roughness(), 2: along_x.roughness()}
@@ -291,19 +270,58 @@ def fit(
         offset_zyx=offset,
         features=found.kinds,
         mixtures=tuple(many(whole, range(3))),
-        variances_zyx=np.column_stack([part.variances[: len(positions)] for part in components]),
+        variances_zyx=np.column_stack(
+            [part.variances[: len(positions_zyx)] for part in components]
+        ),
         seen_sigma_zyx=np.full(3, np.inf),
     )
     if rough or motion.is_rigid:
         return field
     # Before anything learned takes part, so that what is learned from is the cycle's own evidence.
     shown[0] = field.mixtures[0].roughness()
-    field = replace(field, deformation=found.deformation(lengths, shown))
+    field = replace(field, deformation=found.deformation(shown))
     if motion.learned:
-        learned = [found.log_prior(motion.learned, axis, lengths) for axis in range(3)]
+        learned = [found.log_prior(motion.learned, axis) for axis in range(3)]
         field = replace(field, mixtures=tuple(many(whole, range(3), learned)))
     some = positions_zyx[:: -(-len(positions_zyx) // FEW_LOOKED_AT)]
     return replace(field, seen_sigma_zyx=medians(field.at(some)[1], 0))
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where n measurements lie in a domain: relative to its middle, and how spread, both (n, 3).
+
+    `many` is `map`, or that of a pool whose threads share the work.
+    """
+
+    domain: Domain
+    relative_zyx: Floats
+    spread_zyx: Floats
+    many: Callable[..., Iterable[Any]]
+
+    def components(self, shifts_zyx: Floats, variances_zyx: Floats) -> list[Component]:
+        """Return what measurements (n, 3) with variances (n, 3) show of each component."""
+        terms = averaged_over_depth(self.domain.terms, self.relative_zyx, self.spread_zyx[:, 0])
+        return [
+            Component(terms, shifts_zyx[:, axis], variances_zyx[:, axis], self.domain.repeats)
+            for axis in range(3)
+        ]
+
+    def features(self, kinds: Sequence[AnyFeatures]) -> list[Floats]:
+        """Return the features (n, q) of some kinds of the random field."""
+        spread_yx = self.spread_zyx[:, 1:]
+        return list(self.many(lambda kind: kind.at(self.relative_zyx, spread_yx), kinds))
+
+    def deep_features(self, kinds: Sequence[DeepFeatures]) -> list[Floats]:
+        """Return the same of kinds that change with the depth."""
+        z, yx = self.spread_zyx[:, 0], self.spread_zyx[:, 1:]
+        return list(self.many(lambda kind: kind.at(self.relative_zyx, yx, z), kinds))
+
+    def short(self) -> tuple[AnyFeatures, ...]:
+        """Return what is tried beside smooth fields where sub-blocks scatter more than expected."""
+        waves = (WaveFeatures.over(self.domain.image_shape, *lengths) for lengths in WAVES)
+        of_length = partial(ShortFeatures.of, self.relative_zyx, self.spread_zyx[:, 1:])
+        return *waves, *self.many(of_length, SHORT_LENGTHS)
 
 
 @dataclass(frozen=True)
@@ -328,6 +346,30 @@ class _Found:
         likelihoods = (*self.likelihoods[:first], *both)
         return replace(self, kinds=self.kinds + kinds, likelihoods=likelihoods)
 
+    def with_rougher(self, components: list[Component], places: _Places) -> "_Found":
+        """Return the same with kinds that measurements ask for: short ones, and deep ones.
+
+        These are tried where measurements scatter more than their uncertainties say.
+        """
+        found, domain, many = self, places.domain, places.many
+        noises = [self.alone(axis).noise() for axis in range(3)]
+        if max(noises) > SCATTERED and len(places.relative_zyx) <= MOST_SHORT:
+            short = places.short()
+            there = places.features(short)
+            seen = partial(_likelihoods, features=there, scales=SHORT_SCALES, many=many)
+            # Where that which scatters most does not ask for them, nothing does.
+            most = int(np.argmax(noises))
+            first = seen(components[most : most + 1])
+            if self.likely_share(most, first[0]) > NEGLIGIBLE:
+                others = seen([components[axis] for axis in range(3) if axis != most])
+                found = self.with_more(short, (*others[:most], *first, *others[most:]))
+        if domain.planes >= DEEP and (max(noises[1:]) > NOISE_PRIOR[0] or domain.may_change):
+            plain = [kind for kind in self.kinds if isinstance(kind, Features)]
+            deep = tuple(DeepFeatures(k, domain.planes) for k in plain if k.count <= MOST_DEEP)
+            at_depth = places.deep_features(deep)
+            found = found.with_more(deep, _likelihoods(components[1:], at_depth, SCALES, many))
+        return found
+
     def alone(self, axis: int) -> Mixture:
         """Return the posterior of a component by itself."""
         likelihoods = self.likelihoods[axis]
@@ -342,33 +384,27 @@ class _Found:
         found = mixture(every, motion_terms.smooth_priors(axis, self.levels))
         return float(found.weight[found.choices.length >= len(self.kinds)].sum())
 
-    def deformation(self, lengths: list[float], shown: dict[int, Roughness]) -> Deformation:
+    def deformation(self, shown: dict[int, Roughness]) -> Deformation:
         """Return how likely each size is that the components have `shown`."""
-        rows = self._rows(lengths)
-        weights = [shown[axis].table(rows, AMPLITUDES) for axis in range(3)]
-        return Deformation(np.array(lengths), AMPLITUDES, np.stack(weights))
+        weights = [shown[axis].table(self._rows, AMPLITUDES) for axis in range(3)]
+        return Deformation(np.array(self._lengths), AMPLITUDES, np.stack(weights))
 
-    def log_prior(self, learned: LearnedMotion, axis: int, lengths: list[float]) -> list[Floats]:
+    def log_prior(self, learned: LearnedMotion, axis: int) -> list[Floats]:
         """Return the logarithms (a,) of how likely each kind's sizes are by what was learned."""
         return [
-            learned.log_prior(axis, lengths, np.unique(part.amplitude))[row]
-            for row, part in zip(self._rows(lengths), self.likelihoods[axis], strict=False)
+            learned.log_prior(axis, self._lengths, np.unique(part.amplitude))[row]
+            for row, part in zip(self._rows, self.likelihoods[axis], strict=False)
         ]
 
-    def _rows(self, lengths: list[float]) -> list[int]:
+    @property
+    def _lengths(self) -> list[float]:
+        """Return the correlation lengths (px) of all kinds, each of them once."""
+        return list(dict.fromkeys(kind.length for kind in self.kinds))
+
+    @property
+    def _rows(self) -> list[int]:
         """Return the number of each kind's correlation length."""
-        return [lengths.index(kind.length) for kind in self.kinds]
-
-
-def _short(
-    domain: Domain,
-    positions: Floats,
-    spread_yx: Floats,
-    many: Callable[..., Iterable[ShortFeatures]],
-) -> tuple[AnyFeatures, ...]:
-    """Return what is tried beside smooth fields where sub-blocks scatter more than expected."""
-    waves = (WaveFeatures.over(domain.image_shape, *lengths) for lengths in WAVES)
-    return *waves, *many(partial(ShortFeatures.of, positions, spread_yx), SHORT_LENGTHS)
+        return [self._lengths.index(kind.length) for kind in self.kinds]
 
 
 def _cells(points_yx: Floats) -> Floats:
