@@ -8,7 +8,8 @@ from crossreg.fiducial.field.field_file import CycleField, save_field
 from crossreg.fiducial.field.motion import Deformation
 from crossreg.fiducial.field.motion_file import read_motion
 from crossreg.fiducial.field.sampled_field import constant_field
-from crossreg.fiducial.field.smooth_field import AMPLITUDES, LENGTHS
+from crossreg.fiducial.field.smooth_field import LENGTHS
+from crossreg.fiducial.field.tried_kinds import AMPLITUDES
 from crossreg.io.cycle_tables import GLOBAL_COLUMNS, new_table, write_table
 from crossreg.workflow_support.for_scripts.script_main import run
 from planted_tables import global_row

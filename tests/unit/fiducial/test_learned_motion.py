@@ -6,7 +6,8 @@ import pytest
 from crossreg.fiducial.field.domain import Domain
 from crossreg.fiducial.field.motion import SMOOTH, Deformation, LearnedMotion, Motion, learned_from
 from crossreg.fiducial.field.motion_file import check_size, read_motion, write_motion
-from crossreg.fiducial.field.smooth_field import AMPLITUDES, SmoothField, fit
+from crossreg.fiducial.field.smooth_field import SmoothField, fit
+from crossreg.fiducial.field.tried_kinds import AMPLITUDES
 from crossreg.io.errors import UserError
 
 SIZE = 640

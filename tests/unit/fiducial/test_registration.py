@@ -15,7 +15,8 @@ from crossreg import from_arrays
 from crossreg.fiducial.field.field_file import load_field, save_field
 from crossreg.fiducial.field.motion import Deformation, learned_from
 from crossreg.fiducial.field.motion_file import write_motion
-from crossreg.fiducial.field.smooth_field import AMPLITUDES, LENGTHS
+from crossreg.fiducial.field.smooth_field import LENGTHS
+from crossreg.fiducial.field.tried_kinds import AMPLITUDES
 from crossreg.io.errors import UserError
 from crossreg.io.missing_notes import note_missing
 from fiducial_images import drawn, spot_positions

@@ -11,7 +11,8 @@ from crossreg.fiducial.field.mixture import mixture
 from crossreg.fiducial.field.motion_terms import flat_priors, smooth_priors
 from crossreg.fiducial.field.outliers import widened_variances
 from crossreg.fiducial.field.random_field import DeepFeatures, Features
-from crossreg.fiducial.field.smooth_field import FLOOR, SCALES
+from crossreg.fiducial.field.smooth_field import FLOOR
+from crossreg.fiducial.field.tried_kinds import SCALES
 from crossreg.fiducial.quantiles import medians
 
 Floats = NDArray[np.float64]
