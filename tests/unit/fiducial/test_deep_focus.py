@@ -106,9 +106,25 @@ def test_planes_that_share_but_a_pattern_and_its_light_tell_no_depth(seed: int) 
     assert shift_z_beside_mean(tuple(planes), tuple(means), (lambda x: x, lambda x: x)) is None
 
 
+def tall_pair(seed: int, shift_z: float) -> tuple[NDArray, NDArray]:
+    """Return 18 planes of soft blobs, each twice, and the same moved by twice a shift along z."""
+    reference, cycle = (np.repeat(soft_tissue(seed, by, 8), 2, axis=0) for by in (0.0, shift_z))
+    moved = shift(cycle, (0, *-SHIFT), order=3, mode="grid-wrap")
+    return noisy(reference, 14), noisy(moved, 24)
+
+
 def test_tall_stacks_are_not_told_their_depth_by_what_planes_show_beside_the_mean() -> None:
     """Light that is clipped or fades feigns it there."""
-    reference, cycle = (np.repeat(soft_tissue(4, by, 8), 2, axis=0) for by in (0.0, 0.8))
-    moved = shift(cycle, (0, *-SHIFT), order=3, mode="grid-wrap")
-    found = registered(noisy(reference, 14), noisy(moved, 24))
+    found = registered(*tall_pair(8, 2.0))
     assert found.verdict.name == "doubtful"
+    assert np.isnan(found.sigma_zyx[..., 0]).all()
+
+
+@pytest.mark.parametrize("seed", [4, 7])
+def test_few_blobs_of_tall_stacks_tell_their_depth_where_they_match_by_themselves(
+    seed: int,
+) -> None:
+    found = registered(*tall_pair(seed, 0.8))
+    assert found.verdict.name == "registered"
+    off = found.shift_zyx - np.array([1.6, *(SHIFT - SHIFT.round())])
+    assert (np.abs(off) < 3 * found.sigma_zyx).all()
