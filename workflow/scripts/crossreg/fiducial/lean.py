@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crossreg.fiducial.correlation.interpolation import interpolated
+from crossreg.fiducial.correlation.interpolation import planes_at
 from crossreg.fiducial.field.sampled_field import Field
 
 Floats = NDArray[np.float64]
@@ -56,19 +56,14 @@ class Lean:
 
         What a plane does not show has its median.
         """
-        result = np.empty(stack.shape, dtype=stack.dtype)
         shifts = self.at(np.arange(len(stack)) + shift_z)[:, 1:]
-        places = [np.arange(size) for size in stack.shape[1:]]
+        rows, columns = (np.arange(size) for size in stack.shape[1:])
 
-        def move(z: int) -> None:
-            rows, columns = (at - by for at, by in zip(places, shifts[z], strict=True))
-            outside = float(np.median(stack[z, ::4, ::4]))
-            moved = interpolated(stack[z], rows[:, None], columns, outside)
-            result[z] = np.rint(moved) if np.issubdtype(stack.dtype, np.integer) else moved
+        def places_in(z: int) -> tuple[Floats, Floats]:
+            row, column = shifts[z].tolist()
+            return rows[:, None] - row, columns - column
 
-        for _ in pool.map(move, range(len(stack))):
-            pass
-        return result
+        return planes_at(stack, places_in, pool)
 
     def _along(self, depths: NDArray[np.floating], values_yx: Floats) -> Floats:
         """Return values (m, 2) at depths (n,), as shifts (n, 3) along y and x."""

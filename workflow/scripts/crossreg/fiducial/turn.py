@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crossreg.fiducial.correlation.interpolation import interpolated
+from crossreg.fiducial.correlation.interpolation import in_type, interpolated, planes_at
 from crossreg.fiducial.field.sampled_field import Field
 
 Floats = NDArray[np.float64]
@@ -43,28 +43,24 @@ class Turn:
         """
         if not self:
             return image
-        rows, columns = (np.arange(size) - (size - 1) / 2 for size in image.shape)
-        y, x = (
-            down * rows[:, None] + across * columns + middle
-            for (down, across), middle in zip(self.matrix, self.middle_yx, strict=True)
-        )
-        turned = interpolated(image, y, x, outside)
-        if np.issubdtype(image.dtype, np.integer):
-            turned = np.rint(turned)
-        return turned.astype(image.dtype)
+        y, x = self._places(image.shape)
+        return in_type(interpolated(image, y, x, outside), image.dtype)
 
     def stack_turned_back(self, stack: NDArray[Any], pool: Executor) -> NDArray[Any]:
         """Return a stack (Z, Y, X) turned back; what it does not show has each plane's median."""
         if not self:
             return stack
-        result = np.empty(stack.shape, dtype=stack.dtype)
+        places = self._places(stack.shape[1:])
+        return planes_at(stack, lambda _: places, pool)
 
-        def turn(z: int) -> None:
-            result[z] = self.turned_back(stack[z], float(np.median(stack[z, ::4, ::4])))
-
-        for _ in pool.map(turn, range(len(stack))):
-            pass
-        return result
+    def _places(self, shape: tuple[int, ...]) -> tuple[Floats, Floats]:
+        """Return the rows and columns (Y, X) of the cycle that are seen when it is turned back."""
+        rows, columns = (np.arange(size) - (size - 1) / 2 for size in shape)
+        y, x = (
+            down * rows[:, None] + across * columns + middle
+            for (down, across), middle in zip(self.matrix, self.middle_yx, strict=True)
+        )
+        return y, x
 
     def total(self, places_yx: Floats, shifts_yx: Floats) -> Floats:
         """Return the shifts (n, 2) of the cycle at places (n, 2), from those of it turned back."""

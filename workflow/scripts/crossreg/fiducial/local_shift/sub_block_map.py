@@ -9,9 +9,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from crossreg.fiducial.correlation.band_pass import SPOT_SIGMA, taper
+from crossreg.fiducial.correlation.band_pass import taper
 from crossreg.fiducial.correlation.binned_stacks import STEPS
 from crossreg.fiducial.local_shift.levels import SHALLOW
+from crossreg.fiducial.local_shift.small_transforms import (
+    low_passed_spectra,
+    near_zero,
+    sums_of_squares,
+)
 from crossreg.fiducial.local_shift.sub_block_parts import SAMPLE, SubBlockParts, shared_structure
 
 NOISE_PASSED, NOISE_PASSED_ALONG_Z = 0.24, 0.28
@@ -106,10 +111,7 @@ def sub_block_spectra(parts: SubBlockParts, is_freed: bool = True) -> SubBlockSp
 def _spectra(
     values: np.ndarray, parts: SubBlockParts, tapers: list[np.ndarray], is_freed: bool
 ) -> np.ndarray:
-    """Return the spectra of parts (m, Z, y, x) under tapers (m, length) along z, y, x.
-
-    So small transforms are fastest as products with matrices.
-    """
+    """Return the spectra of parts (m, Z, y, x) under tapers (m, length) along z, y, x."""
     z, y, x = tapers
     m, planes, rows, columns = values.shape
     # Equal weights free it best of what is not the specimen, but draw peaks to whole planes.
@@ -122,47 +124,17 @@ def _spectra(
     tapered = values - shared[:, None]
     tapered *= (y[..., None] * x[:, None])[:, None]
     tapered *= z[..., None, None]
-    z, y, x = (
-        _low_passed(*sizes, step, is_half)
-        for *sizes, step, is_half in zip(
-            parts.shape, tapered.shape[1:], SAMPLE.tolist(), (False, False, True), strict=True
-        )
-    )
-    # Of real values, the real and the imaginary parts are columns of their own.
-    real_x = np.ascontiguousarray(x.T).view(np.float32)
-    along_x = (tapered.reshape(m * planes * rows, columns) @ real_x).view(np.complex64)
-    along_x = along_x.reshape(m, planes, rows, len(x))
-    in_the_plane = np.matmul(y, along_x).reshape(m, planes, len(y) * len(x))
-    spectra: np.ndarray = np.matmul(z, in_the_plane)
-    return spectra.reshape(m, len(z), len(y), len(x))
-
-
-@lru_cache(maxsize=256)
-def _low_passed(size: int, length: int, step: int, is_half: bool) -> np.ndarray:
-    """Return the factors of the DFT of `size` samples, the first `length` of which are not 0.
-
-    They are (size, length), or (size // 2 + 1, length) for the half spectrum of real values. A
-    sample is `step` px or planes; the low-pass is in them.
-    """
-    frequencies = np.fft.rfftfreq(size) if is_half else np.fft.fftfreq(size)
-    waves = np.exp(-2j * np.pi * np.outer(frequencies, np.arange(length)))
-    low_pass = np.exp(-2 * np.square(np.pi * SPOT_SIGMA * frequencies / step))
-    result: np.ndarray = (waves * low_pass[:, None]).astype(np.complex64)
-    return result
+    return low_passed_spectra(tapered, parts.shape)
 
 
 def sub_block_maps(spectra: SubBlockSpectra) -> SubBlockMaps:
-    """Return the correlations of sub-blocks near the shifts that are expected.
-
-    Only the shifts that are wanted are transformed back (the matrix-multiply DFT of
-    Guizar-Sicairos et al. 2008).
-    """
+    """Return the correlations of sub-blocks near the shifts that are expected."""
     parts, shape = spectra.parts, spectra.shape
     cross = spectra.reference * spectra.cycle
-    energy, spread = _energy(spectra), np.sqrt(_sums_of_squares(cross, shape))
+    energy, spread = _energy(spectra), np.sqrt(sums_of_squares(cross, shape))
     known = energy > 0
     energy = np.where(known, energy, 1.0)
-    values = _near_zero(cross, shape, _reach(parts.depth))
+    values = near_zero(cross, shape, _reach(parts.depth))
     values /= energy.astype(np.float32)[:, None, None, None]
     z, y, x = (along_axis(_overlaps(parts, axis), axis) for axis in range(3))
     overlap = z * y * x
@@ -193,7 +165,7 @@ def far_shifts(spectra: SubBlockSpectra) -> np.ndarray:
         min(far // int(sample), (size - 1) // 2)
         for far, sample, size in zip(FAR_REACH, SAMPLE, spectra.shape, strict=True)
     ]
-    values = _near_zero(cross, spectra.shape, tuple(reach), WHOLE_SAMPLES)
+    values = near_zero(cross, spectra.shape, tuple(reach), WHOLE_SAMPLES)
     place = np.unravel_index(values.reshape(len(values), -1).argmax(axis=1), values.shape[1:])
     found: np.ndarray = (spectra.parts.moved + np.column_stack(place) - reach) * SAMPLE
     return found.astype(float)
@@ -210,14 +182,14 @@ def unrelated_height(spectra: SubBlockSpectra, partner: SubBlockSpectra) -> floa
         return None
     shape = spectra.shape
     cross = spectra.reference * partner.cycle
-    spread = np.sqrt(_sums_of_squares(cross, shape))
+    spread = np.sqrt(sums_of_squares(cross, shape))
     known = np.flatnonzero(spread)
     if 2 * len(known) <= len(cross):
         return None
     weights = np.zeros(len(cross), dtype=np.float32)
     weights[known] = np.sqrt(spectra.parts.voxels[known]) / spread[known]
     total = np.tensordot(weights, cross, axes=(0, 0))[None]
-    values = _near_zero(total, shape, _reach(spectra.parts.depth))
+    values = near_zero(total, shape, _reach(spectra.parts.depth))
     return float(values.max()) / float(np.sqrt(len(known)))
 
 
@@ -231,29 +203,8 @@ def _reach(depth: int) -> tuple[int, ...]:
 
 
 def _energy(spectra: SubBlockSpectra) -> np.ndarray:
-    one, two = (
-        _sums_of_squares(part, spectra.shape) for part in (spectra.reference, spectra.cycle)
-    )
+    one, two = (sums_of_squares(part, spectra.shape) for part in (spectra.reference, spectra.cycle))
     result: np.ndarray = np.sqrt(one * two)
-    return result
-
-
-def _near_zero(
-    cross: np.ndarray,
-    shape: tuple[int, ...],
-    reach: tuple[int, ...],
-    steps: np.ndarray = SAMPLE,
-) -> np.ndarray:
-    """Return the correlations (m, 2 * reach + 1 an axis) whose cross spectra are given.
-
-    They are as many `steps` a sample along z, y, x.
-    """
-    m, planes, rows, half = cross.shape
-    z, y = (_inverse(shape[axis], reach[axis], int(steps[axis])) for axis in (0, 1))
-    x = _inverse_of_half(shape[2], reach[2], int(steps[2]))
-    values = np.matmul(z, cross.reshape(m, planes, rows * half)).reshape(m, len(z), rows, half)
-    voxels = np.float32(np.prod(shape))
-    result: np.ndarray = np.matmul(np.matmul(y, values), x.T).real / voxels
     return result
 
 
@@ -286,38 +237,3 @@ def _overlap(size: int, edge: int) -> tuple[np.ndarray, np.ndarray]:
     shifts = np.arange(1 - length, length) + np.arange(FINE)[:, None] / FINE
     overlap = full.T.ravel() / full[0, length - 1]
     return shifts.T.ravel(), overlap
-
-
-@lru_cache(maxsize=256)
-def _inverse(size: int, reach: int, step: int) -> np.ndarray:
-    """Return the factors (2 * reach + 1, size) of the inverse DFT for -reach..reach steps."""
-    return _factors(reach, step, np.fft.fftfreq(size)).astype(np.complex64)
-
-
-@lru_cache(maxsize=256)
-def _inverse_of_half(size: int, reach: int, step: int) -> np.ndarray:
-    """Return the same for the half spectrum of a real image, (2 * reach + 1, size // 2 + 1)."""
-    columns = np.arange(size // 2 + 1)
-    twice = np.where(columns * 2 % size == 0, 1.0, 2.0)
-    result: np.ndarray = (twice * _factors(reach, step, np.fft.rfftfreq(size))).astype(np.complex64)
-    return result
-
-
-def _factors(reach: int, step: int, frequencies: np.ndarray) -> np.ndarray:
-    return np.exp(2j * np.pi * np.outer(np.arange(-reach, reach + 1) / step, frequencies))
-
-
-def _sums_of_squares(spectra: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Return the sums of squares (m,) of the images whose half spectra are given (Parseval)."""
-    total = 2 * _squares(spectra)
-    for column in {0, shape[2] // 2} if shape[2] % 2 == 0 else {0}:
-        total -= _squares(np.ascontiguousarray(spectra[..., column]))
-    result: np.ndarray = total / np.prod(shape, dtype=float)
-    return result
-
-
-def _squares(values: np.ndarray) -> np.ndarray:
-    """Return the sums (m,) of the squared sizes of complex values (m, ...)."""
-    flat = values.reshape(len(values), -1).view(np.float32)
-    result: np.ndarray = np.matmul(flat[:, None], flat[..., None])[:, 0, 0].astype(float)
-    return result
