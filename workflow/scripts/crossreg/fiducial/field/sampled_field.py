@@ -10,6 +10,7 @@ import numpy as np
 
 from crossreg.fiducial.even_choice import evenly_chosen
 from crossreg.fiducial.field.grid_spline import FEWEST_NODES, GridSpline
+from crossreg.fiducial.field.local_correction import LocalCorrection
 from crossreg.fiducial.field.own_motion import NO_OWN_MOTION, OwnMotion
 from crossreg.fiducial.pieces import in_pieces
 
@@ -58,6 +59,20 @@ class WidenedField:
         """Return (shift, sigma), both (n, 3), at positions (n, 3); planes, px, px."""
         shift, sigma = self.field.at(positions_zyx)
         return shift, self.own_motion.widened(sigma, positions_zyx)
+
+
+@dataclass(frozen=True)
+class CorrectedField:
+    """A field with what images show beside it."""
+
+    field: Field
+    correction: LocalCorrection
+
+    def at(self, positions_zyx: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return (shift, sigma), both (n, 3), at positions (n, 3); planes, px, px."""
+        shift, sigma = self.field.at(positions_zyx)
+        by, unsure = self.correction.at(positions_zyx)
+        return shift + by, np.hypot(sigma, unsure)
 
 
 @dataclass(frozen=True)
@@ -136,6 +151,8 @@ def sampled(
     if isinstance(field, WidenedField):
         smooth = sampled(field.field, shape_zyx, block_size, pool)
         return replace(smooth, own_motion=field.own_motion)
+    if isinstance(field, CorrectedField):
+        return _corrected(sampled(field.field, shape_zyx, block_size, pool), field.correction)
     along_z = min(FIRST_SPACING[0], max(shape_zyx[0] / LEAST_ALONG_Z, LEAST_SPACING[0]))
     spacing = np.array([along_z, *2 * (FIRST_SPACING[1] * block_size,)])
     stack = [(-0.5, size - 0.5) for size in shape_zyx]
@@ -154,6 +171,21 @@ def sampled(
             break
         spacing[rough] /= 2
     return found
+
+
+def _corrected(field: SampledField, correction: LocalCorrection) -> SampledField:
+    """Return a field with a correction, whose nodes are as close as the correction's cells."""
+    z, *nodes = field.nodes_zyx
+    y, x = (
+        along if along[1] - along[0] <= correction.cell
+        else _nodes((float(along[0]), float(along[-1])), correction.cell)
+        for along in nodes
+    )  # fmt: skip
+    by, unsure = correction.on_grid(y, x)
+    least = field.sigma_zyx.min(axis=(0, 1, 2))
+    shift = field.shift_spline.on_grid(z, y, x) + by
+    sigma = np.hypot(np.maximum(field.sigma_spline.on_grid(z, y, x), least), unsure)
+    return SampledField((z, y, x), shift.astype(np.float32), sigma.astype(np.float32))
 
 
 def constant_field(

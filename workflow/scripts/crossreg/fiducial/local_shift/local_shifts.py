@@ -14,9 +14,10 @@ from crossreg.fiducial.block_grid import Block, block_grid, centre_yx, grid_shap
 from crossreg.fiducial.evidence.exposure_noise import Noise, are_one_exposure, noise_of
 from crossreg.fiducial.field.motion import SMOOTH, Deformation, Motion
 from crossreg.fiducial.field.own_motion import OwnMotion
-from crossreg.fiducial.field.sampled_field import Field, WidenedField
+from crossreg.fiducial.field.sampled_field import CorrectedField, Field, WidenedField
 from crossreg.fiducial.lean import LeaningField
 from crossreg.fiducial.local_shift.attempts import Match
+from crossreg.fiducial.local_shift.closer_look import closer_look
 from crossreg.fiducial.local_shift.held_out import held_out_residual
 from crossreg.fiducial.local_shift.known_depth import FieldInDepth
 from crossreg.fiducial.local_shift.matched_cycle import Matching
@@ -114,6 +115,13 @@ def local_shifts(
         own = depth.shift(_own_shifts(found, total, match.search, blocks))
         sigma = np.hypot(sigma, _added_over(points, found.own_motion))
         total, sigma = depth.shift(total), depth.sigma(sigma)
+        correction = None
+        if not motion.is_rigid:
+            middle_plane = found.field.domain.middle_plane
+            correction = closer_look(match.search.stacks, found.field.shift_at, middle_plane, pool)
+        if correction:
+            by, unsure = correction.mean_over_blocks(blocks)
+            total, sigma = total + by, np.hypot(sigma, unsure)
         if lean:
             mean = lean.mean_over(found.depths)
             own, total = own + mean, total + mean
@@ -134,6 +142,8 @@ def local_shifts(
     field: Field = FieldInDepth(found.field, depth)
     field = LeaningField(field, lean) if lean else field
     field = TurnedField(field, turned) if turned else field
+    if correction:
+        field = CorrectedField(field, correction.transformed(turned.matrix))
     if found.own_motion:
         field = WidenedField(field, found.own_motion)
     return _as_grids(reference, match, of_blocks, held_out, field, noise)

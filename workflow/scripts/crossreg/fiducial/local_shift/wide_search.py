@@ -43,7 +43,7 @@ class WideSearch:
         pool: Executor,
     ) -> None:
         """Take the binned (reference, cycle), and the shift (px) around which is searched."""
-        self._stacks, self._pool = stacks, pool
+        self.stacks, self._pool = stacks, pool
         self._planes = fast_length(max(map(len, stacks)))
         self._offset = round(global_shift_yx[0] / BIN), round(global_shift_yx[1] / BIN)
 
@@ -57,7 +57,7 @@ class WideSearch:
 
     def shifts(self, blocks: list[Block]) -> WideShifts:
         """Return the total shifts of blocks."""
-        reference, cycle = self._stacks
+        reference, cycle = self.stacks
 
         def one(block: Block) -> tuple[np.ndarray, float]:
             parts = _part(reference, block, (0, 0)), _part(cycle, block, self._offset)
