@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from crossreg.fiducial.field.explicit_weights import log_evidence
+from crossreg.fiducial.field.explicit_weights import log_evidence, most_evidence, without_first
 from crossreg.fiducial.field.likelihood import Component, Scales, likelihood
 from crossreg.fiducial.field.mixture import mixture
 from crossreg.fiducial.field.motion_terms import Priors
@@ -78,3 +78,28 @@ def test_the_evidence_of_a_prior_is_the_integral_over_the_weights(means: float) 
         exponent = side @ np.linalg.solve(both, side) - mean[g] @ prior @ mean[g]
         sizes = np.linalg.slogdet(both)[1] - np.linalg.slogdet(prior)[1]
         np.testing.assert_allclose(found[h, g], 0.5 * (exponent - sizes), rtol=1e-12)
+
+
+@pytest.mark.parametrize("means", [0.0, 0.5])
+def test_no_prior_exceeds_the_most_that_is_possible(means: float) -> None:
+    random = np.random.default_rng(6)
+    roots = random.normal(size=(30, 6, 4)) * random.uniform(0.1, 30, (30, 1, 4))
+    precision = roots.transpose(0, 2, 1) @ roots
+    pull, mean = 9 * random.normal(size=(30, 4)), means * random.normal(size=(20, 4))
+    deviations = random.uniform(0, 2, (20, 4))
+    found = log_evidence(precision, pull, mean, deviations)
+    most = most_evidence(precision, pull, mean, deviations)
+    # A prior that is ten times as wide still holds the weights a little.
+    assert np.all(found.max(axis=1) < most + 0.1)
+
+
+def test_the_first_weight_may_be_averaged_over_beforehand() -> None:
+    random = np.random.default_rng(7)
+    roots = random.normal(size=(3, 6, 4))
+    precision, pull = roots.transpose(0, 2, 1) @ roots, random.normal(size=(3, 4))
+    mean, deviations = np.zeros((2, 4)), random.uniform(0.5, 2, (2, 4))
+    deviations[:, 0] = 1.5
+    mean[:, 1:] = random.normal(size=(2, 3))
+    log, rest, rest_pull = without_first(precision, pull, 1.5)
+    found = log[:, None] + log_evidence(rest, rest_pull, mean[:, 1:], deviations[:, 1:])
+    np.testing.assert_allclose(found, log_evidence(precision, pull, mean, deviations), rtol=1e-10)
