@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from crossreg.fiducial.correlation.binned_stacks import Stacks
+from crossreg.fiducial.correlation.binned_stacks import PLANES_FOR_PATTERN, Stacks
 from crossreg.fiducial.field.local_correction import LocalCorrection
 from crossreg.fiducial.local_shift.cell_products import (
     CELL,
@@ -92,7 +92,9 @@ def closer_look(
     shown, _ = _shown(again, shown.by_yx, trend)
     last = cell_products(stacks, cells.with_more(shown.by_yx), pool)
     assert last is not None
-    made = shown.by_yx * _comes_together(first, last)[..., None]
+    # Fewer planes are not freed of what lies still on the camera, which comes together at rest.
+    is_freed = min(map(len, stacks)) >= PLANES_FOR_PATTERN
+    made = shown.by_yx * (_comes_together(first, last) * is_freed)[..., None]
     beside = np.stack([_mean_around(part, ALIKE) for part in np.moveaxis(made, -1, 0)], axis=-1)
     squares = _mean_around(np.square(made).sum(axis=-1) / 2, ALIKE)[..., None]
     squares = squares - np.square(beside).sum(axis=-1, keepdims=True) / 2
