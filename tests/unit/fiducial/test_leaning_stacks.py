@@ -86,7 +86,7 @@ def test_without_a_lean_nothing_changes_with_the_depth(drawn_as) -> None:
 
 def test_planes_are_moved_back_and_the_rest_of_a_plane_is_its_median() -> None:
     plane = gaussian_filter(np.random.default_rng(1).normal(size=(40, 50)), 3) * 1000 + 500
-    leaning = Lean(np.array([1.0, 3.0]), np.array([[0.0, 0.0], [2.0, -3.0]]), np.zeros((2, 2)))
+    leaning = Lean(np.array([1.0, 3.0]), np.array([[0.0, 0.0], [2.0, -3.0]]), *np.zeros((2, 2, 2)))
     with ThreadPoolExecutor(2) as pool:
         upright = leaning.upright(np.array([plane] * 3), 1.0, pool)
     assert np.allclose(upright[0], plane)
@@ -95,10 +95,36 @@ def test_planes_are_moved_back_and_the_rest_of_a_plane_is_its_median() -> None:
 
 
 def test_beyond_the_planes_that_show_it_a_lean_goes_on_and_is_less_sure() -> None:
-    leaning = Lean(np.array([2.0, 4.0]), np.array([[0.0, 0.5], [1.0, 0.5]]), np.full((2, 2), 0.1))
+    by_yx = np.array([[0.0, 0.5], [1.0, 0.5]])
+    leaning = Lean(np.array([2.0, 4.0]), by_yx, np.full((2, 2), 0.1), np.zeros((2, 2)))
     assert np.allclose(
         leaning.at(np.array([0.0, 3.0, 5.0])), [[0, -1, 0.5], [0, 0.5, 0.5], [0, 1.5, 0.5]]
     )
     sigmas = leaning.sigma_at(np.array([3.0, 4.0, 5.0, 6.0]))
     assert (np.diff(sigmas[1:, 1]) > 0).all()
     assert (sigmas[:, 0] == 0).all()
+
+
+@pytest.mark.parametrize("size", [0.2, 0.6])
+def test_planes_that_tremble_one_by_one_are_followed(size: float) -> None:
+    """By 0.2 to 0.6 px each, as of vibration: the field went through the mean of all before."""
+    by_plane = np.random.default_rng(3).normal(0, size, (20, 2))
+    result = found(tissue, by_plane)
+    assert result.verdict.name == "registered"
+    middle = (SIZE - 1) / 2
+    places = np.column_stack([np.arange(20), np.full((20, 2), middle)]).astype(float)
+    shifts, sigmas = result.field.at(places)
+    errors = np.abs(shifts[:, 1:] - MOVED_YX - by_plane)
+    assert np.sqrt(np.mean(errors**2)) < 0.5 * size
+    assert np.mean(errors > 3 * sigmas[:, 1:]) <= 0.05
+
+
+def test_between_planes_that_tremble_either_may_be_what_shows() -> None:
+    beside = np.array([[0.4, 0.0], [-0.4, 0.0], [0.4, 0.0]])
+    trembling = Lean(np.arange(3.0), beside, np.zeros((3, 2)), beside)
+    depths = np.array([1.0, 1.5, 5.0])
+    at_plane, between, beyond = trembling.sigma_at(depths)[:, 1]
+    assert at_plane < between
+    assert between == pytest.approx(0.4, rel=0.1)
+    assert beyond == pytest.approx(0.4, rel=0.1)
+    assert trembling.at(depths)[2, 1] == pytest.approx(0.4)
