@@ -27,8 +27,9 @@ REACH = 3
 """Largest distance (bins) at which a plane is looked for."""
 GROUPS = 4
 """Groups of parts that show independently of each other how a stack leans."""
-FEWEST_PARTS, FEWEST_PLANES = 8, 3
-"""Parts, and planes that both stacks show, below which no lean is told."""
+FEWEST_PARTS, FEWEST_PLANES = 8, 6
+"""Parts, and planes that both stacks show, below which no lean is told: a pattern of the
+camera that lies still made three planes look as if one had moved."""
 DEGREE = 5
 """Degree of the polynomial that planes are taken to follow, of many planes."""
 LEAST_LEAN, BELIEVED = 0.05, 6.0
