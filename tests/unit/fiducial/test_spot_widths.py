@@ -32,7 +32,7 @@ def test_the_difference_of_widths_is_measured_and_made_up_for(here: float, there
     planted = (there**2 - here**2) / BIN**2
     assert difference_of_widths(reference, cycle) == pytest.approx(planted, rel=0.4)
     with ThreadPoolExecutor(1) as pool:
-        alike = with_spots_alike((reference, cycle), pool)
+        alike = with_spots_alike((reference, cycle), planted, pool)
     assert abs(difference_of_widths(*alike)) < 0.3 * abs(planted)
     wider = 0 if here > there else 1
     assert alike[wider] is (reference, cycle)[wider]
@@ -41,7 +41,7 @@ def test_the_difference_of_widths_is_measured_and_made_up_for(here: float, there
 def test_stacks_with_equal_spots_are_left_as_they_are() -> None:
     stacks = binned(1.4, 1), binned(1.4, 2)
     with ThreadPoolExecutor(1) as pool:
-        alike = with_spots_alike(stacks, pool)
+        alike = with_spots_alike(stacks, difference_of_widths(*stacks), pool)
     assert alike[0] is stacks[0]
     assert alike[1] is stacks[1]
 

@@ -38,9 +38,11 @@ MOST_DIFFERENCE = 2.0
 """The same at most: what is blurred more shows nothing any more."""
 
 
-def with_spots_alike(stacks: Stacks, pool: Executor) -> Stacks:
-    """Return two binned and freed stacks (Z, y, x), the sharper of which is blurred if need be."""
-    difference = difference_of_widths(*stacks)
+def with_spots_alike(stacks: Stacks, difference: float, pool: Executor) -> Stacks:
+    """Return two binned and freed stacks (Z, y, x), the sharper of which is blurred if need be.
+
+    `difference` is that of their widths (`difference_of_widths`).
+    """
     if abs(difference) < LEAST_DIFFERENCE:
         return stacks
     blur = float(np.sqrt(min(abs(difference), MOST_DIFFERENCE)))

@@ -10,7 +10,7 @@ from crossreg.fiducial.block_grid import evenly_cut, middle_of
 from crossreg.fiducial.correlation.binned_stacks import BIN, STEPS, moved_part
 from crossreg.fiducial.correlation.transforms import images_of, spectra_of
 from crossreg.fiducial.evidence.deformation import ShiftsAt
-from crossreg.fiducial.quantiles import NORMAL_MEDIAN, median, medians
+from crossreg.fiducial.quantiles import medians
 
 Similarities = NDArray[np.floating]
 
@@ -92,38 +92,6 @@ def plane_similarities(
     cosines = products / np.sqrt(np.maximum(np.outer(one, two), 1.0))
     cosines -= medians(cosines, 0)
     return np.asarray(cosines - medians(cosines, 1)[:, None])
-
-
-def ratio_of_z_steps(similarities: Similarities) -> float:
-    """Return how many planes of the cycle follow each other for one plane of the reference.
-
-    1 where nothing else explains the similarities (Z, Z') clearly better; negative where the planes
-    of the cycle run the other way.
-    """
-    if min(similarities.shape) < FEWEST_PLANES:
-        return 1.0
-    lines = [_best_line(similarities, sign * ratio) for ratio in RATIOS for sign in (1, -1)]
-    best = max(lines, key=lambda line: line.score)
-    usual = max(line.score for line in lines if abs(line.ratio - 1) <= USUAL)
-    chance = median(np.abs(similarities)) / NORMAL_MEDIAN
-    there, back = _slope_of_partners(similarities), _slope_of_partners(similarities.T)
-    slopes = np.array([there / best.ratio, back * best.ratio])
-    in_order = bool(np.all(np.abs(slopes - 1) < IN_ORDER))
-    is_certain = best.score > (CERTAIN_IN_ORDER if in_order else CERTAIN) * chance
-    # Where one thin layer is all that there is, every plane resembles the one in focus most, and
-    # out of focus it looks the same above and below: no ratio can be told.
-    follow = there * best.ratio > 0 and there * back > LEAST_FOLLOWING
-    return best.ratio if is_certain and follow and best.score > CLEARLY * usual else 1.0
-
-
-def _slope_of_partners(similarities: Similarities) -> float:
-    """Return by how many planes (Z') the best partners of planes (Z) move from plane to plane."""
-    partners = similarities.argmax(axis=1)
-    weights = np.square(np.maximum(similarities.max(axis=1), 0.0))
-    if not weights.any():
-        return 0.0
-    planes = np.arange(len(partners)) - np.average(np.arange(len(partners)), weights=weights)
-    return float((weights * planes) @ partners / (weights @ planes**2))
 
 
 def is_shift_open(similarities: Similarities, shift_z: float) -> bool:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from crossreg.fiducial.block_grid import evenly_cut, middle_of, seen_by_both
 from crossreg.fiducial.correlation.binned_stacks import BIN, moved_part, shown_planes
 from crossreg.fiducial.evidence.deformation import ShiftsAt
-from crossreg.fiducial.field.domain import Course
 from crossreg.fiducial.field.grid_spline import interpolation
 from crossreg.fiducial.quantiles import median
 
@@ -36,10 +35,6 @@ UNMATCHED = 0.02
 """Least part of the energy of two planes that their difference leaves: no two images are alike."""
 MOST_WEIGHT = 3.0
 """Weight of a plane at most, relative to the median: a few with bright things must not rule."""
-LEAST_ERROR = 0.03
-"""Error (planes) of where a plane lies, at least, beside what groups of parts differ by. Planes err
-by 0.1, but hundreds of sub-blocks share an error of where in a level their structure lies, which
-none of them shows, and would hold the ends of a bend straight."""
 LEAST_SHARPNESS = 1e-9
 """Sharpness of a peak at least: stacks without structure have none."""
 
@@ -97,16 +92,6 @@ def placed_planes(
         for some in (likelihoods, *(likelihoods[first::GROUPS] for first in range(GROUPS)))
     )
     return PlacedPlanes(whole, tuple(groups))
-
-
-def course_of(placed: PlacedPlanes, middle_z: float) -> Course:
-    """Return how the shift along z changes with the depth, from where planes lie.
-
-    `middle_z` is the shift along z (planes) that they were expected to have.
-    """
-    whole = placed.whole
-    scatter = np.std([group.away for group in placed.groups], axis=0) / len(placed.groups) ** 0.5
-    return Course(whole.planes + middle_z + whole.away, whole.away, np.hypot(scatter, LEAST_ERROR))
 
 
 def _shown_in_both(

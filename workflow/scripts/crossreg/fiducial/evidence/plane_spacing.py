@@ -34,29 +34,10 @@ FEWEST_BOUNDARIES = 4
 """Boundaries between planes below which no rate is told."""
 LEAST_CHANGE = 1e-3
 """Change (logarithm) from plane to plane, over all of them, at least."""
-LEAST_GRADIENT, DENIED, SURELY = 0.015, 0.3, 3.0
-"""Gradient (planes per plane) of a field that is looked at, the part of it that planes have to show
-at least, and by how many standard errors more."""
-
-BENT, BEND_SIZE, BENT_FROM = 0.2, 1.7, 12
-"""Part of all stacks that bend, and by how many planes (a standard deviation) from so many planes
-on: the ends of fewer are nearer, and by its square bends less what is as curved."""
-NOT_SHOWN, WELL_SHOWN = 0.16, 0.24
-"""Standard deviations of the depths of structure, over the planes, up to which and from which on
-its planes show none, and as much as they can, of a bend: layers have 0.04 to 0.12, nuclei and beads
-0.15 to 0.2, what is at all depths 0.22 to 0.3."""
+FEWEST_OF_LAYER = 12
+"""Planes from which on structure may be a layer."""
 LAYER = 0.12
 """Standard deviation of the depths, over the planes, below which structure is a layer."""
-SHOWN, SHOWN_ERROR = 0.5, 0.3
-"""Part of a bend that they show then, as the ends show light of the middle, too; and how much of
-that it varies by: of 24 planted bends it was 0.3 to 0.9."""
-BEND_ERROR = 0.05
-"""Planes: no bend is known better."""
-SIZES = np.linspace(-4, 4, 801)
-"""Bends that are thought of, in standard deviations."""
-LEAST_BEND, BEND_BELIEVED = 0.25, 6.0
-"""Distance (planes) of the middle from a line through the ends, beyond which a stack is bent, and
-the standard errors of it."""
 
 
 def ratio_of_spacings(places: Places, gradient: float, is_tall: bool, rate: float = 1.0) -> float:
@@ -102,60 +83,12 @@ def _rate(planes: ComparedPlanes) -> float:
     return float(np.sqrt(ratio)) if ratio > 0 else 1.0
 
 
-def denies_gradient(places: Places, gradient: float) -> bool:
-    """Return whether planes deny that the shift along z changes by `gradient` planes per plane.
-
-    Structure near an end of the stack shows one half of its cone of light only. With optics whose
-    cone is wider, as of another colour or with another focus, that half looks as if it lay nearer
-    to the end, and sharp planes as if they lay farther from it.
-    """
-    slope, error = _slope(places)
-    seen = slope * np.sign(gradient) + SURELY * error
-    return bool(abs(gradient) > LEAST_GRADIENT and seen < DENIED * abs(gradient))
-
-
-def is_bent(places: Places) -> bool:
-    """Return whether the shift along z bends over the depth of the stack, as planes show it."""
-    if len(places.planes) < FEWEST_PLANES:
-        return False
-    bend, error = _bend(places)
-    return abs(bend) > max(LEAST_BEND, BEND_BELIEVED * error)
-
-
 def is_layer(depth_spread: float, planes: int) -> bool:
     """Return whether structure is a layer of a stack of so many planes; few planes show none.
 
     `depth_spread` (planes) is the standard deviation of its depths.
     """
-    return planes >= BENT_FROM and depth_spread < LAYER * planes
-
-
-def unseen_bend(places: Places, depth_spread: float, planes: int) -> float:
-    """Return by how much (planes) a stack of so many planes may bend unseen.
-
-    A standard deviation of how far the ends lie from where the middle says, by Bayes' rule from
-    where planes lie. They show less of it the smaller the standard deviation of the structure's
-    depths is, `depth_spread` (planes).
-    """
-    reach = (depth_spread / planes - NOT_SHOWN) / (WELL_SHOWN - NOT_SHOWN)
-    bends = SIZES * BEND_SIZE * min(planes / BENT_FROM, 1) ** 2
-    shown = SHOWN * np.clip(reach, 0, 1) * bends
-    likely = BENT * np.exp(-0.5 * SIZES**2)
-    likely /= likely.sum() / BENT
-    likely[len(SIZES) // 2] += 1 - BENT
-    if len(places.planes) >= FEWEST_PLANES:
-        bend, error = _bend(places)
-        errors = np.sqrt(error**2 + BEND_ERROR**2 + (SHOWN_ERROR * shown) ** 2)
-        likely *= np.exp(-0.5 * ((bend - shown) / errors) ** 2) / errors
-    return float(np.sqrt(np.average(bends**2, weights=likely)))
-
-
-def _bend(places: Places) -> tuple[float, float]:
-    """Return how far (planes) the ends lie from where the middle says, and the standard error."""
-    along = 2 * (places.planes - places.planes[0]) / np.ptp(places.planes) - 1
-    terms = np.column_stack([np.ones_like(along), along, along**2])
-    (*_, bend), (*_, error) = fitted(terms, places.away, places.weights)
-    return float(bend), float(error)
+    return planes >= FEWEST_OF_LAYER and depth_spread < LAYER * planes
 
 
 def _slope(places: Places) -> tuple[float, float]:

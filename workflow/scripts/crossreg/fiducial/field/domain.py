@@ -57,19 +57,21 @@ class Course:
 
     Attributes
     ----------
-    depths : (m,) planes of the reference.
-    away, sigma : (m,) how far the shift there lies from that in the middle plane, and how surely.
+    middle : the plane of the reference that others are compared with.
+    depths : (m,) those planes.
+    away, sigma : (m,) how far the shift there lies from that in the middle, and how surely.
 
     """
 
+    middle: float
     depths: Floats
     away: Floats
     sigma: Floats
 
     def terms(self, domain: Domain) -> Floats:
-        """Return what the explicit functions (m, p) are beside those in the middle of a domain."""
+        """Return what the explicit functions (m, p) of a domain are beside those in the middle."""
         above_each_other = np.zeros((len(self.depths) + 1, 3))
-        above_each_other[1:, 0] = self.depths - domain.middle_plane
+        above_each_other[:, 0] = np.append(self.middle, self.depths) - domain.middle_plane
         terms = domain.terms(above_each_other)
         return np.asarray(terms[1:] - terms[0])
 

@@ -16,7 +16,7 @@ from crossreg.fiducial.correlation.binned_stacks import BIN, PLANES_FOR_PATTERN,
 from crossreg.fiducial.evidence.odds_under_field import planes_differ
 from crossreg.fiducial.global_shift.shift_of_projections import global_shift
 from crossreg.fiducial.local_shift.gathered_evidence import in_the_middle
-from crossreg.fiducial.local_shift.known_depth import Bend
+from crossreg.fiducial.local_shift.known_depth import Change
 from crossreg.fiducial.local_shift.measurements import Measurements
 from crossreg.fiducial.local_shift.wide_search import WideSearch
 from crossreg.fiducial.verdict import CERTAIN, FAILED, REGISTERED, Evidence, judged, lies_still
@@ -35,14 +35,14 @@ Stacks = tuple[NDArray[np.int16], NDArray[np.int16]]
 class Match:
     """What the sub-blocks say, the evidence, and the wide search that they started from.
 
-    `hidden_z` (planes) is how far the cycle may lie from there along z without a trace; it may
-    `bend`, too, unless that is seen. `shift_z` (planes) is that of all planes where only their mean
-    matches; None elsewhere, and where it is not known.
+    `hidden_z` (planes) is how far the cycle may lie from there along z without a trace; its
+    shift may `change` with the depth beyond the field. `shift_z` (planes) is that of all planes
+    where only their mean matches; None elsewhere, and where it is not known.
     """
 
     found: Measurements
     hidden_z: float
-    bend: Bend | None
+    change: Change | None
     evidence: Evidence
     search: WideSearch
     shift_z: float | None = None

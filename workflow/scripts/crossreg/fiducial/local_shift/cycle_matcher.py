@@ -9,13 +9,13 @@ import numpy as np
 from crossreg.fiducial.block_grid import Block, centre_yx
 from crossreg.fiducial.correlation.binned_stacks import shown_in_both
 from crossreg.fiducial.correlation.faint_structure import freed_of_noise
-from crossreg.fiducial.correlation.spot_widths import with_spots_alike
+from crossreg.fiducial.correlation.spot_widths import difference_of_widths, with_spots_alike
 from crossreg.fiducial.even_choice import evenly_chosen
+from crossreg.fiducial.evidence.depth_course import DepthCourse, likely_change
 from crossreg.fiducial.evidence.odds_of_coincidence import Image
 from crossreg.fiducial.evidence.odds_under_field import shift_z_of_planes
-from crossreg.fiducial.evidence.plane_places import PlacedPlanes, Places, course_of, placed_planes
 from crossreg.fiducial.evidence.plane_slips import slip_of_planes
-from crossreg.fiducial.evidence.plane_spacing import denies_gradient, is_bent, unseen_bend
+from crossreg.fiducial.evidence.whole_planes import WholePlanes, whole_planes
 from crossreg.fiducial.field import smooth_field
 from crossreg.fiducial.field.change_with_depth import log_odds_of_change
 from crossreg.fiducial.field.consensus import agreeing_blocks
@@ -34,7 +34,7 @@ from crossreg.fiducial.local_shift.gathered_evidence import (
     in_the_middle_zyx,
     with_camera,
 )
-from crossreg.fiducial.local_shift.known_depth import SHALLOW_SIGMA, Bend, Depth
+from crossreg.fiducial.local_shift.known_depth import SHALLOW_SIGMA, Change, Depth
 from crossreg.fiducial.local_shift.levels import SHALLOW, domain_of
 from crossreg.fiducial.local_shift.light import Light
 from crossreg.fiducial.local_shift.measurements import Measurements, SubBlockShifts
@@ -64,6 +64,15 @@ MOST_PLANES_ALIKE, LEAST_MATCHING = 11, 1 / 3
 """Planes of stacks that hardly differ, at most, and the part of the blocks in which their mean
 matches, at least, where all planes together tell the shift along z: a layer in 20 planes, clipped
 in one stack, was 7 planes off, and half of a layer 1.5."""
+SURELY, CONTRADICTED = 2.0, 0.3
+"""Standard errors by which the gradient along z of whole planes contradicts that of structure at
+different depths, which is not believed then: near an end of the stack structure shows one half of
+its cone of light, and with a wider one, as of another colour, looks as if it lay nearer to the end.
+And the part of the difference by which that of whole planes may err then."""
+OTHER_OPTICS, FEIGNED = 0.15, 0.3
+"""Difference of the squared widths (bins) of spots from which on it is not believed either: with
+the same optics it is below 0.09, with spots that are 1.5 times as wide 0.2 to 0.9. And the gradient
+(planes at the ends) that whole planes may feign then, for each squared bin."""
 FAR_OFF = 0.3
 """Distance (planes) that a cycle which fades was off, beyond which it is measured once more: nuclei
 were left 0.22 planes away, 0.03 then."""
@@ -102,19 +111,17 @@ class CycleMatcher:
         """
         search = WideSearch(stacks, start_yx, self.pool)
         wide = search.some_shifts(self.blocks)
-        alike = with_spots_alike(stacks, self.pool)
-        found, hidden_z, placing = self._placed(alike, wide, is_freed)
+        wider = difference_of_widths(*stacks)
+        alike = with_spots_alike(stacks, wider, self.pool)
+        found, hidden_z, planes = self._placed(alike, wide, is_freed)
         is_rigid = self.motion.is_rigid
         evidence = gathered_evidence(
-            stacks, self.light, found, placing, self.turn, self.global_shift_yx, is_rigid, self.pool
+            stacks, self.light, found, planes, self.turn, self.global_shift_yx, is_rigid, self.pool
         )
         evidence = replace(evidence, is_inverted=self.is_inverted or evidence.is_inverted)
         evidence = with_camera(evidence, stacks, found, self.turn, is_freed)
-        placed = placing.result()
-        if placed and not is_rigid and found.sub_blocks.useful.any():
-            found = self._with_sure_gradient(found, placed.whole)
-            found = self._with_course(found, placed)
-        return Match(found, hidden_z, self._unseen_bend(found, placed), evidence, search)
+        found, change = self._with_course(found, planes.result().course, wider)
+        return Match(found, hidden_z, change, evidence, search)
 
     def along_z(self, match: Match, stacks: Stacks, means: tuple[Image, Image]) -> Match:
         """Return the match of mean planes with what the planes of the stacks tell along z.
@@ -141,45 +148,45 @@ class CycleMatcher:
 
         seen = DepthEvidence.sought(stacks, self.light, shifts_zyx_at, shifts_at, self.pool)
         evidence = replace(match.evidence, is_of_mean=False)
-        placed = placed_planes(stacks, middle_at)
-        evidence = seen.added_to(evidence, placed, shift_z, gradient_z=0.0, is_tall=False)
+        planes = whole_planes(stacks, middle_at, self.light.shown_of_depth)
+        evidence = seen.added_to(evidence, planes, shift_z, gradient_z=0.0, is_tall=False)
         along_z = replace(match, evidence=evidence, shift_z=shift_z)
         return match if along_z.has_failed else along_z
 
     def _placed(
         self, stacks: Stacks, wide: WideShifts, is_freed: bool
-    ) -> tuple[Measurements, float, Future[PlacedPlanes | None]]:
-        """Return what `_measured` does, and where the planes lie, once that is known.
+    ) -> tuple[Measurements, float, Future[WholePlanes]]:
+        """Return what `_measured` does, and what whole planes say, once that is known.
 
         Where they show that the shift along z bends, or levels that deformation changes with the
         depth, it is measured at as many levels as it takes.
         """
 
-        def measured(domain: Domain) -> tuple[Measurements, float, Future[PlacedPlanes | None]]:
+        def measured(domain: Domain) -> tuple[Measurements, float, Future[WholePlanes]]:
             found, hidden_z = self._measured(stacks, wide, is_freed, domain, self.motion)
             shifts_at = in_the_middle_zyx(found.field)
-            return found, hidden_z, self.pool.submit(placed_planes, stacks, shifts_at)
+            return (
+                found,
+                hidden_z,
+                self.pool.submit(whole_planes, stacks, shifts_at, self.light.shown_of_depth),
+            )
 
-        planes, spread = (len(stacks[0]), len(stacks[1])), self.light.depth_spread
-        domain_at = partial(domain_of, self.image_shape, *planes, light_spread=spread)
-        found, hidden_z, placing = measured(domain_at())
+        counts, spread = (len(stacks[0]), len(stacks[1])), self.light.depth_spread
+        domain_at = partial(domain_of, self.image_shape, *counts, light_spread=spread)
+        found, hidden_z, planes = measured(domain_at())
         finer = domain_at(may_change=True)
         if self.motion.is_rigid or finer.levels == 1:
-            return found, hidden_z, placing
+            return found, hidden_z, planes
         domain = found.field.domain
-        if finer.levels > domain.levels:
-            placed = placing.result()
-            if placed and is_bent(placed.whole):
-                return measured(finer)
         if domain.levels > 1:
             used = found.sub_blocks.useful_ones
             if found.field.may_change or not self._changes(found.field, domain, used):
-                return found, hidden_z, placing
+                return found, hidden_z, planes
             field = self._fitted(found, replace(domain, may_change=True))
-            return replace(found, field=field), hidden_z, placing
+            return replace(found, field=field), hidden_z, planes
         if self._hides_change(stacks, found, finer, is_freed):
             return measured(finer)
-        return found, hidden_z, placing
+        return found, hidden_z, planes
 
     def _hides_change(
         self, stacks: Stacks, found: Measurements, domain: Domain, is_freed: bool
@@ -240,7 +247,8 @@ class CycleMatcher:
         fading = light.fading(found.field.shift_at) if len(stacks[0]) > 1 else Fading()
         if fading.is_clear:
             made_up_for = fading.slope
-            alike = with_spots_alike(light.alike(stacks[0], made_up_for, pool), pool)
+            as_bright = light.alike(stacks[0], made_up_for, pool)
+            alike = with_spots_alike(as_bright, difference_of_widths(*as_bright), pool)
             found = measured(alike, found.field)
             if abs(fading.away) > FAR_OFF:
                 found = measured(alike, found.field)
@@ -255,38 +263,45 @@ class CycleMatcher:
             return found, hidden_z
         return replace(found, field=OneShift.of(found.field, self._fitted(found))), hidden_z
 
-    def _unseen_bend(self, found: Measurements, placed: PlacedPlanes | None) -> Bend | None:
-        """Return how a stack of one level may bend unseen; others see bends."""
+    def _with_course(
+        self, found: Measurements, course: DepthCourse | None, wider: float
+    ) -> tuple[Measurements, Change | None]:
+        """Return what the sub-blocks say along the course of whole planes, and what that leaves.
+
+        Spots of the cycle are `wider` (squared bins) than those of the reference.
+
+        Levels along z show a bend by themselves, but for the ends of the stack; one level shows its
+        mean. Where light fades along z, planes seem to lie where they do not.
+        """
         used, domain = found.sub_blocks.useful_ones, found.field.domain
-        if self.motion.is_rigid or domain.levels > 1 or not placed or not len(used.spread_zyx):
-            return None
-        middle, spread = used.depth
-        size = unseen_bend(placed.whole, spread, domain.planes)
-        return Bend(size, domain.planes, middle, spread)
-
-    def _with_sure_gradient(self, found: Measurements, places: Places) -> Measurements:
-        """Return what the sub-blocks say, without a gradient along z that the planes' places deny.
-
-        Levels along z show by themselves how the shift changes.
-        """
-        field = found.field
-        if field.domain.levels > 1 or not denies_gradient(places, gradient_z(field)):
-            return found
-        return replace(found, field=self._fitted(found, gradient_z=False))
-
-    def _with_course(self, found: Measurements, placed: PlacedPlanes) -> Measurements:
-        """Return what the sub-blocks say, along a bend that whole planes show.
-
-        They show it up to the ends of a stack, of which levels show the mean over some planes.
-        Where light fades along z, planes seem to lie where they do not.
-        """
-        domain = found.field.domain
-        if domain.levels == 1 or not is_bent(placed.whole):
-            return found
-        if self.light.fading(found.field.shift_at).is_clear:
-            return found
-        middle = float(found.field.shift_at(domain.middle_zyx[None])[0, 0])
-        return replace(found, field=self._fitted(found, course_z=course_of(placed, middle)))
+        if self.motion.is_rigid or not len(used.spread_zyx):
+            return found, None
+        if course and self.light.fading(found.field.shift_at).is_clear:
+            course = None
+        if course and abs(wider) > OTHER_OPTICS:
+            course = course.if_feigned(FEIGNED * abs(wider))
+        if domain.levels > 1:
+            if not course:
+                return found, None
+            return replace(found, field=self._fitted(found, course_z=_ends(course))), None
+        if course and found.sub_blocks.is_layer(domain):
+            course = None
+        mean, spread = used.depth
+        away, errors = likely_change(course, domain.planes)
+        if not course:
+            away[0] = errors[0] = 0.0
+            half = max((domain.planes - 1) / 2, 1.0)
+            return found, Change(half, half, away, errors, mean, spread)
+        beside = gradient_z(found.field) * course.half - course.away[0]
+        is_believed = abs(wider) < OTHER_OPTICS and abs(beside) < SURELY * course.sigma[0]
+        if is_believed:
+            away[0] = errors[0] = 0.0
+        else:
+            errors[0] = np.hypot(errors[0], CONTRADICTED * beside)
+        change = Change(course.middle, course.half, away, errors, mean, spread)
+        by_planes = _gradient(course) if is_believed else None
+        field = self._fitted(found, gradient_z=is_believed, course_z=by_planes, change=change)
+        return replace(found, field=field), change
 
     def _fitted(
         self,
@@ -295,10 +310,12 @@ class CycleMatcher:
         *,
         gradient_z: bool = True,
         course_z: Course | None = None,
+        change: Change | None = None,
     ) -> SmoothField:
-        """Return the field through the sub-blocks, fitted anew."""
+        """Return the field through the sub-blocks, without a `change` along z, fitted anew."""
         domain = domain or found.field.domain
         used = found.sub_blocks.to_fit(domain)
+        used = used.without(change) if change else used
         return smooth_field.fit(
             domain, used.position_zyx, used.shift_zyx, used.sigma_zyx,
             self.pool, spread_zyx=used.spread_zyx, motion=self.motion, gradient_z=gradient_z,
@@ -318,3 +335,17 @@ class CycleMatcher:
         return smooth_field.fit(
             domain, positions, shifts, sigmas, self.pool, rough=True, motion=motion
         )
+
+
+def _ends(course: DepthCourse) -> Course:
+    """Return a course of whole planes as how far the shifts at its ends lie from the middle's."""
+    gradient, bend = course.away
+    depths = course.middle + course.half * np.array([-1.0, 1.0])
+    away = np.array([bend - gradient, bend + gradient])
+    return Course(course.middle, depths, away, np.full(2, float(np.linalg.norm(course.sigma))))
+
+
+def _gradient(course: DepthCourse) -> Course:
+    """Return its gradient alone, which is all that a field of one level has."""
+    end = np.array([course.middle + course.half])
+    return Course(course.middle, end, course.away[:1], course.sigma[:1])

@@ -14,13 +14,12 @@ from crossreg.fiducial.evidence.plane_likeness import (
     are_opposite,
     is_shift_open,
     plane_similarities,
-    ratio_of_z_steps,
 )
-from crossreg.fiducial.evidence.plane_places import PlacedPlanes
 from crossreg.fiducial.evidence.plane_products import ComparedPlanes
 from crossreg.fiducial.evidence.plane_slips import slip_of_planes
 from crossreg.fiducial.evidence.plane_spacing import rate_of_change, ratio_of_spacings
 from crossreg.fiducial.evidence.plane_widths import ratio_by_widths
+from crossreg.fiducial.evidence.whole_planes import WholePlanes
 from crossreg.fiducial.local_shift.light import Light
 from crossreg.fiducial.verdict import Evidence, Slip
 
@@ -59,23 +58,24 @@ class DepthEvidence:
     def added_to(
         self,
         evidence: Evidence,
-        placed: PlacedPlanes | None,
+        whole: WholePlanes,
         shift_z: float,
         gradient_z: float,
         is_tall: bool,
     ) -> Evidence:
         """Return the evidence on a cycle with what was found along z.
 
-        `placed` is where the planes lie; `shift_z` (planes) and `gradient_z` are the field's.
+        `whole` is what whole planes say; `shift_z` (planes) and `gradient_z` are the field's.
         """
         similarities = self.similarities.result()
         planes = self.planes.result() if self.planes else None
+        placed = whole.placed
         jump = jump_of_planes(placed) if placed else None
-        z_ratio = ratio_of_z_steps(similarities)
-        if z_ratio == 1 and placed:
+        z_ratio = whole.z_ratio or 1.0
+        if whole.z_ratio is None and placed:
             rate = rate_of_change(planes) if planes else 1.0
             z_ratio = ratio_of_spacings(placed.whole, gradient_z, is_tall, rate)
-        if z_ratio == 1 and self.ratio_by_widths:
+        if whole.z_ratio is None and z_ratio == 1 and self.ratio_by_widths:
             z_ratio = self.ratio_by_widths.result()
         return replace(
             evidence,

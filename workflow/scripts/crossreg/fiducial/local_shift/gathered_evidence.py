@@ -18,7 +18,7 @@ from crossreg.fiducial.evidence.odds_under_field import (
     parts_lie_still,
     unlike_and_skewness,
 )
-from crossreg.fiducial.evidence.plane_places import PlacedPlanes
+from crossreg.fiducial.evidence.whole_planes import WholePlanes
 from crossreg.fiducial.field.smooth_field import SmoothField
 from crossreg.fiducial.local_shift.depth_evidence import DepthEvidence
 from crossreg.fiducial.local_shift.known_depth import LEAST_PLANES
@@ -47,7 +47,7 @@ def gathered_evidence(
     stacks: tuple[np.ndarray, np.ndarray],
     light: Light,
     found: Measurements,
-    placing: Future[PlacedPlanes | None],
+    planes: Future[WholePlanes],
     turn: Turn,
     global_shift_yx: tuple[float, float],
     is_rigid: bool,
@@ -56,7 +56,7 @@ def gathered_evidence(
     """Return the evidence from two binned stacks, both as read, and what sub-blocks say.
 
     The cycle has been turned back by `turn` beforehand, and its field is that of what was left,
-    which is but one shift where the motion `is_rigid`. `placing` gives where the planes lie.
+    which is but one shift where the motion `is_rigid`. `planes` gives what whole planes say.
     """
     field = found.field
     shifts_at = in_the_middle(field)
@@ -94,7 +94,7 @@ def gathered_evidence(
         is_saturated=saturated.result(),
     )
     is_tall = field.domain.levels > 1
-    return along_z.added_to(evidence, placing.result(), shift_z, gradient_z(field), is_tall)
+    return along_z.added_to(evidence, planes.result(), shift_z, gradient_z(field), is_tall)
 
 
 def _may_be_dust(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossreg.fiducial.evidence.plane_likeness import matching_plane
+from crossreg.fiducial.field.motion_terms import BEYOND_ENDS
 from crossreg.fiducial.field.sampled_field import Field
 from crossreg.fiducial.field.smooth_field import SmoothField
 from crossreg.fiducial.local_shift.levels import SHALLOW
@@ -29,24 +30,32 @@ stacks of which only the mean matches were off by as much where the specimen ben
 
 
 @dataclass(frozen=True)
-class Bend:
-    """A bend along z that may be there unseen: the ends of the stack lie `size` planes off.
+class Change:
+    """How the shift along z changes with the depth beyond the field, which holds its mean.
 
-    The stack has so many `planes`. Structure lies at the mean depth `middle`, with the standard
-    deviation `spread` (planes): its mean shift is known.
+    Attributes
+    ----------
+    middle, half : planes: the ends lie `half` above and below the `middle`.
+    away, sigma : (2,) `gradient` and `bend`: how far (planes) the shift of the last plane lies from
+        that in the middle, and how much farther both ends do; and how surely.
+    mean, spread : the mean depth of the structure that the field goes through, and the standard
+        deviation (planes).
+
     """
 
-    size: float
-    planes: int
     middle: float
+    half: float
+    away: np.ndarray
+    sigma: np.ndarray
+    mean: float
     spread: float
 
-    def at(self, planes: np.ndarray) -> np.ndarray:
-        """Return the standard errors (n,) that come with it, in planes (n,)."""
-        half = (self.planes - 1) / 2
-        away = (planes / half - 1).clip(-1.2, 1.2)
-        seen = (self.middle / half - 1) ** 2 + (self.spread / half) ** 2
-        return np.asarray(self.size * np.abs(away**2 - seen))
+    def at(self, planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return what is added to the shift along z in planes (n,), and its standard errors."""
+        depth = ((planes - self.middle) / self.half).clip(-BEYOND_ENDS, BEYOND_ENDS)
+        mean = (self.mean - self.middle) / self.half
+        terms = np.column_stack([depth - mean, depth**2 - mean**2 - (self.spread / self.half) ** 2])
+        return terms @ self.away, np.sqrt(terms**2 @ self.sigma**2)
 
 
 @dataclass(frozen=True)
@@ -58,7 +67,7 @@ class Depth:
     None. It may be one of the planes around that, `plane_spread` (planes) away. The shift
     `is_open` where one of them shows the specimen out of focus only; `cut` (planes) is what is
     added to its uncertainty where an end of a stack cuts a layer, and `hidden` for light that may
-    fade along z; at single depths, a `bend` that may be there.
+    fade along z; at single depths, the shift may `change`.
     """
 
     planes: int
@@ -67,7 +76,7 @@ class Depth:
     is_open: bool = False
     cut: float = 0.0
     hidden: float = 0.0
-    bend: Bend | None = None
+    change: Change | None = None
 
     @property
     def is_searched(self) -> bool:
@@ -107,8 +116,10 @@ class FieldInDepth:
     def at(self, positions_zyx: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return (shift, sigma), both (n, 3), at positions (n, 3)."""
         shift, sigma = self.field.at(positions_zyx)
-        if self.depth.bend:
-            sigma[:, 0] = np.hypot(sigma[:, 0], self.depth.bend.at(positions_zyx[:, 0]))
+        if self.depth.change:
+            more, unsure = self.depth.change.at(positions_zyx[:, 0])
+            shift[:, 0] += more
+            sigma[:, 0] = np.hypot(sigma[:, 0], unsure)
         return self.depth.shift(shift), self.depth.sigma(sigma)
 
 

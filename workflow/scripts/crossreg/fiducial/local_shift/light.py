@@ -20,6 +20,7 @@ from crossreg.fiducial.correlation.light_samples import (
     samples_at,
     shared_samples,
 )
+from crossreg.fiducial.evidence.depth_of_light import shown_of_depth
 from crossreg.fiducial.local_shift.compared_light import compared_light
 from crossreg.fiducial.local_shift.fading import Fading, fitted_fading
 
@@ -72,6 +73,11 @@ class Light:
         depths = np.arange(len(profile))
         middle = np.average(depths, weights=profile)
         return float(np.sqrt(np.average((depths - middle) ** 2, weights=profile)))
+
+    @cached_property
+    def shown_of_depth(self) -> float:
+        """Return the part of a change with the depth that planes of the reference show."""
+        return shown_of_depth(self.of_reference.values)
 
     def fading(self, shifts_zyx_at: ShiftsAt) -> Fading:
         """Return how the cycle's light changes, if it lies about where a field says."""

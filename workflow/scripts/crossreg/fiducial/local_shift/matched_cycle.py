@@ -129,5 +129,5 @@ def _told_by_match(depth: Depth, match: Match, light: Light) -> Depth:
         return depth
     cut = cut_by_ends(light, match.found.field)
     return replace(
-        depth, is_open=match.evidence.is_z_open, cut=cut, hidden=match.hidden_z, bend=match.bend
+        depth, is_open=match.evidence.is_z_open, cut=cut, hidden=match.hidden_z, change=match.change
     )

@@ -10,11 +10,14 @@ from crossreg.fiducial.field.domain import Domain
 from crossreg.fiducial.field.own_motion import OwnMotion
 from crossreg.fiducial.field.smooth_field import SmoothField
 from crossreg.fiducial.local_shift.confidence import confidence_threshold
+from crossreg.fiducial.local_shift.known_depth import Change
 from crossreg.fiducial.local_shift.moved_by_itself import Moved
 from crossreg.fiducial.local_shift.sub_block_shift import NO_DEPTH
 
 USEFUL_SIGMA = 2.0
 """Uncertainty (px) above which a sub-block says nothing about the field."""
+LEAST_SPREAD = 0.1
+"""Standard deviation (planes) of the depths of structure at least."""
 MOSTLY = 0.5
 """Part of what a block shows from which on it moved by itself, and says nothing of the field."""
 
@@ -68,6 +71,19 @@ class SubBlockShifts:
         flat = used.position_zyx.copy()
         flat[:, 0] = used.depth[0]
         return replace(used, position_zyx=flat)
+
+    def without(self, change: Change) -> "SubBlockShifts":
+        """Return the same without a change of the shift along z with the depth.
+
+        A sub-block has the mean over its structure. What fills as much of the depth as the
+        structure of all sub-blocks has the mean of all, wherever its light has its middle.
+        """
+        spread = self.spread_zyx[:, 0]
+        own = np.maximum(1 - np.square(spread / max(change.spread, LEAST_SPREAD)), 0)
+        middle = change.mean + own * (self.position_zyx[:, 0] - change.mean)
+        shift = self.shift_zyx.copy()
+        shift[:, 0] -= np.mean([change.at(middle + far)[0] for far in (spread, -spread)], axis=0)
+        return replace(self, shift_zyx=shift)
 
     def is_layer(self, domain: Domain) -> bool:
         """Return whether the useful ones show one layer of a domain of one level."""
