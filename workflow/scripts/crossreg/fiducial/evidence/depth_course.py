@@ -40,8 +40,6 @@ STRETCHED, GRADIENT_SIZE = 0.4, 0.03
 standard deviation): tissue that swells by 5 % was seen."""
 SIZES = np.linspace(-4, 4, 801)
 """Bends and gradients that are thought of, in standard deviations."""
-LEAST_BEND, BEND_BELIEVED = 0.25, 4.0
-"""Bend from which on a stack surely bends, and the standard errors of it."""
 MOST_ROUNDS, SETTLED, FARTHEST_STEP = 12, 1e-3, 1.0
 """Steps towards the best map at most, the gain below which it is found, and the longest step."""
 TRIES, DAMPING = 6, (1e-3, 8.0, 0.2)
@@ -147,12 +145,6 @@ class DepthCourse:
     def if_feigned(self, by: float) -> "DepthCourse":
         """Return the same if its gradient may be feigned, by a standard deviation in planes."""
         return replace(self, covariance=self.covariance + np.diag([by**2, 0.0]))
-
-    @property
-    def is_bent(self) -> bool:
-        """Return whether the shift along z surely bends over the depth."""
-        error = float(np.sqrt(self.covariance[1, 1]))
-        return bool(abs(self.away[1]) > max(LEAST_BEND, BEND_BELIEVED * error))
 
 
 def likely_change(course: DepthCourse | None, planes: int) -> tuple[Floats, Floats]:

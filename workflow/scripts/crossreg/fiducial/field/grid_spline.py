@@ -1,7 +1,7 @@
 """Cubic splines through values on a regular grid in 3D."""
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -74,6 +74,7 @@ def _basis(places: np.ndarray, count: int) -> np.ndarray:
     return np.where(distance < 1, near, np.maximum(2 - distance, 0) ** 3 / 6)
 
 
+@cache
 def _solution(nodes: int) -> np.ndarray:
     """Return the matrix (nodes + 2, nodes) from values at nodes to the weights of B-splines.
 
